@@ -1,0 +1,1 @@
+"""Engines: a network, taps and ready pixels become arrays."""

@@ -1,0 +1,1 @@
+"""Sources: paths, lists and manifests become media. No pixel is looked at."""

@@ -1,0 +1,1 @@
+"""Poolings: maps, tokens and sequences become vectors."""

@@ -1,0 +1,111 @@
+"""What is to be turned into features: a medium, the part of it that counts, and boxes in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
+
+__all__ = ["Box", "Kind", "Medium", "Span", "path_to_uri", "uri_to_path"]
+
+Kind = Literal["image", "video", "audio", "unknown"]
+"""What the name and the first bytes promise; the decoder finds out what is true."""
+
+# Everything that a path may keep as it is in a file:// address, beside letters and digits.
+_SAFE_IN_PATH = "/-._~"
+
+
+def path_to_uri(path: str | os.PathLike[str]) -> str:
+    """Give the absolute `file://` address of a local path; every byte of the name is kept.
+
+    Links are not resolved: the address names what the user named.
+    """
+    absolute = os.path.abspath(os.fspath(path))  # noqa: PTH100 - Path would resolve nothing more
+    if os.name == "nt":
+        return Path(absolute).as_uri()
+    return "file://" + quote_from_bytes(os.fsencode(absolute), safe=_SAFE_IN_PATH)
+
+
+def uri_to_path(uri: str) -> str:
+    """Give the local path of a `file://` address, undecodable bytes as surrogates.
+
+    Raises:
+        ValueError: If the address is not a local file's.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+        raise ValueError(f"not a local file: {uri}")
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    return path.lstrip("/") if os.name == "nt" else path
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a video, in seconds of its own time `[t_start_s, t_end_s)`; `None` leaves a side open."""
+
+    t_start_s: float | None = None
+    t_end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for side in (self.t_start_s, self.t_end_s):
+            if side is not None and (not math.isfinite(side) or side < 0):
+                raise ValueError(f"a span needs finite times of at least 0 s, got {side}")
+        if self.t_start_s is not None and self.t_end_s is not None and self.t_end_s <= self.t_start_s:
+            raise ValueError(f"a span must end after it starts, got {self.t_start_s} s to {self.t_end_s} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the upright picture, `[x0, x1) x [y0, y1)`."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(v) for v in (self.x0, self.y0, self.x1, self.y1)):
+            raise ValueError("a box needs four finite numbers")
+        if self.x1 <= self.x0 or self.y1 <= self.y0:
+            raise ValueError(f"a box needs x0 < x1 and y0 < y1, got {self.x0},{self.y0},{self.x1},{self.y1}")
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """One picture or video that a run was given, as it stood when it was found."""
+
+    uri: str
+    """Absolute, percent-encoded address that keeps every byte of the name."""
+    name: str
+    """Relative to the source that gave it; undecodable bytes as `\\xNN`."""
+    kind: Kind
+    """A guess from name and first bytes."""
+    size_bytes: int
+    mtime_ns: int
+    label: str | None = None
+    split: str | None = None
+    span: Span | None = None
+    boxes: tuple[Box, ...] = ()
+
+    @property
+    def medium_id(self) -> str:
+        """128-bit hex hash of uri and span: the same medium has the same id in every run."""
+        span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
+        return _hash_128([self.uri, span])
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of what a manifest said of the medium beyond its uri: a change makes it anew."""
+        span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
+        boxes = [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]
+        return _hash_128([span, boxes, self.label, self.split])
+
+
+def _hash_128(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,125 @@
+"""A network as a value: its card, its files, and the places where features can be read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from vifex.values.pixels import Interpolation, PixelSpec, Resize
+
+__all__ = ["AXES", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
+
+TapKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
+
+AXES: Final[dict[TapKind, int]] = {
+    "vector": 1,  # [D]
+    "map": 3,  # [C, H, W]
+    "tokens": 2,  # [N, D]
+    "sequence": 2,  # [T, D]
+    "volume": 4,  # [C, T, H, W]
+    "attention": 3,  # [heads, N, N]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A place in a backbone where features are read."""
+
+    name: str
+    """Node of the model graph, e.g. `stages.3`."""
+    kind: TapKind
+    """Axes for one input: vector `[D]`, map `[C, H, W]`, tokens `[N, D]`, sequence `[T, D]`, volume
+    `[C, T, H, W]` or attention `[heads, N, N]`."""
+    shape: tuple[int, ...]
+    """Sizes of those axes, without the batch."""
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != AXES[self.kind]:
+            raise ValueError(f"tap {self.name!r}: a {self.kind} has {AXES[self.kind]} axes, got {self.shape}")
+
+    @property
+    def size(self) -> int:
+        """How many numbers one input gives here."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class TapSpec:
+    """A tap as a store keeps it: where it was read and what was done to it before storing."""
+
+    tap: Tap
+    pooling: str
+    """Name in the pooling registry, e.g. `avg`, `max`, `gem`, `tokens`, `flatten`, `none`."""
+    shape: tuple[int, ...]
+    """What one row holds after pooling, before it is laid flat in a column."""
+    normalized: bool
+    dtype: Literal["float32", "float16"]
+
+    @property
+    def column(self) -> str:
+        """Name of the tap's column: every run of characters outside `[A-Za-z0-9_]` becomes `_`."""
+        import re
+
+        return re.sub(r"[^A-Za-z0-9_]+", "_", self.tap.name)
+
+    @property
+    def size(self) -> int:
+        """How many numbers one row holds."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """How a network wants its pixels and what it is; `MODEL.vifex.toml` beside the weights."""
+
+    name: str
+    """Name with version, e.g. `vifex-interim-1`."""
+    height_px: int
+    width_px: int
+    frames: int | None = None
+    """Frames per input for a network that takes windows; `None` for pictures."""
+    layout: str = "NCHW"
+    """Of the network's own input: `NCHW`, `NHWC`, `NCTHW` or `NTHWC`."""
+    scale: float = 255.0
+    """Pixels 0 to 255 are divided by this before mean and std are applied."""
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    channel_order: Literal["RGB", "BGR"] = "RGB"
+    resize: Resize = "stretch"
+    resize_px: int | None = None
+    interpolation: Interpolation = "bilinear"
+    default_taps: tuple[str, ...] = ()
+    """What is extracted where the user names no layer."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Short name of a tap to its node in the graph."""
+    licence: str = "unknown"
+    provenance: str = ""
+    """Where the weights come from and what they were trained on."""
+    sha256: str = ""
+    """Of the weights; checked at loading where it is given."""
+
+    def pixel_spec(self, decode: Literal["fast", "exact"] = "fast") -> PixelSpec:
+        """The ready pixels that this network takes."""
+        return PixelSpec(
+            height_px=self.height_px,
+            width_px=self.width_px,
+            resize=self.resize,
+            resize_px=self.resize_px,
+            interpolation=self.interpolation,
+            decode=decode,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A network that an engine can run. It holds no open resource."""
+
+    card: ModelCard
+    graph: Path
+    """The file that holds the graph: `.xml`, `.onnx` or `.tflite`."""
+    weights_sha256: str
+    """Of everything that decides the network's numbers; stands in the recipe."""
+    engine: str = "openvino"
+    """Name in the engine registry."""

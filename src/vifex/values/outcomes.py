@@ -1,0 +1,34 @@
+"""What became of a medium."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vifex.values.media import Medium
+
+__all__ = ["Outcome", "Status"]
+
+Status = Literal["ok", "partial", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a medium ended; every medium that a run was given ends in one."""
+
+    medium: Medium
+    status: Status
+    """`ok`; `partial`: rows, and something was lost; `skipped`: by its kind; `failed`: no rows."""
+    reason: str = ""
+    """One sentence; empty only for `ok`."""
+    rows: int = 0
+    lost: int = 0
+    """Frames that were seen or announced by the decoder and could not be had."""
+    wall_s: float = 0.0
+    """Seconds that decoding took, waiting not counted."""
+
+    def __post_init__(self) -> None:
+        if self.status != "ok" and not self.reason:
+            raise ValueError(f"{self.medium.name}: {self.status} needs a reason")
+        if self.status in ("skipped", "failed") and self.rows:
+            raise ValueError(f"{self.medium.name}: {self.status} has no rows, got {self.rows}")

@@ -1,0 +1,113 @@
+"""The recipe of a view: every choice that decides a number, with a hash that lasts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from vifex.values.models import AXES, Tap, TapSpec
+from vifex.values.pixels import PixelSpec
+from vifex.values.sampling import Sampling
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How every number in a view was made.
+
+    Library versions, the machine and times are facts of a run: they stand in the ledger, so that an
+    upgrade does not end a resume.
+    """
+
+    model: str
+    """Name with version."""
+    weights_sha256: str
+    preprocess: dict[str, Any]
+    """What happens to ready pixels inside the graph: layout, scale, mean, std, channel order."""
+    pixels: PixelSpec
+    sampling: Sampling
+    taps: tuple[TapSpec, ...]
+    precision: str
+    """As resolved: `fp32` or `bf16`, never `auto`."""
+    engine: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives an equal recipe back."""
+        return {
+            "model": self.model,
+            "weights_sha256": self.weights_sha256,
+            "preprocess": self.preprocess,
+            "pixels": self.pixels.to_dict(),
+            "sampling": self.sampling.to_dict(),
+            "taps": [_tap_to_dict(t) for t in self.taps],
+            "precision": self.precision,
+            "engine": self.engine,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Recipe:
+        """Read what `to_dict` wrote, also after a trip through JSON."""
+        pixels = dict(data["pixels"])
+        pixels["background"] = tuple(pixels["background"])
+        return cls(
+            model=data["model"],
+            weights_sha256=data["weights_sha256"],
+            preprocess=data["preprocess"],
+            pixels=PixelSpec(**pixels),
+            sampling=Sampling(**data["sampling"]),
+            taps=tuple(_tap_from_dict(t) for t in data["taps"]),
+            precision=data["precision"],
+            engine=data["engine"],
+        )
+
+    @property
+    def hash(self) -> str:
+        """128-bit hex hash over the canonical JSON of all fields."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def differences(self, other: Recipe) -> list[str]:
+        """Name each choice in which two recipes differ, as `field: mine, theirs`."""
+        mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
+        keys = sorted(mine.keys() | theirs.keys())
+        return [
+            f"{k}: {mine.get(k, 'absent')}, {theirs.get(k, 'absent')}"
+            for k in keys
+            if mine.get(k) != theirs.get(k)
+        ]
+
+
+def _tap_to_dict(spec: TapSpec) -> dict[str, Any]:
+    return {
+        "name": spec.tap.name,
+        "kind": spec.tap.kind,
+        "tap_shape": list(spec.tap.shape),
+        "pooling": spec.pooling,
+        "shape": list(spec.shape),
+        "normalized": spec.normalized,
+        "dtype": spec.dtype,
+    }
+
+
+def _tap_from_dict(data: dict[str, Any]) -> TapSpec:
+    if data["kind"] not in AXES:
+        raise ValueError(f"unknown kind of tap: {data['kind']}")
+    return TapSpec(
+        tap=Tap(data["name"], data["kind"], tuple(data["tap_shape"])),
+        pooling=data["pooling"],
+        shape=tuple(data["shape"]),
+        normalized=data["normalized"],
+        dtype=data["dtype"],
+    )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """Lay nested JSON values flat: `pixels.height_px` -> `96`."""
+    if isinstance(value, dict):
+        return {k: v for key, sub in value.items() for k, v in _flat(sub, f"{prefix}{key}.").items()}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return {k: v for i, sub in enumerate(value) for k, v in _flat(sub, f"{prefix}{i}.").items()}
+    return {prefix.removesuffix("."): json.dumps(value)}

@@ -1,0 +1,80 @@
+"""Registries: a mapping from name to `module:attribute`, loaded on use.
+
+One file and one line add one thing. Other packages add theirs through entry points in the group
+`vifex.ROOM`, e.g. `vifex.poolings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+from vifex.values.errors import InputError, MissingExtraError
+
+__all__ = ["load", "names", "near", "require"]
+
+
+def load(registry: Mapping[str, str], name: str, *, group: str, what: str) -> Any:
+    """Load the entry `name` of a registry or of an installed plug-in.
+
+    Args:
+        registry: The room's own lines.
+        name: What to load.
+        group: Entry point group of the room, e.g. `vifex.poolings`.
+        what: The thing's name in a message, e.g. `pooling`.
+
+    Raises:
+        InputError: If there is none of that name; the message offers near ones.
+    """
+    if name in registry:
+        module, _, attribute = registry[name].partition(":")
+        return getattr(import_module(module), attribute)
+    plugins = _plugins(registry, group)
+    if name in plugins:
+        return plugins[name].load()
+    known = sorted({*registry, *plugins})
+    raise InputError(f"there is no {what} {name!r}.", todo=f"{near(name, known)}Known: {', '.join(known)}.")
+
+
+def names(registry: Mapping[str, str], *, group: str) -> list[str]:
+    """Every name that `load` takes, sorted."""
+    return sorted({*registry, *_plugins(registry, group)})
+
+
+def near(name: str, known: list[str]) -> str:
+    """Offer names close to a misspelt one: `Did you mean a or b? `, or nothing."""
+    close = get_close_matches(name, known, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(close)}? " if close else ""
+
+
+def require(module: str, *, extra: str, needed_for: str) -> ModuleType:
+    """Import an optional module, or say how to get it.
+
+    Raises:
+        MissingExtraError: If it is not installed. What is installed but broken raises its own error.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as exc:
+        if exc.name != module.partition(".")[0]:
+            raise
+        raise MissingExtraError(
+            f"{needed_for} needs {module}.", todo=f"Install it: pip install 'vifex[{extra}]'."
+        ) from exc
+
+
+def _plugins(registry: Mapping[str, str], group: str) -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        if point.name in registry or point.name in found:
+            raise InputError(
+                f"the name {point.name!r} in {group} is taken twice.",
+                of=point.value,
+                todo="Uninstall one of the packages that offer it.",
+            )
+        found[point.name] = point
+    return found

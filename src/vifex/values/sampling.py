@@ -1,0 +1,142 @@
+"""Which frames of a video are wanted, in what form, within which limits; and what a decoder gives back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from vifex.values.media import Box
+from vifex.values.pixels import PixelSpec
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Limits", "Sample", "SamplerName", "Sampling", "Seen", "Tail", "Wish"]
+
+SamplerName = Literal["fps", "every", "uniform", "clip"]
+Tail = Literal["drop", "pad", "repeat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the frames of a video are chosen. A picture is one sample whatever stands here."""
+
+    sampler: SamplerName = "fps"
+    fps: float | None = 1.0
+    """For `fps`: samples per second."""
+    every: int | None = None
+    """For `every`: each N-th frame in presentation order, the first included."""
+    uniform: int | None = None
+    """For `uniform`: N samples, each at the middle of one of N equal parts."""
+    clip_length: int | None = None
+    """For `clip`: frames per window."""
+    frame_step: int | None = None
+    """For `clip`: frames from one frame of a window to its next."""
+    hop: int | None = None
+    """For `clip`: frames from one window's first frame to the next's; `None` is length x step."""
+    tail: Tail = "drop"
+    """For `clip`: what becomes of a last window that the video does not fill.
+
+    `drop` leaves it out, `pad` repeats its last real frame, `repeat` starts again at its first.
+    """
+    t_start_s: float | None = None
+    t_end_s: float | None = None
+    assume_fps: float | None = None
+    """Frame rate for streams that carry no times at all; without it such frames are lost, in words."""
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "fps": (self.fps,),
+            "every": (self.every,),
+            "uniform": (self.uniform,),
+            "clip": (self.clip_length, self.frame_step),
+        }[self.sampler]
+        if any(v is None or v <= 0 for v in wanted):
+            raise ValueError(f"sampler {self.sampler!r} needs positive numbers, got {wanted}")
+        if self.hop is not None and self.hop < 1:
+            raise ValueError(f"hop must be at least 1 frame, got {self.hop}")
+        if self.assume_fps is not None and self.assume_fps <= 0:
+            raise ValueError(f"assume_fps must be > 0, got {self.assume_fps}")
+
+    @property
+    def frames_per_sample(self) -> int | None:
+        """Frames in one sample: the clip's length, `None` where a sample is a single frame."""
+        return self.clip_length if self.sampler == "clip" else None
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one view wants of every medium: its own samples in its own size, from one shared decoding."""
+
+    sampling: Sampling
+    pixels: PixelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a single file may cost before it is given up."""
+
+    max_pixels: int = 178_956_970
+    """Width x height of one picture or frame, checked before anything is allocated."""
+    max_frames: int = 100_000_000
+    """Frames decoded of one video."""
+    file_s: float = 3_600.0
+    """Wall seconds for one file, waiting for the engine not counted."""
+    stall_s: float = 60.0
+    """Wall seconds without any progress."""
+    memory_bytes: int = 4 << 30
+    """Address space of one decoder beyond what it needs to start; 0 sets no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture, frame or window, decoded and ready."""
+
+    wish: int
+    """Index of the wish that it answers."""
+    ordinal: int
+    """Counts the samples of this medium for this wish from 0, boxes included."""
+    pixels: npt.NDArray[Any]
+    """uint8 `[H, W, 3]`, or `[T, H, W, 3]` for a window."""
+    frame_index: int | None = None
+    """In presentation order from 0, of the (first) frame; `None` for pictures, as are the times."""
+    pts: int | None = None
+    """Ticks of `time_base`, the (first) frame's own."""
+    time_base: str | None = None
+    """Seconds per tick as a fraction, e.g. `1/90000`."""
+    t_s: float | None = None
+    t_start_s: float | None = None
+    t_end_s: float | None = None
+    """Where the last real frame of the sample ends."""
+    box: Box | None = None
+    """The part of the upright picture that was taken; `None` is the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a decoder learned about a medium beyond its samples."""
+
+    kind: Literal["image", "video"]
+    width_px: int = 0
+    height_px: int = 0
+    frames_seen: int = 1
+    frames_lost: int = 0
+    problems: tuple[str, ...] = ()
+    """Why the medium is only partial: sentences; empty where nothing was lost."""
+    notes: tuple[str, ...] = ()
+    """Facts worth telling that cost nothing, e.g. a second video stream that was not read."""
+
+
+def empty_pixels(spec: PixelSpec, frames: int | None) -> npt.NDArray[np.uint8]:
+    """Room for one sample of a wish."""
+    import numpy as np
+
+    shape = (spec.height_px, spec.width_px, 3)
+    return np.empty(shape if frames is None else (frames, *shape), dtype=np.uint8)

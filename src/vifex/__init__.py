@@ -1,3 +1,81 @@
-"""Vifex: deep features from images and videos."""
+"""Vifex: deep features from images and videos, exactly kept and quickly found.
+
+The public names are those of `__all__`. They load on use: importing this package loads no engine, no
+store and no decoder.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vifex.api.collection import Collection
+    from vifex.api.collection import open_collection as open
+    from vifex.api.extracting import extract
+    from vifex.api.network import LoadedModel, load_model
+    from vifex.extraction.report import Report
+    from vifex.search.hits import Hit
+    from vifex.values import (
+        EngineError,
+        InputError,
+        Limits,
+        MediaError,
+        MissingExtraError,
+        ModelError,
+        StoreError,
+        VifexError,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Collection",
+    "EngineError",
+    "Hit",
+    "InputError",
+    "Limits",
+    "LoadedModel",
+    "MediaError",
+    "MissingExtraError",
+    "ModelError",
+    "Report",
+    "StoreError",
+    "VifexError",
+    "__version__",
+    "extract",
+    "load_model",
+    "open",
+]
+
+_HOMES = {
+    "Collection": ("vifex.api.collection", "Collection"),
+    "EngineError": ("vifex.values", "EngineError"),
+    "Hit": ("vifex.search.hits", "Hit"),
+    "InputError": ("vifex.values", "InputError"),
+    "Limits": ("vifex.values", "Limits"),
+    "LoadedModel": ("vifex.api.network", "LoadedModel"),
+    "MediaError": ("vifex.values", "MediaError"),
+    "MissingExtraError": ("vifex.values", "MissingExtraError"),
+    "ModelError": ("vifex.values", "ModelError"),
+    "Report": ("vifex.extraction.report", "Report"),
+    "StoreError": ("vifex.values", "StoreError"),
+    "VifexError": ("vifex.values", "VifexError"),
+    "extract": ("vifex.api.extracting", "extract"),
+    "load_model": ("vifex.api.network", "load_model"),
+    "open": ("vifex.api.collection", "open_collection"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vifex' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _HOMES[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

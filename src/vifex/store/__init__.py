@@ -1,1 +1,24 @@
-"""The store: rows, outcomes and recipes, kept exactly. How they were made is not its business."""
+"""The store: rows, outcomes and recipes, kept exactly. How they were made is not its business.
+
+`open_store` reads, `open_writer` writes; a `View` is a table of rows made by one recipe, and its ledger
+says what became of every medium. The format is docs/store-format.md.
+"""
+
+from vifex.store.reading import Store, View, open_store
+from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
+from vifex.store.view_writer import CommitRule, Spilled, ViewWriter
+from vifex.store.writing import StoreWriter, open_writer
+
+__all__ = [
+    "LEDGER_SCHEMA",
+    "CommitRule",
+    "LedgerEntry",
+    "Spilled",
+    "Store",
+    "StoreWriter",
+    "View",
+    "ViewWriter",
+    "open_store",
+    "open_writer",
+    "row_schema",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from vifex.values.models import AXES, Tap, TapSpec
 from vifex.values.pixels import PixelSpec
@@ -33,6 +33,8 @@ class Recipe:
     precision: str
     """As resolved: `fp32` or `bf16`, never `auto`."""
     engine: str
+    time_pooling: Literal["none", "mean"] = "none"
+    """`mean` where a network for pictures saw every frame of a window and its rows are averages."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal recipe back."""
@@ -45,6 +47,7 @@ class Recipe:
             "taps": [_tap_to_dict(t) for t in self.taps],
             "precision": self.precision,
             "engine": self.engine,
+            "time_pooling": self.time_pooling,
         }
 
     @classmethod
@@ -61,6 +64,7 @@ class Recipe:
             taps=tuple(_tap_from_dict(t) for t in data["taps"]),
             precision=data["precision"],
             engine=data["engine"],
+            time_pooling=data["time_pooling"],
         )
 
     @property

@@ -132,6 +132,8 @@ class Seen:
     """Why the medium is only partial: sentences; empty where nothing was lost."""
     notes: tuple[str, ...] = ()
     """Facts worth telling that cost nothing, e.g. a second video stream that was not read."""
+    empty: tuple[tuple[int, str], ...] = ()
+    """Wishes that got no sample although others did: index of the wish and why, one sentence."""
 
 
 def empty_pixels(spec: PixelSpec, frames: int | None) -> npt.NDArray[np.uint8]:

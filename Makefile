@@ -1,0 +1,35 @@
+# Everything a newcomer types. The environment is made once, from the lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint bench clean lock
+
+demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a contact sheet
+	$(BIN)/python scripts/demo.py
+
+test: lint  ## everything: format, lint, types, import floors, tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready  ## the benchmarks; writes benchmarks/records/*.json
+	$(BIN)/python benchmarks/run.py
+
+lock: $(VENV)/.ready  ## write what is installed now into the lock
+	$(BIN)/python scripts/write_lock.py > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean:
+	rm -rf $(VENV) demo build dist
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,1 @@
+"""The facades behind `vifex.extract`, `vifex.open` and `vifex.load_model`."""

@@ -1,0 +1,273 @@
+"""`vifex.open`: a store with its rows, its ledger and its answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vifex.extraction.embed import embed
+from vifex.extraction.plan import reopen_view
+from vifex.models import load_model
+from vifex.search.contact_sheet import write_contact_sheet
+from vifex.search.export import export
+from vifex.search.find import search
+from vifex.search.hits import Hit
+from vifex.search.query import FrameQuery, PictureQuery, parse_query, video_needs_time
+from vifex.store import View, open_store
+from vifex.values import Box, InputError, Limits, Model, ModelError, Recipe, VifexError
+from vifex.values.media import path_to_uri
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_THUMBNAIL_PX = 320
+
+__all__ = ["Collection", "open_collection"]
+
+
+class Collection:
+    """One view of a store, open for reading; writers and other readers are not disturbed.
+
+    Use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, view: str = "main", model: str | None = None) -> None:
+        self._store = open_store(path)
+        try:
+            self._view: View = self._store.view(view)
+        except BaseException:
+            self._store.close()
+            raise
+        self._model_name = model
+
+    # -- what is in it ------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        return Path(self._store.path)
+
+    @property
+    def views(self) -> list[str]:
+        """Names of all views of the store."""
+        return self._store.views()
+
+    @property
+    def view(self) -> str:
+        """Name of the view that is open."""
+        return self._view.name
+
+    @property
+    def recipe(self) -> Recipe:
+        """How every number of the view was made."""
+        return self._view.recipe
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the feature columns, one for each layer."""
+        return list(self._view.columns)
+
+    def __len__(self) -> int:
+        return self._view.count_rows()
+
+    def __repr__(self) -> str:
+        return f"Collection({os.fspath(self.path)!r}, view={self.view!r}, rows={len(self)})"
+
+    def to_arrow(self, columns: list[str] | None = None, *, where: str | None = None) -> pa.Table:
+        """Give the rows as an Arrow table.
+
+        Args:
+            columns: Which; by default all.
+            where: An SQL filter over the columns, e.g. `"t_s >= 10 AND label = 'cat'"`.
+        """
+        return self._view.to_arrow(columns, where)
+
+    def to_numpy(self, column: str | None = None, *, where: str | None = None) -> npt.NDArray[Any]:
+        """Give a feature column as an array `[N, *shape]`, rows in the order of `to_arrow`.
+
+        Args:
+            column: A layer's name or its column's; by default the first.
+            where: An SQL filter over the columns.
+        """
+        return self._view.to_numpy(column, where)
+
+    def ledger(self) -> pa.Table:
+        """What became of every medium, its newest entry: name, uri, status, reason, rows and more."""
+        return self._view.ledger()
+
+    # -- answers ------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: str | os.PathLike[str] | npt.NDArray[np.floating],
+        k: int = 10,
+        *,
+        column: str | None = None,
+        metric: str = "cosine",
+        where: str | None = None,
+    ) -> list[Hit]:
+        """Find the rows nearest to a query, exactly.
+
+        Args:
+            query: A picture, `VIDEO@TIME`, `row:KEY`, a `.npy` file, or a vector `[D]`.
+            k: How many hits at most.
+            column: A layer's column; may be left out where there is one.
+            metric: `cosine`, `dot` or `l2`.
+            where: An SQL filter over the columns.
+
+        Raises:
+            InputError: If the query, the column or the filter cannot be used.
+        """
+        return search(
+            self._view,
+            query,
+            k=k,
+            column=column,
+            metric=metric,
+            where=where,
+            embed=lambda q: self._embed(q, column),
+        )
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        to: str,
+        column: str | None = None,
+        where: str | None = None,
+        overwrite: bool = False,
+    ) -> int:
+        """Write rows and vectors to a file.
+
+        Args:
+            path: The file.
+            to: `npy`, `npz`, `parquet` or `csv`.
+            column: A layer's column; may be left out where there is one.
+            where: An SQL filter over the columns.
+            overwrite: Whether an existing file is replaced.
+
+        Returns:
+            How many rows were written.
+        """
+        return export(self._view, path, to=to, column=column, where=where, overwrite=overwrite)
+
+    def contact_sheet(
+        self,
+        path: str | os.PathLike[str],
+        hits: Sequence[Hit],
+        *,
+        query: str | os.PathLike[str] | None = None,
+        metric: str = "cosine",
+    ) -> None:
+        """Write hits as one HTML page with pictures and times, decoded from the sources.
+
+        Args:
+            path: The file; an existing one is replaced.
+            hits: From `search`.
+            query: What was searched for; shown on top where it is a picture or a moment of a video.
+            metric: What the scores are.
+        """
+        write_contact_sheet(
+            path,
+            hits,
+            title=f"Search in {self.path.name}" if query is None else f"Search for {os.fspath(query)}",
+            query_thumbnail=_query_thumbnail(query),
+            thumbnail=lambda hit: _thumbnail(hit.uri, hit.t_s, hit.box),
+            metric=metric,
+            store_name=self.path.name,
+        )
+
+    # -- leaving ------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Let go of the versions that are being read."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _embed(self, query: PictureQuery | FrameQuery, column: str | None) -> npt.NDArray[np.floating[Any]]:
+        """Make a query's vector as the view's recipe makes a row's."""
+        from vifex.media.read import frame_at
+
+        plan = reopen_view(self.view, self.recipe, self._find_model())
+        t_s = query.t_s if isinstance(query, FrameQuery) else 0.0
+        sample = frame_at(query.path, t_s, self.recipe.pixels, Limits())
+        if isinstance(query, PictureQuery) and sample.t_s is not None:
+            raise video_needs_time(query.path)
+        vectors = embed(plan, sample.pixels)
+        vector: npt.NDArray[np.floating[Any]] = vectors[column or self.columns[0]]
+        return vector.reshape(-1)
+
+    def _find_model(self) -> Model:
+        """The model that made the view: by its name, else where the last run found it."""
+        if self._model_name is not None:
+            return load_model(self._model_name)
+        try:
+            return load_model(self.recipe.model)
+        except ModelError:
+            last = self._last_model_path()
+            if last is None or not Path(last).exists():
+                raise InputError(
+                    f"the model {self.recipe.model!r} that made this view is not here.",
+                    of=os.fspath(self.path),
+                    todo="Give its file with --model.",
+                ) from None
+            return load_model(last)
+
+    def _last_model_path(self) -> str | None:
+        runs = self._view.ledger(history=True).column("run").to_pylist()
+        for text in reversed(runs):
+            path = json.loads(text or "{}").get("models", {}).get(self.view)
+            if path is not None:
+                return str(path)
+        return None
+
+
+def _query_thumbnail(query: str | os.PathLike[str] | None) -> Image.Image | None:
+    if query is None:
+        return None
+    parsed = parse_query(query)
+    if isinstance(parsed, FrameQuery):
+        return _thumbnail(path_to_uri(parsed.path), parsed.t_s, None)
+    if isinstance(parsed, PictureQuery):
+        return _thumbnail(path_to_uri(parsed.path), None, None)
+    return None
+
+
+def _thumbnail(uri: str, t_s: float | None, box: Box | None) -> Image.Image | None:
+    """A small picture of a row's source; `None` where the source is gone."""
+    from vifex.media.read import thumbnail
+
+    try:
+        return thumbnail(uri, t_s, box, _THUMBNAIL_PX)
+    except (VifexError, OSError):
+        return None
+
+
+def open_collection(
+    path: str | os.PathLike[str], *, view: str = "main", model: str | None = None
+) -> Collection:
+    """Open a view of a store for reading.
+
+    Args:
+        path: The store's folder.
+        view: Which view.
+        model: Name or file of the model for queries by picture; by default the one that made the view.
+
+    Raises:
+        StoreError: If there is no such store or view, or it cannot be read.
+    """
+    return Collection(path, view=view, model=model)

@@ -1,0 +1,100 @@
+"""`vifex.load_model`: any layer of a network for pictures at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from vifex.engines import load_engine
+from vifex.extraction.embed import compile_plan, run_batches
+from vifex.extraction.plan import plan_view
+from vifex.media.read import picture_pixels
+from vifex.models import load_model as find_model
+from vifex.values import InputError, Limits, Model, ModelCard, PixelSpec, Tap
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["LoadedModel", "Picture", "load_model"]
+
+Picture = "str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]"
+
+_BATCH = 8
+
+
+class LoadedModel:
+    """A network ready to be read at any layer."""
+
+    def __init__(self, name: str, model: Model) -> None:
+        self._name = name
+        self._model = model
+
+    @property
+    def card(self) -> ModelCard:
+        """Name, licence, input and provenance."""
+        return self._model.card
+
+    @property
+    def layers(self) -> list[Tap]:
+        """Every tap with its kind and its shape for one input."""
+        return load_engine(self._model.engine).taps(self._model)
+
+    def features(
+        self,
+        images: Sequence[Any],
+        *,
+        layers: Sequence[str] = (),
+        precision: Literal["auto", "fp32", "bf16"] = "auto",
+        decode: Literal["fast", "exact"] = "fast",
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Read layers for some pictures.
+
+        Args:
+            images: Paths of pictures, Pillow images, or uint8 RGB arrays `[H, W, 3]`.
+            layers: Names of taps; by default the model's own choice.
+            precision: Of the arithmetic.
+            decode: How files are decoded.
+
+        Returns:
+            Tap name to float32 `[N, *tap.shape]`, not pooled.
+
+        Raises:
+            InputError: If something in `images` is no picture.
+            MediaError: If a file cannot be decoded.
+            ModelError: If a layer is unknown.
+        """
+        plan = plan_view("query", self._name, layers=layers, precision=precision, decode=decode)
+        if self.card.frames is not None:
+            raise InputError(
+                f"the model {self.card.name!r} takes clips, not pictures.",
+                todo="Use vifex.extract(..., clip=...) for it.",
+            )
+        pixels = [_pixels(image, plan.recipe.pixels) for image in images]
+        if not pixels:
+            return {t.name: np.empty((0, *t.shape), np.float32) for t in plan.taps}
+        with compile_plan(plan, batch=min(_BATCH, len(pixels))) as network:
+            parts = list(run_batches(network, pixels))
+        return {t.name: np.concatenate([p[t.name] for p in parts]) for t in plan.taps}
+
+    def __repr__(self) -> str:
+        return f"LoadedModel({self.card.name!r}, {self.card.width_px} x {self.card.height_px} px)"
+
+
+def load_model(name: str = "default") -> LoadedModel:
+    """Find a model by its name or file; `default` is the embedded one.
+
+    Raises:
+        ModelError: If there is no such model, or its card or weights cannot be used.
+    """
+    return LoadedModel(name, find_model(name))
+
+
+def _pixels(image: Any, spec: PixelSpec) -> npt.NDArray[np.uint8]:
+    if isinstance(image, np.ndarray) and (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3):
+        raise InputError(
+            f"an array of {image.dtype} {list(image.shape)} is no picture.", todo="Give uint8 RGB [H, W, 3]."
+        )
+    return picture_pixels(image, spec, Limits())

@@ -1,0 +1,90 @@
+"""The command `vifex`: words in, calls of the public functions, exit status out.
+
+Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial; 4 the
+run could not be done; 130 interrupted, resumable.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from vifex import __version__
+from vifex.values import VifexError
+
+__all__ = ["app", "main"]
+
+app = App(
+    name="vifex",
+    help="Deep features from images and videos: extract, keep, search.",
+    version=__version__,
+    help_format="plaintext",
+)
+
+# Each command's module imports what it needs when it runs, so that `--help` stays quick.
+_COMMANDS = {
+    "extract": ("vifex.cli.extracting:extract", "Turn pictures and videos into features; resumes by itself."),
+    "show": ("vifex.cli.showing:show", "Tell what is in a store, and what failed and why."),
+    "search": ("vifex.cli.searching:search", "Print the stored rows nearest to a query, exactly."),
+    "export": ("vifex.cli.exporting:export", "Write rows and vectors to npy, npz, parquet or csv."),
+    "layers": ("vifex.cli.models:layers", "List every layer that features can be read from."),
+    "card": ("vifex.cli.models:card", "Draft the card that a model file needs beside it."),
+}
+for _name, (_home, _help) in _COMMANDS.items():
+    app.command(_home, name=_name, help=_help)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and leave with its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = _dashes_last([w for w in words if w != "--debug"])
+    sys.exit(_run(words, debug=debug))
+
+
+def _dashes_last(words: list[str]) -> list[str]:
+    """Move a lone `-` (standard input) behind `--`: the parser takes it for an unknown option."""
+    end = words.index("--") if "--" in words else len(words)
+    options, rest = words[:end], words[end + 1 :]
+    dashes = [w for w in options if w == "-"]
+    if not dashes:
+        return words
+    return [*(w for w in options if w != "-"), "--", *dashes, *rest]
+
+
+def _run(words: list[str], *, debug: bool) -> int:
+    try:
+        status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as exc:
+        _say(f"vifex: {_plain(exc)}")
+        _say("Try `vifex --help`.")
+        return 2
+    except VifexError as exc:
+        if debug:
+            raise
+        _say(f"vifex: {exc}")
+        return 4
+    except KeyboardInterrupt:
+        _say("vifex: interrupted. What was finished is kept; the same command again goes on from here.")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _plain(exc: CycloptsError) -> str:
+    return " ".join(str(exc).split())
+
+
+def _say(text: str) -> None:
+    # A file name's odd bytes must not end the message.
+    data = (text + "\n").encode(sys.stderr.encoding or "utf-8", errors="backslashreplace")
+    sys.stderr.flush()
+    sys.stderr.buffer.write(data)
+    sys.stderr.buffer.flush()

@@ -1,0 +1,231 @@
+"""`vifex extract`: sources to a store."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from vifex.cli.output import clean, print_json, print_line
+
+if TYPE_CHECKING:
+    from vifex.extraction.pipeline import Progress
+    from vifex.extraction.report import Report
+    from vifex.values import Outcome
+
+__all__ = ["extract"]
+
+_SHOWN = 20
+_GIB = 1 << 30
+
+
+def extract(
+    *sources: str,
+    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    model: Annotated[list[str] | None, Parameter(name=["--model", "-m"], negative=())] = None,
+    layers: str | None = None,
+    view: str | None = None,
+    fps: float | None = None,
+    every: int | None = None,
+    uniform: int | None = None,
+    clip: str | None = None,
+    hop: int | None = None,
+    tail: Literal["drop", "pad", "repeat"] = "drop",
+    start: float | None = None,
+    end: float | None = None,
+    assume_fps: float | None = None,
+    pool: str | None = None,
+    normalize: Annotated[bool, Parameter(negative=())] = False,
+    dtype: Literal["float32", "float16"] = "float32",
+    decode: Literal["fast", "exact"] = "fast",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    workers: int | None = None,
+    file_limit: float = 3600.0,
+    stall_limit: float = 60.0,
+    max_pixels: int = 178_956_970,
+    max_frames: int = 100_000_000,
+    memory_limit: float = 4.0,
+    retry_failed: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+) -> int:
+    """Turn pictures and videos into features; the same command again resumes.
+
+    Parameters
+    ----------
+    sources
+        Files, folders, globs, CSV or JSONL manifests, or - for a list on standard input.
+    output
+        The store, e.g. lib.vifex; made if absent.
+    model
+        Name or file of a model; several fill a view each.
+    layers
+        Names of layers, separated by commas; see `vifex layers MODEL`.
+    view
+        Name of the view that is filled (default: main).
+    fps
+        Samples per second of video (default: 1).
+    every
+        Instead: each N-th frame.
+    uniform
+        Instead: N frames spread evenly.
+    clip
+        Instead: windows LENGTHxSTRIDE, e.g. 16x2.
+    hop
+        Frames from one window's start to the next one's (default: LENGTH x STRIDE).
+    tail
+        What becomes of a last window that the video does not fill.
+    start
+        Where sampling starts, in seconds.
+    end
+        Where sampling ends, in seconds.
+    assume_fps
+        Frame rate for streams that carry no times at all.
+    pool
+        How maps become vectors: avg, max, gem, tokens, flatten, none.
+    normalize
+        Scale each vector to length 1.
+    dtype
+        What the store keeps.
+    decode
+        fast, or exact for the pixels of the model's own library.
+    precision
+        Of the arithmetic; auto is bf16 where the hardware has it.
+    workers
+        Decoder processes (default: one for each core).
+    file_limit
+        Seconds that one file may take.
+    stall_limit
+        Seconds without progress after which a file is given up.
+    max_pixels
+        Width x height of one picture or frame.
+    max_frames
+        Frames decoded of one video.
+    memory_limit
+        GiB that one decoder may take; 0 sets no limit.
+    retry_failed
+        Try media again that failed in an earlier run.
+    json
+        Print the report as JSON.
+    quiet
+        No progress and no list of problems.
+    """
+    import vifex
+
+    teller = _Teller(quiet=quiet)
+    with _progress_bar(quiet=quiet) as on_progress:
+        report = vifex.extract(
+            list(sources) or _no_sources(),
+            output,
+            model=model or "default",
+            layers=[name.strip() for name in layers.split(",") if name.strip()] if layers else (),
+            view=view,
+            fps=fps,
+            every=every,
+            uniform=uniform,
+            clip=clip,
+            hop=hop,
+            tail=tail,
+            start_s=start,
+            end_s=end,
+            assume_fps=assume_fps,
+            pool=pool,
+            normalize=normalize,
+            dtype=dtype,
+            decode=decode,
+            precision=precision,
+            workers=workers,
+            limits=vifex.Limits(
+                max_pixels=max_pixels,
+                max_frames=max_frames,
+                file_s=file_limit,
+                stall_s=stall_limit,
+                memory_bytes=int(memory_limit * _GIB),
+            ),
+            retry_failed=retry_failed,
+            stdin=sys.stdin.buffer,
+            on_progress=on_progress,
+            on_outcome=teller.tell,
+        )
+    teller.close(report.store)
+    if json:
+        print_json(report.to_dict())
+    else:
+        _print_report(report)
+    return report.exit_status
+
+
+def _no_sources() -> list[str]:
+    from vifex.values import InputError
+
+    raise InputError(
+        "there is nothing to extract from.", todo="Name files or folders: vifex extract FOLDER -o STORE."
+    )
+
+
+class _Teller:
+    """Says on standard error what did not end well, the first few in full."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._told = 0
+
+    def tell(self, outcome: Outcome) -> None:
+        self._told += 1
+        if not self._quiet and self._told <= _SHOWN:
+            print_line(f"{outcome.status}: {clean(outcome.medium.name)}: {clean(outcome.reason)}", err=True)
+
+    def close(self, store: str) -> None:
+        if not self._quiet and self._told > _SHOWN:
+            print_line(f"... and {self._told - _SHOWN} more: vifex show {clean(store)} --problems", err=True)
+
+
+@contextlib.contextmanager
+def _progress_bar(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A bar on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("extracting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rows]} rows"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("extracting", total=None, rows=0)
+
+        def show(progress: Progress) -> None:
+            total = progress.found if progress.all_found else None
+            bar.update(task, completed=progress.finished, total=total, rows=progress.rows)
+
+        yield show
+
+
+def _print_report(report: Report) -> None:
+    counts = [
+        (report.ok, "ok"),
+        (report.partial, "partial"),
+        (report.skipped, "skipped"),
+        (report.failed, "failed"),
+        (report.already_done, "already done"),
+    ]
+    told = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing to do"
+    precision = ", ".join(sorted(set(report.precision.values())))
+    print_line(
+        f"{report.media} media: {told}. {report.rows} rows in {report.seconds:.1f} s ({precision}) "
+        f"-> {clean(report.store)}"
+    )
+    if report.already_failed:
+        print_line(
+            f"{report.already_failed} of those already done had problems: vifex show {clean(report.store)}"
+        )

@@ -1,0 +1,89 @@
+"""`vifex search`: the rows nearest to a query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from vifex.cli.output import clean, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from vifex import Hit
+
+__all__ = ["search"]
+
+
+def search(
+    store: Path,
+    query: str,
+    *,
+    k: Annotated[int, Parameter(name=["-k", "--count"])] = 10,
+    metric: Literal["cosine", "dot", "l2"] = "cosine",
+    where: str | None = None,
+    column: str | None = None,
+    view: str = "main",
+    model: Annotated[str | None, Parameter(name=["--model", "-m"])] = None,
+    html: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Print the stored rows nearest to a query, exactly.
+
+    Parameters
+    ----------
+    store
+        The store.
+    query
+        A picture, a video and time (clip.mp4@00:12), row:KEY, or a .npy file with a vector.
+    k
+        How many hits.
+    metric
+        cosine and dot: higher is nearer; l2: lower is nearer.
+    where
+        An SQL filter over the columns, e.g. "t_s >= 10 AND label = 'cat'".
+    column
+        The layer's column; may be left out where there is one.
+    view
+        The view that is searched.
+    model
+        The model that made the view, where it cannot be found by itself.
+    html
+        Write a contact sheet with pictures and times to this file.
+    json
+        Print as JSON.
+    """
+    import vifex
+
+    with vifex.open(store, view=view, model=model) as collection:
+        hits = collection.search(query, k, column=column, metric=metric, where=where)
+        if html is not None:
+            collection.contact_sheet(html, hits, query=query, metric=metric)
+    if json:
+        print_json(
+            {
+                "store": str(store),
+                "view": view,
+                "query": query,
+                "metric": metric,
+                "hits": [h.to_dict() for h in hits],
+            }
+        )
+    else:
+        _print_hits(hits, metric)
+        if html is not None:
+            print_line(f"contact sheet: {clean(html)}")
+    return 0
+
+
+def _print_hits(hits: list[Hit], metric: str) -> None:
+    from vifex.search.times import format_time
+
+    if not hits:
+        print_line("No row answers this query; a filter with --where may be too narrow.")
+        return
+    print_table(
+        ["rank", metric, "time", "name", "label", "key"],
+        [[h.rank, f"{h.score:.4f}", format_time(h.t_s), h.name, h.label or "", h.key] for h in hits],
+        right=["rank", metric, "time"],
+    )

@@ -1,0 +1,155 @@
+"""`vifex show`: what is in a store, and what failed and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from vifex.cli.output import clean, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from vifex import Collection
+
+__all__ = ["show"]
+
+_SHOWN = 30
+
+
+def show(
+    store: Path,
+    *,
+    view: str | None = None,
+    problems: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Tell what is in a store, and what failed and why.
+
+    Parameters
+    ----------
+    store
+        The store.
+    view
+        Only this view (default: all).
+    problems
+        List everything that did not end well, not only the first of it.
+    json
+        Print as JSON.
+    """
+    from vifex.store import open_store
+
+    with open_store(store) as opened:
+        store_id, names = opened.id, opened.views()
+    if view is not None:
+        names = [view]
+    told = [_facts(store, name) for name in names]
+    if json:
+        print_json({"store": str(store), "id": store_id, "views": told})
+        return 0
+    print_line(f"{clean(store)}: {len(names)} view{'s' * (len(names) != 1)}")
+    for facts in told:
+        _print_view(facts, limit=None if problems else _SHOWN)
+    return 0
+
+
+def _facts(store: Path, view: str) -> dict[str, Any]:
+    import vifex
+
+    with vifex.open(store, view=view) as collection:
+        ledger = collection.ledger()
+        media = ledger.select(["name", "uri", "status", "reason", "rows", "lost"]).to_pylist()
+        return {
+            "view": view,
+            "rows": len(collection),
+            "media": dict(sorted(Counter(m["status"] for m in media).items())),
+            "recipe": collection.recipe.to_dict(),
+            "columns": _columns(collection),
+            "problems": [m for m in media if m["status"] != "ok"],
+        }
+
+
+def _columns(collection: Collection) -> list[dict[str, Any]]:
+    return [
+        {
+            "column": spec.column,
+            "layer": spec.tap.name,
+            "kind": spec.tap.kind,
+            "layer_shape": list(spec.tap.shape),
+            "pooling": spec.pooling,
+            "shape": list(spec.shape),
+            "dtype": spec.dtype,
+            "normalized": spec.normalized,
+        }
+        for spec in collection.recipe.taps
+    ]
+
+
+def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
+    recipe = facts["recipe"]
+    media = ", ".join(f"{n} {status}" for status, n in facts["media"].items()) or "no media yet"
+    print_line("")
+    print_line(
+        f"view {clean(facts['view'])}: {facts['rows']} rows of {sum(facts['media'].values())} media ({media})"
+    )
+    print_line(f"  model    {clean(recipe['model'])} ({recipe['engine']}, {recipe['precision']})")
+    print_line(f"  pixels   {_pixels(recipe['pixels'])}")
+    print_line(f"  sampling {_sampling(recipe['sampling'])}")
+    print_table(
+        ["column", "layer", "kind", "layer shape", "pooling", "stored"],
+        [
+            [
+                c["column"],
+                c["layer"],
+                c["kind"],
+                _times(c["layer_shape"]),
+                c["pooling"],
+                f"{_times(c['shape'])} {c['dtype']}{' normalized' * c['normalized']}",
+            ]
+            for c in facts["columns"]
+        ],
+    )
+    if facts["problems"]:
+        shown = facts["problems"][:limit]
+        print_table(
+            ["status", "name", "rows", "why"],
+            [[p["status"], p["name"], p["rows"], p["reason"]] for p in shown],
+            right=["rows"],
+        )
+        if len(shown) < len(facts["problems"]):
+            print_line(f"... and {len(facts['problems']) - len(shown)} more: --problems shows all")
+
+
+def _times(shape: list[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _pixels(pixels: dict[str, Any]) -> str:
+    how = pixels["resize"]
+    if pixels["resize_px"]:
+        how = f"shorter side to {pixels['resize_px']}, centre crop"
+    size = f"{pixels['width_px']} x {pixels['height_px']}"
+    return f"{size}, {how}, {pixels['interpolation']}, {pixels['decode']} decoding"
+
+
+def _sampling(sampling: dict[str, Any]) -> str:
+    match sampling["sampler"]:
+        case "fps":
+            told = f"{sampling['fps']:g} per second"
+        case "every":
+            told = f"every {sampling['every']} frames"
+        case "uniform":
+            told = f"{sampling['uniform']} spread evenly"
+        case _:
+            hop = sampling["hop"] or sampling["clip_length"] * sampling["frame_step"]
+            told = (
+                f"clips of {sampling['clip_length']} frames, step {sampling['frame_step']}, "
+                f"hop {hop}, tail {sampling['tail']}"
+            )
+    start_s, end_s = sampling["t_start_s"], sampling["t_end_s"]
+    if start_s is not None:
+        told += f", from {start_s:g} s"
+    if end_s is not None:
+        told += f", to {end_s:g} s"
+    return told

@@ -1,0 +1,110 @@
+"""What every engine can do: list taps, compile a network for some of them, and run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from vifex.values import Model, Tap
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Engine", "Network"]
+
+
+class Network(Protocol):
+    """A compiled network: takes batches of ready pixels, gives arrays per tap."""
+
+    batch: int
+    """Inputs in one batch; it never changes, so a caller pads the last one."""
+    requests: int
+    """How many batches run at once."""
+    input_shape: tuple[int, ...]
+    """Of one batch: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows; uint8."""
+    taps: tuple[Tap, ...]
+
+    def submit(self, pixels: npt.NDArray[np.uint8]) -> Future[dict[str, npt.NDArray[Any]]]:
+        """Start one batch; blocks while all requests are busy.
+
+        Args:
+            pixels: uint8 of `input_shape`, C-contiguous. It is read without a copy, so it must stay
+                as it is until the future is done.
+
+        Returns:
+            A future of tap name -> float32 `[B, *tap.shape]` in memory of its own. It resolves in a
+            thread of the engine.
+
+        Raises:
+            ValueError: If the pixels have another shape, dtype or order.
+            EngineError: If the network is closed.
+        """
+
+    def close(self) -> None:
+        """Wait for what is running and free the network; may be called twice."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Engine(Protocol):
+    """Runs networks."""
+
+    name: str
+
+    def taps(self, model: Model) -> list[Tap]:
+        """List every node worth reading, in graph order, with its shape for one input.
+
+        Raises:
+            ModelError: If the graph cannot be read or does not fit its card.
+        """
+
+    def resolve_taps(self, model: Model, wanted: Sequence[str]) -> list[Tap]:
+        """Find taps by name or alias, in the order they were asked for, each once.
+
+        Args:
+            model: The network.
+            wanted: Names or aliases; none asks for the card's default taps, or the last vector.
+
+        Raises:
+            ModelError: If there is no such tap; the message offers near names.
+        """
+
+    def resolve_precision(self, wanted: str) -> str:
+        """Turn `auto`, `fp32` or `bf16` into what this machine will run: `fp32` or `bf16`.
+
+        Raises:
+            EngineError: If it is unknown, or the hardware does not have it.
+        """
+
+    def compile(
+        self,
+        model: Model,
+        taps: Sequence[Tap],
+        *,
+        precision: str,
+        batch: int | None = None,
+        cores: int | None = None,
+    ) -> Network:
+        """Make a network ready to run.
+
+        Args:
+            model: The network.
+            taps: What to read, from `resolve_taps`.
+            precision: As `resolve_precision` gave it.
+            batch: Inputs per batch; chosen from the size of the network where it is `None`.
+            cores: CPU cores to use; all that this process may use where it is `None`.
+
+        Raises:
+            ModelError: If a tap is not one of the model's.
+            EngineError: If the engine cannot compile it.
+        """

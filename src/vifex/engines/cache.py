@@ -1,0 +1,122 @@
+"""Compiled graphs on disk, so that a second start is quicker.
+
+An entry is written aside and moved into place, begins with the hash of what follows, and is only used
+if that still fits: a cut or damaged file is made anew, never run. A folder that cannot be written
+costs the gain and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from vifex.values import ModelCard
+
+__all__ = ["Cache", "cache_folder"]
+
+_LIMIT_BYTES: Final = 2 << 30
+"""Compiled graphs kept; those unused for longest go first."""
+_SUFFIX: Final = ".graph"
+_DIGEST_BYTES: Final = 32
+
+
+def cache_folder() -> Path:
+    """Give the folder for what can be made again: `VIFEX_CACHE`, or the platform's place for such."""
+    chosen = os.environ.get("VIFEX_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "vifex"
+
+
+class Cache:
+    """Compiled graphs of one machine and one OpenVINO."""
+
+    def __init__(self, folder: Path | None, core: Any, machine: str) -> None:
+        self._folder = folder
+        self._core = core
+        self._machine = machine
+
+    @classmethod
+    def of_user(cls, core: Any, ov: Any) -> Cache:
+        """Open the user's own cache; without a home folder there is none."""
+        try:
+            folder: Path | None = cache_folder() / "graphs"
+        except RuntimeError:  # no home folder is known
+            folder = None
+        # A home folder may be shared by machines: what one compiled, another may not be able to run.
+        capabilities = sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        device = core.get_property("CPU", "FULL_DEVICE_NAME")
+        machine = f"{ov.get_version()} {platform.machine()} {device} {capabilities}"
+        return cls(folder, core, machine)
+
+    def key(
+        self,
+        weights_sha256: str,
+        card: ModelCard,
+        taps: Sequence[object],
+        batch: int,
+        config: Mapping[str, str],
+    ) -> str:
+        """Name a compiled graph by everything that decides it."""
+        parts = [self._machine, weights_sha256, card, list(taps), batch, sorted(config.items())]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def load(self, key: str, config: Mapping[str, str]) -> Any | None:
+        """Give a compiled graph, or `None` where there is none that is whole."""
+        if self._folder is None:
+            return None
+        path = self._folder / (key + _SUFFIX)
+        try:
+            raw = path.read_bytes()
+            if hashlib.sha256(memoryview(raw)[_DIGEST_BYTES:]).digest() != raw[:_DIGEST_BYTES]:
+                return None
+            with contextlib.suppress(OSError):
+                os.utime(path)  # used just now
+            return self._core.import_model(io.BytesIO(raw[_DIGEST_BYTES:]), "CPU", dict(config))
+        except (OSError, RuntimeError):
+            return None  # absent, unreadable, or not to this OpenVINO's taste
+
+    def save(self, key: str, compiled: Any) -> None:
+        """Keep a compiled graph, if that is possible."""
+        if self._folder is None:
+            return
+        try:
+            body = compiled.export_model()
+            body = body.getvalue() if isinstance(body, io.BytesIO) else bytes(body)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make_room(len(body))
+            handle, name = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(hashlib.sha256(body).digest())
+                    file.write(body)
+                Path(name).replace(self._folder / (key + _SUFFIX))
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except (OSError, RuntimeError):
+            return  # a full or read-only disk: compiling again costs time only
+
+    def _make_room(self, size: int) -> None:
+        assert self._folder is not None
+        entries = [(p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.glob("*" + _SUFFIX)]
+        total = sum(entry[1] for entry in entries) + size
+        for _, length, path in sorted(entries):
+            if total <= _LIMIT_BYTES:
+                return
+            path.unlink(missing_ok=True)
+            total -= length

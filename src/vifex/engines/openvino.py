@@ -1,0 +1,133 @@
+"""The OpenVINO engine: networks on CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from vifex.engines.build import cut, pixels_shape, with_pixels
+from vifex.engines.cache import Cache
+from vifex.engines.cores import available_cores
+from vifex.engines.graph import Graph, Place, read_graph
+from vifex.engines.network import OpenVinoNetwork
+from vifex.engines.plan import Plan, choose_batch, choose_plan, count_macs
+from vifex.engines.precision import HINTS, native_bf16, resolve
+from vifex.engines.probe import inputs_stay_apart
+from vifex.engines.runtime import import_openvino
+from vifex.values import EngineError, Model, ModelError, Tap
+from vifex.values.registry import near
+
+__all__ = ["OpenVinoEngine"]
+
+_GRAPHS_KEPT: Final = 4
+
+
+class OpenVinoEngine:
+    """Runs networks with OpenVINO on the CPU (see `base.Engine`)."""
+
+    name = "openvino"
+
+    def __init__(self) -> None:
+        self._ov = import_openvino()
+        self._core = self._ov.Core()
+        self._graphs: dict[tuple[str, str], Graph] = {}
+        self._cache = Cache.of_user(self._core, self._ov)
+
+    def taps(self, model: Model) -> list[Tap]:
+        """List every node worth reading, in graph order."""
+        return [place.tap for place in self._graph(model).places]
+
+    def resolve_taps(self, model: Model, wanted: Sequence[str]) -> list[Tap]:
+        """Find taps by name or alias; none asks for the card's default taps, or the last vector."""
+        graph = self._graph(model)
+        names = list(wanted) or list(model.card.default_taps)
+        if not names:
+            vectors = [p.tap for p in graph.places if p.tap.kind == "vector"]
+            if not vectors:
+                raise ModelError(
+                    "the network has no vector to take by default.",
+                    of=model.card.name,
+                    todo=f"Name a layer: vifex layers {model.card.name} lists them.",
+                )
+            return vectors[-1:]
+        return list(dict.fromkeys(self._place(graph, model, name).tap for name in names))
+
+    def resolve_precision(self, wanted: str) -> str:
+        """Turn `auto`, `fp32` or `bf16` into what this machine will run."""
+        return resolve(wanted, bf16=native_bf16(self._core))
+
+    def compile(
+        self,
+        model: Model,
+        taps: Sequence[Tap],
+        *,
+        precision: str,
+        batch: int | None = None,
+        cores: int | None = None,
+    ) -> OpenVinoNetwork:
+        """Make a network ready to run; see `base.Engine.compile`."""
+        if not taps:
+            raise ValueError("compile needs at least one tap")
+        graph = self._graph(model)
+        places = [self._place(graph, model, tap.name) for tap in taps]
+        plan = choose_plan(cores or available_cores())
+        precision = self.resolve_precision(precision)
+        try:
+            size = batch or choose_batch(count_macs(cut(graph, places, model.card, 1)))
+            graph_batch = 1 if any(p.batching == "no" for p in places) else size
+            compiled = self._compiled(model, graph, places, graph_batch, precision, plan)
+            if graph_batch > 1 and any(p.batching == "likely" for p in places):
+                shape = pixels_shape(model.card, graph_batch)
+                if not inputs_stay_apart(compiled, shape):
+                    graph_batch = 1
+                    compiled = self._compiled(model, graph, places, 1, precision, plan)
+        except RuntimeError as exc:
+            why = str(exc).strip().splitlines()[-1]
+            raise EngineError(f"OpenVINO cannot compile the network: {why}.", of=model.card.name) from exc
+        return OpenVinoNetwork(
+            compiled,
+            [p.tap for p in places],
+            input_shape=pixels_shape(model.card, size),
+            requests=plan.requests,
+            graph_batch=graph_batch,
+        )
+
+    def _compiled(
+        self, model: Model, graph: Graph, places: Sequence[Place], batch: int, precision: str, plan: Plan
+    ) -> Any:
+        config = {
+            "INFERENCE_PRECISION_HINT": HINTS[precision],
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "NUM_STREAMS": str(plan.streams),
+            "INFERENCE_NUM_THREADS": str(plan.cores),
+            # Decoders share the cores with the engine: the system places threads better than a fixed plan.
+            "ENABLE_CPU_PINNING": "NO",
+        }
+        taps = [(p.tap.name, p.tap.shape) for p in places]
+        key = self._cache.key(model.weights_sha256, model.card, taps, batch, config)
+        compiled = self._cache.load(key, config)
+        if compiled is None:
+            part = with_pixels(cut(graph, places, model.card, batch), model.card)
+            compiled = self._core.compile_model(part, "CPU", config)
+            self._cache.save(key, compiled)
+        return compiled
+
+    def _graph(self, model: Model) -> Graph:
+        # The card is part of the key: sizes and layout decide the taps.
+        key = (model.weights_sha256, repr(model.card))
+        if key not in self._graphs:
+            while len(self._graphs) >= _GRAPHS_KEPT:
+                del self._graphs[next(iter(self._graphs))]
+            self._graphs[key] = read_graph(self._core, model)
+        return self._graphs[key]
+
+    def _place(self, graph: Graph, model: Model, name: str) -> Place:
+        place = graph.find(model.card.aliases.get(name, name))
+        if place is None:
+            known = [p.tap.name for p in graph.places] + list(model.card.aliases)
+            raise ModelError(
+                f"the model has no layer {name!r}.",
+                of=model.card.name,
+                todo=f"{near(name, known)}vifex layers {model.card.name} lists all {len(graph.places)}.",
+            )
+        return place

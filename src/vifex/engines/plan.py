@@ -1,0 +1,69 @@
+"""How a network is run: inputs per batch, streams, and requests in flight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = ["Plan", "choose_batch", "choose_plan", "count_macs"]
+
+_BATCH_MACS: Final = 34_000_000_000
+"""Multiplications that make a batch worth its overhead."""
+_MAX_BATCH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the cores are shared out."""
+
+    cores: int
+    streams: int
+    """Batches that are computed side by side."""
+    requests: int
+    """Batches in flight: one waits behind each stream, so that none of them idles."""
+
+
+def choose_plan(cores: int) -> Plan:
+    """Share out the cores: a stream per core on small machines, per two cores on large ones."""
+    streams = cores if cores <= 8 else cores // 2
+    return Plan(cores=cores, streams=streams, requests=2 * streams)
+
+
+def choose_batch(macs: int) -> int:
+    """Choose the inputs per batch for a network that does this many multiplications per input.
+
+    Small networks get large batches, which share the cost of each call; large ones small batches, which
+    keep memory, waiting and the padding of the last one low.
+    """
+    batch = 1
+    while batch < _MAX_BATCH and 2 * batch * max(macs, 1) <= _BATCH_MACS:
+        batch *= 2
+    return batch
+
+
+def count_macs(graph: Any) -> int:
+    """Count the multiplications of a graph with fixed sizes in its convolutions and matrix products."""
+    total = 0
+    for op in graph.get_ordered_ops():
+        kind = op.get_type_name()
+        if kind in ("Convolution", "GroupConvolution"):
+            total += _size(op.get_output_shape(0)) * _size(_per_output(op, kind))
+        elif kind == "MatMul":
+            transposed = op.get_attributes().get("transpose_a", False)
+            inner = op.get_input_shape(0)
+            total += _size(op.get_output_shape(0)) * (
+                inner[-2] if transposed and len(inner) > 1 else inner[-1]
+            )
+    return total
+
+
+def _per_output(op: Any, kind: str) -> list[int]:
+    # Weights are [out, in, ...], or [groups, out, in, ...].
+    return list(op.get_input_shape(1))[1 if kind == "Convolution" else 2 :]
+
+
+def _size(shape: Any) -> int:
+    size = 1
+    for n in shape:
+        size *= int(n)
+    return size

@@ -1,0 +1,158 @@
+"""What a decoder process and its supervisor say to each other, and how it travels through a pipe."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from vifex.values import Box, Limits, Medium, Seen, Wish
+
+__all__ = [
+    "Finished",
+    "Forget",
+    "Grant",
+    "Job",
+    "Need",
+    "Progress",
+    "Ready",
+    "RowFacts",
+    "Setup",
+    "SlotPlan",
+    "Started",
+    "Wrote",
+    "receive",
+    "send",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotPlan:
+    """Where a wish's batches lie in the shared memory: `count` slots of `rows` samples from `offset`."""
+
+    offset: int
+    count: int
+    rows: int
+    sample_shape: tuple[int, ...]
+    """uint8 axes of one sample: `(H, W, 3)` or `(T, H, W, 3)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """To the decoder, once: what is wanted of every medium and where it is to be put."""
+
+    wishes: tuple[Wish, ...]
+    slots: tuple[SlotPlan, ...]
+    limits: Limits
+    memory: str
+    """The shared memory: `fd:N` for an inherited descriptor, else a file's path."""
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """To the decoder: read one medium for some of the wishes."""
+
+    job: int
+    medium: Medium
+    wishes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """To the decoder: write the next samples of a wish into this slot."""
+
+    wish: int
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """To the decoder: the open slot of this wish was taken back; ask for another."""
+
+    wish: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the decoder: everything is imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """From the decoder: this job's file is being opened now."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """From the decoder: still alive inside the current job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """From the decoder: a sample is ready and there is no slot for it; it waits for a grant."""
+
+    wish: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """A sample without its pixels."""
+
+    ordinal: int
+    frame_index: int | None
+    pts: int | None
+    time_base: str | None
+    t_s: float | None
+    t_start_s: float | None
+    t_end_s: float | None
+    box: Box | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """From the decoder: these samples of one job lie in a slot from `first` on."""
+
+    job: int
+    wish: int
+    slot: int
+    first: int
+    rows: tuple[RowFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """From the decoder: the job is over; exactly one of `seen`, `skipped` and `failed` is set."""
+
+    job: int
+    counts: tuple[int, ...]
+    """Samples written, one number for each wish of the set-up."""
+    seen: Seen | None = None
+    skipped: str | None = None
+    failed: str | None = None
+
+
+Message = Setup | Job | Grant | Forget | Ready | Started | Progress | Need | Wrote | Finished
+
+_HEADER = struct.Struct("<I")
+
+
+def send(pipe: BinaryIO, message: Message) -> None:
+    """Write one message and flush it."""
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    pipe.write(_HEADER.pack(len(body)) + body)
+    pipe.flush()
+
+
+def receive(pipe: BinaryIO) -> Message | None:
+    """Read one message; `None` where the other side is gone."""
+    header = pipe.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return None
+    (size,) = _HEADER.unpack(header)
+    body = pipe.read(size)
+    # Both ends are this program: the pipe is private to the two processes.
+    return pickle.loads(body) if len(body) == size else None

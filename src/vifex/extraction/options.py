@@ -1,0 +1,80 @@
+"""From the words of a user to a sampling."""
+
+from __future__ import annotations
+
+import re
+
+from vifex.values import InputError, Sampling
+from vifex.values.sampling import Tail
+
+__all__ = ["make_sampling"]
+
+_CLIP = re.compile(r"(\d+)x(\d+)")
+
+
+def make_sampling(
+    *,
+    fps: float | None = None,
+    every: int | None = None,
+    uniform: int | None = None,
+    clip: str | None = None,
+    hop: int | None = None,
+    tail: Tail = "drop",
+    start_s: float | None = None,
+    end_s: float | None = None,
+    assume_fps: float | None = None,
+) -> Sampling | None:
+    """Give the sampling that the options mean; `None` where nothing was asked for.
+
+    Args:
+        fps: Samples per second.
+        every: Each N-th frame.
+        uniform: N samples spread evenly.
+        clip: Windows, `LENGTHxSTRIDE`: LENGTH frames, STRIDE from one to the next.
+        hop: Frames from one window's first to the next window's first.
+        tail: What becomes of a last window that is not full.
+        start_s: Where sampling starts, in seconds of the video.
+        end_s: Where it ends.
+        assume_fps: Frame rate for streams without any times.
+
+    Raises:
+        InputError: If two samplers are asked for at once, or a number makes no sense.
+    """
+    given = {"--fps": fps, "--every": every, "--uniform": uniform, "--clip": clip}
+    chosen = [name for name, value in given.items() if value is not None]
+    if len(chosen) > 1:
+        raise InputError(
+            f"{' and '.join(chosen)} were given together.", todo="Give one way of sampling per run and view."
+        )
+    if hop is not None and clip is None:
+        raise InputError("--hop is for windows.", todo="Give it together with --clip LENGTHxSTRIDE.")
+    length, step = _parse_clip(clip) if clip is not None else (None, None)
+    sampler = chosen[0].removeprefix("--") if chosen else "fps"
+    if not chosen and start_s is None and end_s is None and assume_fps is None:
+        return None
+    try:
+        return Sampling(
+            sampler=sampler,  # type: ignore[arg-type]
+            fps=fps if fps is not None else (1.0 if sampler == "fps" else None),
+            every=every,
+            uniform=uniform,
+            clip_length=length,
+            frame_step=step,
+            hop=hop,
+            tail=tail,
+            t_start_s=start_s,
+            t_end_s=end_s,
+            assume_fps=assume_fps,
+        )
+    except ValueError as exc:
+        raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc
+
+
+def _parse_clip(clip: str) -> tuple[int, int]:
+    match = _CLIP.fullmatch(clip.strip().lower())
+    if match is None:
+        raise InputError(
+            f"--clip {clip!r} is not LENGTHxSTRIDE.",
+            todo="Write for example --clip 16x2: 16 frames, every second.",
+        )
+    return int(match[1]), int(match[2])

@@ -1,0 +1,366 @@
+"""The run: media in, committed rows and outcomes out. It joins the rooms and holds no rule of theirs.
+
+One thread owns everything here. Decoder processes and engine threads only put messages into its inbox.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
+
+from vifex.engines import Network
+from vifex.extraction.collect import Collector
+from vifex.extraction.messages import Finished, Wrote
+from vifex.extraction.plan import ViewPlan
+from vifex.extraction.report import Tally
+from vifex.extraction.supervisor import Filled, JobEnded, Supervisor
+from vifex.extraction.vectors import Vectors, to_vectors
+from vifex.store import Spilled, ViewWriter, row_schema
+from vifex.values import InputError, Limits, Medium, Outcome, Status, StoreError
+
+__all__ = ["Pipeline", "Progress", "RunningView"]
+
+_TICK_S = 0.1
+_SPILL_BYTES = 32 << 20
+"""Rows of one medium that are kept in memory before they go to the disk uncommitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; handed to a callback a few times a second."""
+
+    found: int
+    finished: int
+    failed: int
+    rows: int
+    elapsed_s: float
+    all_found: bool
+
+
+@dataclass(slots=True)
+class RunningView:
+    """A view that is being filled."""
+
+    plan: ViewPlan
+    network: Network
+    writer: ViewWriter
+    ready: deque[Filled] = field(default_factory=deque)
+    in_flight: int = 0
+    recipe_hash: str = ""
+
+    def __post_init__(self) -> None:
+        self.recipe_hash = self.plan.recipe.hash
+
+    @property
+    def batch_rows(self) -> int:
+        """Samples in one batch."""
+        return self.network.batch // (self.plan.window_frames or 1)
+
+
+@dataclass(slots=True)
+class _Job:
+    """A medium between its decoder and the store."""
+
+    medium: Medium
+    collectors: dict[int, Collector]
+    spilled: dict[int, Spilled] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+    """View to the reason why its numbers cannot be stored."""
+    ended: Finished | None = None
+    wall_s: float = 0.0
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """A batch that came back from the engine."""
+
+    view: int
+    filled: Filled
+    result: Future[dict[str, npt.NDArray[Any]]]
+
+
+class Pipeline:
+    """One run over some media for some views.
+
+    Args:
+        views: What is to be filled.
+        workers: Decoder processes.
+        limits: What one file may cost.
+        retry_failed: Whether media that failed in an earlier run are tried again.
+        on_progress: Called a few times a second.
+        on_outcome: Called once for each medium that did not end `ok`.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[RunningView],
+        *,
+        workers: int,
+        limits: Limits,
+        retry_failed: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_outcome: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._views = list(views)
+        self._schemas = [row_schema(v.plan.recipe) for v in self._views]
+        self._retry_failed = retry_failed
+        self._on_progress, self._on_outcome = on_progress, on_outcome
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._workers, self._limits = workers, limits
+        self._supervisor: Supervisor | None = None
+        self._jobs: dict[int, _Job] = {}
+        self._next_job = 0
+        self._all_found = False
+        self._began_s = time.monotonic()
+        self._told_s = 0.0
+
+    def run(self, media: Iterator[Medium | Outcome]) -> Tally:
+        """Take every medium to its end and commit what came of it.
+
+        Raises:
+            VifexError: If the run cannot go on; what was finished before stays.
+        """
+        try:
+            while True:
+                self._feed(media)
+                if self._all_found and not self._jobs:
+                    break
+                self._listen()
+                self._tell_progress()
+            for view in self._views:
+                view.writer.commit()
+        except StoreError:
+            raise  # what cannot be written now will not be written by trying again
+        except BaseException:
+            for view in self._views:
+                view.writer.commit()
+            raise
+        finally:
+            if self._supervisor is not None:
+                self._supervisor.close()
+        self._tell_progress(now=True)
+        return self.tally
+
+    # -- media in -----------------------------------------------------------------------------------
+
+    def _feed(self, media: Iterator[Medium | Outcome]) -> None:
+        while not self._all_found and (self._supervisor is None or self._supervisor.wants_job()):
+            found = next(media, None)
+            if found is None:
+                self._all_found = True
+            elif isinstance(found, Outcome):
+                self._settle_at_once(found)
+            else:
+                self._admit(found)
+            if self.tally.media % 256 == 0:
+                self._tick()
+                self._tell_progress()
+
+    def _settle_at_once(self, outcome: Outcome) -> None:
+        """Write what a source already knew: no file of that name, not a medium at all."""
+        self.tally.media += 1
+        open_views = [v for v in self._views if not self._is_done(v, outcome.medium)]
+        if not open_views:
+            self.tally.note_done(outcome.status)
+            return
+        for view in open_views:
+            view.writer.add(outcome, None)
+        self._count(outcome)
+
+    def _admit(self, medium: Medium) -> None:
+        self.tally.media += 1
+        wanted = tuple(i for i, v in enumerate(self._views) if not self._is_done(v, medium))
+        if not wanted:
+            done = [v.writer.finished()[medium.medium_id].status for v in self._views]
+            self.tally.note_done(next((s for s in done if s in ("failed", "partial")), "ok"))
+            return
+        if self._supervisor is None:
+            self._supervisor = self._start_supervisor()
+        self._jobs[self._next_job] = _Job(medium, {i: Collector(medium) for i in wanted})
+        self._supervisor.give(self._next_job, medium, wanted)
+        self._next_job += 1
+
+    def _is_done(self, view: RunningView, medium: Medium) -> bool:
+        entry = view.writer.finished().get(medium.medium_id)
+        if entry is None or (self._retry_failed and entry.status == "failed"):
+            return False
+        return entry.matches(medium, view.recipe_hash)
+
+    def _start_supervisor(self) -> Supervisor:
+        # Started with the first medium: a resume that finds nothing to do starts no process.
+        return Supervisor(
+            tuple(v.plan.wish for v in self._views),
+            tuple(v.batch_rows for v in self._views),
+            extra_slots=max(2 * v.network.requests for v in self._views),
+            workers=self._workers,
+            limits=self._limits,
+            inbox=self._inbox,
+        )
+
+    # -- messages -----------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        assert self._supervisor is not None or not self._jobs
+        if self._supervisor is None:
+            return
+        try:
+            self._take(self._inbox.get(timeout=_TICK_S))
+            for _ in range(self._inbox.qsize()):
+                self._take(self._inbox.get())
+        except queue.Empty:
+            pass
+        self._supervisor.watch()
+        for event in self._supervisor.events():
+            if isinstance(event, Filled):
+                self._views[event.wish].ready.append(event)
+            else:
+                self._end_job(event)
+        self._submit()
+        self._tick()
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, _Computed):
+            self._collect(message)
+        else:
+            assert self._supervisor is not None
+            self._supervisor.handle(*message)
+
+    def _submit(self) -> None:
+        """Keep the engine's requests busy without ever waiting for one."""
+        assert self._supervisor is not None
+        for number, view in enumerate(self._views):
+            while view.ready and view.in_flight < view.network.requests:
+                filled = view.ready.popleft()
+                pixels = self._supervisor.pixels(filled.wish, filled.slot)
+                view.in_flight += 1
+                result = view.network.submit(pixels.reshape(view.network.input_shape))
+                result.add_done_callback(
+                    lambda r, n=number, f=filled: self._inbox.put(_Computed(n, f, r))  # type: ignore[misc]
+                )
+
+    def _collect(self, computed: _Computed) -> None:
+        assert self._supervisor is not None
+        view = self._views[computed.view]
+        view.in_flight -= 1
+        filled = computed.filled
+        self._supervisor.free(filled.wish, filled.slot)
+        vectors = to_vectors(computed.result.result(), view.plan)
+        for wrote in filled.rows:
+            self._add_rows(computed.view, wrote, vectors)
+
+    def _add_rows(self, number: int, wrote: Wrote, vectors: Vectors) -> None:
+        job = self._jobs.get(wrote.job)
+        if job is None or number not in job.collectors:
+            return  # its decoder died: the medium is already settled as failed
+        collector = job.collectors[number]
+        try:
+            rows = vectors.rows(wrote.first, wrote.first + len(wrote.rows))
+        except InputError as exc:
+            job.refused[number] = f"{exc.what} {exc.todo or ''}".rstrip()
+            collector.drop(len(wrote.rows))
+        else:
+            collector.add(wrote.rows, rows)
+        if collector.size_bytes > _SPILL_BYTES:
+            self._spill(job, number)
+        self._settle_if_complete(wrote.job)
+
+    def _spill(self, job: _Job, number: int) -> None:
+        view = self._views[number]
+        rows = job.collectors[number].take(self._schemas[number], view.plan.recipe)
+        if rows is not None:
+            job.spilled[number] = view.writer.spill(job.spilled.get(number), rows)
+
+    # -- outcomes out -------------------------------------------------------------------------------
+
+    def _end_job(self, event: JobEnded) -> None:
+        job = self._jobs[event.job]
+        job.ended, job.wall_s = event.ended, event.wall_s
+        if event.ended.seen is None:
+            self._settle(event.job)
+        else:
+            self._settle_if_complete(event.job)
+
+    def _settle_if_complete(self, number: int) -> None:
+        job = self._jobs[number]
+        if job.ended is None:
+            return
+        if all(c.received == job.ended.counts[i] for i, c in job.collectors.items()):
+            self._settle(number)
+
+    def _settle(self, number: int) -> None:
+        """Hand a finished medium to the store."""
+        job = self._jobs.pop(number)
+        assert job.ended is not None
+        worst: Outcome | None = None
+        for i, collector in job.collectors.items():
+            view = self._views[i]
+            outcome = _outcome(job, i)
+            spilled = job.spilled.get(i)
+            if outcome.rows:
+                view.writer.add(outcome, collector.take(self._schemas[i], view.plan.recipe), spilled)
+            else:
+                if spilled is not None:
+                    view.writer.discard(spilled)
+                view.writer.add(outcome, None)
+            self.tally.rows += outcome.rows
+            if worst is None or _BADNESS[outcome.status] > _BADNESS[worst.status]:
+                worst = outcome
+        if worst is not None:
+            self._count(worst)
+
+    def _count(self, outcome: Outcome) -> None:
+        self.tally.note(outcome)
+        if outcome.status != "ok" and self._on_outcome is not None:
+            self._on_outcome(outcome)
+
+    def _tick(self) -> None:
+        for view in self._views:
+            view.writer.tick()
+
+    def _tell_progress(self, *, now: bool = False) -> None:
+        now_s = time.monotonic()
+        if self._on_progress is None or (not now and now_s - self._told_s < 0.2):
+            return
+        self._told_s = now_s
+        self._on_progress(
+            Progress(
+                found=self.tally.media,
+                finished=self.tally.finished,
+                failed=self.tally.by_status["failed"],
+                rows=self.tally.rows,
+                elapsed_s=now_s - self._began_s,
+                all_found=self._all_found,
+            )
+        )
+
+
+_BADNESS = {"ok": 0, "skipped": 1, "partial": 2, "failed": 3}
+
+
+def _outcome(job: _Job, wish: int) -> Outcome:
+    """How a medium ended for one view."""
+    ended, medium = job.ended, job.medium
+    assert ended is not None
+    wall_s = round(job.wall_s, 6)
+    if ended.skipped is not None:
+        return Outcome(medium, "skipped", ended.skipped, wall_s=wall_s)
+    failed = ended.failed or job.refused.get(wish)
+    if failed is not None:
+        return Outcome(medium, "failed", failed, wall_s=wall_s)
+    seen, rows = ended.seen, ended.counts[wish]
+    assert seen is not None
+    reason = " ".join(seen.problems)
+    if not rows:
+        reason = reason or "No frame of it was sampled; ask for denser samples or a wider part of it."
+        return Outcome(medium, "failed", reason, lost=seen.frames_lost, wall_s=wall_s)
+    status: Status = "partial" if reason else "ok"
+    return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s)

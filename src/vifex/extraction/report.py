@@ -1,0 +1,83 @@
+"""What a run has to tell: counts, problems, and the exit status that they mean."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from vifex.values import Outcome, Status
+
+__all__ = ["Problem", "Report", "Tally"]
+
+_PROBLEMS_KEPT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A medium that did not end well in this run."""
+
+    name: str
+    status: Status
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run of `extract` ended."""
+
+    store: str
+    views: tuple[str, ...]
+    media: int
+    """Every medium that the run was given."""
+    ok: int
+    partial: int
+    skipped: int
+    failed: int
+    already_done: int
+    """Finished by an earlier run and unchanged since."""
+    already_failed: int
+    """Of those, how many had failed or were partial: they still count for the exit status."""
+    rows: int
+    """Rows written by this run, over all views."""
+    seconds: float
+    problems: tuple[Problem, ...]
+    """What was skipped, partial or failed in this run; at most 1,000, the ledger has all."""
+    precision: dict[str, str] = field(default_factory=dict)
+    """View to the precision that `auto` came to."""
+
+    @property
+    def exit_status(self) -> int:
+        """0 if every medium is well, 3 if some failed or are partial."""
+        return 3 if self.failed or self.partial or self.already_failed else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "exit_status": self.exit_status}
+
+
+class Tally:
+    """Counts outcomes while a run goes on."""
+
+    def __init__(self) -> None:
+        self.by_status: dict[Status, int] = {"ok": 0, "partial": 0, "skipped": 0, "failed": 0}
+        self.already_done = 0
+        self.already_failed = 0
+        self.media = 0
+        self.rows = 0
+        self.problems: list[Problem] = []
+
+    def note(self, outcome: Outcome) -> None:
+        """Count a medium's end."""
+        self.by_status[outcome.status] += 1
+        if outcome.status != "ok" and len(self.problems) < _PROBLEMS_KEPT:
+            self.problems.append(Problem(outcome.medium.name, outcome.status, outcome.reason))
+
+    def note_done(self, status: str) -> None:
+        """Count a medium that an earlier run finished."""
+        self.already_done += 1
+        self.already_failed += status in ("failed", "partial")
+
+    @property
+    def finished(self) -> int:
+        """Media that are over, in whatever way."""
+        return sum(self.by_status.values()) + self.already_done

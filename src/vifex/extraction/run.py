@@ -1,0 +1,128 @@
+"""One command's work: sources and models in, a filled store and a report out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any, BinaryIO
+
+from vifex.extraction.pipeline import Pipeline, Progress, RunningView
+from vifex.extraction.plan import ViewPlan
+from vifex.extraction.report import Report, Tally
+from vifex.media.sources import find
+from vifex.store import StoreWriter, open_writer
+from vifex.values import InputError, Limits, Outcome
+
+__all__ = ["run_views"]
+
+
+def run_views(
+    sources: Sequence[str | os.PathLike[str]],
+    store: str | os.PathLike[str],
+    plans: Sequence[ViewPlan],
+    *,
+    workers: int | None = None,
+    limits: Limits | None = None,
+    retry_failed: bool = False,
+    stdin: BinaryIO | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
+) -> Report:
+    """Fill views of a store from sources; the same call again resumes.
+
+    Args:
+        sources: Files, folders, globs, manifests, `-` for a list on `stdin`.
+        store: The store's folder; made if it is absent.
+        plans: A plan for each view.
+        workers: Decoder processes; by default one for each core.
+        limits: What one file may cost.
+        retry_failed: Try media again that failed in an earlier run.
+        stdin: Where `-` reads from.
+        on_progress: Called a few times a second.
+        on_outcome: Called for each medium that did not end `ok`.
+
+    Raises:
+        VifexError: If nothing was found, the store is another recipe's, the disk is full.
+    """
+    began_s = time.monotonic()
+    if len({p.name for p in plans}) < len(plans):
+        raise InputError("two models would fill one view.", todo="Give models with different names.")
+    # Sources that lead nowhere are told before a store is made or a network compiled.
+    media = _primed(find(sources, stdin=stdin))
+    cores = _cores()
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(open_writer(store, run=_run_facts(plans)))
+        views = [_open_view(stack, writer, plan, cores) for plan in plans]
+        pipeline = Pipeline(
+            views,
+            workers=workers or cores,
+            limits=limits or Limits(),
+            retry_failed=retry_failed,
+            on_progress=on_progress,
+            on_outcome=on_outcome,
+        )
+        tally = pipeline.run(media)
+    return _report(store, plans, tally, time.monotonic() - began_s)
+
+
+def _primed(found: Any) -> Any:
+    """Ask for the first medium now, so that errors of the sources come first."""
+    import itertools
+
+    first = next(found, None)
+    return iter(()) if first is None else itertools.chain([first], found)
+
+
+def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan, cores: int) -> RunningView:
+    view = writer.view(plan.name, plan.recipe)
+    network = plan.engine.compile(
+        plan.model, plan.taps, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
+    )
+    stack.callback(network.close)
+    return RunningView(plan, network, view)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def _run_facts(plans: Sequence[ViewPlan]) -> str:
+    """What is true of this run and decides no number: versions, machine, where the models lie."""
+    names = ("vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow")
+    return json.dumps(
+        {
+            "versions": {"python": platform.python_version(), **{n: version(n) for n in names}},
+            "machine": {"system": platform.system(), "cpu": platform.machine(), "cores": _cores()},
+            "models": {p.name: str(p.model.graph) for p in plans},
+            "started_unix_s": round(time.time(), 3),
+            "command": sys.argv[1:2],
+        },
+        sort_keys=True,
+    )
+
+
+def _report(store: str | os.PathLike[str], plans: Sequence[ViewPlan], tally: Tally, seconds: float) -> Report:
+    return Report(
+        store=os.fspath(store),
+        views=tuple(p.name for p in plans),
+        media=tally.media,
+        ok=tally.by_status["ok"],
+        partial=tally.by_status["partial"],
+        skipped=tally.by_status["skipped"],
+        failed=tally.by_status["failed"],
+        already_done=tally.already_done,
+        already_failed=tally.already_failed,
+        rows=tally.rows,
+        seconds=round(seconds, 3),
+        problems=tuple(tally.problems),
+        precision={p.name: p.recipe.precision for p in plans},
+    )

@@ -1,0 +1,366 @@
+"""The supervisor of the decoder processes: feeds them, watches them, ends and replaces them.
+
+A decoder that hangs, crashes or grows too large costs the file that it was reading, nothing else.
+The supervisor knows jobs and slots; what becomes of the pixels is not its business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import BinaryIO, cast
+
+from vifex.extraction.messages import (
+    Finished,
+    Forget,
+    Grant,
+    Job,
+    Message,
+    Need,
+    Progress,
+    Ready,
+    Setup,
+    Started,
+    Wrote,
+    receive,
+    send,
+)
+from vifex.extraction.slots import Pixels, SharedBlock, lay_out, view_slot
+from vifex.values import EngineError, Limits, Medium, Wish
+
+__all__ = ["Filled", "JobEnded", "Supervisor", "SupervisorEvent"]
+
+JOBS_AHEAD = 2
+"""Media that a decoder holds: the one it reads and the next, so that it never waits for a message."""
+
+_START_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A slot with samples, maybe not full; it is the receiver's until `Supervisor.free`."""
+
+    wish: int
+    slot: int
+    rows: tuple[Wrote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A job is over. `Filled` slots with its samples may still follow, `counts` says how many samples."""
+
+    job: int
+    ended: Finished
+    wall_s: float
+
+
+SupervisorEvent = Filled | JobEnded
+
+
+@dataclass(slots=True)
+class _Decoder:
+    """What the supervisor knows of one decoder process."""
+
+    number: int
+    process: subprocess.Popen[bytes]
+    ready: bool = False
+    jobs: deque[Job] = field(default_factory=deque)
+    started: bool = False
+    started_s: float = 0.0
+    heard_s: float = 0.0
+    waits_since_s: float | None = None
+    waited_s: float = 0.0
+    open: dict[int, int] = field(default_factory=dict)
+    written: dict[int, list[Wrote]] = field(default_factory=dict)
+    needs: set[int] = field(default_factory=set)
+    counts: dict[int, int] = field(default_factory=dict)
+    last_words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+
+
+class Supervisor:
+    """Runs `workers` decoder processes over shared slots.
+
+    Args:
+        wishes: What is wanted of every medium.
+        batch_rows: Samples per slot, one number for each wish.
+        extra_slots: Slots beyond the two of each decoder: batches queued or inside the engine.
+        workers: How many processes.
+        limits: What one file may cost.
+        inbox: Where `(decoder number, message or None)` arrives; `handle` takes it from there.
+    """
+
+    def __init__(
+        self,
+        wishes: tuple[Wish, ...],
+        batch_rows: tuple[int, ...],
+        *,
+        extra_slots: int,
+        workers: int,
+        limits: Limits,
+        inbox: queue.SimpleQueue[object],
+    ) -> None:
+        shapes = [_sample_shape(w) for w in wishes]
+        per_wish = 2 * workers + extra_slots
+        self.plans, size = lay_out([(per_wish, n, s) for n, s in zip(batch_rows, shapes, strict=True)])
+        self._block = SharedBlock(size)
+        self._setup = Setup(wishes, self.plans, limits, self._block.address, size)
+        self._limits = limits
+        self._inbox = inbox
+        self._free = [deque(range(per_wish)) for _ in wishes]
+        self._decoders: dict[int, _Decoder] = {}
+        self._number = 0
+        self._failed_starts = 0
+        self._returned: deque[Job] = deque()
+        self._events: deque[SupervisorEvent] = deque()
+        for _ in range(workers):
+            self._start()
+
+    # -- the way in ---------------------------------------------------------------------------------
+
+    def wants_job(self) -> bool:
+        """Whether some decoder would take another medium now."""
+        return not self._returned and any(len(d.jobs) < JOBS_AHEAD for d in self._decoders.values())
+
+    def give(self, job: int, medium: Medium, wishes: tuple[int, ...]) -> None:
+        """Hand a medium to the decoder with the least to do."""
+        self._send_job(Job(job, medium, wishes))
+
+    def idle(self) -> bool:
+        """Whether every medium that was given is over."""
+        return not self._returned and all(not d.jobs for d in self._decoders.values())
+
+    def free(self, wish: int, slot: int) -> None:
+        """Take a slot back whose pixels are no longer needed."""
+        self._free[wish].append(slot)
+        for decoder in self._decoders.values():
+            if wish in decoder.needs and self._free[wish]:
+                self._grant(decoder, wish)
+
+    def pixels(self, wish: int, slot: int) -> Pixels:
+        """A slot's pixels `[rows, *sample_shape]`, uint8, over the shared memory."""
+        return view_slot(self._block.memory, self.plans[wish], slot)
+
+    # -- the way out --------------------------------------------------------------------------------
+
+    def handle(self, number: int, message: Message | None) -> None:
+        """Take one message of a decoder; `None` says that it ended."""
+        decoder = self._decoders.get(number)
+        if decoder is None:
+            return  # last words of one that was ended on purpose
+        if message is None:
+            self._bury(decoder, None)
+            return
+        decoder.heard_s = time.monotonic()
+        match message:
+            case Ready():
+                decoder.ready = True
+                self._failed_starts = 0
+            case Started():
+                decoder.started = True
+                decoder.started_s, decoder.waited_s = decoder.heard_s, 0.0
+                decoder.counts = {}
+            case Need():
+                decoder.needs.add(message.wish)
+                decoder.waits_since_s = decoder.heard_s
+                if self._free[message.wish]:
+                    self._grant(decoder, message.wish)
+                else:
+                    self._reclaim(message.wish)
+            case Wrote():
+                self._note(decoder, message)
+            case Finished():
+                self._finish(decoder, message)
+            case Progress():
+                pass
+
+    def watch(self) -> None:
+        """End decoders that hang, and start what is missing; to be called a few times a second."""
+        now_s = time.monotonic()
+        for decoder in list(self._decoders.values()):
+            if not decoder.started or decoder.waits_since_s is not None:
+                continue
+            spent_s = now_s - decoder.started_s - decoder.waited_s
+            if now_s - decoder.heard_s > self._limits.stall_s:
+                self._bury(
+                    decoder,
+                    f"Decoding made no progress for {self._limits.stall_s:g} s and was ended. "
+                    "The file may be damaged; raise --stall-limit if it lies on slow storage.",
+                )
+            elif spent_s > self._limits.file_s:
+                self._bury(
+                    decoder,
+                    f"Decoding took longer than {self._limits.file_s:g} s and was ended. "
+                    "Raise --file-limit to give it more time.",
+                )
+
+    def events(self) -> list[SupervisorEvent]:
+        """What happened since the last call, in order."""
+        if self._decoders and self.idle():
+            self._take_partial_slots()
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def close(self) -> None:
+        """End every decoder and give the shared memory back."""
+        for decoder in self._decoders.values():
+            _end(decoder.process)
+        self._decoders.clear()
+        self._block.close()
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        # -P keeps the user's working folder out of the module search path.
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "vifex.extraction.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=self._block.inherited if os.name == "posix" else (),
+            env=_worker_environment(),
+        )
+        self._number += 1
+        decoder = _Decoder(self._number, process)
+        self._decoders[self._number] = decoder
+        listen = threading.Thread(target=self._listen, args=(decoder,), daemon=True)
+        listen.start()
+        threading.Thread(target=_drain, args=(decoder,), daemon=True).start()
+        self._tell(decoder, self._setup)
+
+    def _listen(self, decoder: _Decoder) -> None:
+        pipe = cast(BinaryIO, decoder.process.stdout)
+        # A dead process closes the pipe; a pipe cut inside a message reads as its end.
+        with contextlib.suppress(OSError, EOFError):
+            while (message := receive(pipe)) is not None:
+                self._inbox.put((decoder.number, message))
+        self._inbox.put((decoder.number, None))
+
+    def _tell(self, decoder: _Decoder, message: Message) -> None:
+        # A broken pipe means that the process is dying; its end arrives through the inbox.
+        with contextlib.suppress(OSError):
+            send(cast(BinaryIO, decoder.process.stdin), message)
+
+    def _send_job(self, job: Job) -> None:
+        decoder = min(self._decoders.values(), key=lambda d: len(d.jobs))
+        decoder.jobs.append(job)
+        self._tell(decoder, job)
+
+    def _grant(self, decoder: _Decoder, wish: int) -> None:
+        slot = self._free[wish].popleft()
+        decoder.open[wish] = slot
+        decoder.written[wish] = []
+        decoder.needs.discard(wish)
+        if decoder.waits_since_s is not None:
+            now_s = time.monotonic()
+            decoder.waited_s += now_s - decoder.waits_since_s
+            decoder.waits_since_s, decoder.heard_s = None, now_s
+        self._tell(decoder, Grant(wish, slot))
+
+    def _note(self, decoder: _Decoder, wrote: Wrote) -> None:
+        decoder.counts[wrote.wish] = decoder.counts.get(wrote.wish, 0) + len(wrote.rows)
+        decoder.written[wrote.wish].append(wrote)
+        if wrote.first + len(wrote.rows) == self.plans[wrote.wish].rows:
+            self._hand_over(decoder, wrote.wish)
+
+    def _hand_over(self, decoder: _Decoder, wish: int) -> None:
+        slot, rows = decoder.open.pop(wish), decoder.written.pop(wish)
+        if rows:
+            self._events.append(Filled(wish, slot, tuple(rows)))
+        else:
+            self._free[wish].append(slot)
+
+    def _finish(self, decoder: _Decoder, message: Finished) -> None:
+        job = decoder.jobs.popleft()
+        assert job.job == message.job, "decoders finish their jobs in order"
+        wall_s = time.monotonic() - decoder.started_s - decoder.waited_s
+        decoder.started = False
+        self._events.append(JobEnded(job.job, message, wall_s))
+
+    def _reclaim(self, wish: int) -> None:
+        """Take half-filled slots from decoders that have nothing to do: another one waits for room."""
+        for decoder in self._decoders.values():
+            if not decoder.jobs and wish in decoder.open:
+                self._tell(decoder, Forget(wish))
+                self._hand_over(decoder, wish)
+
+    def _take_partial_slots(self) -> None:
+        for decoder in self._decoders.values():
+            for wish in list(decoder.open):
+                self._tell(decoder, Forget(wish))
+                self._hand_over(decoder, wish)
+
+    def _bury(self, decoder: _Decoder, reason: str | None) -> None:
+        """Settle what a dead or hanging decoder held and start another in its place."""
+        del self._decoders[decoder.number]
+        _end(decoder.process)
+        if reason is None:
+            reason = _cause_of_death(decoder)
+        if not decoder.ready:
+            self._count_failed_start(decoder)
+        for wish in list(decoder.open):
+            self._hand_over(decoder, wish)
+        jobs = decoder.jobs
+        if decoder.started:
+            job = jobs.popleft()
+            counts = tuple(decoder.counts.get(i, 0) for i in range(len(self.plans)))
+            ended = Finished(job.job, counts, failed=reason)
+            wall_s = time.monotonic() - decoder.started_s - decoder.waited_s
+            self._events.append(JobEnded(job.job, ended, wall_s))
+        self._start()
+        for job in jobs:
+            self._send_job(job)
+
+    def _count_failed_start(self, decoder: _Decoder) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= _START_TRIES:
+            words = " ".join(decoder.last_words).strip()
+            raise EngineError(
+                f"decoder processes do not start: {words or _cause_of_death(decoder)}",
+                todo="Run `python -m vifex.extraction.worker < /dev/null` to see why.",
+            )
+
+
+def _sample_shape(wish: Wish) -> tuple[int, ...]:
+    frame = (wish.pixels.height_px, wish.pixels.width_px, 3)
+    length = wish.sampling.frames_per_sample
+    return frame if length is None else (length, *frame)
+
+
+def _worker_environment() -> dict[str, str]:
+    """One thread per decoder: parallelism comes from their number."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _drain(decoder: _Decoder) -> None:
+    pipe = cast(BinaryIO, decoder.process.stderr)
+    for line in pipe:
+        decoder.last_words.append(line.decode(errors="replace").rstrip())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        process.kill()
+    process.wait()
+    # The output pipes belong to their reading threads, which see the end and go.
+    with contextlib.suppress(OSError):
+        cast(BinaryIO, process.stdin).close()
+
+
+def _cause_of_death(decoder: _Decoder) -> str:
+    code = decoder.process.returncode
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return (
+                f"The decoder crashed ({signal.Signals(-code).name}) while reading it. "
+                "The file may be damaged or hostile; try a fresh copy, then --retry-failed."
+            )
+    return f"The decoder ended (status {code}) while reading it. Try --retry-failed."

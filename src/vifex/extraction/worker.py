@@ -1,0 +1,218 @@
+"""A decoder process: takes media from its supervisor and leaves ready pixels in shared memory.
+
+Started as `python -P -m vifex.extraction.worker`. It talks over its standard input and output and ends
+when either closes, so that it never outlives its supervisor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from typing import BinaryIO
+
+from vifex.extraction.messages import (
+    Finished,
+    Forget,
+    Grant,
+    Job,
+    Message,
+    Need,
+    Progress,
+    Ready,
+    RowFacts,
+    Setup,
+    Started,
+    Wrote,
+    receive,
+    send,
+)
+from vifex.extraction.slots import attach, view_slot
+from vifex.media.read import Skip, read
+from vifex.values import Limits, Sample, VifexError
+
+__all__ = ["main"]
+
+PROGRESS_EVERY_S = 0.5
+
+
+class _OpenSlot:
+    """A slot that is being filled."""
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        self.filled = 0
+        self.reported = 0
+        self.pending: list[RowFacts] = []
+
+
+class Decoder:
+    """One decoder's state: its slots and its line to the supervisor."""
+
+    def __init__(self, setup: Setup, inbox: queue.SimpleQueue[Message], out: BinaryIO) -> None:
+        self._setup = setup
+        self._memory = attach(setup.memory, setup.memory_bytes)
+        self._inbox = inbox
+        self._out = out
+        self._open: dict[int, _OpenSlot] = {}
+        self._jobs: list[Job] = []
+        self._told_s = 0.0
+
+    def run(self) -> None:
+        """Read jobs until the supervisor is gone."""
+        send(self._out, Ready())
+        while True:
+            while not self._jobs:
+                self._take(self._inbox.get())
+            self._do(self._jobs.pop(0))
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Job():
+                self._jobs.append(message)
+            case Grant():
+                self._open[message.wish] = _OpenSlot(message.slot)
+            case Forget():
+                self._open.pop(message.wish, None)
+            case _:
+                raise AssertionError(f"unexpected message: {message}")
+
+    def _do(self, job: Job) -> None:
+        send(self._out, Started(job.job))
+        counts = [0] * len(self._setup.wishes)
+        ended: dict[str, object] = {}
+        try:
+            ended["seen"] = self._decode(job, counts)
+        except Skip as exc:
+            ended["skipped"] = exc.reason
+        except VifexError as exc:
+            ended["failed"] = _sentence(exc)
+        except MemoryError:
+            ended["failed"] = "Decoding it needs more memory than a decoder may take."
+        except OSError as exc:
+            ended["failed"] = f"It cannot be read: {exc.strerror or exc}."
+        except Exception as exc:  # a bug of ours or of a decoder costs its file alone
+            ended["failed"] = f"The decoder failed with {type(exc).__name__}: {exc}".rstrip(".") + "."
+        for wish in self._open:
+            self._report(job.job, wish)
+        send(self._out, Finished(job.job, tuple(counts), **ended))  # type: ignore[arg-type]
+
+    def _decode(self, job: Job, counts: list[int]) -> object:
+        wishes = [self._setup.wishes[i] for i in job.wishes]
+        samples = read(job.medium, wishes, self._setup.limits, progress=self._progress)
+        while True:
+            try:
+                sample = next(samples)
+            except StopIteration as stop:
+                return stop.value
+            wish = job.wishes[sample.wish]
+            self._put(job.job, wish, sample)
+            counts[wish] += 1
+
+    def _put(self, job: int, wish: int, sample: Sample) -> None:
+        slot = self._slot_for(wish)
+        plan = self._setup.slots[wish]
+        view_slot(self._memory, plan, slot.slot)[slot.filled] = sample.pixels
+        slot.filled += 1
+        slot.pending.append(_facts(sample))
+        if slot.filled == plan.rows:
+            self._report(job, wish)
+            del self._open[wish]
+
+    def _slot_for(self, wish: int) -> _OpenSlot:
+        while not self._inbox.empty():
+            self._take(self._inbox.get())
+        if wish not in self._open:
+            send(self._out, Need(wish))
+            while wish not in self._open:
+                self._take(self._inbox.get())
+        return self._open[wish]
+
+    def _report(self, job: int, wish: int) -> None:
+        slot = self._open[wish]
+        if slot.pending:
+            send(self._out, Wrote(job, wish, slot.slot, slot.reported, tuple(slot.pending)))
+            slot.reported, slot.pending = slot.filled, []
+
+    def _progress(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= PROGRESS_EVERY_S:
+            self._told_s = now_s
+            send(self._out, Progress())
+
+
+def _facts(sample: Sample) -> RowFacts:
+    return RowFacts(
+        ordinal=sample.ordinal,
+        frame_index=sample.frame_index,
+        pts=sample.pts,
+        time_base=sample.time_base,
+        t_s=sample.t_s,
+        t_start_s=sample.t_start_s,
+        t_end_s=sample.t_end_s,
+        box=sample.box,
+    )
+
+
+def _sentence(exc: VifexError) -> str:
+    """What happened and what to do; the ledger's entry names the medium itself."""
+    return f"{exc.what} {exc.todo}" if exc.todo else exc.what
+
+
+def _listen(pipe: BinaryIO, inbox: queue.SimpleQueue[Message]) -> None:
+    while (message := receive(pipe)) is not None:
+        inbox.put(message)
+    # The supervisor is gone; nothing that is half done here is of use to anybody.
+    os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """On Linux ask the kernel to end this process with its parent, even inside a hung decoder."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
+
+
+def _limit_memory(limits: Limits) -> None:
+    """Bound the address space at what is mapped now and `memory_bytes` more."""
+    if not limits.memory_bytes or sys.platform != "linux":
+        return
+    import resource
+
+    with open("/proc/self/statm") as file:  # noqa: PTH123
+        mapped = int(file.read().split()[0]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = mapped + limits.memory_bytes
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def main() -> None:
+    """Serve the supervisor that started this process."""
+    # An interrupt reaches the whole group; the supervisor decides what is finished and what is not.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
+    # Whatever a library prints must not get between the messages.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    stdin = os.fdopen(os.dup(0), "rb")
+    setup = receive(stdin)
+    if not isinstance(setup, Setup):
+        return
+    _limit_memory(setup.limits)
+    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(stdin, inbox), daemon=True).start()
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        Decoder(setup, inbox, out).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Pillow's many modes to RGB: profiles, CMYK, 16 bits and floats, palettes and alpha."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, ImageCms
+
+__all__ = ["flat", "to_rgb"]
+
+# Descriptions of profiles that are sRGB: there is nothing to convert.
+_SRGB: Final = ("sRGB IEC61966-2.1", "sRGB built-in", "sRGB", "c2")
+
+_ALPHA: Final = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
+
+
+def flat(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Bring a picture into a mode that can be resized, without touching its colour space.
+
+    Args:
+        picture: Loaded, of any mode.
+        background: RGB that shows through transparent pixels.
+
+    Returns:
+        Mode `L`, `RGB`, `CMYK` or `LAB`, 8 bits, its profile still in `info`.
+    """
+    profile = picture.info.get("icc_profile")
+    out = _flat(picture, background)
+    if profile and "icc_profile" not in out.info:
+        out.info["icc_profile"] = profile
+    return out
+
+
+def _flat(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    mode = picture.mode
+    if mode.startswith("I;16"):
+        return _from_16_bits(np.asarray(picture).astype(np.uint32))
+    if mode == "I":
+        return _from_integers(np.asarray(picture).astype(np.int64))
+    if mode == "F":
+        return _from_floats(np.asarray(picture))
+    if mode in _ALPHA or "transparency" in picture.info:
+        return _over(picture.convert("RGBA"), background)
+    if mode in ("L", "RGB", "CMYK", "LAB"):
+        return picture
+    return picture.convert("L" if mode == "1" else "RGB")
+
+
+def _from_16_bits(values: np.ndarray[Any, Any]) -> Image.Image:
+    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+
+
+def _from_integers(values: np.ndarray[Any, Any]) -> Image.Image:
+    # Pillow's mode I holds what was stored as 16 bits as well as what was stored as 32.
+    return _from_16_bits(np.clip(values, 0, 65535))
+
+
+def _from_floats(values: np.ndarray[Any, Any]) -> Image.Image:
+    # The field's convention (FFmpeg's, scikit-image's): floats run from 0, black, to 1, white.
+    finite = np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0)
+    return Image.fromarray((np.clip(finite, 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def _over(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    below = Image.new("RGBA", picture.size, (*background, 255))
+    return Image.alpha_composite(below, picture).convert("RGB")
+
+
+def to_rgb(picture: Image.Image) -> tuple[Image.Image, str | None]:
+    """Convert what `flat` gave to sRGB by its profile, or plainly where it has none.
+
+    Returns:
+        The picture in mode `RGB`, and a note if its profile could not be used.
+    """
+    profile = picture.info.get("icc_profile")
+    note = None
+    if profile or picture.mode == "LAB":
+        try:
+            converted = _by_profile(picture, bytes(profile or b""))
+            if converted is not None:
+                return converted, None
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            note = "Its colour profile could not be used."
+    if picture.mode == "LAB":
+        converted = _by_profile(picture, b"")
+        if converted is not None:
+            return converted, note
+    return (picture if picture.mode == "RGB" else picture.convert("RGB")), note
+
+
+def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
+    transform = _transform(profile, picture.mode)
+    return None if transform is None else ImageCms.applyTransform(picture, transform)
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Make the transform to sRGB; `None` where the profile is sRGB or not for this mode."""
+    if mode == "LAB":
+        source: Any = ImageCms.createProfile("LAB")
+    else:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if mode == "RGB" and ImageCms.getProfileDescription(source).strip() in _SRGB:
+            return None
+        space = source.profile.xcolor_space.strip()
+        if {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}.get(mode) != space:
+            return None
+    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")

@@ -1,0 +1,147 @@
+"""Opening a file with FFmpeg so that it reads this file and nothing else, and choosing the video stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import av
+import av.error
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from vifex.media.decode.log import Log, listening
+from vifex.media.decode.reasons import NO_VIDEO, Skip, why_not
+from vifex.media.decode.source import LocalFile
+from vifex.values import Limits, MediaError
+
+__all__ = ["Opened", "allowed_formats", "open_container", "pick_stream"]
+
+# Demuxers that open other inputs than the one they are given: playlists and manifests, siblings found
+# by name, sessions on the network, devices. Nothing of what they read is lost to a local file.
+_OPENS_OTHERS: Final = frozenset(
+    "concat dash hls hds imf image2 image2pipe mlv rtp rtsp sap sdp vobsub webm_dash_manifest"
+    " smoothstreaming avisynth vapoursynth libgme libopenmpt"
+    " alsa android_camera avfoundation bktr caca decklink dshow fbdev gdigrab iec61883 jack kmsgrab lavfi"
+    " libcdio libdc1394 openal oss pulse sndio v4l2 vfwcap video4linux2 video4linux2,v4l2 x11grab xcbgrab".split()
+)
+# Demuxers that would take any text for a film of text.
+_TEXT_ART: Final = frozenset({"tty", "adf", "bin", "idf", "xbin"})
+
+# Larger reads than PyAV's 32 kB: each one goes through Python.
+_BUFFER_BYTES: Final = 1 << 18
+
+
+@cache
+def allowed_formats() -> str:
+    """Give FFmpeg's list of demuxers that may open a file, comma-separated."""
+    names = {
+        name
+        for name in av.formats_available
+        if not {name, *name.split(",")} & (_OPENS_OTHERS | _TEXT_ART)
+    }
+    return ",".join(sorted(names))
+
+
+@dataclass(slots=True)
+class Opened:
+    """A file that FFmpeg has opened, and the stream in it that counts."""
+
+    container: InputContainer
+    stream: VideoStream
+    n_streams: int
+    """Real video streams in the file, attached pictures not counted."""
+
+    def close(self) -> None:
+        """Let go of the file; the file object itself stays open."""
+        self.container.close()
+
+
+def open_container(file: LocalFile, limits: Limits, log: Log) -> InputContainer:
+    """Open a file with FFmpeg.
+
+    Args:
+        file: The open file; it is read from its start.
+        limits: Frames above `max_pixels` are refused by the decoder before they are allocated.
+        log: Takes what FFmpeg says meanwhile.
+
+    Raises:
+        MediaError: If FFmpeg knows no such file or finds it broken.
+    """
+    file.seek(0)
+    options = {
+        "format_whitelist": allowed_formats(),
+        "protocol_whitelist": "none",
+        "max_pixels": str(limits.max_pixels),
+        "threads": "1",
+    }
+    try:
+        with listening(log):
+            return av.open(
+                _Bare(file),
+                mode="r",
+                options=options,
+                metadata_errors="replace",
+                buffer_size=_BUFFER_BYTES,
+                io_open=_refuse,
+            )
+    except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError) as exc:
+        raise MediaError(
+            f"no picture or video could be found in it: {why_not(exc)}.",
+            of=file.shown,
+            todo="Check the file with a player, or get a fresh copy.",
+        ) from exc
+
+
+def pick_stream(container: InputContainer, file: LocalFile) -> Opened:
+    """Choose the video stream that counts: FFmpeg's best one that is no attached picture.
+
+    Raises:
+        Skip: If there is no video stream: sound or subtitles alone, cover art at most.
+        MediaError: If there is no stream at all, or no decoder for the video.
+    """
+    real = [s for s in container.streams.video if not is_attached(s)]
+    if not real:
+        if not len(container.streams):
+            raise MediaError(
+                "the file names no stream of its own.",
+                of=file.shown,
+                todo="It may only point at another file: give that one.",
+            )
+        raise Skip(NO_VIDEO)
+    best = container.streams.best("video")
+    stream = next((s for s in real if best is not None and s.index == best.index), real[0])
+    # A stream whose codec FFmpeg does not know has no context at all, whatever the types say.
+    if getattr(stream, "codec_context", None) is None:
+        raise MediaError(
+            "there is no decoder for its video.", of=file.shown, todo="Convert it with a tool that has one."
+        )
+    return Opened(container, stream, len(real))
+
+
+def is_attached(stream: VideoStream) -> bool:
+    """Whether a video stream is a cover or a set of thumbnails and no film."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+class _Bare:
+    """A file without a name for PyAV: it would hand the name on to FFmpeg."""
+
+    def __init__(self, file: LocalFile) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+    def seekable(self) -> bool:
+        """Always; PyAV asks."""
+        return True
+
+    def readable(self) -> bool:
+        """Always; PyAV asks."""
+        return True
+
+
+def _refuse(url: str, flags: int, options: dict[str, Any]) -> Any:
+    raise PermissionError(f"a media file asked to open another one: {url}")

@@ -1,0 +1,88 @@
+"""A tally of what was lost in one medium, and the sentences that say so.
+
+Damage is what decoding met: errors, corrupt flags, frames without any time, ends that came too early.
+What a header claims never counts.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from vifex.media.decode.log import Log
+from vifex.media.decode.reasons import why_not
+
+__all__ = ["Damage"]
+
+
+class Damage:
+    """Counts losses of one medium; its size does not grow with them."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.n_undecoded = 0
+        self.n_corrupt_frames = 0
+        self.n_corrupt_packets = 0
+        self.n_timeless = 0
+        self.n_backwards = 0
+        self.n_unconverted = 0
+        self.is_encrypted = False
+        self.first: BaseException | None = None
+        self.first_s: float | None = None
+        self.read_error: BaseException | None = None
+        self.others: list[str] = []
+
+    def undecoded(self, exc: BaseException, at: Fraction | None) -> None:
+        """A packet that the decoder refused; `at` is about when."""
+        self.n_undecoded += 1
+        if self.first is None:
+            self.first, self.first_s = exc, None if at is None else float(at)
+
+    def other(self, sentence: str) -> None:
+        """Anything else, said once."""
+        if sentence not in self.others:
+            self.others.append(sentence)
+
+    @property
+    def n_lost(self) -> int:
+        """Frames that were met and could not be had."""
+        return self.n_undecoded + self.n_timeless + self.n_backwards + self.n_unconverted
+
+    def cause(self) -> str:
+        """Give the likeliest cause in a clause, for a medium of which nothing could be had."""
+        if self.is_encrypted:
+            return "it is encrypted"
+        for exc in (self.first, self.read_error):
+            if exc is not None:
+                return why_not(exc)
+        if self.log.first:
+            return f"the decoder said {self.log.first!r}"
+        return "it holds no frame"
+
+    def sentences(self) -> tuple[str, ...]:
+        """Say what was lost, one sentence each; none if nothing was."""
+        said = list(self.others)
+        if self.n_undecoded:
+            at = "" if self.first_s is None else f", the first at about {self.first_s:.2f} s"
+            why = "" if self.first is None else f": {why_not(self.first)}"
+            said.append(f"{_count(self.n_undecoded, 'frame')} could not be decoded{at}{why}.")
+        if self.n_corrupt_frames:
+            said.append(f"{_count(self.n_corrupt_frames, 'frame')} came out of the decoder marked as damaged.")
+        if self.n_corrupt_packets:
+            said.append(f"{_count(self.n_corrupt_packets, 'packet')} of the file is marked as damaged or cut.")
+        if self.n_timeless:
+            said.append(f"{_count(self.n_timeless, 'frame')} carries no time and is left out.")
+        if self.n_backwards:
+            said.append(f"{_count(self.n_backwards, 'frame')} goes back in time and is left out.")
+        if self.n_unconverted:
+            said.append(f"{_count(self.n_unconverted, 'frame')} could not be turned into RGB.")
+        if self.read_error is not None:
+            said.append(f"Reading stopped before the end: {why_not(self.read_error)}.")
+        if self.log.n_errors and not said:
+            said.append(f"The decoder reported damage ({_count(self.log.n_errors, 'message')}): {self.log.first}.")
+        elif self.log.first:
+            said.append(f"The decoder's first message: {self.log.first}.")
+        return tuple(said)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n:,} {what}s"

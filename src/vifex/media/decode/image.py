@@ -1,0 +1,138 @@
+"""A still picture, decoded once by Pillow for all wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vifex.media.decode.colour import flat, to_rgb
+from vifex.media.decode.geometry import clip_box, fit
+from vifex.media.decode.pillow import loading, orientation
+from vifex.media.decode.resize import ready_pixels
+from vifex.media.decode.take import Picture, outside
+from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sample, Seen, Wish
+
+__all__ = ["StillPicture", "draft", "picture_samples"]
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class StillPicture:
+    """A loaded Pillow picture, of any mode and orientation."""
+
+    def __init__(self, picture: Image.Image, full_size: tuple[int, int], turned: int) -> None:
+        """Take a picture.
+
+        Args:
+            picture: Loaded; a draft may be smaller than the file's picture.
+            full_size: Width and height in the file, before it is turned upright.
+            turned: EXIF orientation, 1 to 8.
+        """
+        self._picture = picture
+        self._full_size = full_size
+        self._turned = turned
+        self._upright: dict[tuple[int, int, int], Image.Image] = {}
+        self.notes: list[str] = []
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, upright, of the picture in the file."""
+        width, height = self._full_size
+        return (height, width) if self._turned >= 5 else (width, height)
+
+    def ready(self, spec: PixelSpec, box: Box | None) -> npt.NDArray[np.uint8]:
+        """Give ready pixels of the whole, or of a box that lies in the picture."""
+        if spec.decode == "fast" and box is None and spec.resize == "stretch":
+            return self._fast(spec)
+        picture = self.upright(spec.background)
+        if box is not None:
+            sx, sy = picture.width / self.size[0], picture.height / self.size[1]
+            box = Box(box.x0 * sx, box.y0 * sy, box.x1 * sx, box.y1 * sy)
+        return ready_pixels(picture, spec, box)
+
+    def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+        """Give the whole picture, upright, in sRGB."""
+        if background not in self._upright:
+            rgb = self._rgb(flat(self._picture, background))
+            self._upright[background] = self._turn(rgb)
+        return self._upright[background]
+
+    def _fast(self, spec: PixelSpec) -> npt.NDArray[np.uint8]:
+        """Resize first; colours are then converted and the picture turned where it is small."""
+        swap = self._turned >= 5
+        size = (spec.height_px, spec.width_px) if swap else (spec.width_px, spec.height_px)
+        from vifex.media.decode.resize import RESAMPLING
+
+        small = flat(self._picture, spec.background)
+        profile = small.info.get("icc_profile")
+        small = small.resize(size, RESAMPLING[spec.interpolation], reducing_gap=3.0)
+        if profile:
+            small.info["icc_profile"] = profile
+        return np.array(self._turn(self._rgb(small)), dtype=np.uint8)
+
+    def _rgb(self, picture: Image.Image) -> Image.Image:
+        rgb, note = to_rgb(picture)
+        if note is not None and note not in self.notes:
+            self.notes.append(note)
+        return rgb
+
+    def _turn(self, picture: Image.Image) -> Image.Image:
+        how = _TURNS.get(self._turned)
+        return picture if how is None else picture.transpose(how)
+
+
+def draft(picture: Image.Image, wishes: Sequence[Wish], n_boxes: int) -> None:
+    """Let the JPEG decoder scale in the DCT domain, to no less than any wish needs.
+
+    Wishes for exact pixels and for boxes need the whole; other kinds of files take no notice.
+    """
+    if n_boxes or any(w.pixels.decode == "exact" for w in wishes):
+        return
+    width, height = picture.size
+    swap = orientation(picture) >= 5
+    upright = (height, width) if swap else (width, height)
+    fits = [fit(w.pixels, *upright) for w in wishes]
+    need = (max(f.width for f in fits), max(f.height for f in fits))
+    picture.draft(picture.mode, (need[1], need[0]) if swap else need)
+
+
+def picture_samples(
+    picture: Picture, medium: Medium, wishes: Sequence[Wish], limits: Limits, problems: Sequence[str] = ()
+) -> Generator[Sample, None, Seen]:
+    """Give one sample for each wish and box of a picture.
+
+    Raises:
+        MediaError: If no box lies in the picture.
+    """
+    lost = list(problems)
+    boxes: list[Box | None] = []
+    for asked in medium.boxes:
+        inner = clip_box(asked, *picture.size)
+        if inner is None:
+            lost.append(outside(asked, picture.size))
+        else:
+            boxes.append(inner)
+    if medium.boxes and not boxes:
+        raise MediaError(
+            lost[-1][:1].lower() + lost[-1][1:],
+            of=medium.name,
+            todo="Correct the boxes in the manifest: they count pixels of the upright picture.",
+        )
+    for number, wish in enumerate(wishes):
+        for ordinal, box in enumerate(boxes or [None]):
+            with loading(limits):
+                pixels = picture.ready(wish.pixels, box)
+            yield Sample(wish=number, ordinal=ordinal, pixels=pixels, box=box)
+    return Seen(kind="image", width_px=picture.size[0], height_px=picture.size[1], problems=tuple(lost))

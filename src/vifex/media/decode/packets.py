@@ -1,0 +1,86 @@
+"""Packets through a decoder, one thread, every frame that can be had; damage is counted and passed by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from av.codec.context import ThreadType
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from vifex.media.decode.container import Opened
+from vifex.media.decode.damage import Damage
+from vifex.media.decode.log import listening
+from vifex.media.decode.times import Clock
+from vifex.values import Limits
+
+__all__ = ["decoded"]
+
+
+def decoded(
+    opened: Opened, limits: Limits, damage: Damage, progress: Callable[[], None], clock: Clock
+) -> Iterator[VideoFrame]:
+    """Decode a stream from where its container stands to its end.
+
+    Args:
+        opened: The file; its codec context is set to one thread.
+        limits: `max_frames` ends the decoding, `max_pixels` makes the decoder refuse larger frames.
+        damage: Takes errors, flags and messages.
+        progress: Called for each packet.
+        clock: For the times in messages.
+
+    Yields:
+        Frames in the decoder's output order, which is that of presentation.
+    """
+    context = opened.stream.codec_context
+    context.thread_type = ThreadType.NONE
+    context.thread_count = 1
+    context.options = {"max_pixels": str(limits.max_pixels)}
+    n = 0
+    for packet in _packets(opened, damage):
+        progress()
+        for frame in _frames(context, packet, damage, clock):
+            if n >= limits.max_frames:
+                damage.other(f"Only the first {limits.max_frames:,} frames were decoded, as the limit says.")
+                return
+            n += 1
+            damage.n_corrupt_frames += frame.is_corrupt
+            yield frame
+
+
+def _packets(opened: Opened, damage: Damage) -> Iterator[Packet[Any] | None]:
+    """Give the stream's packets, then `None`, which drains the decoder; a broken end is an end."""
+    demuxer = opened.container.demux(opened.stream)
+    while True:
+        try:
+            with listening(damage.log):
+                packet = next(demuxer)
+        except StopIteration:
+            break
+        except (FFmpegError, OSError) as exc:
+            damage.read_error = exc
+            break
+        if packet.size:
+            damage.n_corrupt_packets += packet.is_corrupt
+            yield packet
+    yield None
+
+
+def _frames(
+    context: Any, packet: Packet[Any] | None, damage: Damage, clock: Clock
+) -> list[VideoFrame]:
+    try:
+        with listening(damage.log):
+            frames: list[VideoFrame] = context.decode(packet)
+            return frames
+    except EOFError:
+        return []
+    except (FFmpegError, OSError, ValueError, MemoryError) as exc:
+        if packet is None or not packet.is_discard:
+            at = None if packet is None or packet.pts is None else clock.seconds(packet.pts)
+            damage.undecoded(exc, at)
+        if packet is not None and packet.has_sidedata("encryption_info"):
+            damage.is_encrypted = True
+        return []

@@ -1,0 +1,215 @@
+"""Decoded video frames to RGB: matrix and range as the stream says, upright, at the wanted size.
+
+FFmpeg's own `scale` filter does the conversion, so that colours are those of the ffmpeg command; the
+bare conversion of PyAV places chroma otherwise (see docs/adr/0021-colours-by-ffmpegs-scale-filter.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from av.filter import Graph
+from av.filter.context import FilterContext
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+from PIL import Image
+
+from vifex.media.decode.geometry import UPRIGHT, Shape, Turn, fit, whole_pixels
+from vifex.media.decode.resize import ready_pixels
+from vifex.values import Box, PixelSpec
+
+__all__ = ["Converter", "FramePicture", "shape_of"]
+
+UInt8Array = npt.NDArray[np.uint8]
+
+_FLAGS: Final = {"nearest": "neighbor", "bilinear": "bilinear", "bicubic": "bicubic", "lanczos": "lanczos"}
+
+# Fields of an interlaced frame are not taken apart, as the ffmpeg command does not. Primaries and
+# transfer are left as they are: swscale refuses frames that carry reserved values of them.
+_PLAIN: Final = "field_mode=prog:color_primaries=unknown:color_trc=unknown"
+
+
+def shape_of(frame: VideoFrame, aspect: Fraction | None) -> Shape:
+    """Give a frame's size, turn and pixel aspect."""
+    turn: Turn | None = UPRIGHT
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    if matrix is not None:
+        turn = Turn.from_matrix(bytes(matrix))
+    sane = aspect if aspect and Fraction(1, 10000) <= aspect <= 10000 else Fraction(1)
+    return Shape(frame.width, frame.height, turn or UPRIGHT, sane)
+
+
+_MAX_GRAPHS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Scaler:
+    """One filter graph and the form of the frames it was made for."""
+
+    look: tuple[object, ...]
+    graph: Graph
+    source: FilterContext
+    sink: FilterContext
+
+    @classmethod
+    def make(
+        cls,
+        frame: VideoFrame,
+        look: tuple[object, ...],
+        size: tuple[int, int] | None,
+        part: tuple[int, int, int, int] | None,
+        flags: str,
+        form: str,
+    ) -> _Scaler:
+        graph = Graph()
+        graph.threads = 1
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
+        )
+        nodes = [source, graph.add("setparams", _PLAIN)]
+        if part is not None:
+            left, top, right, bottom = part
+            nodes.append(graph.add("crop", f"{right - left}:{bottom - top}:{left}:{top}:exact=1"))
+        scale = f"flags={flags}" if size is None else f"{size[0]}:{size[1]}:flags={flags}"
+        nodes += [graph.add("scale", scale), graph.add("format", form), graph.add("buffersink")]
+        graph.link_nodes(*nodes).configure()
+        return cls(look, graph, source, nodes[-1])
+
+    def scale(self, frame: VideoFrame) -> UInt8Array:
+        self.source.push(frame)
+        out = self.sink.pull()
+        if not isinstance(out, VideoFrame):
+            raise TypeError(f"a filter graph for video gave {type(out).__name__}")
+        pixels: UInt8Array = out.to_ndarray()
+        return pixels
+
+
+@dataclass(slots=True)
+class Converter:
+    """Holds the filter graphs of one stream: a graph is made anew only when frames change their form."""
+
+    aspect: Fraction | None
+    """Width over height of one stored pixel, as the stream says."""
+    _scalers: dict[tuple[object, ...], _Scaler] = field(default_factory=dict)
+
+    def rgb(
+        self,
+        frame: VideoFrame,
+        *,
+        size: tuple[int, int] | None = None,
+        part: tuple[int, int, int, int] | None = None,
+        flags: str = "bicubic",
+        background: tuple[int, int, int] = (255, 255, 255),
+    ) -> UInt8Array:
+        """Convert a frame, as stored, to RGB in one pass.
+
+        Args:
+            frame: As decoded.
+            size: Width and height to scale to; `None` keeps them.
+            part: Left, top, right, bottom in stored pixels to take first; `None` takes all.
+            flags: Of swscale.
+            background: What shows through where the frame has alpha.
+
+        Returns:
+            uint8 `[H, W, 3]`.
+        """
+        alpha = any(c.is_alpha for c in frame.format.components) or frame.format.has_palette
+        pixels = self._scaler(frame, size, part, flags, "rgba" if alpha else "rgb24").scale(frame)
+        return _over(pixels, background) if alpha else pixels
+
+    def _scaler(
+        self,
+        frame: VideoFrame,
+        size: tuple[int, int] | None,
+        part: tuple[int, int, int, int] | None,
+        flags: str,
+        form: str,
+    ) -> _Scaler:
+        look = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range)
+        key = (size, part, flags)
+        scaler = self._scalers.get(key)
+        if scaler is None or scaler.look != look:
+            # The one it replaces was for frames of another form, which seldom come back. A box may
+            # differ from frame to frame: what is kept is bounded.
+            if len(self._scalers) >= _MAX_GRAPHS:
+                self._scalers.clear()
+            scaler = self._scalers[key] = _Scaler.make(frame, look, size, part, flags, form)
+        return scaler
+
+
+class FramePicture:
+    """A decoded frame as a picture: upright, square pixels, any number of wishes and boxes."""
+
+    def __init__(self, frame: VideoFrame, converter: Converter) -> None:
+        self._frame = frame
+        self._converter = converter
+        self._shape = shape_of(frame, converter.aspect)
+        self._full: Image.Image | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture in square pixels."""
+        return self._shape.upright
+
+    def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
+        """Give ready pixels of the whole or of a box that lies in the picture."""
+        return self._exact(spec, box) if spec.decode == "exact" else self._fast(spec, box)
+
+    def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+        """Give the whole picture, upright, in square pixels."""
+        turned = self._turned(background)
+        return turned if turned.size == self.size else turned.resize(self.size, Image.Resampling.BICUBIC)
+
+    def _exact(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
+        pw, ph = self._shape.pixel
+        inner = None if box is None else self._shape.turned_box(box)
+        return ready_pixels(self._turned(spec.background), spec, inner, (float(pw), float(ph)))
+
+    def _turned(self, background: tuple[int, int, int]) -> Image.Image:
+        if self._full is None:
+            stored = self._converter.rgb(self._frame, background=background)
+            self._full = Image.fromarray(np.ascontiguousarray(self._shape.turn.apply(stored)))
+        return self._full
+
+    def _fast(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
+        width, height = self.size
+        box = box or Box(0, 0, width, height)
+        box = _shown(spec, box)
+        tw, th = self._shape.turned
+        part = whole_pixels(self._shape.turn.undo(self._shape.turned_box(box), tw, th), *self._stored)
+        turned = self._shape.turn.transpose
+        size = (spec.height_px, spec.width_px) if turned else (spec.width_px, spec.height_px)
+        pixels = self._converter.rgb(
+            self._frame,
+            size=size,
+            part=None if part == (0, 0, *self._stored) else part,
+            flags=_FLAGS[spec.interpolation],
+            background=spec.background,
+        )
+        return np.ascontiguousarray(self._shape.turn.apply(pixels))
+
+    @property
+    def _stored(self) -> tuple[int, int]:
+        return self._shape.width, self._shape.height
+
+
+def _shown(spec: PixelSpec, box: Box) -> Box:
+    """Give the part of a box that is left after the crop of `shortest`, so that no more is scaled."""
+    width, height = box.x1 - box.x0, box.y1 - box.y0
+    to = fit(spec, width, height)
+    sx, sy = width / to.width, height / to.height
+    x0, y0 = box.x0 + to.left * sx, box.y0 + to.top * sy
+    return Box(x0, y0, x0 + spec.width_px * sx, y0 + spec.height_px * sy)
+
+
+def _over(rgba: UInt8Array, background: tuple[int, int, int]) -> UInt8Array:
+    """Lay pixels with alpha over a background, rounding to the nearest value."""
+    colour = rgba[..., :3].astype(np.uint32)
+    alpha = rgba[..., 3:].astype(np.uint32)
+    mixed = colour * alpha + np.array(background, dtype=np.uint32) * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)
+

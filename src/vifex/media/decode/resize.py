@@ -1,0 +1,61 @@
+"""Pictures of Pillow to ready pixels: crop to a box, resize, crop to the network's size."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vifex.media.decode.geometry import Fit, fit, whole_pixels
+from vifex.values import Box, PixelSpec
+
+__all__ = ["RESAMPLING", "ready_pixels"]
+
+RESAMPLING: Final = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+# A picture of 1 x 15000 resized by its shorter side would become 96 x 1,440,000: what is cropped away
+# is then not made in the first place. Below this, resize and crop are done as torchvision does them.
+_MAX_RESIZED_PX: Final = 1 << 24
+
+
+def ready_pixels(
+    picture: Image.Image, spec: PixelSpec, box: Box | None, square: tuple[float, float] = (1.0, 1.0)
+) -> npt.NDArray[np.uint8]:
+    """Make ready pixels from an upright RGB picture.
+
+    Args:
+        picture: Mode `RGB`, upright.
+        spec: Size, resize and interpolation.
+        box: The part to take, in pixels of `picture`; `None` for the whole.
+        square: Width and height of one pixel of `picture`, if those are not square.
+
+    Returns:
+        uint8 `[spec.height_px, spec.width_px, 3]`, a fresh contiguous array.
+    """
+    if box is not None:
+        picture = picture.crop(whole_pixels(box, *picture.size))
+    width, height = picture.width * square[0], picture.height * square[1]
+    small = _resized(picture, fit(spec, width, height), spec)
+    return np.array(small, dtype=np.uint8)
+
+
+def _resized(picture: Image.Image, to: Fit, spec: PixelSpec) -> Image.Image:
+    resample = RESAMPLING[spec.interpolation]
+    gap = 3.0 if spec.decode == "fast" else None
+    target = (spec.width_px, spec.height_px)
+    if to.width * to.height > _MAX_RESIZED_PX:
+        sx, sy = picture.width / to.width, picture.height / to.height
+        part = (to.left * sx, to.top * sy, (to.left + target[0]) * sx, (to.top + target[1]) * sy)
+        return picture.resize(target, resample, box=part, reducing_gap=gap)
+    if (to.width, to.height) != picture.size:
+        picture = picture.resize((to.width, to.height), resample, reducing_gap=gap)
+    if picture.size != target:
+        picture = picture.crop((to.left, to.top, to.left + target[0], to.top + target[1]))
+    return picture

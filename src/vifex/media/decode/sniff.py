@@ -1,0 +1,102 @@
+"""What a file is, by its first bytes: names lie (`gif-named.mp4`), so they are not asked."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, Literal
+
+__all__ = ["Look", "look", "text_kind", "webp_size"]
+
+Look = Literal["picture", "video", "text", "unknown"]
+
+_PICTURES: Final = (
+    b"\xff\xd8\xff",  # JPEG, MPO
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\x00",  # TIFF
+    b"MM\x00*",
+    b"II+\x00",  # BigTIFF
+    b"MM\x00+",
+    b"BM",
+    b"\x00\x00\x01\x00",  # ICO
+    b"\x00\x00\x00\x0cjP  ",  # JPEG 2000
+    b"\xff\x4f\xff\x51",  # its bare code stream
+    b"qoif",
+    b"8BPS",
+    b"DDS ",
+    b"icns",
+)
+_TEXT_PICTURES: Final = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"/* XPM", b"#define")
+_PICTURE_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_VIDEOS: Final = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"0&\xb2u\x8ef\xcf\x11")
+
+_TEXT_KINDS: Final = (
+    (b"version https://git-lfs", "a Git LFS pointer: the file itself was not fetched"),
+    (b"#EXTM3U", "an HLS playlist, which only names other files"),
+    (b"ffconcat", "a list of files for FFmpeg, which only names other files"),
+    (b"v=0", "a session description (SDP), which only names network streams"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+)
+
+
+def look(head: bytes) -> Look:
+    """Judge a file by its first bytes.
+
+    Args:
+        head: The first 4096 bytes, or all of a shorter file.
+
+    Returns:
+        `picture` or `video` where a signature says so, `text` where it is readable text, else `unknown`.
+    """
+    if head[4:8] == b"ftyp":
+        return "picture" if head[8:12] in _PICTURE_BRANDS else "video"
+    if head[:4] == b"RIFF":
+        return "picture" if head[8:12] == b"WEBP" else "video"
+    if head.startswith(_PICTURES) or head.startswith(_TEXT_PICTURES):
+        return "picture"
+    if head.startswith(_VIDEOS):
+        return "video"
+    return "text" if _is_text(head) else "unknown"
+
+
+def text_kind(head: bytes) -> str:
+    """Name what a text file is, e.g. `a web page`, or `a text file`."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for mark, words in _TEXT_KINDS:
+        if start[: len(mark)].lower() == mark.lower():
+            return words
+    if b"<svg" in head:
+        return "an SVG drawing, which is not supported"
+    if b"<MPD" in head:
+        return "a DASH manifest, which only names other files"
+    return "a text file"
+
+
+def webp_size(head: bytes) -> tuple[int, int] | None:
+    """Read width and height in pixels of a WebP file, which its decoder would allocate when opened."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
+        return None
+    kind, body = head[12:16], head[20:30]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack("<HH", body[6:10])
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\x00" in head:
+        return False
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        if exc.start < len(head) - 4 or len(head) < 4096:
+            return False
+        text = head[: exc.start].decode("utf-8")
+    return all(c.isprintable() or c in "\t\r\n\f\x1b" for c in text)

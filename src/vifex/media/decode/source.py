@@ -1,0 +1,156 @@
+"""A local file, opened once: everything else reads through it, so no name is ever interpreted.
+
+FFmpeg is handed the open file and not its path. A name such as `concat:a.ts` or `100%d.jpg` therefore
+means nothing to it, and there is no path from which it could open a neighbour.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from vifex.values import MediaError, Medium
+from vifex.values.media import uri_to_path
+
+__all__ = ["LocalFile", "open_medium", "open_uri"]
+
+HEAD_BYTES: Final = 4096
+
+
+class LocalFile(io.RawIOBase):
+    """An open file without a name, as FFmpeg and Pillow read it."""
+
+    def __init__(self, path: str, shown: str) -> None:
+        super().__init__()
+        self.shown = shown
+        """What to call the file in a message."""
+        self._file = _open(path, shown)
+        self.stat = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(self.stat.st_mode):
+            self._file.close()
+            raise MediaError("this is not a regular file.", of=shown, todo="Give files or folders.")
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes, or all that is left."""
+        return self._file.read(size) or b""
+
+    def readinto(self, buffer: object, /) -> int | None:
+        """Fill a buffer."""
+        return self._file.readinto(buffer)  # type: ignore[arg-type]
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place in the file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Say where in the file the next read starts."""
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def close(self) -> None:
+        """Close the file; what FFmpeg still holds of it can no longer read."""
+        self._file.close()
+        super().close()
+
+    def fileno(self) -> int:
+        """Give the descriptor."""
+        return self._file.fileno()
+
+    def head(self) -> bytes:
+        """Give the first 4096 bytes and go back to the start."""
+        self.seek(0)
+        head = self.read(HEAD_BYTES)
+        self.seek(0)
+        return head
+
+    def whole(self) -> bytes:
+        """Give all bytes of a file that is read as one, such as a picture."""
+        self.seek(0)
+        return self._file.readall() or b""
+
+    @property
+    def size_bytes(self) -> int:
+        """Size at opening."""
+        return self.stat.st_size
+
+
+@contextmanager
+def open_medium(medium: Medium) -> Iterator[LocalFile]:
+    """Open a medium for reading, and see that it is the file that was found, before and after.
+
+    Raises:
+        MediaError: If it cannot be opened, or is not as it was when it was found, or changes meanwhile.
+    """
+    with open_uri(medium.uri, shown=medium.name) as file:
+        found = (medium.size_bytes, medium.mtime_ns)
+        if (file.stat.st_size, file.stat.st_mtime_ns) != found:
+            raise _changed("since it was found", medium.name)
+        yield file
+        now = os.fstat(file.fileno())
+        if (now.st_size, now.st_mtime_ns) != found or _replaced(medium.uri, now):
+            raise _changed("while it was read", medium.name)
+
+
+@contextmanager
+def open_uri(path_or_uri: str | os.PathLike[str], shown: str | None = None) -> Iterator[LocalFile]:
+    """Open a local file by path or `file://` address.
+
+    Raises:
+        MediaError: If it cannot be opened, is no regular file, is empty, or is not local.
+    """
+    text = os.fspath(path_or_uri)
+    file = LocalFile(_local(text), shown or text)
+    try:
+        if file.size_bytes == 0:
+            raise MediaError("the file is empty (0 bytes).", of=file.shown, todo="Get a fresh copy of it.")
+        yield file
+    finally:
+        file.close()
+
+
+def _local(text: str) -> str:
+    if "://" not in text:
+        return text
+    try:
+        return uri_to_path(text)
+    except ValueError as exc:
+        raise MediaError(
+            "only local files can be read so far.", of=text, todo="Copy the file to this machine first."
+        ) from exc
+
+
+def _open(path: str, shown: str) -> io.FileIO:
+    # Without O_NONBLOCK, opening a FIFO would wait for a writer that never comes.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        return io.FileIO(os.open(path, flags), "r", closefd=True)
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or str(exc)
+        raise MediaError(
+            f"the file cannot be opened: {why}.", of=shown, todo="Check that it is there and may be read."
+        ) from exc
+
+
+def _replaced(uri: str, now: os.stat_result) -> bool:
+    try:
+        there = os.stat(uri_to_path(uri))  # noqa: PTH116 - undecodable names stay as they are
+    except OSError:
+        return True
+    return (there.st_dev, there.st_ino) != (now.st_dev, now.st_ino)
+
+
+def _changed(when: str, name: str) -> MediaError:
+    return MediaError(
+        f"the file changed {when}.", of=name, todo="Run the command again when nothing writes to it."
+    )

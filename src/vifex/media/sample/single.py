@@ -1,0 +1,54 @@
+"""What samplers of single frames share: a pick is one frame, ready at once, and never taken twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from vifex.media.sample.base import Part, Pick
+from vifex.values import Sampling
+
+__all__ = ["SingleFrames", "outside"]
+
+
+class SingleFrames:
+    """Base of the samplers that answer with one frame at a time; they say in `takes` which."""
+
+    def __init__(self, sampling: Sampling, part: Part, duration: Fraction | None) -> None:
+        self.sampling = sampling
+        self.part = part
+        self.duration = duration
+        self.oldest = 0
+        self._pick: Pick | None = None
+
+    def takes(self, index: int, start: Fraction, end: Fraction) -> bool:
+        """Whether the frame on screen in `[start, end)` is a sample."""
+        raise NotImplementedError
+
+    def feed(self, index: int, start: Fraction, end: Fraction) -> bool:
+        """Show the next frame; `True` if it is a sample."""
+        self.oldest = index
+        taken = self.takes(index, start, end)
+        self._pick = Pick((index,), 1) if taken else None
+        return taken
+
+    def ready(self) -> Iterator[Pick]:
+        """Give the frame just shown, if it is a sample."""
+        if self._pick is not None:
+            yield self._pick
+            self._pick = None
+
+    def finish(self) -> Iterator[Pick]:
+        """Nothing is left over: every frame was decided when it was shown."""
+        return iter(())
+
+    def why_empty(self, n_frames: int, end: Fraction) -> str:
+        """Say why there is no sample: only a part outside the video gives none."""
+        return outside(self.part, end)
+
+
+def outside(part: Part, end: Fraction) -> str:
+    """Say that a part of a video holds no frame."""
+    start = float(part.start or 0)
+    upto = "its end" if part.end is None else f"{float(part.end):g} s"
+    return f"there is no frame from {start:g} s to {upto}; the video ends at {float(end):.3f} s"

@@ -1,0 +1,130 @@
+"""What one line of a manifest says of a medium."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vifex.media.sources.paths import not_yet
+from vifex.media.sources.rows import Row
+from vifex.media.sources.source import local_path, remote, shown
+from vifex.values.media import Box, Span, path_to_uri
+
+__all__ = ["Entry", "entry_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line, understood as far as it can be."""
+
+    number: int
+    uri: str = ""
+    """Empty where the line names no medium."""
+    path: str = ""
+    """Empty where the medium is not on this machine."""
+    name: str = ""
+    span: Span | None = None
+    box: Box | None = None
+    label: str | None = None
+    split: str | None = None
+    problem: str | None = None
+    """Why the line cannot be used. One with an unreadable span counts for the whole medium."""
+
+    @property
+    def key(self) -> tuple[str, Span | None]:
+        """What lines of one medium share."""
+        return self.uri, self.span
+
+
+def entry_of(row: Row, folder: str) -> Entry:
+    """Understand a line; relative paths start at `folder`, the manifest's own."""
+    entry = _place(row, folder)
+    if row.problem or not entry.uri:
+        return replace(entry, problem=row.problem or entry.problem)
+    problems = [entry.problem] if entry.problem else []
+    readers = {"span": _span, "box": _box, "label": _label, "split": _split}
+    said: dict[str, Any] = {}
+    for what, reader in readers.items():
+        try:
+            said[what] = reader(row.fields)
+        except ValueError as exc:
+            problems.append(str(exc))
+    return replace(entry, **said, problem=problems[0] if problems else None)
+
+
+def _place(row: Row, folder: str) -> Entry:
+    given = row.fields.get("uri")
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return Entry(row.number, problem="it has no uri")
+    if not isinstance(given, str):
+        return Entry(row.number, problem=f"uri must be text, got {given!r}")
+    scheme = remote(given)
+    try:
+        if scheme:
+            given.encode()
+            return Entry(row.number, uri=given, name=given, problem=not_yet(scheme))
+        path = local_path(os.fsdecode(given.encode("utf-8", "surrogateescape")))
+        absolute = os.path.join(folder, path)  # noqa: PTH118
+        return Entry(row.number, uri=path_to_uri(absolute), path=absolute, name=shown(path))
+    except UnicodeError:
+        return Entry(row.number, problem="uri holds a character that no name can have")
+    except ValueError as exc:
+        return Entry(row.number, problem=f"uri is not the address of a local file: {exc}")
+
+
+def _span(fields: Mapping[str, Any]) -> Span | None:
+    start, end = _number(fields, "t_start_s"), _number(fields, "t_end_s")
+    return None if start is None and end is None else Span(start, end)
+
+
+def _box(fields: Mapping[str, Any]) -> Box | None:
+    corners = [_number(fields, name) for name in ("x0", "y0", "x1", "y1")]
+    if all(corner is None for corner in corners):
+        return None
+    x0, y0, x1, y1 = corners
+    if x0 is None or y0 is None or x1 is None or y1 is None:
+        raise ValueError("a box needs all four of x0, y0, x1, y1")
+    return Box(x0, y0, x1, y1)
+
+
+def _number(fields: Mapping[str, Any], name: str) -> float | None:
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str) and "_" not in value:
+        with suppress(ValueError):
+            value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} must be a number, got {value!r}")  # noqa: TRY004 - of the file, not a call
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+def _label(fields: Mapping[str, Any]) -> str | None:
+    return _text(fields, "label")
+
+
+def _split(fields: Mapping[str, Any]) -> str | None:
+    return _text(fields, "split")
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} must be text, got {value!r}")
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is not UTF-8; save the manifest as UTF-8") from None
+    return value

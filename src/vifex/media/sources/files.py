@@ -1,0 +1,86 @@
+"""One path: a medium, or the reason why it is none."""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+from collections.abc import Callable
+from typing import Final
+
+from vifex.media.sources import kinds
+from vifex.media.sources.source import Found, failed, medium_of, skipped, why
+from vifex.values.media import Kind, path_to_uri
+
+__all__ = ["NOT_MEDIA", "found_file", "named_file"]
+
+NOT_MEDIA: Final = "not a picture or a video by its name and first bytes"
+
+_SPECIAL: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
+    (modes.S_ISDIR, "a folder, where a file is needed"),
+    (modes.S_ISFIFO, "not a regular file but a named pipe"),
+    (modes.S_ISSOCK, "not a regular file but a socket"),
+    (modes.S_ISCHR, "not a regular file but a device"),
+    (modes.S_ISBLK, "not a regular file but a device"),
+)
+
+
+def named_file(path: str, name: str, stat: os.stat_result | None = None) -> Found:
+    """Take a file that the user named: it is tried whatever it looks like, unless it is no file at all."""
+    try:
+        stat = stat or os.stat(path)  # noqa: PTH116 - names of any bytes, and a hot path
+    except (OSError, ValueError) as exc:
+        return failed(path, name, why(exc))
+    special = _special(stat)
+    if special:
+        return failed(path, name, special, stat=stat)
+    return medium_of(path_to_uri(path), name, _kind(path) or "unknown", stat)
+
+
+def found_file(path: str, name: str, stat: os.stat_result) -> Found:
+    """Take a file that was met in a folder: one that is no medium by name and first bytes is skipped."""
+    special = _special(stat)
+    if special:
+        return failed(path, name, special, stat=stat)
+    try:
+        kind = _kind(path, strict=True)
+    except OSError as exc:
+        return failed(path, name, why(exc), stat=stat)
+    if kind is None:
+        return skipped(path, name, kinds.NOT_PIXELS.get(kinds.suffix_of(path), NOT_MEDIA), stat)
+    return medium_of(path_to_uri(path), name, kind, stat)
+
+
+def _special(stat: os.stat_result) -> str | None:
+    if modes.S_ISREG(stat.st_mode):
+        return None
+    return next((words for test, words in _SPECIAL if test(stat.st_mode)), "not a regular file")
+
+
+def _kind(path: str, *, strict: bool = False) -> Kind | None:
+    """Tell the kind by the name, and where the name leaves it open by the first bytes.
+
+    A name that promises a medium is believed without opening the file: the decoder opens it anyway and
+    finds out what is true, and a folder of ten million pictures is listed without ten million reads.
+    """
+    kind = kinds.by_name(path)
+    if kind and not kinds.may_be_text(path):
+        return kind
+    try:
+        head = _head(path)
+    except OSError:
+        if strict:
+            raise
+        return kind
+    if kind and kinds.is_text(head):
+        return None
+    return kinds.by_head(head) or kind
+
+
+def _head(path: str) -> bytes:
+    # Without O_NONBLOCK a pipe that took the file's place since it was looked at would hang us.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags)
+    try:
+        return os.read(handle, kinds.HEAD_BYTES)
+    finally:
+        os.close(handle)

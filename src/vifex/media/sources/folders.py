@@ -1,0 +1,124 @@
+"""Folders, read in depth: every file below, in an order that is the same on every machine.
+
+Names are sorted by their bytes, folder by folder, so no more than the names of the folders on the way
+down are held. Links are followed. A link to a folder waits until the real tree has been read, and a
+folder is read once: loops end, and what has a path without links goes by that.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vifex.media.sources.files import found_file
+from vifex.media.sources.source import Found, failed, shown, skipped, why
+
+__all__ = ["Verdict", "is_store", "walk"]
+
+Verdict = Literal["no", "on the way", "match", "inside"]
+"""Of a path in a walk that looks for a pattern: not wanted; a folder that may hold what is; wanted by its
+own name; below a folder that is."""
+
+HIDDEN = "hidden, as its name starts with a dot; name it itself to have it read"
+READ_ALREADY = "a folder that is read under another name already"
+VANISHED = "it was listed in its folder and gone a moment later"
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The state of one walk."""
+
+    waiting: deque[tuple[str, str]]
+    """Folders to read yet, as paths to open and paths from the root."""
+    wants: Callable[[str, bool], Verdict] | None
+    """Judges a path from the root, and whether it is a folder; `None` wants everything."""
+    read: set[tuple[int, int]] = field(default_factory=set)
+    """Device and inode of each folder that was opened."""
+
+
+def walk(folder: str, wants: Callable[[str, bool], Verdict] | None = None) -> Iterator[Found]:
+    """Give every file below a folder, or every wanted one; `name` is the path from that folder."""
+    state = _Walk(deque([(folder, "")]), wants)
+    while state.waiting:
+        path, below = state.waiting.popleft()
+        yield from _tree(state, path, below)
+
+
+def is_store(folder: str) -> bool:
+    """Tell whether a folder is a store of Vifex: such are never searched for media."""
+    if folder.rstrip(os.sep).lower().endswith(".vifex"):
+        return True
+    return os.path.isfile(os.path.join(folder, "STORE.json")) and os.path.isdir(  # noqa: PTH112, PTH113, PTH118
+        os.path.join(folder, "views")  # noqa: PTH118
+    )
+
+
+def _tree(state: _Walk, top: str, below: str) -> Iterator[Found]:
+    """Read one folder and the real folders in it, without recursion: trees may be deep."""
+    stack: list[tuple[str, str, Iterator[str]]] = []
+    entered = _enter(state, top, below)
+    if not isinstance(entered, list):
+        yield entered
+        return
+    stack.append((top, below, iter(entered)))
+    while stack:
+        folder, prefix, rest = stack[-1]
+        entry = next(rest, None)
+        if entry is None:
+            stack.pop()
+            continue
+        path, inner = os.path.join(folder, entry), os.path.join(prefix, entry)  # noqa: PTH118
+        found = _look(state, path, inner, entry)
+        if isinstance(found, str):
+            entered = _enter(state, path, inner)
+            if isinstance(entered, list):
+                stack.append((path, inner, iter(entered)))
+            else:
+                yield entered
+        elif found is not None:
+            yield found
+
+
+def _enter(state: _Walk, path: str, below: str) -> list[str] | Found:
+    """List a folder, sorted; or say why it is not read."""
+    try:
+        stat = os.stat(path)  # noqa: PTH116
+        if (stat.st_dev, stat.st_ino) in state.read:
+            return skipped(path, shown(below), READ_ALREADY, stat)
+        names = sorted(os.listdir(path), key=os.fsencode)  # noqa: PTH208
+    except (OSError, ValueError) as exc:
+        return failed(path, shown(below) or shown(path), f"the folder cannot be listed: {why(exc)}")
+    state.read.add((stat.st_dev, stat.st_ino))
+    return names
+
+
+def _look(state: _Walk, path: str, below: str, entry: str) -> Found | Literal["enter"] | None:
+    """Judge one entry of a folder: `"enter"` for a real folder, `None` for what needs no word."""
+    name = shown(below)
+    if state.wants and state.wants(below, True) == "no":
+        return None
+    try:
+        stat = os.lstat(path)
+        is_link = modes.S_ISLNK(stat.st_mode)
+        if is_link:
+            stat = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return failed(path, name, "a link that leads nowhere" if os.path.islink(path) else VANISHED)  # noqa: PTH114
+    except (OSError, ValueError) as exc:
+        return failed(path, name, why(exc))
+    is_folder = modes.S_ISDIR(stat.st_mode)
+    verdict = state.wants(below, is_folder) if state.wants else "inside"
+    if verdict == "no" or (is_folder and is_store(path)):
+        return None
+    if entry.startswith(".") and verdict == "inside":
+        return skipped(path, name, HIDDEN, stat)
+    if not is_folder:
+        return found_file(path, name, stat)
+    if is_link:
+        state.waiting.append((path, below))
+        return None
+    return "enter"

@@ -1,0 +1,207 @@
+"""What a file may be, by its name and its first bytes. Nothing is decoded here."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+from typing import Final
+
+from vifex.values.media import Kind
+
+__all__ = ["HEAD_BYTES", "NOT_PIXELS", "by_head", "by_name", "is_text", "may_be_text"]
+
+HEAD_BYTES: Final = 4096
+"""How much of a file `by_head` wants to see: enough for several packets of a transport stream."""
+
+_IMAGES: Final = """
+    jpg jpeg jpe jfif jif png apng gif webp avif avifs heic heif heics heifs hif tif tiff bmp dib ico cur icns
+    jp2 j2k j2c jpc jpf jpx jpm jls jxl jxr hdp wdp mpo pbm pgm ppm pnm pam pfm pcx dcx tga vda icb vst sgi
+    rgba ras psd psb xbm xpm xwd qoi dds exr hdr pic pct pcd fli flc ff flif bpg mng jng
+    dng cr2 cr3 crw nef nrw arw srf sr2 orf rw2 raf pef srw 3fr erf kdc dcr mrw mos iiq x3f rwl
+"""
+_VIDEOS: Final = """
+    mp4 m4v mov qt mkv mk3d webm avi divx xvid wmv asf flv f4v 3gp 3g2 3gpp mpg mpeg mpe mpv m1v m2v mp2v
+    vob evo mts m2ts m2t ts trp tp tod ogv ogm mxf gxf dv dif rm rmvb rv ivf nut nsv wtv dvr-ms y4m mjpg mjpeg
+    mj2 h261 h263 h264 264 avc h26l h265 265 hevc h266 266 vvc obu av1 vc1 amv bik bk2 smk roq swf insv lrv
+    360 ismv psp cine r3d braw mlv dav viv
+"""
+_SOUNDS: Final = """
+    mp3 mp2 mpa m2a wav wave w64 rf64 bwf flac ogg oga opus spx m4a m4b m4r m4p isma mka aac adts ac3 eac3 ec3
+    dts dtshd thd mlp wma aif aiff aifc au snd caf amr awb ape wv tta tak mpc dsf dff mid midi ra voc gsm qcp
+    shn
+"""
+
+_BY_SUFFIX: Final[dict[str, Kind]] = {
+    **dict.fromkeys(_IMAGES.split(), "image"),
+    **dict.fromkeys(_VIDEOS.split(), "video"),
+    **dict.fromkeys(_SOUNDS.split(), "audio"),
+}
+
+# Transport streams share these suffixes with TypeScript, which is text and far more common in some folders.
+_MAY_BE_TEXT: Final = frozenset({"ts", "mts"})
+
+NOT_PIXELS: Final[dict[str, str]] = {
+    **dict.fromkeys(["svg", "svgz"], "a drawing in vectors, which holds no pixels"),
+    **dict.fromkeys(
+        ["m3u", "m3u8", "mpd", "pls", "xspf", "ffconcat", "sdp", "ism", "ismc", "edl"],
+        "a playlist, which only points at other files",
+    ),
+}
+"""Suffixes of what people call media although no pixels are inside, with the reason to give."""
+
+
+def suffix_of(path: str) -> str:
+    """Give a name's suffix in small letters without its dot; empty where it has none."""
+    return os.path.splitext(path)[1][1:].lower()  # noqa: PTH122 - pathlib costs more than the rest
+
+
+def by_name(path: str) -> Kind | None:
+    """Tell the kind from the suffix; `None` for one that promises nothing."""
+    return _BY_SUFFIX.get(suffix_of(path))
+
+
+def may_be_text(path: str) -> bool:
+    """Tell whether a media suffix is also one of text files, so that the first bytes must decide."""
+    return suffix_of(path) in _MAY_BE_TEXT
+
+
+def is_text(head: bytes) -> bool:
+    """Tell whether bytes read as UTF-8 text without control characters; nothing at all is no text."""
+    if not head or re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
+        return False
+    try:
+        # Step by step, as a character may be cut in two at the end of the head.
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def by_head(head: bytes) -> Kind | None:
+    """Tell the kind from a file's first bytes; `None` where they match nothing known."""
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    for test in (_riff, _iso_media, _bitmap, _icon, _netpbm, _ogg, _transport_stream, _raw_stream):
+        found = test(head)
+        if found:
+            return found
+    return None
+
+
+_MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = (
+    (b"\xff\xd8\xff", "image"),  # JPEG
+    (b"\x89PNG\r\n\x1a\n", "image"),
+    (b"GIF87a", "image"),
+    (b"GIF89a", "image"),
+    (b"II*\x00", "image"),  # TIFF, and most cameras' raw files
+    (b"MM\x00*", "image"),
+    (b"II+\x00", "image"),  # BigTIFF
+    (b"MM\x00+", "image"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image"),  # JPEG 2000
+    (b"\xff\x4f\xff\x51", "image"),  # its bare code stream
+    (b"\xff\x0a", "image"),  # JPEG XL
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "image"),
+    (b"8BPS\x00", "image"),  # Photoshop
+    (b"DDS |\x00\x00\x00", "image"),
+    (b"v/1\x01", "image"),  # OpenEXR
+    (b"#?RADIANCE\n", "image"),
+    (b"qoif", "image"),
+    (b"\x8aMNG\r\n\x1a\n", "image"),
+    (b"\x1aE\xdf\xa3", "video"),  # Matroska, WebM
+    (b"FLV\x01", "video"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),  # ASF, WMV
+    (b"\x00\x00\x01\xba", "video"),  # MPEG programme stream
+    (b"\x00\x00\x01\xb3", "video"),  # MPEG-1 and -2 video
+    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "video"),  # MXF
+    (b".RMF\x00", "video"),
+    (b"DKIF\x00\x00", "video"),  # IVF
+    (b"YUV4MPEG2 ", "video"),
+    (b"nut/multimedia container\x00", "video"),
+    (b"ID3", "audio"),
+    (b"fLaC", "audio"),
+    (b"\xff\xfb", "audio"),  # MP3
+    (b"\xff\xf3", "audio"),
+    (b"\xff\xf2", "audio"),
+    (b"\xff\xf1", "audio"),  # AAC
+    (b"\xff\xf9", "audio"),
+    (b"#!AMR", "audio"),
+    (b"FORM", "audio"),  # AIFF
+    (b".snd\x00\x00", "audio"),
+    (b"caff\x00\x01", "audio"),
+    (b"wvpk", "audio"),
+    (b"MAC ", "audio"),
+    (b"MThd\x00\x00", "audio"),
+    (b"DSD ", "audio"),
+)
+
+
+def _riff(head: bytes) -> Kind | None:
+    if head[:4] not in (b"RIFF", b"RF64"):
+        return None
+    kinds: dict[bytes, Kind] = {b"WEBP": "image", b"AVI ": "video", b"AVIX": "video", b"WAVE": "audio"}
+    return kinds.get(head[8:12])
+
+
+def _iso_media(head: bytes) -> Kind | None:
+    """MP4, QuickTime, HEIF, AVIF: a size, then the name of a box."""
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in (
+            b"avif",
+            b"avis",
+            b"mif1",
+            b"msf1",
+            b"miaf",
+            b"heic",
+            b"heix",
+            b"heim",
+            b"heis",
+            b"hevc",
+        ):
+            return "image"
+        return "audio" if brand in (b"M4A ", b"M4B ", b"M4P ") else "video"
+    return "video" if head[4:8] in (b"moov", b"mdat", b"wide", b"pnot", b"moof", b"styp") else None
+
+
+def _bitmap(head: bytes) -> Kind | None:
+    sizes = (12, 16, 40, 52, 56, 64, 108, 124)
+    header_bytes = int.from_bytes(head[14:18], "little")
+    return "image" if head[:2] == b"BM" and header_bytes in sizes else None
+
+
+def _icon(head: bytes) -> Kind | None:
+    counted = head[:4] in (b"\x00\x00\x01\x00", b"\x00\x00\x02\x00") and head[4:6] not in (b"", b"\x00\x00")
+    return "image" if counted and len(head) >= 22 and head[9] == 0 and head[5] == 0 else None
+
+
+def _netpbm(head: bytes) -> Kind | None:
+    return "image" if re.match(rb"P[1-6]\s+(#|\d+\s)|P7\n|P[Ff]\n\d", head) else None
+
+
+def _ogg(head: bytes) -> Kind | None:
+    if head[:4] != b"OggS":
+        return None
+    pictures = (b"\x80theora", b"OVP80", b"BBCD\x00", b"video/")
+    return "video" if any(mark in head for mark in pictures) else "audio"
+
+
+def _transport_stream(head: bytes) -> Kind | None:
+    """A packet begins with 0x47 and takes 188 bytes, or 192 with a time in front, or 204."""
+    for start, step in ((0, 188), (4, 192), (0, 204)):
+        at = range(start, min(len(head), start + 5 * step), step)
+        if len(at) >= 3 and all(head[i] == 0x47 for i in at) and not is_text(head):  # 0x47 is G
+            return "video"
+    return None
+
+
+def _raw_stream(head: bytes) -> Kind | None:
+    """H.264 and HEVC without a container: a start code, then parameter sets or a delimiter."""
+    start = re.match(rb"\x00?\x00\x00\x01(.)(.)", head, re.DOTALL)
+    if not start:
+        return None
+    first, second = start.group(1)[0], start.group(2)[0]
+    h264 = first in (0x67, 0x27, 0x47, 0x09, 0x06)
+    hevc = first in (0x40, 0x42, 0x46, 0x4E) and second == 0x01
+    return "video" if h264 or hevc else None

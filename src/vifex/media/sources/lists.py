@@ -1,0 +1,96 @@
+"""A list on standard input: one path per line, or ended by NUL bytes as `find -print0` gives them.
+
+Every path is taken as if it were named: files are tried whatever they look like, folders are read whole.
+Its bytes are kept as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+from vifex.media.sources.files import named_file
+from vifex.media.sources.paths import read_path
+from vifex.media.sources.source import Found, NothingHere, Source, shown, skipped
+from vifex.values.errors import InputError
+
+__all__ = ["LIST", "paths_of"]
+
+_FIRST_BYTES: Final = 8192
+"""No path is longer than 4096 bytes, so a list that is split by NUL shows one within this."""
+
+_BLOCK_BYTES: Final = 1 << 16
+
+
+def paths_of(stream: BinaryIO) -> Iterator[str]:
+    """Give the paths of a list as a stream; undecodable bytes become surrogates.
+
+    Raises:
+        InputError: If the list is UTF-16.
+    """
+    block = _first(stream)
+    if block.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError("the list is UTF-16.", of="standard input", todo="Write it as UTF-8.")
+    block = block.removeprefix(b"\xef\xbb\xbf")
+    end = b"\0" if b"\0" in block else b"\n"
+    rest = b""
+    while block:
+        *whole, rest = (rest + block).split(end)
+        for line in whole:
+            yield from _path(line, end)
+        block = stream.read(_BLOCK_BYTES)
+    yield from _path(rest, end)
+
+
+def _first(stream: BinaryIO) -> bytes:
+    block = b""
+    while len(block) < _FIRST_BYTES:
+        more = stream.read(_FIRST_BYTES - len(block))
+        if not more:
+            break
+        block += more
+    return block
+
+
+def _path(line: bytes, end: bytes) -> Iterator[str]:
+    if end == b"\n" and line.endswith(b"\r") and not os.path.lexists(os.fsdecode(line)):
+        line = line[:-1]
+    if line:
+        yield os.fsdecode(line)
+
+
+def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
+    """Give the media of the list.
+
+    Raises:
+        NothingHere: If the list is empty.
+    """
+    empty = True
+    for path in paths_of(stdin or sys.stdin.buffer):
+        empty = False
+        yield from _take(path)
+    if empty:
+        raise NothingHere(
+            skipped("-", "standard input", "the list is empty"),
+            todo="Give one path per line, or NUL after each.",
+        )
+
+
+def _take(path: str) -> Iterator[Found]:
+    try:
+        stat = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        stat = None
+    if stat and not modes.S_ISDIR(stat.st_mode):
+        yield named_file(path, shown(path), stat)
+        return
+    try:
+        yield from read_path(path)
+    except NothingHere as nothing:
+        yield nothing.outcome
+
+
+LIST = Source(takes=lambda given: given == "-", read=_read, rank=lambda given: 1)

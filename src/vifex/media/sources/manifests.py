@@ -1,0 +1,180 @@
+"""Manifests: what the user says of each medium, one line per medium, span or box.
+
+Lines that share uri and span are one medium with several boxes. They need not stand together: the file is
+read twice, first to learn which media are scattered, so that only those are held until their last line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from vifex.media.sources.entries import Entry, entry_of
+from vifex.media.sources.files import named_file
+from vifex.media.sources.rows import Row, json_rows, table_rows
+from vifex.media.sources.seen import IdSet
+from vifex.media.sources.source import Found, NothingHere, Source, failed, local_path, shown, skipped
+from vifex.values.errors import InputError
+from vifex.values.media import Box, Medium
+from vifex.values.outcomes import Outcome
+
+__all__ = ["CSV", "JSONL"]
+
+Rows = Callable[[str], Iterator[Row]]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What the first reading found out."""
+
+    last_line: dict[str, int] = field(default_factory=dict)
+    """Of each medium whose lines do not stand together."""
+    nameless: list[Entry] = field(default_factory=list)
+    """The first line that names no medium."""
+    n_nameless: int = 0
+    n_media: int = 0
+
+
+def _read(given: str, rows: Rows) -> Iterator[Found]:
+    """Give the media of a manifest.
+
+    Raises:
+        InputError: If no line of it can be used.
+        NothingHere: If it has no lines.
+    """
+    path = local_path(given)
+    plan = _plan(path, rows)
+    if not plan.n_media and not plan.nameless:
+        raise NothingHere(
+            skipped(path, shown(path), "this manifest names no medium"),
+            todo="Write one line per medium below the head.",
+        )
+    if not plan.n_media:
+        first = plan.nameless[0]
+        raise InputError(
+            f"{first.problem}.", of=f"{shown(path)}, line {first.number}", todo="No line could be used."
+        )
+    for group in _groups(path, rows, plan.last_line):
+        yield _medium(group, path)
+    if plan.nameless:
+        yield _nameless(plan, path)
+
+
+def _entries(path: str, rows: Rows) -> Iterator[Entry]:
+    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    return (entry_of(row, folder) for row in rows(path))
+
+
+def _key(entry: Entry) -> str:
+    return hashlib.blake2b(repr(entry.key).encode(), digest_size=16).hexdigest()
+
+
+def _plan(path: str, rows: Rows) -> _Plan:
+    plan, seen, before = _Plan(), IdSet(), ""
+    for entry in _entries(path, rows):
+        if not entry.uri:
+            plan.n_nameless += 1
+            plan.nameless = plan.nameless or [entry]
+            continue
+        plan.n_media += 1
+        key = _key(entry)
+        if (key != before and not seen.add(key)) or key in plan.last_line:
+            plan.last_line[key] = entry.number
+        before = key
+    return plan
+
+
+def _groups(path: str, rows: Rows, last_line: dict[str, int]) -> Iterator[list[Entry]]:
+    """Give the lines of each medium: those that stand together at once, others when the last has come."""
+    held: dict[str, list[Entry]] = {}
+    group: list[Entry] = []
+    for entry in _entries(path, rows):
+        if not entry.uri:
+            continue
+        key = _key(entry)
+        if group and group[0].key != entry.key:
+            yield group
+            group = []
+        if key not in last_line:
+            group.append(entry)
+            continue
+        held.setdefault(key, []).append(entry)
+        if entry.number == last_line[key]:
+            yield held.pop(key)
+    if group:
+        yield group
+    # A manifest that shrank between the readings leaves some without their last line.
+    yield from held.values()
+
+
+def _medium(group: list[Entry], manifest: str) -> Found:
+    """Make one medium of its lines, or say which of them is wrong."""
+    first = group[0]
+    wrong = next((e for e in group if e.problem), None) or _clash(group)
+    if wrong:
+        reason = f"{shown(manifest)}, line {wrong.number}: {wrong.problem}"
+        return failed(first.path, first.name, reason, span=first.span, uri=first.uri)
+    found = named_file(first.path, first.name)
+    if isinstance(found, Outcome):
+        reason = f"{found.reason} ({shown(manifest)}, line {first.number})"
+        return replace(found, medium=replace(found.medium, span=first.span), reason=reason)
+    return _with_words(found, group)
+
+
+def _with_words(medium: Medium, group: list[Entry]) -> Medium:
+    boxes: dict[Box, None] = {e.box: None for e in group if e.box}  # the same box twice is one
+    return replace(
+        medium,
+        span=group[0].span,
+        boxes=tuple(boxes),
+        label=next((e.label for e in group if e.label is not None), None),
+        split=next((e.split for e in group if e.split is not None), None),
+    )
+
+
+def _clash(group: list[Entry]) -> Entry | None:
+    """Find a line that contradicts the ones before it."""
+    first = group[0]
+    said: dict[str, tuple[str, int]] = {}
+    for entry in group:
+        if (entry.box is None) != (first.box is None):
+            return replace(
+                entry,
+                problem=f"of the lines of this medium, {first.number} and {entry.number}, only one has a box",
+            )
+        for what, value in (("label", entry.label), ("split", entry.split)):
+            if value is None:
+                continue
+            other, line = said.setdefault(what, (value, entry.number))
+            if other != value:
+                return replace(entry, problem=f"its {what} is {value!r}, and line {line} said {other!r}")
+    return None
+
+
+def _nameless(plan: _Plan, path: str) -> Outcome:
+    """Tell of all lines that name no medium at once, in the manifest's own name."""
+    first = plan.nameless[0]
+    more = f" (and {plan.n_nameless - 1} more lines name no medium)" if plan.n_nameless > 1 else ""
+    return failed(path, shown(path), f"{shown(path)}, line {first.number}: {first.problem}{more}")
+
+
+def _source(rows: Rows, *suffixes: str) -> Source:
+    def takes(given: str) -> bool:
+        if not given.lower().endswith(suffixes):
+            return False
+        try:
+            return os.path.isfile(local_path(given))  # noqa: PTH113
+        except ValueError:
+            return False
+
+    def read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
+        return _read(given, rows)
+
+    return Source(takes=takes, read=read, rank=lambda given: 0)
+
+
+CSV = _source(table_rows, ".csv", ".tsv")
+JSONL = _source(json_rows, ".jsonl", ".ndjson")

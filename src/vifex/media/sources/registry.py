@@ -1,0 +1,17 @@
+"""Every kind of source, in the order in which they are asked whether they take what was given."""
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["GROUP", "SOURCES"]
+
+GROUP: Final = "vifex.sources"
+"""Entry points of this group add kinds of source; they are asked before those here."""
+
+SOURCES: Final[Mapping[str, str]] = {
+    "list": "vifex.media.sources.lists:LIST",
+    "csv": "vifex.media.sources.manifests:CSV",
+    "jsonl": "vifex.media.sources.manifests:JSONL",
+    "glob": "vifex.media.sources.globs:GLOB",
+    "path": "vifex.media.sources.paths:PATH",
+}

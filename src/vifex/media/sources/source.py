@@ -1,0 +1,142 @@
+"""What every kind of source is, and the words in which it says what it found."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from vifex.values.errors import InputError
+from vifex.values.media import Kind, Medium, Span, path_to_uri
+from vifex.values.outcomes import Outcome, Status
+
+__all__ = ["Found", "NothingHere", "Source", "failed", "local_path", "remote", "shown", "skipped", "why"]
+
+Found = Medium | Outcome
+"""A medium to decode, or what became of one that cannot even be tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A kind of source: one line in the registry."""
+
+    takes: Callable[[str], bool]
+    """Whether it is this kind that reads what the user gave."""
+    read: Callable[[str, BinaryIO | None], Iterator[Found]]
+    """Gives what is there, in a fixed order, as a stream; the second argument is standard input."""
+    rank: Callable[[str], int] = lambda given: 2
+    """Sources of a lower rank are read first, so that a medium that comes twice keeps what is said of it:
+    0 for those that say more of a medium than its place, 1 for files named one by one, 2 for the rest."""
+
+
+class NothingHere(InputError):
+    """A source gives nothing: it is missing or empty.
+
+    Alone it ends the run; beside others that give something it is an outcome.
+    """
+
+    def __init__(self, outcome: Outcome, *, todo: str) -> None:
+        super().__init__(f"{outcome.reason}.", of=outcome.medium.name, todo=todo)
+        self.outcome = outcome
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_nothing_here, (self.outcome, self.todo))
+
+
+def _nothing_here(outcome: Outcome, todo: str) -> NothingHere:
+    return NothingHere(outcome, todo=todo)
+
+
+def shown(path: str) -> str:
+    r"""Give a path as text that any file can hold: `/` between its parts, undecodable bytes as `\xNN`."""
+    if os.name == "nt":
+        return path.replace("\\", "/").encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace")
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
+
+
+def remote(given: str) -> str | None:
+    """Give the scheme of an address that is not a local file's, in small letters; `None` for all else."""
+    match = _ADDRESS.match(given)
+    scheme = match.group(1).lower() if match else None
+    return scheme if scheme != "file" else None
+
+
+def local_path(given: str) -> str:
+    """Give the path that was meant by a path or a `file://` address.
+
+    Raises:
+        ValueError: If the address is not a local file's, or no address at all; the message says why.
+    """
+    if not re.match("file://", given, re.IGNORECASE):
+        return given
+    parts = urlsplit(given)
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError(f"the file is on another host, {parts.netloc}")
+    if parts.query or parts.fragment or given.endswith(("?", "#")):
+        raise ValueError("? and # in a file:// address must be written %3F and %23")
+    path = os.fsdecode(unquote_to_bytes(parts.path.encode("utf-8", "surrogateescape")))
+    return path.lstrip("/") if os.name == "nt" else path
+
+
+def skipped(path: str, name: str, reason: str, stat: os.stat_result | None = None) -> Outcome:
+    """Tell of a file that there is nothing to do with by its kind."""
+    return _outcome("skipped", path_to_uri(path), name, reason, stat=stat)
+
+
+def failed(
+    path: str,
+    name: str,
+    reason: str,
+    *,
+    stat: os.stat_result | None = None,
+    span: Span | None = None,
+    uri: str | None = None,
+) -> Outcome:
+    """Tell of a file or an address that cannot be tried."""
+    return _outcome("failed", uri or path_to_uri(path), name, reason, stat=stat, span=span)
+
+
+def _outcome(
+    status: Status,
+    uri: str,
+    name: str,
+    reason: str,
+    *,
+    stat: os.stat_result | None = None,
+    span: Span | None = None,
+) -> Outcome:
+    medium = medium_of(uri, name, "unknown", stat, span=span)
+    return Outcome(medium=medium, status=status, reason=reason)
+
+
+def medium_of(
+    uri: str, name: str, kind: Kind, stat: os.stat_result | None, *, span: Span | None = None
+) -> Medium:
+    """Make a medium; one that could not be looked at has size and time 0."""
+    size_bytes, mtime_ns = (stat.st_size, stat.st_mtime_ns) if stat else (0, 0)
+    return Medium(uri=uri, name=name, kind=kind, size_bytes=size_bytes, mtime_ns=mtime_ns, span=span)
+
+
+_WORDS: Final = {
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOTDIR: "there is no such file or folder",
+    errno.ELOOP: "a link that leads back to itself",
+    errno.EACCES: "it may not be read: permission denied",
+    errno.EPERM: "it may not be read: permission denied",
+    errno.ENAMETOOLONG: "its path is longer than this system allows",
+}
+
+
+def why(problem: OSError | ValueError) -> str:
+    """Say in plain words why a path could not be looked at."""
+    if isinstance(problem, OSError):
+        code = problem.errno or 0
+        return _WORDS.get(code, f"it cannot be read: {problem.strerror or problem}")
+    return "no file can have this name"

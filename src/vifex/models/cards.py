@@ -1,0 +1,226 @@
+"""Model cards: `MODEL.vifex.toml` beside a model's file, read, checked and written.
+
+A card says how a network wants its pixels, what its taps are called and where its weights come from.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from vifex.values import ModelCard, ModelError
+from vifex.values.pixels import Interpolation, Resize
+from vifex.values.registry import near
+
+__all__ = ["LAYOUTS", "card_path", "format_card", "parse_card", "read_card"]
+
+LAYOUTS: Final = ("NCHW", "NHWC", "NCTHW", "NTHWC", "NTCHW")
+"""Axes of a network's own input; those with `T` take windows of frames."""
+
+_REQUIRED: Final = ("name", "height_px", "width_px")
+
+
+def card_path(graph: Path) -> Path:
+    """Give the place of a model file's card: `net.onnx` -> `net.vifex.toml`."""
+    return graph.with_suffix(".vifex.toml")
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check a card.
+
+    Raises:
+        ModelError: If the file is missing, is no TOML, or says something that a card cannot say.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise ModelError(f"the model card cannot be read: {why}.", of=str(path)) from exc
+    return parse_card(text, of=str(path))
+
+
+def parse_card(text: str, *, of: str) -> ModelCard:
+    """Check a card's text.
+
+    Args:
+        text: TOML.
+        of: Where it stands, for messages.
+
+    Raises:
+        ModelError: With the key, what is wrong with it and what would be right.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ModelError(
+            f"the model card is no valid TOML: {exc}.", of=of, todo="Correct that line."
+        ) from exc
+    known = list(_CHECKS)
+    for key in data:
+        if key not in _CHECKS:
+            raise ModelError(
+                f"the model card has an unknown key {key!r}.",
+                of=of,
+                todo=f"{near(key, known)}Known: {', '.join(known)}.",
+            )
+    for key in _REQUIRED:
+        if key not in data:
+            raise ModelError(f"the model card has no {key!r}.", of=of, todo=f"Add {key}: {_CHECKS[key][1]}.")
+    values = {key: _checked(key, value, of) for key, value in data.items()}
+    _check_together(values, of)
+    return ModelCard(**values)
+
+
+def format_card(card: ModelCard) -> str:
+    """Write a card as TOML; `parse_card` gives an equal card back."""
+    lines = []
+    tables = []
+    for field in fields(card):
+        value = getattr(card, field.name)
+        if isinstance(value, Mapping):
+            if value:
+                rows = (f"{_toml(k)} = {_toml(v)}" for k, v in value.items())
+                tables.append("\n".join(["", f"[{field.name}]", *rows]))
+        elif value is not None:
+            lines.append(f"{field.name} = {_toml(value)}")
+    return "\n".join([*lines, *tables]) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        # Every control character has the \uXXXX form in TOML.
+        return '"' + "".join(c if c.isprintable() or c == " " else _escape(c) for c in escaped) + '"'
+    return repr(value)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+
+
+def _checked(key: str, value: Any, of: str) -> Any:
+    convert, wanted = _CHECKS[key]
+    try:
+        return convert(value)
+    except (TypeError, ValueError) as exc:
+        raise ModelError(
+            f"the model card's {key!r} is {value!r}.", of=of, todo=f"It must be {wanted}."
+        ) from exc
+
+
+def _check_together(values: dict[str, Any], of: str) -> None:
+    layout, frames = values.get("layout", "NCHW"), values.get("frames")
+    if ("T" in layout) != (frames is not None):
+        raise ModelError(
+            f"the model card's layout {layout!r} and frames {frames!r} do not fit.",
+            of=of,
+            todo="A layout with T needs frames; one without takes single pictures and no frames.",
+        )
+    try:
+        # The spec of its pixels has the last word on resize, resize_px and the size.
+        ModelCard(**values).pixel_spec()
+    except ValueError as exc:
+        raise ModelError(f"the model card contradicts itself: {exc}.", of=of, todo="Correct it.") from exc
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value.strip()
+
+
+def _name(value: Any) -> str:
+    if not _text(value):
+        raise ValueError
+    return _text(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError
+    if not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _positive(value: Any) -> float:
+    if _number(value) <= 0:
+        raise ValueError
+    return float(value)
+
+
+def _three(each: Callable[[Any], float]) -> Callable[[Any], tuple[float, ...]]:
+    def convert(value: Any) -> tuple[float, ...]:
+        if not isinstance(value, list) or len(value) != 3:
+            raise TypeError
+        return tuple(each(v) for v in value)
+
+    return convert
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if value not in choices:
+            raise ValueError
+        return str(value)
+
+    return convert
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(_name(v) for v in value)
+
+
+def _text_map(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return {_name(k): _name(v) for k, v in value.items()}
+
+
+def _digest(value: Any) -> str:
+    text = _text(value).lower()
+    if text and (len(text) != 64 or set(text) - set("0123456789abcdef")):
+        raise ValueError
+    return text
+
+
+def _choice(*choices: str) -> tuple[Callable[[Any], Any], str]:
+    return _one_of(*choices), " or ".join(f'"{c}"' for c in choices)
+
+
+_CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
+    "name": (_name, 'a text with the version, e.g. "resnet50-imagenet-1"'),
+    "height_px": (_count, "a whole number of pixels of at least 1"),
+    "width_px": (_count, "a whole number of pixels of at least 1"),
+    "frames": (_count, "a whole number of frames per window of at least 1"),
+    "layout": _choice(*LAYOUTS),
+    "scale": (_positive, "a number above 0: pixels 0 to 255 are divided by it"),
+    "mean": (_three(_number), "a list of three numbers, one per channel in the network's order"),
+    "std": (_three(_positive), "a list of three numbers above 0, one per channel in the network's order"),
+    "channel_order": _choice("RGB", "BGR"),
+    "resize": _choice(*get_args(Resize)),
+    "resize_px": (_count, "a whole number of pixels: the shorter side before the crop"),
+    "interpolation": _choice(*get_args(Interpolation)),
+    "default_taps": (_texts, "a list of names of taps or aliases"),
+    "aliases": (_text_map, "a table of short name = node name, both texts"),
+    "licence": (_text, "a text"),
+    "provenance": (_text, "a text"),
+    "sha256": (_digest, "64 hexadecimal digits"),
+}

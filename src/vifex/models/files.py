@@ -1,0 +1,110 @@
+"""Models from files: `.onnx`, OpenVINO IR (`.xml` with `.bin`) and `.tflite`, each with a card beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from pathlib import Path
+from typing import Final
+
+from vifex.models.cards import card_path, read_card
+from vifex.models.onnx_files import external_files
+from vifex.values import Model, ModelError
+
+__all__ = ["SUFFIXES", "load_file", "weights_files", "weights_sha256"]
+
+SUFFIXES: Final = (".onnx", ".xml", ".tflite")
+
+
+def load_file(path: Path, *, card: Path | None = None) -> Model:
+    """Load a model from its file and its card.
+
+    Args:
+        path: The graph's file; the path of a card is taken for the graph beside it.
+        card: The card, where it is not `MODEL.vifex.toml` beside the graph.
+
+    Raises:
+        ModelError: If a file is missing, of another kind, or not the one that the card names.
+    """
+    graph = _graph_file(path)
+    place = card or card_path(graph)
+    if not place.is_file():
+        raise ModelError(
+            f"the model has no card {place.name} that says how it wants its pixels.",
+            of=str(graph),
+            todo="Draft one, then check its size, mean and std: "
+            f"python -m vifex.models {shlex.quote(str(graph))} > {shlex.quote(str(place))}",
+        )
+    checked = read_card(place)
+    digest = weights_sha256(graph)
+    if checked.sha256 and checked.sha256 != digest:
+        raise ModelError(
+            f"the weights are not those of the card: sha256 {digest}, the card says {checked.sha256}.",
+            of=str(graph),
+            todo=f"Get the right file, or correct sha256 in {place.name} if the change is meant.",
+        )
+    return Model(card=checked, graph=graph.absolute(), weights_sha256=digest)
+
+
+def weights_files(graph: Path) -> list[Path]:
+    """Give every file that decides a network's numbers, the graph's first.
+
+    Raises:
+        ModelError: If one of them is missing.
+    """
+    parts = [graph]
+    if graph.suffix.lower() == ".xml":
+        parts.append(graph.with_suffix(".bin"))
+    elif graph.suffix.lower() == ".onnx":
+        parts.extend(external_files(graph))
+    for part in parts:
+        if not part.is_file():
+            raise ModelError(
+                f"its weights {part.name} are missing.", of=str(graph), todo="Put that file beside the graph."
+            )
+    return parts
+
+
+def weights_sha256(graph: Path) -> str:
+    """Hash all that decides a network's numbers.
+
+    Returns:
+        For a model of one file its sha256; for one of several the sha256 over the binary sha256 of
+        each, in the order of `weights_files`.
+    """
+    digests = [_file_digest(part) for part in weights_files(graph)]
+    return digests[0].hex() if len(digests) == 1 else hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as exc:
+        raise ModelError(f"the file cannot be read: {exc.strerror}.", of=str(path)) from exc
+
+
+def _graph_file(path: Path) -> Path:
+    """Check that the path is a graph's file and say what to do where it is not."""
+    text = str(path)
+    if path.name.endswith(".vifex.toml"):
+        stem = path.name.removesuffix(".vifex.toml")
+        found = [p for s in SUFFIXES if (p := path.with_name(stem + s)).is_file()]
+        if found:
+            return found[0]
+        raise ModelError("there is no model file beside this card.", of=text, todo=f"Put {stem}.onnx there.")
+    if path.suffix.lower() == ".bin" and path.with_suffix(".xml").is_file():
+        return path.with_suffix(".xml")
+    if path.is_dir():
+        raise ModelError(
+            "this is a folder, not a model.", of=text, todo=f"Give a file: {', '.join(SUFFIXES)}."
+        )
+    if not path.is_file():
+        raise ModelError("there is no such file.", of=text, todo="Check the path of the model.")
+    if path.suffix.lower() not in SUFFIXES:
+        raise ModelError(
+            "this is no kind of model file that can be opened.",
+            of=text,
+            todo=f"Export the network to ONNX, or give one of {', '.join(SUFFIXES)}.",
+        )
+    return path

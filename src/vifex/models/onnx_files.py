@@ -1,0 +1,137 @@
+"""What an ONNX file says without the `onnx` package: its external weights and its input's shape.
+
+An ONNX file is one Protocol Buffers message. Only the fields needed here are read: of a message every
+field starts with a varint `number << 3 | wire type`; wire type 0 is a varint, 1 and 5 are 8 and 4
+bytes, 2 is a length and so many bytes.
+
+Source: onnx/onnx, `onnx/onnx.proto`; protobuf.dev/programming-guides/encoding.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+from vifex.values import ModelError
+
+__all__ = ["external_files", "input_shapes"]
+
+Bytes = memoryview
+
+
+def external_files(graph: Path) -> list[Path]:
+    """Give the files that hold an ONNX model's weights outside of it, sorted, each once.
+
+    Raises:
+        ModelError: If the file is no ONNX, or names weights outside its own folder.
+    """
+    found: set[str] = set()
+    for body in _graphs(graph):
+        found.update(_locations(body))
+    root = graph.parent.resolve()
+    for location in sorted(found):
+        if not (root / location).resolve().is_relative_to(root):
+            raise ModelError(
+                f"its weights lie outside its own folder: {location}.",
+                of=str(graph),
+                todo="Export the model with its weights beside it.",
+            )
+    return [graph.parent / location for location in sorted(found)]
+
+
+def input_shapes(graph: Path) -> dict[str, list[int | None]]:
+    """Give the declared shape of each input that is no initializer; `None` is an open size."""
+    shapes: dict[str, list[int | None]] = {}
+    for body in _graphs(graph):
+        # GraphProto: initializer = 5 (TensorProto, name = 8), input = 11 (ValueInfoProto).
+        weights = {_text(t, 8) for t in _all(body, 5)}
+        for value in _all(body, 11):
+            name = _text(value, 1)
+            if name not in weights:
+                # ValueInfoProto.type = 2, TypeProto.tensor_type = 1, Tensor.shape = 2, Shape.dim = 1.
+                dims = [d for t in _all(value, 2) for x in _all(t, 1) for s in _all(x, 2) for d in _all(s, 1)]
+                shapes[name] = [
+                    next((v for n, v in _fields(d) if n == 1 and isinstance(v, int)), None) for d in dims
+                ]
+    return shapes
+
+
+def _graphs(path: Path) -> Iterator[Bytes]:
+    """Give the graphs of a model file: ModelProto.graph = 7."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+            view = memoryview(whole)
+            graphs = list(_all(view, 7))
+            try:
+                yield from graphs
+            finally:
+                # A mapping can only be closed once nothing looks into it.
+                for part in graphs:
+                    part.release()
+                view.release()
+    except (ValueError, IndexError) as exc:
+        raise ModelError("the file is no readable ONNX model.", of=str(path), todo="Export it anew.") from exc
+    except OSError as exc:
+        raise ModelError(f"the file cannot be read: {exc.strerror}.", of=str(path)) from exc
+
+
+def _locations(graph: Bytes) -> Iterator[str]:
+    """Give where a graph's tensors lie outside, those of its nodes' attributes and subgraphs too."""
+    for tensor in _all(graph, 5):
+        yield from _tensor_locations(tensor)
+    # GraphProto.node = 1, NodeProto.attribute = 5, AttributeProto: t = 5, g = 6, tensors = 10, graphs = 11.
+    for node in _all(graph, 1):
+        for attribute in _all(node, 5):
+            for number, value in _fields(attribute):
+                if isinstance(value, memoryview) and number in (5, 10):
+                    yield from _tensor_locations(value)
+                elif isinstance(value, memoryview) and number in (6, 11):
+                    yield from _locations(value)
+
+
+def _tensor_locations(tensor: Bytes) -> Iterator[str]:
+    # TensorProto.external_data = 13: entries of key = 1 and value = 2.
+    for entry in _all(tensor, 13):
+        if _text(entry, 1) == "location":
+            yield _text(entry, 2)
+
+
+def _text(message: Bytes, number: int) -> str:
+    return next((bytes(v).decode() for v in _all(message, number)), "")
+
+
+def _all(message: Bytes, number: int) -> Iterator[Bytes]:
+    return (v for n, v in _fields(message) if n == number and isinstance(v, memoryview))
+
+
+def _fields(message: Bytes) -> Iterator[tuple[int, int | Bytes]]:
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = _varint(message, at)
+            yield number, value
+            continue
+        if wire == 2:
+            size, at = _varint(message, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+        if at + size > end:
+            raise ValueError("a field reaches beyond its message")
+        yield number, message[at : at + size]
+        at += size
+
+
+def _varint(message: Bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7

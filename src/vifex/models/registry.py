@@ -1,0 +1,20 @@
+"""Registry of models that come by name: name -> `module:attribute`, a function `name -> Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+__all__ = ["ALIASES", "GROUP", "MODELS"]
+
+GROUP: Final = "vifex.models"
+"""Entry point group for models that other packages bring."""
+
+MODELS: Final[Mapping[str, str]] = {
+    "vifex-interim-1": "vifex.models.embedded:load",
+}
+
+ALIASES: Final[Mapping[str, str]] = {
+    "default": "vifex-interim-1",
+}
+"""Other names for registered models."""

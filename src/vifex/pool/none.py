@@ -1,0 +1,10 @@
+"""No pooling: a tap as it is, whole maps and all."""
+
+from __future__ import annotations
+
+from vifex.pool.base import Pooling
+from vifex.values.models import AXES
+
+__all__ = ["NONE"]
+
+NONE = Pooling("none", frozenset(AXES), lambda kind, shape: shape, lambda kind, array: array)

@@ -1,0 +1,35 @@
+"""Registry of poolings: name -> `module:attribute`, a `Pooling`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from vifex.values import TapKind
+
+__all__ = ["DEFAULTS", "GROUP", "POOLINGS"]
+
+GROUP: Final = "vifex.poolings"
+"""Entry point group for poolings that other packages bring."""
+
+POOLINGS: Final[Mapping[str, str]] = {
+    "avg": "vifex.pool.avg:AVG",
+    "cls": "vifex.pool.tokens:CLS",
+    "flatten": "vifex.pool.flatten:FLATTEN",
+    "gem": "vifex.pool.gem:GEM",
+    "max": "vifex.pool.max:MAX",
+    "mean": "vifex.pool.tokens:MEAN",
+    "none": "vifex.pool.none:NONE",
+    "patches": "vifex.pool.tokens:PATCHES",
+    "tokens": "vifex.pool.tokens:TOKENS",
+}
+
+DEFAULTS: Final[Mapping[TapKind, str]] = {
+    "vector": "none",
+    "map": "avg",
+    "tokens": "mean",
+    "sequence": "mean",
+    "volume": "avg",
+    "attention": "none",
+}
+"""What is done to a tap where the user does not say."""

@@ -1,0 +1,204 @@
+"""Contact sheets: the hits of a search as one HTML file that needs nothing else, now or in ten years.
+
+Styles and pictures are inside; there is no script and no address to load from, and the page forbids both
+to itself. Every word that comes from a store or a file name is escaped. Sources are linked, videos at
+the time of the hit; the links work where the page is opened from a disk that has the sources.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from vifex.search.files import written_whole
+from vifex.search.hits import Hit
+from vifex.search.registry import distance
+from vifex.search.sheet_style import STYLE
+from vifex.search.times import format_time
+from vifex.values import VifexError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Thumbnail", "write_contact_sheet"]
+
+Thumbnail = Callable[[Hit], "Image | None"]
+"""Gives a hit's picture (its frame, its box cut out), or `None` where it cannot be had any more."""
+
+_SIDE_PX = 480
+_QUALITY = 80
+_LINKED: Final = frozenset({"file", "http", "https"})
+# They would turn the text around them; names are shown with these spelled out.
+_TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+_BREAKS = re.compile(r"[/_\-](?=.)")
+
+_HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="referrer" content="no-referrer">
+<meta name="generator" content="Vifex">
+<title>{title} · {store}</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+{query}<div>
+<p class="over">Nearest to</p>
+<h1><bdi>{title}</bdi></h1>
+<p class="facts"><b>{count}</b> in <b><bdi>{store}</bdi></b> · {meaning}</p>
+</div>
+</header>
+<main>
+"""
+
+_FOOT = """</main>
+<footer>Made by Vifex. Pictures link to their sources, videos at the moment that was found.</footer>
+</body>
+</html>
+"""
+
+_CARD = """<li class="hit">
+<div class="picture">{picture}<span class="rank">{rank}</span>{time}</div>
+<div class="words">
+<div class="line">{name}<span class="score">{score}</span></div>
+{chips}<details><summary>Details</summary><dl>{details}</dl></details>
+</div>
+</li>
+"""
+
+
+def write_contact_sheet(
+    path: str | os.PathLike[str],
+    hits: Sequence[Hit],
+    *,
+    title: str,
+    query_thumbnail: Image | None = None,
+    thumbnail: Thumbnail,
+    metric: str,
+    store_name: str,
+    overwrite: bool = True,
+) -> None:
+    """Write hits with their pictures to one HTML file, which appears whole or not at all.
+
+    Pictures are asked for one by one and written at once, so memory does not grow with the hits.
+
+    Args:
+        path: The file.
+        hits: In the order to show.
+        title: The query in words, e.g. `clip.mp4@00:12`.
+        query_thumbnail: The query's picture; any mode and size.
+        thumbnail: Gives each hit's picture, any mode and size. `None`, a `VifexError` or an `OSError`
+            from it become a plain field that says why there is no picture.
+        metric: Name of the distance that made the scores.
+        store_name: As in a heading.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    how = distance(metric)
+    count = f"{len(hits)} {'row' if len(hits) == 1 else 'rows'}"
+    query = f'<img class="query" src="{_jpeg(query_thumbnail)}" alt="The query">\n' if query_thumbnail else ""
+    words = {"title": _text(title), "store": _text(store_name), "meaning": _text(how.meaning)}
+    with written_whole(path, overwrite=overwrite) as aside, aside.open("w", encoding="utf-8") as file:
+        file.write(_HEAD.format(style=STYLE, query=query, count=count, **words))
+        if hits:
+            file.write('<ol class="hits">\n')
+            file.writelines(_card(hit, thumbnail) for hit in hits)
+            file.write("</ol>\n")
+        else:
+            file.write('<p class="none">No row of the store passes the filter and has a score.</p>\n')
+        file.write(_FOOT)
+
+
+def _card(hit: Hit, thumbnail: Thumbnail) -> str:
+    time = format_time(hit.t_s)
+    href = _href(hit)
+    # Long names may break after the signs that part their words.
+    name = "<bdi>" + _BREAKS.sub(r"\g<0><wbr>", _text(hit.name)) + "</bdi>"
+    picture = _picture(hit, thumbnail)
+    chips = "".join(f'<span class="chip">{_text(c)}</span>' for c in (hit.label, hit.split) if c)
+    return _CARD.format(
+        picture=f'<a href="{href}" tabindex="-1" aria-hidden="true">{picture}</a>' if href else picture,
+        rank=hit.rank,
+        time=f'<span class="time">{time}</span>' if time else "",
+        name=f'<a class="name" href="{href}">{name}</a>' if href else f'<span class="name">{name}</span>',
+        score=_number(hit.score),
+        chips=f'<div class="chips">{chips}</div>\n' if chips else "",
+        details="".join(f"<dt>{term}</dt><dd>{_text(text)}</dd>" for term, text in _details(hit)),
+    )
+
+
+def _details(hit: Hit) -> list[tuple[str, str]]:
+    facts = [("query", f"row:{hit.key}"), ("source", hit.uri)]
+    if hit.frame_index is not None:
+        facts.append(("frame", str(hit.frame_index)))
+    if hit.pts is not None:
+        facts.append(("pts", f"{hit.pts} x {hit.time_base} s"))
+    if hit.t_start_s is not None and hit.t_end_s is not None:
+        facts.append(("span", f"{hit.t_start_s:.3f} to {hit.t_end_s:.3f} s"))
+    if hit.box is not None:
+        box = hit.box
+        facts.append(("box", f"{box.x0:g},{box.y0:g} to {box.x1:g},{box.y1:g} px"))
+    return facts
+
+
+def _picture(hit: Hit, thumbnail: Thumbnail) -> str:
+    try:
+        image = thumbnail(hit)
+        why = "Its source has moved or changed."
+    except (VifexError, OSError) as exc:
+        image, why = None, exc.what if isinstance(exc, VifexError) else (exc.strerror or type(exc).__name__)
+    if image is None:
+        return f'<span class="gone"><b>No picture</b>{_text(why)}</span>'
+    return f'<img src="{_jpeg(image)}" alt="">'
+
+
+def _jpeg(image: Image) -> str:
+    """A picture as a `data:` address, at most 480 pixels a side."""
+    from PIL import Image as Pillow
+
+    small = image.copy()
+    small.thumbnail((_SIDE_PX, _SIDE_PX), reducing_gap=2.0)
+    if small.has_transparency_data:
+        small = small.convert("RGBA")
+        small = Pillow.alpha_composite(Pillow.new("RGBA", small.size, "white"), small)
+    data = io.BytesIO()
+    small.convert("RGB").save(data, "JPEG", quality=_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+
+
+def _href(hit: Hit) -> str | None:
+    """The source as an escaped address, a video at its time; `None` for what no browser should open."""
+    try:
+        scheme = urlsplit(hit.uri).scheme
+    except ValueError:
+        return None
+    if scheme not in _LINKED:
+        return None
+    at = "" if hit.t_s is None else f"#t={max(0.0, hit.t_s):.3f}"
+    return html.escape(hit.uri + at)
+
+
+def _number(score: float) -> str:
+    return f"{score:.4f}" if abs(score) < 1000 else f"{score:.4g}"
+
+
+def _text(text: str) -> str:
+    """Escape text for HTML; control characters and what turns the writing direction are spelled out."""
+    plain = "".join(
+        f"\\u{ord(c):04x}" if c in _TURNING or unicodedata.category(c) in ("Cc", "Cs") else c for c in text
+    )
+    return html.escape(plain)

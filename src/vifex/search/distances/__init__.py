@@ -1,0 +1,5 @@
+"""How near two vectors are: one file per distance, one line each in `vifex.search.registry`."""
+
+from vifex.search.distances.base import Distance, FloatArray
+
+__all__ = ["Distance", "FloatArray"]

@@ -1,0 +1,61 @@
+"""What a distance is: an exact score, and where it can be had a cheap estimate that is never wrong.
+
+The scan ranks by `score`, in float64. `estimate` only spares it rows that cannot be among the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Distance", "FloatArray", "row_dots"]
+
+FloatArray = npt.NDArray[np.float64]
+
+Score = Callable[[FloatArray, FloatArray], FloatArray]
+"""`(rows [n, D], query [D]) -> scores [n]`; NaN for a row that has no score."""
+
+Estimate = Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+"""`(dots [n, Q], row_norms [n], query_norms [Q]) -> (values [n, Q], scales [n, Q])`.
+
+`dots` are products of rows with queries of length 1. `values` rank as the scores do, higher being
+nearer; an error of `u` in a dot relative to its row's norm, or in a norm relative to itself, moves a
+value by at most `u * scale`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A way to say how near a row is to a query.
+
+    Scores must not depend on the rows beside a row, so that a search gives the same numbers whatever
+    the batches are.
+    """
+
+    name: str
+    """As on the command line, e.g. `cosine`."""
+    title: str
+    """As in a heading, e.g. `cosine similarity`."""
+    higher_is_better: bool
+    score: Score
+    estimate: Estimate | None = None
+    """`None`: every row is scored exactly, which is slower."""
+    needs_direction: bool = False
+    """A query of zeros has no answer here and is refused."""
+
+    @property
+    def meaning(self) -> str:
+        """The score in words, e.g. `cosine similarity, higher is better`."""
+        return f"{self.title}, {'higher' if self.higher_is_better else 'lower'} is better"
+
+
+def row_dots(rows: FloatArray, other: FloatArray) -> FloatArray:
+    """Products `[n]` of rows `[n, D]` with a vector `[D]` or, one by one, with rows `[n, D]`.
+
+    Each sum runs over its own row in a fixed order. BLAS does not promise that: there, equal rows may
+    get scores that differ in the last bit, by their place in the batch.
+    """
+    return np.asarray((rows * other).sum(axis=1), dtype=np.float64)

@@ -1,0 +1,31 @@
+"""Cosine similarity: 1 for the same direction, 0 for a right angle, -1 for the opposite."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vifex.search.distances.base import Distance, FloatArray, row_dots
+
+__all__ = ["COSINE"]
+
+
+def _score(rows: FloatArray, query: FloatArray) -> FloatArray:
+    norms = np.sqrt(row_dots(rows, rows)) * np.sqrt(row_dots(query[None], query))
+    # A row of zeros has no direction: 0 / 0 is NaN, which means no score.
+    return np.clip(row_dots(rows, query) / norms, -1.0, 1.0)
+
+
+def _estimate(
+    dots: FloatArray, row_norms: FloatArray, query_norms: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    return dots / row_norms[:, None], np.ones_like(dots)
+
+
+COSINE = Distance(
+    name="cosine",
+    title="cosine similarity",
+    higher_is_better=True,
+    score=_score,
+    estimate=_estimate,
+    needs_direction=True,
+)

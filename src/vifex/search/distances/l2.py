@@ -1,0 +1,25 @@
+"""Euclidean distance: 0 for the same vector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vifex.search.distances.base import Distance, FloatArray, row_dots
+
+__all__ = ["L2"]
+
+
+def _score(rows: FloatArray, query: FloatArray) -> FloatArray:
+    # By differences: the expanded form |x|^2 - 2xq + |q|^2 loses all digits where x is close to q.
+    apart = rows - query
+    return np.sqrt(row_dots(apart, apart))
+
+
+def _estimate(
+    dots: FloatArray, row_norms: FloatArray, query_norms: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    x, q = row_norms[:, None], query_norms[None, :]
+    return 2 * q * dots - x * x - q * q, (x + q) ** 2
+
+
+L2 = Distance(name="l2", title="Euclidean distance", higher_is_better=False, score=_score, estimate=_estimate)

@@ -1,0 +1,104 @@
+"""Files that appear whole or not at all: written aside, synced, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from vifex.values import InputError
+
+__all__ = ["written_whole"]
+
+
+@contextmanager
+def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+    """Give a path to write to; what stands there at the end becomes `path` in one step.
+
+    After an error or an interrupt nothing is left, and an older file at `path` is as it was. A process
+    that is killed may leave a hidden file `.NAME.XXXX.part` beside it.
+
+    Args:
+        path: The file to make; its folder must exist.
+        overwrite: Whether it may replace a file.
+
+    Raises:
+        InputError: If `path` is taken or cannot be written, or if the disk is full.
+    """
+    target = Path(path)
+    _check_free(target, overwrite=overwrite)
+    # Beside the target, so that the rename stays on one disk; short, as names have at most 255 bytes.
+    aside = target.with_name(f".{target.name[:32]}.{secrets.token_hex(4)}.part")
+    try:
+        with _translated(target):
+            aside.touch(exist_ok=False)
+            yield aside
+            _sync(aside)
+            _take_place(aside, target, overwrite=overwrite)
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def _check_free(target: Path, *, overwrite: bool) -> None:
+    if target.is_dir():
+        raise InputError("this is a folder.", of=str(target), todo="Name a file in it.")
+    if not overwrite and (target.exists() or target.is_symlink()):
+        raise _taken(target)
+    if not target.parent.is_dir():
+        raise InputError(
+            "the folder to write to does not exist.", of=str(target.parent), todo="Make it first."
+        )
+
+
+def _taken(target: Path) -> InputError:
+    return InputError(
+        "the file exists already.", of=str(target), todo="Choose another name, or ask to overwrite it."
+    )
+
+
+@contextmanager
+def _translated(target: Path) -> Iterator[None]:
+    """Say in one sentence what kept a file from being written. Errors of reading pass."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(
+                "the disk is full; nothing was written.",
+                of=str(target),
+                todo="Free space or write elsewhere.",
+            ) from exc
+        if exc.errno == errno.EFBIG:
+            raise InputError(
+                "the file grew larger than its disk allows; nothing was written.",
+                of=str(target),
+                todo="Write elsewhere, or fewer rows.",
+            ) from exc
+        if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise InputError(
+                "there is no permission to write here.", of=str(target), todo="Write to another folder."
+            ) from exc
+        raise
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _take_place(aside: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite:
+        aside.replace(target)
+        return
+    try:
+        # A hard link fails where the name is taken, so a file made meanwhile is safe too.
+        target.hardlink_to(aside)
+    except FileExistsError as exc:
+        raise _taken(target) from exc
+    except OSError:  # a disk without hard links
+        _check_free(target, overwrite=False)
+        aside.replace(target)

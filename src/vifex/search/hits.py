@@ -1,0 +1,113 @@
+"""Hits: the rows that a search found, with where and when they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vifex.values import Box, StoreError
+
+if TYPE_CHECKING:
+    from vifex.search.best import Match
+    from vifex.store import View
+
+__all__ = ["Hit", "fetch_hits"]
+
+_COLUMNS: Final = (
+    "key",
+    "medium_id",
+    "uri",
+    "name",
+    "ordinal",
+    "frame_index",
+    "pts",
+    "time_base",
+    "t_s",
+    "t_start_s",
+    "t_end_s",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+    "label",
+    "split",
+)
+# Keys per filter; a longer list of them in SQL takes longer than reading on.
+_KEYS_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A row of the store that answers a query. Times are `None` for pictures."""
+
+    rank: int
+    """From 1, the nearest first."""
+    score: float
+    """By the metric that was asked for: cosine similarity in [-1, 1] or dot product (higher is better), or
+    Euclidean distance (lower is better)."""
+    key: str
+    """`medium_id:ordinal`; `row:KEY` is a query for the row itself."""
+    medium_id: str
+    uri: str
+    name: str
+    """Relative to the source that gave it."""
+    ordinal: int
+    """Counts the rows of its medium from 0."""
+    frame_index: int | None
+    """In presentation order from 0, of the (first) frame."""
+    pts: int | None
+    """The (first) frame's own time in ticks of `time_base`."""
+    time_base: str | None
+    """Seconds per tick as a fraction, e.g. `1/90000`."""
+    t_s: float | None
+    """The same time in seconds from the start of the medium, as a player shows it."""
+    t_start_s: float | None
+    t_end_s: float | None
+    """Where the last frame of the row's frame or window ends."""
+    box: Box | None
+    """Part of the upright picture in pixels; `None` is the whole."""
+    label: str | None
+    split: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, under the names and in the order of the fields.
+
+        `box` is `{"x0": .., "y0": .., "x1": .., "y1": ..}` or null. All numbers are finite. Names stay;
+        later versions may add some.
+        """
+        box = self.box
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        return plain | {"box": box and {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}}
+
+
+def fetch_hits(view: View, matches: Sequence[Match]) -> list[Hit]:
+    """Look up the rows of some matches, in their order.
+
+    Raises:
+        StoreError: If the view does not hold one of them, as when they come from another view.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(matches), _KEYS_AT_ONCE):
+        keys = ", ".join(sql_text(m.key) for m in matches[start : start + _KEYS_AT_ONCE])
+        table = view.to_arrow(columns=list(_COLUMNS), where=f"key IN ({keys})")
+        rows.update((row["key"], row) for row in table.to_pylist())
+    lost = [m.key for m in matches if m.key not in rows]
+    if lost:
+        raise StoreError(
+            f"the row {lost[0]} was found and cannot be read.",
+            of=view.name,
+            todo="Search the view that the matches come from.",
+        )
+    return [_hit(rank, m.score, rows[m.key]) for rank, m in enumerate(matches, start=1)]
+
+
+def sql_text(text: str) -> str:
+    """Quote a string for an SQL filter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _hit(rank: int, score: float, row: dict[str, Any]) -> Hit:
+    corners = [row.pop(c) for c in ("x0", "y0", "x1", "y1")]
+    box = None if any(c is None for c in corners) else Box(*corners)
+    return Hit(rank=rank, score=score, box=box, **row)

@@ -1,0 +1,182 @@
+"""What a query means: a picture, a moment of a video, a row of the store or a file with a vector.
+
+The rules, first match first:
+
+1. A file that exists is that file, whatever its name: `.npy` is a vector, all else a picture. A folder is
+   an error.
+2. `PATH@TIME` with an existing PATH is the frame on screen at TIME: `12`, `12.5`, `12.5s`, `mm:ss`,
+   `hh:mm:ss.mmm`. The last `@` counts.
+3. `row:KEY` is a row of the store.
+4. What looks like a path (a slash, a suffix such as `.jpg`, a leading `~`) is a file that is not there: an
+   error.
+5. Anything else is text, which needs a model with a text tower.
+
+A local `file://` address, as search itself prints, stands for its path in all of this.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vifex.search.times import parse_time
+from vifex.values import InputError
+from vifex.values.media import uri_to_path
+
+__all__ = [
+    "FrameQuery",
+    "PictureQuery",
+    "Query",
+    "RowQuery",
+    "VectorQuery",
+    "parse_query",
+    "video_needs_time",
+]
+
+_SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
+_KINDS = "a picture, VIDEO@TIME (clip.mp4@00:12), row:KEY or a .npy file"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureQuery:
+    """A picture file. Whether it really is one shows when it is decoded; see `video_needs_time`."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FrameQuery:
+    """The frame of a video on screen at a time."""
+
+    path: Path
+    t_s: float
+    """Seconds from the start of the video, at least 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowQuery:
+    """A row of the store."""
+
+    key: str
+    """`medium_id:ordinal`."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorQuery:
+    """A `.npy` file that holds one vector."""
+
+    path: Path
+
+
+Query = PictureQuery | FrameQuery | RowQuery | VectorQuery
+
+
+def parse_query(query: str | os.PathLike[str]) -> Query:
+    """Settle what a query means; the module says how.
+
+    Args:
+        query: As on the command line. A `Path` can only be a file, never a row, a time or text.
+
+    Raises:
+        InputError: If it names a file that is not there, a folder, a time that cannot be read, or text.
+    """
+    text = _local(os.fspath(query))
+    found = _existing(text)
+    if found is not None:
+        return _file(found)
+    if not isinstance(query, str):
+        raise _absent(text)
+    head, at, tail = text.rpartition("@")
+    video = _existing(head) if at and head else None
+    if video is not None:
+        return FrameQuery(video, _time(tail, head))
+    if text.startswith("row:"):
+        return _row(text.removeprefix("row:").strip())
+    if not text.strip():
+        raise InputError("the query is empty.", todo=f"Give {_KINDS}.")
+    if at and parse_time(tail) is not None:
+        raise _absent(head)
+    if _looks_like_path(text) or (at and _looks_like_path(head)):
+        raise _absent(text)
+    raise InputError(
+        "this is no file, and the store's model has no text tower to search by words.",
+        of=repr(text),
+        todo=f"Give {_KINDS}.",
+    )
+
+
+def video_needs_time(path: str | os.PathLike[str]) -> InputError:
+    """The error for a video as a query without a time: whoever decodes a `PictureQuery` raises it.
+
+    No frame is chosen silently: the first is often black, and any choice would answer another question
+    than was asked.
+    """
+    return InputError(
+        "a video as a query needs a time.",
+        of=os.fspath(path),
+        todo=f"Name the frame, e.g. {Path(path).name}@0 for the first or {Path(path).name}@00:12.5.",
+    )
+
+
+def _local(text: str) -> str:
+    """The path of a `file://` address; other addresses are refused, other text is left as it is."""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        return text
+    if urlsplit(text).scheme != "file":
+        raise InputError(
+            "a query cannot be read from a remote address.", of=text, todo="Fetch the file first."
+        )
+    try:
+        return uri_to_path(text)
+    except ValueError as exc:
+        raise InputError("this address is on another host.", of=text, todo="Fetch the file first.") from exc
+
+
+def _existing(text: str) -> Path | None:
+    """The path that a text names, if there is anything."""
+    for path in (Path(text), Path(os.path.expanduser(text))):  # noqa: PTH111 - Path's raises without a home
+        try:
+            if text and path.exists():
+                return path
+        except (OSError, ValueError):  # too long for a name, or a zero byte in it
+            return None
+    return None
+
+
+def _file(path: Path) -> Query:
+    if path.is_dir():
+        raise InputError("a folder cannot be a query.", of=str(path), todo="Name one picture in it.")
+    return VectorQuery(path) if path.suffix.lower() == ".npy" else PictureQuery(path)
+
+
+def _row(key: str) -> RowQuery:
+    medium, _, ordinal = key.rpartition(":")
+    if not medium or not (ordinal.isascii() and ordinal.isdigit()):
+        raise InputError(
+            "this is no key of a row.",
+            of=f"row:{key}",
+            todo="A key is MEDIUM_ID:ORDINAL, as the column 'key' and the hits of a search show it.",
+        )
+    return RowQuery(f"{medium}:{int(ordinal)}")
+
+
+def _time(text: str, path: str) -> float:
+    t_s = parse_time(text)
+    if t_s is None:
+        raise InputError(
+            f"{text!r} is no time.",
+            of=path,
+            todo="Write seconds (12 or 12.5), mm:ss or hh:mm:ss.mmm after the '@'.",
+        )
+    return t_s
+
+
+def _looks_like_path(text: str) -> bool:
+    return os.sep in text or "/" in text or text.startswith("~") or _SUFFIX.search(text) is not None
+
+
+def _absent(text: str) -> InputError:
+    return InputError("there is no such file.", of=text, todo="Check the name and the folder.")

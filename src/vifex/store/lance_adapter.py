@@ -1,0 +1,322 @@
+"""The only door to Lance: typed, synced by its callers, and never used across a fork.
+
+A `Table` is one version of one Lance table. Whatever changes something gives a new `Table` and says
+which files must be synced; nothing here syncs. `merge_insert` is left out on purpose: it holds all it
+touches in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import lance
+import numpy as np
+import pyarrow as pa
+from lance import LanceDataset, LanceOperation
+from lance.fragment import write_fragments
+from lance.optimize import Compaction
+
+from vifex.store.sync import system_error
+from vifex.values import StoreError
+
+__all__ = ["BrokenTableError", "Fragment", "Rewrite", "Table", "manifest_path", "manifests"]
+
+# The file format is pinned, so that every pylance that Vifex allows reads every store.
+_STORAGE: Final = "2.1"
+# Lance's own defaults are gigabytes.
+_METADATA_CACHE: Final = 32 << 20
+_INDEX_CACHE: Final = 1 << 20
+_IO_BUFFER: Final = 64 << 20
+_TOP_VERSION: Final = (1 << 64) - 1
+_KEEP: Final = "vifex-keep-"
+# A number of the system that speaks of the machine, not of a damaged file.
+_MISSING_FILE: Final = 2
+
+_used_in: int | None = None
+
+
+class BrokenTableError(Exception):
+    """A version of a table does not read as what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A piece of a table: one data file and the list of its deleted rows."""
+
+    id: int
+    rows: int
+    """Without the deleted ones."""
+    deleted: int
+    files: tuple[str, ...]
+    """Names in the table's folder `data`."""
+    meta: Any
+    """Lance's own record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Fragments that were merged into new ones but not committed."""
+
+    results: tuple[Any, ...]
+    before: int
+    after: int
+    files: tuple[str, ...]
+
+
+def manifests(table: Path) -> dict[int, Path]:
+    """Give the manifest file of every version that lies in a table's folder, whole or broken."""
+    try:
+        names = [p.name for p in (table / "_versions").iterdir()]
+    except FileNotFoundError:
+        return {}
+    stems = [n.removesuffix(".manifest") for n in names if n.endswith(".manifest")]
+    versions = [_TOP_VERSION - int(s) for s in stems if s.isdigit()]
+    return {v: manifest_path(table, v) for v in sorted(versions)}
+
+
+def manifest_path(table: Path, version: int) -> Path:
+    """Give the manifest file of a version: names count down, so that the newest is listed first."""
+    return table / "_versions" / f"{_TOP_VERSION - version:020d}.manifest"
+
+
+class Table:
+    """One version of a Lance table in a local folder."""
+
+    def __init__(self, path: Path, dataset: Any) -> None:
+        self.path = path
+        self._ds = dataset
+
+    @classmethod
+    def create(cls, path: Path, schema: pa.Schema) -> Table:
+        """Make an empty table; its first version is 1."""
+        _stay_in_one_process()
+        ds = lance.write_dataset(
+            schema.empty_table(), _uri(path), mode="create", data_storage_version=_STORAGE
+        )
+        return cls(path, ds)
+
+    @classmethod
+    def open(cls, path: Path, version: int) -> Table:
+        """Open one version.
+
+        Raises:
+            BrokenTableError: If that version is not there, or not whole.
+            StoreError: If the system would not let it be read, which says nothing about its state.
+        """
+        _stay_in_one_process()
+        manifest = manifest_path(path, version)
+        try:
+            tail = manifest.read_bytes()[-4:]
+        except FileNotFoundError as exc:
+            raise BrokenTableError(f"{path} has no version {version}") from exc
+        except OSError as exc:
+            raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc}.") from exc
+        if tail != b"LANC":
+            raise BrokenTableError(f"version {version} of {path} is cut short")
+        try:
+            ds = _open(path, version)
+        except (OSError, ValueError, RuntimeError) as exc:
+            _blame_the_machine(exc, path)
+            raise BrokenTableError(f"version {version} of {path} does not open: {exc}") from exc
+        # A manifest of zeros opens as version 0 without rows and without a word.
+        if ds.version != version or version < 1:
+            raise BrokenTableError(f"version {version} of {path} opens as version {ds.version}")
+        return cls(path, ds)
+
+    @property
+    def version(self) -> int:
+        """Number of this version, from 1."""
+        return int(self._ds.version)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns with their metadata."""
+        return self._ds.schema
+
+    @property
+    def data(self) -> Path:
+        """Folder of the data files."""
+        return self.path / "data"
+
+    def count(self, where: str | None = None) -> int:
+        """Count rows; without a filter the manifest knows."""
+        return int(self._ds.count_rows(where))
+
+    def scan(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        where: str | None = None,
+        batch_rows: int = 8192,
+        skip: int | None = None,
+        addresses: bool = False,
+    ) -> Iterator[pa.RecordBatch]:
+        """Read rows in stored order. `addresses` adds `_rowaddr`: fragment << 32 | place in it."""
+        scanner = self._ds.scanner(
+            columns=None if columns is None else list(columns),
+            filter=where,
+            offset=skip,
+            batch_size=batch_rows,
+            batch_readahead=2,
+            fragment_readahead=2,
+            io_buffer_size=_IO_BUFFER,
+            scan_in_order=True,
+            with_row_address=addresses,
+        )
+        yield from scanner.to_batches()
+
+    def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the rows at these places of the stored order, in the order asked for."""
+        return self._ds.take(list(places), columns=None if columns is None else list(columns))
+
+    def fragments(self) -> list[Fragment]:
+        """List the pieces of this version in stored order."""
+        return [_fragment(f.metadata) for f in self._ds.get_fragments()]
+
+    def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
+        """Write rows beside this version; they are no part of it until committed."""
+        _stay_in_one_process()
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        metas = write_fragments(reader, self._ds, mode="append", data_storage_version=_STORAGE)
+        return [_fragment(m) for m in metas]
+
+    def strike(self, addresses: np.ndarray[Any, np.dtype[np.uint64]]) -> tuple[list[Fragment], list[int]]:
+        """Write which rows are deleted; gives changed fragments and the ids of those left without rows."""
+        changed: list[Fragment] = []
+        gone: list[int] = []
+        owners = (addresses >> np.uint64(32)).astype(np.int64)
+        places = (addresses & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        for owner in np.unique(owners):
+            meta = self._ds.get_fragment(int(owner)).delete_rows(places[owners == owner].tolist())
+            if meta is None:
+                gone.append(int(owner))
+            else:
+                changed.append(_fragment(meta))
+        return changed, gone
+
+    def commit(
+        self, new: Sequence[Fragment], changed: Sequence[Fragment] = (), gone: Sequence[int] = ()
+    ) -> Table:
+        """Make the next version in one step: `new` added, `changed` replaced, `gone` removed."""
+        if changed or gone:
+            operation = LanceOperation.Update(
+                removed_fragment_ids=list(gone),
+                updated_fragments=[f.meta for f in changed],
+                new_fragments=[f.meta for f in new],
+            )
+        else:
+            operation = LanceOperation.Append([f.meta for f in new])
+        # No retries: there is one writer, so a conflict means that someone broke its lock.
+        ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
+        return Table(self.path, ds)
+
+    def restore(self, newest: int) -> Table:
+        """Make this version the newest again, on top of `newest`."""
+        ds = LanceDataset.commit(
+            self._ds, LanceOperation.Restore(self.version), read_version=newest, max_retries=0
+        )
+        return Table(self.path, ds)
+
+    def rewrite(self, groups: Sequence[Sequence[int]]) -> Rewrite:
+        """Merge each group of neighbouring fragments and drop their deleted rows, uncommitted."""
+        known = [f.id for f in self.fragments()]
+        results: list[Any] = []
+        for group in groups:
+            options = {
+                "target_rows_per_fragment": 1 << 40,  # the caller chose; size decides nothing here
+                "materialize_deletions_threshold": 0.0,
+                "excluded_fragment_ids": [i for i in known if i not in group],
+                "num_threads": 1,
+                "batch_size": 1024,
+                "io_buffer_size": _IO_BUFFER,
+                "data_storage_version": _STORAGE,
+            }
+            results += [task.execute(self._ds) for task in Compaction.plan(self._ds, options).tasks]
+        return Rewrite(
+            results=tuple(results),
+            before=sum(int(r.metrics.fragments_removed) for r in results),
+            after=sum(len(r.new_fragments) for r in results),
+            files=tuple(f.path for r in results for m in r.new_fragments for f in m.files),
+        )
+
+    def commit_rewrite(self, rewrite: Rewrite) -> Table:
+        """Make a next version that holds the merged fragments in place of their sources."""
+        # Lance moves the handle that it is given; this one stays what it is.
+        ds = _open(self.path, self.version)
+        Compaction.commit(ds, list(rewrite.results))
+        return Table(self.path, ds)
+
+    def keep_only(self, versions: Iterable[int]) -> None:
+        """Remove every version but this newest one and those named, with the files that only they used.
+
+        The named ones are tagged while that lasts, for Lance never cleans a tagged version.
+        """
+        kept = {v for v in versions if v != self.version} & manifests(self.path).keys()
+        self._untag()
+        for version in sorted(kept):
+            self._ds.tags.create(f"{_KEEP}{version}", version)
+        self._ds.cleanup_old_versions(retain_versions=1, error_if_tagged_old_versions=False)
+        self._untag()
+
+    def tracked(self) -> set[str]:
+        """Give the files that any version of the table still needs, relative to its folder."""
+        files = self._ds.tracked_files().read_all()
+        return set(files.column("path").to_pylist())
+
+    def _untag(self) -> None:
+        for tag in self._ds.tags.list():
+            if tag.startswith(_KEEP):
+                self._ds.tags.delete(tag)
+
+
+def _open(path: Path, version: int) -> Any:
+    return lance.dataset(
+        _uri(path),
+        version=version,
+        metadata_cache_size_bytes=_METADATA_CACHE,
+        index_cache_size_bytes=_INDEX_CACHE,
+    )
+
+
+def _fragment(meta: Any) -> Fragment:
+    return Fragment(
+        id=int(meta.id),
+        rows=int(meta.num_rows),
+        deleted=int(meta.num_deletions),
+        files=tuple(f.path for f in meta.files),
+        meta=meta,
+    )
+
+
+def _uri(path: Path) -> str:
+    text = os.path.abspath(path)  # noqa: PTH100 - links are the user's own
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise StoreError(
+            "the path of a store must be text, and this one has bytes that are none.",
+            of=os.fsencode(text).decode("utf-8", "backslashreplace"),
+            todo="Choose another path for the store; media may have any name.",
+        ) from exc
+    return text
+
+
+def _blame_the_machine(exc: BaseException, path: Path) -> None:
+    if system_error(exc) not in (None, _MISSING_FILE):
+        raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc}.") from exc
+
+
+def _stay_in_one_process() -> None:
+    """Refuse to work in a forked child: Lance's threads did not come along, and it would wait for ever."""
+    global _used_in
+    if _used_in is None:
+        _used_in = os.getpid()
+    elif _used_in != os.getpid():
+        raise StoreError(
+            "the store was used before this process was forked.",
+            todo="Open it in the child alone, or start children by spawn or subprocess instead of fork.",
+        )

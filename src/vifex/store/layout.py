@@ -1,0 +1,192 @@
+"""Where things lie in a store's folder, and the two small files that say what they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+from vifex.store.sync import sync_folder, write_aside
+from vifex.values import InputError, Recipe, StoreError
+
+__all__ = ["FORMAT", "StoreInfo", "ViewPaths", "create_store", "list_views", "read_recipe", "read_store"]
+
+FORMAT: Final = 1
+"""Version of the format that this code writes; docs/store-format.md says what may change it."""
+
+_OURS: Final = frozenset({"STORE.json", "STORE.json.tmp", "LOCK", "readers", "views"})
+_BUILDING: Final = ".new-"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What STORE.json says."""
+
+    path: Path
+    id: str
+
+    @property
+    def lock(self) -> Path:
+        """The file that the one writer holds locked."""
+        return self.path / "LOCK"
+
+    @property
+    def readers(self) -> Path:
+        """Folder of the files that open readers hold locked."""
+        return self.path / "readers"
+
+    @property
+    def views(self) -> Path:
+        """Folder of the views."""
+        return self.path / "views"
+
+    def view(self, name: str) -> ViewPaths:
+        """Paths of a view, there or not.
+
+        Raises:
+            InputError: If no view can have that name.
+        """
+        return ViewPaths(name, self.views / folder_of(name))
+
+    def building(self) -> Path:
+        """A folder in which a view can be built before it has its name."""
+        return self.views / f"{_BUILDING}{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPaths:
+    """Where one view lies."""
+
+    name: str
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        """How every number in the view was made."""
+        return self.folder / "recipe.json"
+
+    @property
+    def rows(self) -> Path:
+        """Table with one row per feature."""
+        return self.folder / "rows.lance"
+
+    @property
+    def ledger(self) -> Path:
+        """Table of what became of every medium."""
+        return self.folder / "ledger.lance"
+
+
+def folder_of(name: str) -> str:
+    """Give the folder name of a view: letters, digits and `_-.` as they are, other bytes as `%XX`."""
+    folder = quote(name, safe="")
+    if name.startswith("."):
+        folder = "%2E" + folder[1:]
+    if name.endswith(".") and len(name) > 1:
+        folder = folder[:-1] + "%2E"  # Windows drops a dot at the end
+    if not name or len(folder) > 200:
+        raise InputError(
+            f"a view cannot be named {name!r}.", todo="Give it a name of 1 to 200 letters, digits or _-."
+        )
+    return folder
+
+
+def list_views(info: StoreInfo) -> list[str]:
+    """Names of all views, sorted."""
+    if not info.views.is_dir():
+        return []
+    folders = [f for f in info.views.iterdir() if not f.name.startswith(".") and (f / "recipe.json").exists()]
+    return sorted(unquote(f.name) for f in folders)
+
+
+def remove_unfinished_views(info: StoreInfo) -> None:
+    """Remove what a writer left that died while it built a view."""
+    for folder in info.views.glob(f"{_BUILDING}*"):
+        shutil.rmtree(folder)
+
+
+def read_store(path: Path) -> StoreInfo:
+    """Read STORE.json.
+
+    Raises:
+        StoreError: If there is no store, or one that this version cannot read.
+    """
+    try:
+        data = json.loads((path / "STORE.json").read_text(encoding="utf-8"))
+        version, store_id = int(data["vifex_store"]), str(data["id"])
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise StoreError(
+            "this folder is no store." if path.is_dir() else "there is no store here.",
+            of=str(path),
+            todo="Check the path, or make a store there: vifex extract SOURCE... -o PATH.",
+        ) from exc
+    except OSError as exc:
+        raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc.strerror or exc}.") from exc
+    except (ValueError, TypeError, KeyError) as exc:
+        raise StoreError(
+            "its STORE.json does not read as one.", of=str(path), todo="Restore that file from a copy."
+        ) from exc
+    if version > FORMAT:
+        raise StoreError(
+            f"the store has format {version}, and this Vifex reads up to {FORMAT}.",
+            of=str(path),
+            todo="Update it: pip install -U vifex.",
+        )
+    return StoreInfo(path, store_id)
+
+
+def prepare_folder(path: Path) -> None:
+    """Make the store's folder, or see that it is a store's or empty.
+
+    Raises:
+        StoreError: If something else lies there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as exc:
+        raise StoreError(
+            "this is a file, and a store is a folder.", of=str(path), todo="Choose another path."
+        ) from exc
+    foreign = sorted({p.name for p in path.iterdir()} - _OURS)
+    if foreign and not (path / "STORE.json").exists():
+        raise StoreError(
+            f"this folder is no store, and it is not empty (it holds {foreign[0]!r}).",
+            of=str(path),
+            todo="Choose a new folder for the store.",
+        )
+
+
+def create_store(path: Path) -> StoreInfo:
+    """Write STORE.json if it is not there; the caller holds the lock."""
+    (path / "readers").mkdir(exist_ok=True)
+    (path / "views").mkdir(exist_ok=True)
+    if not (path / "STORE.json").exists():
+        write_aside(path / "STORE.json", json.dumps({"vifex_store": FORMAT, "id": uuid.uuid4().hex}) + "\n")
+        sync_folder(path.parent)
+    return read_store(path)
+
+
+def write_recipe(file: Path, recipe: Recipe) -> None:
+    """Write how a view is made."""
+    data = {"hash": recipe.hash, "recipe": recipe.to_dict()}
+    write_aside(file, json.dumps(data, indent=1, sort_keys=True) + "\n")
+
+
+def read_recipe(view: ViewPaths) -> Recipe:
+    """Read how a view was made.
+
+    Raises:
+        StoreError: If its file does not read as a recipe.
+    """
+    try:
+        data: Any = json.loads(view.recipe.read_text(encoding="utf-8"))
+        return Recipe.from_dict(data["recipe"])
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise StoreError(
+            f"the recipe of the view {view.name!r} cannot be read ({exc}).",
+            of=str(view.recipe),
+            todo="Restore that file from a copy, or update Vifex if a newer one wrote it.",
+        ) from exc

@@ -1,0 +1,168 @@
+"""The ledger: entries sealed by commit, the proof that a version of it is whole, and the newest entries."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from vifex.store.lance_adapter import BrokenTableError, Table
+from vifex.store.schema import ENTRY_NAMES, LEDGER_SCHEMA, LedgerEntry
+
+__all__ = ["FIRST", "Newest", "Seal", "checksum", "newest_entries", "prove", "seal"]
+
+FIRST: Final = "0" * 32
+"""The checksum that stands before the first commit."""
+
+_CHUNK: Final = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seal:
+    """What the last commit of a ledger says of itself."""
+
+    commit: int
+    checksum: str
+    rows_version: int
+
+
+def checksum(before: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    """Hash the entries of one commit on top of the checksum of the commit before.
+
+    Each entry is one JSON line: its values in the order of the columns, without the checksum.
+    """
+    digest = hashlib.blake2b(before.encode(), digest_size=16)
+    for entry in entries:
+        values = [entry[name] for name in ENTRY_NAMES if name != "checksum"]
+        digest.update(json.dumps(values, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def seal(entries: Sequence[LedgerEntry], before: Seal, rows_version: int) -> tuple[pa.RecordBatch, Seal]:
+    """Lay the entries of one commit out as columns, with rows version, commit number and checksum."""
+    commit = before.commit + 1
+    batch = pa.RecordBatch.from_pylist(
+        [_as_text(dataclasses.replace(e, rows_version=rows_version, commit=commit)) for e in entries],
+        schema=LEDGER_SCHEMA,
+    )
+    # Hash what comes back out of the columns: an int in a float column is not what went in.
+    total = checksum(before.checksum, batch.to_pylist())
+    column = pa.array([total] * batch.num_rows, pa.string())
+    place = LEDGER_SCHEMA.get_field_index("checksum")
+    columns = [*batch.columns[:place], column, *batch.columns[place + 1 :]]
+    return pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA), Seal(commit, total, rows_version)
+
+
+def prove(ledger: Table) -> Seal:
+    """Show that a version of the ledger is whole, and give what its last commit says.
+
+    Every commit number from 1 up must be there, in order, and the entries of the last commit must
+    give the checksum that they carry.
+
+    Raises:
+        BrokenTableError: If not.
+    """
+    commits = _column(ledger, "commit")
+    if commits.size == 0:
+        raise BrokenTableError("the ledger has no entry")
+    steps = np.diff(commits, prepend=0)
+    if commits[0] != 1 or steps.min() < 0 or steps.max() > 1:
+        raise BrokenTableError("the ledger lacks commits")
+    last = int(commits[-1])
+    # The last two commits: the older one gives the checksum on which the newer one stands.
+    start = int(np.searchsorted(commits, last - 1))
+    tail = _read(ledger, skip=start).to_pylist()
+    newest = [e for e in tail if e["commit"] == last]
+    before = next((e["checksum"] for e in tail if e["commit"] == last - 1), FIRST)
+    said = {(e["checksum"], e["rows_version"]) for e in newest}
+    if said != {(checksum(before, newest), newest[0]["rows_version"])}:
+        raise BrokenTableError(f"commit {last} of the ledger does not give its checksum")
+    return Seal(last, newest[0]["checksum"], newest[0]["rows_version"])
+
+
+def commits_since_care(ledger: Table, seal: Seal) -> int:
+    """Count the commits after the newest maintenance entry."""
+    cared = [
+        e["commit"]
+        for batch in ledger.scan(["kind", "commit"], where="kind = 'maintenance'")
+        for e in batch.to_pylist()
+    ]
+    return seal.commit - max(cared, default=0)
+
+
+def newest_entries(ledger: Table, *, history: bool = False) -> pa.Table:
+    """Read the newest entry of each medium in the order of their commits, or every entry there is."""
+    table = _read(ledger)
+    if history:
+        return table
+    kinds = table.column("kind").to_pylist()
+    media = table.column("medium_id").to_pylist()
+    latest = {medium_id: i for i, medium_id in enumerate(media) if kinds[i] == "medium"}
+    return table.take(pa.array(sorted(latest.values()), pa.int64()))
+
+
+class Newest(Mapping[str, LedgerEntry]):
+    """The newest entry of each medium, kept as columns: some hundred bytes per medium."""
+
+    def __init__(self, ledger: Table) -> None:
+        self._chunks: list[pa.RecordBatch] = []
+        self._places: dict[bytes, int] = {}
+        for batch in newest_entries(ledger).to_batches(max_chunksize=_CHUNK):
+            self.update(batch)
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Take in entries that are newer than all before, at most 65,536."""
+        number = len(self._chunks)
+        kinds = batch.column("kind").to_pylist()
+        for place, medium_id in enumerate(batch.column("medium_id").to_pylist()):
+            if kinds[place] == "medium":
+                self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
+        # The same few long texts stand in every entry.
+        dense = [
+            c.dictionary_encode() if n in ("run", "recipe_hash", "checksum", "status", "reason") else c
+            for n, c in zip(batch.schema.names, batch.columns, strict=True)
+        ]
+        self._chunks.append(pa.RecordBatch.from_arrays(dense, names=batch.schema.names))
+
+    def __getitem__(self, medium_id: str) -> LedgerEntry:
+        try:
+            number, place = divmod(self._places[bytes.fromhex(medium_id)], _CHUNK)
+        except ValueError:
+            raise KeyError(medium_id) from None
+        return LedgerEntry(**self._chunks[number].slice(place, 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[str]:
+        return (key.hex() for key in self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _as_text(entry: LedgerEntry) -> dict[str, Any]:
+    """Give an entry's values; what a message quoted from the bytes of a name becomes plain text."""
+    values = dataclasses.asdict(entry)
+    return {
+        k: v.encode("utf-8", "backslashreplace").decode() if isinstance(v, str) else v
+        for k, v in values.items()
+    }
+
+
+def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    try:
+        parts = [batch.column(0).to_numpy() for batch in ledger.scan([name], batch_rows=1 << 16)]
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise BrokenTableError(f"the ledger does not read: {exc}") from exc
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _read(ledger: Table, skip: int | None = None) -> pa.Table:
+    try:
+        batches = list(ledger.scan(skip=skip, batch_rows=1 << 14))
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise BrokenTableError(f"the ledger does not read: {exc}") from exc
+    return pa.Table.from_batches(batches, schema=LEDGER_SCHEMA)

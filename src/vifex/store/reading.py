@@ -1,0 +1,244 @@
+"""Opening a store to read: a view as of its head, which stays the same however the store goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vifex.store.head import Head, find_head
+from vifex.store.layout import StoreInfo, ViewPaths, list_views, read_recipe, read_store
+from vifex.store.ledger import newest_entries
+from vifex.store.readers import Registration
+from vifex.values import InputError, StoreError, TapSpec
+from vifex.values.registry import near
+
+__all__ = ["Store", "View", "open_store"]
+
+# A batch of wide rows (whole maps) is cut to about this much.
+_BATCH_BYTES = 32 << 20
+
+
+def open_store(path: str | os.PathLike[str]) -> Store:
+    """Open a store to read; nothing in it is changed but a file in `readers`.
+
+    Raises:
+        StoreError: If there is no store, or one that this version cannot read.
+    """
+    return Store(read_store(Path(path)))
+
+
+class Store:
+    """A store that is read. Views taken from it stay as they are while others write."""
+
+    def __init__(self, info: StoreInfo) -> None:
+        self.path = info.path
+        self.id = info.id
+        self._info = info
+        self._turn = threading.Lock()
+        self._open: weakref.WeakSet[View] = weakref.WeakSet()
+        self._registration = Registration(info.readers)
+        # A store that is forgotten unclosed gives its registration back all the same.
+        self._end = weakref.finalize(self, self._registration.close)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def views(self) -> list[str]:
+        """Names of all views, sorted."""
+        return list_views(self._info)
+
+    def view(self, name: str = "main") -> View:
+        """Open a view as of its newest commit; a later call may give a newer state.
+
+        Raises:
+            StoreError: If there is none of that name, or none of its versions reads whole.
+        """
+        known = self.views()
+        if name not in known:
+            listed = f"It has: {', '.join(known)}." if known else "It has none yet."
+            raise StoreError(
+                f"the store has no view {name!r}.", of=str(self.path), todo=f"{near(name, known)}{listed}"
+            )
+        if not self._end.alive:
+            raise StoreError("the store is closed.", of=str(self.path), todo="Open it again.")
+        paths = self._info.view(name)
+        with self._turn:
+            # Until the choice is made nothing may be cleaned away.
+            self._registration.opening()
+            try:
+                view = View(paths, find_head(paths), self)
+                self._open.add(view)
+            finally:
+                self._say()
+        return view
+
+    def close(self) -> None:
+        """Let the writer clean what only this reader needed; its views must not be used any more."""
+        self._end()
+
+    def _say(self) -> None:
+        reading: dict[str, list[tuple[int, int]]] = {}
+        for view in self._open:
+            reading.setdefault(view.name, []).append(view.versions)
+        self._registration.say(reading)
+
+
+class View:
+    """The rows of one view and what became of its media, as of one commit."""
+
+    def __init__(self, paths: ViewPaths, head: Head, store: Store) -> None:
+        self.name = paths.name
+        self.recipe = read_recipe(paths)
+        self._head = head
+        self._store = store  # keeps the registration alive
+        self._taps: dict[str, TapSpec] = {t.column: t for t in self.recipe.taps}
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the feature columns."""
+        return list(self._taps)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns; a feature column's metadata tell its layer, shape and pooling."""
+        return self._head.rows.schema
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """The versions of ledger and rows that are read."""
+        return self._head.ledger.version, self._head.rows.version
+
+    @property
+    def commit(self) -> int:
+        """Number of the commit that is read; with `checksum` it names this state of the view."""
+        return self._head.seal.commit
+
+    @property
+    def checksum(self) -> str:
+        """Checksum of that commit, which covers every entry before it."""
+        return self._head.seal.checksum
+
+    def count_rows(self, where: str | None = None) -> int:
+        """Count rows, or those that an SQL filter lets through.
+
+        Raises:
+            InputError: If the filter is wrong.
+        """
+        with self._filtering(where):
+            return self._head.rows.count(where)
+
+    def to_arrow(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
+        """Read rows in stored order: media in the order of their commits, each by its ordinals.
+
+        Args:
+            columns: Names of columns or of layers; all by default.
+            where: A filter in SQL, e.g. `split = 'train' AND t_s < 10`.
+
+        Raises:
+            InputError: If a column or the filter is wrong.
+        """
+        schema = self._projected(columns)
+        return pa.Table.from_batches(self.batches(columns, where), schema=schema)
+
+    def to_numpy(self, column: str | None = None, where: str | None = None) -> npt.NDArray[Any]:
+        """Read one column as an array.
+
+        Args:
+            column: A feature column, the name of its layer, or a fixed column without nulls; the first
+                feature column by default.
+            where: A filter in SQL.
+
+        Returns:
+            `[N, *shape]` for features with the shape that the recipe says, `[N]` for others, in the
+            order of `to_arrow`.
+
+        Raises:
+            InputError: If the column or the filter is wrong.
+        """
+        name = self._column(column) if column is not None else self.columns[0]
+        spec = self._taps.get(name)
+        if spec is None:
+            return np.asarray(self.to_arrow([name], where).column(0).to_numpy())
+        # Fill one array piece by piece, for twice the vectors may not fit into memory.
+        out = np.empty((self.count_rows(where), *spec.shape), np.dtype(spec.dtype))
+        done = 0
+        for batch in self.batches([name], where):
+            values = batch.column(0).flatten().to_numpy(zero_copy_only=True)
+            out[done : done + batch.num_rows] = values.reshape(batch.num_rows, *spec.shape)
+            done += batch.num_rows
+        return out
+
+    def batches(
+        self, columns: Sequence[str] | None = None, where: str | None = None, batch_rows: int = 8192
+    ) -> Iterator[pa.RecordBatch]:
+        """Read rows in stored order, at most `batch_rows` at a time (fewer where rows are wide).
+
+        Raises:
+            InputError: If a column or the filter is wrong.
+        """
+        schema = self._projected(columns)
+        width = sum(self._taps[n].size * 4 for n in schema.names if n in self._taps) + 1
+        rows = max(1, min(batch_rows, math.ceil(_BATCH_BYTES / width)))
+        return self._batches(schema, where, rows)
+
+    def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
+        """Read single rows by their place in the stored order, in the order asked for."""
+        schema = self._projected(columns)
+        return self._head.rows.take(places, schema.names).cast(schema)
+
+    def ledger(self, history: bool = False) -> pa.Table:
+        """Read what became of every medium: its newest entry, or with `history` all entries ever made."""
+        return newest_entries(self._head.ledger, history=history)
+
+    def _batches(self, schema: pa.Schema, where: str | None, rows: int) -> Iterator[pa.RecordBatch]:
+        with self._filtering(where):
+            for batch in self._head.rows.scan(schema.names, where=where, batch_rows=rows):
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+
+    def _projected(self, columns: Sequence[str] | None) -> pa.Schema:
+        if columns is None:
+            return self.schema
+        return pa.schema([self.schema.field(self._column(c)) for c in columns])
+
+    def _column(self, name: str) -> str:
+        names = self.schema.names
+        if name in names:
+            return name
+        for spec in self.recipe.taps:
+            if spec.tap.name == name:
+                return spec.column
+        known = [*names, *(t.tap.name for t in self.recipe.taps if t.tap.name not in names)]
+        raise InputError(
+            f"the view {self.name!r} has no column {name!r}.",
+            todo=f"{near(name, known)}It has: {', '.join(names)}.",
+        )
+
+    @contextlib.contextmanager
+    def _filtering(self, where: str | None) -> Iterator[None]:
+        """Say what is wrong with a filter in one sentence, with the columns that exist."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as exc:
+            message = str(exc)
+            if where is None or "Invalid user input" not in message:
+                raise
+            # Lance appends its own list of fields and the place in its source.
+            cause = message.rpartition("Invalid user input: ")[2].partition(", /")[0]
+            cause = cause.partition(". Valid fields")[0]
+            raise InputError(
+                f"the filter {where!r} is not understood ({cause.strip()}).",
+                todo=f"It takes SQL conditions on the columns {', '.join(self.schema.names)}.",
+            ) from exc

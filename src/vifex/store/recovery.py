@@ -1,0 +1,75 @@
+"""What a writer does before it writes: it makes the newest version of both tables the acknowledged one.
+
+A reader needs none of this; it reads what the head names and leaves the rest alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vifex.store.head import find_head
+from vifex.store.lance_adapter import BrokenTableError, Table, manifests
+from vifex.store.layout import ViewPaths
+from vifex.store.steps import reached
+from vifex.store.sync import sync_folder
+from vifex.store.tables import SyncedTable
+
+__all__ = ["recover"]
+
+
+def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
+    """Bring a view back to its head and give its rows and its ledger, ready to be written.
+
+    Broken manifests above the head are removed. Whole versions of the rows that no entry names stay
+    until the next cleaning; the acknowledged version is restored on top of them, for a commit on top
+    of them would bring their rows to life.
+    """
+    head = find_head(view)
+    for version in head.broken:
+        manifests(view.ledger)[version].unlink()
+    sync_folder(view.ledger / "_versions")
+    reached("recovery.ledger_pruned")
+    newest = _prune(head.rows)
+    reached("recovery.rows_pruned")
+    rows = SyncedTable(head.rows)
+    if newest != head.rows.version:
+        rows.restore(newest)
+    sweep(rows.table)
+    sweep(head.ledger)
+    reached("recovery.swept")
+    return rows, SyncedTable(head.ledger)
+
+
+def sweep(table: Table) -> None:
+    """Remove files that no version of a table uses: what a dead writer had not committed.
+
+    Only for a moment when nothing uncommitted is wanted.
+    """
+    used = table.tracked()
+    for folder in ("data", "_deletions", "_transactions"):
+        for file in _files(table.path / folder):
+            if f"{folder}/{file.name}" not in used:
+                file.unlink(missing_ok=True)
+    # Lance writes aside under such names and renames or links them into place.
+    for file in _files(table.path / "_versions"):
+        if file.name.startswith(".tmp") or ".manifest#" in file.name:
+            file.unlink(missing_ok=True)
+
+
+def _prune(rows: Table) -> int:
+    """Remove broken manifests above a version of the rows; gives the newest whole one."""
+    newest = rows.version
+    for version, file in manifests(rows.path).items():
+        if version > rows.version:
+            try:
+                Table.open(rows.path, version)
+            except BrokenTableError:
+                file.unlink()
+            else:
+                newest = version
+    sync_folder(rows.path / "_versions")
+    return newest
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

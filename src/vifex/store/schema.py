@@ -1,0 +1,179 @@
+"""The columns of a view: one table of rows, one ledger of what became of every medium."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import Final
+
+import pyarrow as pa
+
+from vifex.values import InputError, Medium, Outcome, Recipe, TapSpec
+
+__all__ = ["LEDGER_SCHEMA", "ROW_FIELDS", "LedgerEntry", "row_schema"]
+
+ROW_FIELDS: Final[tuple[pa.Field, ...]] = (
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("medium_id", pa.string(), nullable=False),
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("name", pa.string(), nullable=False),
+    pa.field("time_base", pa.string()),
+    pa.field("label", pa.string()),
+    pa.field("split", pa.string()),
+    pa.field("ordinal", pa.int64(), nullable=False),
+    pa.field("frame_index", pa.int64()),
+    pa.field("pts", pa.int64()),
+    pa.field("t_s", pa.float64()),
+    pa.field("t_start_s", pa.float64()),
+    pa.field("t_end_s", pa.float64()),
+    pa.field("x0", pa.float32()),
+    pa.field("y0", pa.float32()),
+    pa.field("x1", pa.float32()),
+    pa.field("y1", pa.float32()),
+)
+"""What every row has before its vectors."""
+
+LEDGER_SCHEMA: Final[pa.Schema] = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("medium_id", pa.string(), nullable=False),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("mtime_ns", pa.int64(), nullable=False),
+        pa.field("spec_hash", pa.string(), nullable=False),
+        pa.field("recipe_hash", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("lost", pa.int64(), nullable=False),
+        pa.field("rows_version", pa.int64(), nullable=False),
+        pa.field("run", pa.string(), nullable=False),
+        pa.field("wall_s", pa.float64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("commit", pa.int64(), nullable=False),
+        pa.field("checksum", pa.string(), nullable=False),
+    ]
+)
+"""One entry per finished medium and per maintenance; see docs/store-format.md."""
+
+# Lance gives these names a meaning of its own.
+_RESERVED: Final = ("_rowid", "_rowaddr", "_rowoffset", "_distance", "_score")
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What became of one medium, or what a maintenance did: the ledger's columns."""
+
+    name: str
+    uri: str
+    medium_id: str
+    size_bytes: int
+    mtime_ns: int
+    spec_hash: str
+    recipe_hash: str
+    status: str
+    reason: str
+    rows: int
+    lost: int
+    rows_version: int
+    run: str
+    wall_s: float
+    kind: str
+    commit: int
+    checksum: str
+
+    @classmethod
+    def of(cls, outcome: Outcome, recipe_hash: str, run: str) -> LedgerEntry:
+        """Enter an outcome; rows version, commit and checksum are filled in when it is committed."""
+        medium = outcome.medium
+        return cls(
+            name=medium.name,
+            uri=medium.uri,
+            medium_id=medium.medium_id,
+            size_bytes=medium.size_bytes,
+            mtime_ns=medium.mtime_ns,
+            spec_hash=medium.spec_hash,
+            recipe_hash=recipe_hash,
+            status=outcome.status,
+            reason=outcome.reason,
+            rows=outcome.rows,
+            lost=outcome.lost,
+            rows_version=0,
+            run=run,
+            wall_s=outcome.wall_s,
+            kind="medium",
+            commit=0,
+            checksum="",
+        )
+
+    @classmethod
+    def maintenance(cls, reason: str, recipe_hash: str, run: str) -> LedgerEntry:
+        """Enter what the store did to itself."""
+        return cls(
+            name="",
+            uri="",
+            medium_id="",
+            size_bytes=0,
+            mtime_ns=0,
+            spec_hash="",
+            recipe_hash=recipe_hash,
+            status="ok",
+            reason=reason,
+            rows=0,
+            lost=0,
+            rows_version=0,
+            run=run,
+            wall_s=0.0,
+            kind="maintenance",
+            commit=0,
+            checksum="",
+        )
+
+    def matches(self, medium: Medium, recipe_hash: str) -> bool:
+        """Tell whether this entry still holds for the medium as it stands now."""
+        return (self.uri, self.size_bytes, self.mtime_ns, self.spec_hash, self.recipe_hash) == (
+            medium.uri,
+            medium.size_bytes,
+            medium.mtime_ns,
+            medium.spec_hash,
+            recipe_hash,
+        )
+
+
+ENTRY_NAMES: Final[tuple[str, ...]] = tuple(f.name for f in fields(LedgerEntry))
+
+
+def row_schema(recipe: Recipe) -> pa.Schema:
+    """Give the columns of a view's rows: the fixed ones, then one per tap of the recipe.
+
+    Raises:
+        InputError: If two taps, or a tap and a fixed column, would share a column.
+    """
+    taken = {f.name.lower(): "a fixed column" for f in ROW_FIELDS}
+    taken |= dict.fromkeys(_RESERVED, "Lance itself")
+    for spec in recipe.taps:
+        # SQL folds case, so names that differ in case alone could not be told apart in a filter.
+        other = taken.get(spec.column.lower())
+        if other is not None:
+            raise InputError(
+                f"the layer {spec.tap.name!r} needs the column {spec.column!r}, which {other} has.",
+                todo="Put one of them into another view.",
+            )
+        taken[spec.column.lower()] = f"the layer {spec.tap.name!r}"
+    return pa.schema([*ROW_FIELDS, *(_tap_field(spec) for spec in recipe.taps)])
+
+
+def _tap_field(spec: TapSpec) -> pa.Field:
+    number = pa.float16() if spec.dtype == "float16" else pa.float32()
+    return pa.field(
+        spec.column,
+        pa.list_(number, spec.size),
+        nullable=False,
+        metadata={
+            "vifex:tap": spec.tap.name,
+            "vifex:kind": spec.tap.kind,
+            "vifex:shape": json.dumps(list(spec.shape)),
+            "vifex:pooling": spec.pooling,
+            "vifex:normalized": json.dumps(spec.normalized),
+        },
+    )

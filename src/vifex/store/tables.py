@@ -1,0 +1,90 @@
+"""A table in the hands of its one writer: every change is synced in the order that the protocol sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from vifex.store.lance_adapter import Fragment, Table
+from vifex.store.steps import reached
+from vifex.store.sync import sync_all
+
+__all__ = ["SyncedTable"]
+
+
+class SyncedTable:
+    """The newest version of a table, and which of its small files are known to be on the disk."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._seen = {folder: _names(table.path / folder) for folder in ("_deletions", *_COMMIT)}
+
+    def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
+        """Write fragments, neither synced nor committed."""
+        return self.table.write(batches, schema)
+
+    def strike(self, addresses: np.ndarray[Any, np.dtype[np.uint64]]) -> tuple[list[Fragment], list[int]]:
+        """Write which rows are deleted, neither synced nor committed."""
+        return self.table.strike(addresses)
+
+    def sync_data(self, fragments: Iterable[Fragment]) -> None:
+        """Sync data files of these fragments, new deletion files, and their folders."""
+        self.sync_files(name for f in fragments for name in f.files)
+
+    def sync_files(self, names: Iterable[str]) -> None:
+        """Sync data files by name, new deletion files, and their folders."""
+        folders = [self.table.data] if self.table.data.is_dir() else []
+        deletions = self._new("_deletions")
+        if deletions:
+            folders.append(self.table.path / "_deletions")
+        sync_all(
+            [*(self.table.data / name for name in dict.fromkeys(names)), *deletions],
+            [*folders, self.table.path],
+        )
+
+    def commit(
+        self, step: str, new: Sequence[Fragment], changed: Sequence[Fragment] = (), gone: Sequence[int] = ()
+    ) -> None:
+        """Make the next version of synced fragments, and sync its manifest."""
+        self._move(step, self.table.commit(new, changed, gone))
+
+    def restore(self, newest: int) -> None:
+        """Make this version the newest again."""
+        self._move("recovery.rows_restored", self.table.restore(newest), "recovery.rows_synced")
+
+    def compact(self, step: str, groups: Sequence[Sequence[int]]) -> tuple[int, int]:
+        """Merge groups of fragments and commit that; gives how many there were and are."""
+        rewrite = self.table.rewrite(groups)
+        reached(f"{step}_rewritten")
+        if not rewrite.results:
+            return 0, 0
+        self.sync_files(rewrite.files)
+        reached(f"{step}_data_synced")
+        self._move(f"{step}_committed", self.table.commit_rewrite(rewrite), f"{step}_synced")
+        return rewrite.before, rewrite.after
+
+    def _move(self, committed: str, table: Table, synced: str | None = None) -> None:
+        reached(committed)
+        self.table = table
+        files = [path for folder in _COMMIT for path in self._new(folder)]
+        sync_all(files, [table.path / folder for folder in _COMMIT])
+        reached(synced or committed.replace("committed", "synced"))
+
+    def _new(self, folder: str) -> list[Path]:
+        names = _names(self.table.path / folder)
+        fresh, self._seen[folder] = names - self._seen[folder], names
+        return [self.table.path / folder / name for name in sorted(fresh)]
+
+
+# The transaction is there before the manifest that speaks of it; Lance's hint is a mere hint.
+_COMMIT = ("_transactions", "_versions")
+
+
+def _names(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    return {p.name for p in folder.iterdir() if not p.name.endswith("_hint.json")}

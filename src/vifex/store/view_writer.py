@@ -1,0 +1,272 @@
+"""The writer of one view: it gathers finished media and commits them, rows first, then the ledger.
+
+The order is the promise. Rows are written as fragments and synced, their manifest is committed and
+synced, and only then the entries that name this version of the rows are appended and synced. Whatever
+lies there unnamed after a crash is taken back by the next writer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vifex.store import care
+from vifex.store.lance_adapter import Fragment
+from vifex.store.layout import StoreInfo, ViewPaths
+from vifex.store.ledger import Newest, commits_since_care, prove, seal
+from vifex.store.recovery import recover
+from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
+from vifex.store.steps import reached
+from vifex.store.sync import explained
+from vifex.values import Outcome, Recipe, StoreError
+
+__all__ = ["CommitRule", "Spilled", "ViewWriter"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRule:
+    """When gathered media are committed: whichever is reached first."""
+
+    media: int = 256
+    size_bytes: int = 64 << 20
+    seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spilled:
+    """Rows of one unfinished medium that lie on the disk and belong to nothing yet."""
+
+    medium_id: str
+    rows: int
+    fragments: tuple[Fragment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    outcome: Outcome
+    rows: pa.RecordBatch | None
+    spilled: Spilled | None
+
+
+class ViewWriter:
+    """Appends finished media to one view. Not for several threads: there is one committer."""
+
+    def __init__(
+        self, info: StoreInfo, paths: ViewPaths, recipe: Recipe, *, run: str, rule: CommitRule
+    ) -> None:
+        self.recipe = recipe
+        self.name = paths.name
+        self._info = info
+        self._run = run
+        self._rule = rule
+        self._hash = recipe.hash
+        self._schema = row_schema(recipe)
+        with explained(info.path):
+            self._rows, self._ledger = recover(paths)
+            self._seal = prove(self._ledger.table)
+            self._newest = Newest(self._ledger.table)
+            self._since_care = commits_since_care(self._ledger.table, self._seal)
+        self._gathered: dict[str, _Finished] = {}
+        self._gathered_bytes = 0
+        self._gathered_since = 0.0
+        self._open_spills: dict[str, Spilled] = {}
+        self._state = "open"
+
+    def __enter__(self) -> ViewWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def finished(self) -> Mapping[str, LedgerEntry]:
+        """Newest committed entry of each medium by its id; it follows the commits of this writer."""
+        return self._newest
+
+    def add(
+        self, outcome: Outcome, rows: pa.RecordBatch | None = None, spilled: Spilled | None = None
+    ) -> None:
+        """Hand over a finished medium with all its rows: those given, after those spilled.
+
+        Rows that the medium had before are replaced in the same commit. The medium is safe once it is
+        committed, which this call does when the rule says so.
+
+        Raises:
+            StoreError: If a commit fails; the store stays as it was after the last one.
+            ValueError: If rows and outcome do not fit together.
+        """
+        self._must_be_open()
+        medium_id = outcome.medium.medium_id
+        if rows is not None:
+            rows = self._checked(medium_id, rows)
+        given = (rows.num_rows if rows is not None else 0) + (spilled.rows if spilled else 0)
+        if given != outcome.rows:
+            raise ValueError(f"{outcome.medium.name}: {outcome.rows} rows announced, {given} given")
+        if spilled is not None and self._open_spills.pop(medium_id, None) != spilled:
+            raise ValueError(f"{outcome.medium.name}: these are not its newest spilled rows")
+        if medium_id in self._gathered:
+            self.commit()  # one entry per medium in a commit
+        if not self._gathered:
+            self._gathered_since = time.monotonic()
+        self._gathered[medium_id] = _Finished(outcome, rows, spilled)
+        self._gathered_bytes += rows.nbytes if rows is not None else 0
+        if len(self._gathered) >= self._rule.media or self._gathered_bytes >= self._rule.size_bytes:
+            self.commit()
+        else:
+            self.tick()
+
+    def spill(self, spilled: Spilled | None, rows: pa.RecordBatch) -> Spilled:
+        """Write rows of an unfinished medium, synced and uncommitted; gives all that now lies there."""
+        self._must_be_open()
+        medium_id = spilled.medium_id if spilled else str(rows.column("medium_id")[0])
+        rows = self._checked(medium_id, rows)
+        if self._open_spills.get(medium_id) != spilled:
+            raise ValueError(f"{medium_id}: these are not its newest spilled rows")
+        with self._failing():
+            fragments = self._rows.write([rows], self._schema)
+            self._rows.sync_data(fragments)
+        before = spilled or Spilled(medium_id, 0, ())
+        spilled = replace(before, rows=before.rows + rows.num_rows, fragments=(*before.fragments, *fragments))
+        self._open_spills[medium_id] = spilled
+        return spilled
+
+    def discard(self, spilled: Spilled) -> None:
+        """Delete spilled rows of a medium that will not be finished."""
+        self._open_spills.pop(spilled.medium_id, None)
+        self._remove(spilled.fragments)
+
+    def tick(self) -> None:
+        """Commit if the oldest gathered medium has waited long enough; call it while nothing is added."""
+        if self._gathered and time.monotonic() - self._gathered_since >= self._rule.seconds:
+            self.commit()
+
+    def commit(self) -> None:
+        """Commit all gathered media now.
+
+        Raises:
+            StoreError: If the disk is full or may not be written. The writer is of no use then; the
+                store holds all earlier commits, and the next writer takes back what is unfinished.
+        """
+        self._must_be_open()
+        if not self._gathered:
+            return
+        with self._failing():
+            batch = list(self._gathered.values())
+            self._commit_rows(batch)
+            self._enter([LedgerEntry.of(f.outcome, self._hash, self._run) for f in batch])
+        self._gathered = {}
+        self._gathered_bytes = 0
+        self._care(at_end=False)
+
+    def close(self) -> None:
+        """Commit what is gathered, delete what is only spilled, and take care of the view if it is due."""
+        if self._state != "open":
+            return
+        try:
+            self.commit()
+            for spilled in list(self._open_spills.values()):
+                self.discard(spilled)
+            self._care(at_end=True)
+        finally:
+            self._state = "closed"
+
+    def _commit_rows(self, batch: Sequence[_Finished]) -> None:
+        """Steps one and two: the rows, old ones out and new ones in, as one version of their table."""
+        replaced = [m for m in self._gathered if (e := self._newest.get(m)) is not None and e.rows]
+        new = [f for b in batch if b.spilled for f in b.spilled.fragments]
+        tables = [b.rows for b in batch if b.rows is not None and b.rows.num_rows]
+        if tables:
+            new += self._rows.write(tables, self._schema)
+        if not new and not replaced:
+            return
+        reached("rows.written")
+        changed, gone = self._rows.strike(self._addresses(replaced)) if replaced else ([], [])
+        reached("rows.deletions_written")
+        self._rows.sync_data(new)
+        reached("rows.data_synced")
+        self._rows.commit("rows.committed", new, changed, gone)
+
+    def _enter(self, entries: Sequence[LedgerEntry]) -> None:
+        """Step three: the entries that make the rows exist."""
+        entered, sealed = seal(entries, self._seal, self._rows.table.version)
+        fragments = self._ledger.write([entered], LEDGER_SCHEMA)
+        reached("ledger.written")
+        self._ledger.sync_data(fragments)
+        reached("ledger.data_synced")
+        self._ledger.commit("ledger.committed", fragments)
+        self._seal = sealed
+        self._newest.update(entered)
+        self._since_care += 1
+
+    def _care(self, *, at_end: bool) -> None:
+        if not care.due(self._rows.table, self._since_care, at_end=at_end):
+            return
+        with self._failing():
+            rows = care.compact(self._rows, "care.rows")
+            ledger = care.compact(self._ledger, "care.ledger")
+            said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
+            self._enter([LedgerEntry.maintenance(said, self._hash, self._run)])
+            reached("care.entered")
+            self._enter([LedgerEntry.maintenance("removing older versions", self._hash, self._run)])
+            reached("care.confirmed")
+            care.clean(self._rows.table, self._ledger.table, self._info.readers, self.name)
+        self._since_care = 0
+
+    def _addresses(self, medium_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """Where the rows of these media stand."""
+        listed = ", ".join(f"'{m}'" for m in medium_ids)
+        parts = [
+            batch.column("_rowaddr").to_numpy()
+            for batch in self._rows.table.scan(["key"], where=f"medium_id IN ({listed})", addresses=True)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+
+    def _checked(self, medium_id: str, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """See that rows are of this medium and of this view, each once."""
+        if rows.schema.names != self._schema.names or rows.schema.types != self._schema.types:
+            raise ValueError(f"rows need the columns of row_schema(recipe), got {rows.schema}")
+        rows = pa.RecordBatch.from_arrays(rows.columns, schema=self._schema)
+        empty = [
+            f.name for f, c in zip(self._schema, rows.columns, strict=True) if c.null_count and not f.nullable
+        ]
+        if empty:
+            raise ValueError(f"rows without a value in {', '.join(empty)}")
+        ordinals = pc.cast(rows.column("ordinal"), pa.string())
+        expected = pc.binary_join_element_wise(medium_id, ordinals, ":")
+        if not rows.column("key").equals(expected) or pc.count_distinct(ordinals).as_py() != rows.num_rows:
+            raise ValueError(f"rows of {medium_id} need the keys MEDIUM_ID:ORDINAL, each once")
+        if not pc.all(pc.equal(rows.column("medium_id"), medium_id), min_count=0).as_py():
+            raise ValueError(f"rows of another medium among those of {medium_id}")
+        return rows
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Whatever fails inside leaves this writer useless: what lies on the disk is for the next one."""
+        try:
+            with explained(self._info.path):
+                yield
+        except BaseException:
+            self._state = "failed"
+            raise
+
+    def _remove(self, fragments: Sequence[Fragment]) -> None:
+        for name in (n for f in fragments for n in f.files):
+            Path(self._rows.table.data, name).unlink(missing_ok=True)
+
+    def _must_be_open(self) -> None:
+        if self._state != "open":
+            raise StoreError(
+                f"the writer of the view {self.name!r} has {self._state}.",
+                of=str(self._info.path),
+                todo="Open the store again; all that was committed is kept.",
+            )
+
+
+DEFAULT_RULE: Final = CommitRule()

@@ -1,0 +1,156 @@
+"""Opening a store to write: one writer, a view per recipe, recovery before the first commit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+
+from vifex.store.lance_adapter import Table
+from vifex.store.layout import (
+    StoreInfo,
+    ViewPaths,
+    create_store,
+    list_views,
+    prepare_folder,
+    read_recipe,
+    read_store,
+    remove_unfinished_views,
+    write_recipe,
+)
+from vifex.store.ledger import FIRST, Seal, seal
+from vifex.store.lock import FileLock
+from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
+from vifex.store.steps import reached
+from vifex.store.sync import explained, sync_folder, sync_tree
+from vifex.store.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
+from vifex.values import Recipe, StoreError
+
+__all__ = ["StoreWriter", "open_writer"]
+
+
+def open_writer(
+    path: str | os.PathLike[str], run: str = "", *, rule: CommitRule = DEFAULT_RULE
+) -> StoreWriter:
+    """Open a store to write, and make it if it is not there.
+
+    Args:
+        path: Folder of the store.
+        run: Facts of this run as JSON text (versions, machine, times); every entry carries it.
+        rule: When gathered media are committed.
+
+    Raises:
+        StoreError: If another process writes to it, or if the folder holds something else.
+    """
+    folder = Path(path)
+    with explained(folder):
+        if (folder / "STORE.json").exists():
+            read_store(folder)  # a newer format is refused before anything is touched
+        prepare_folder(folder)
+        lock = FileLock.take(folder / "LOCK")
+        if lock is None:
+            raise StoreError(
+                f"another process{_holder(folder / 'LOCK')} is writing to this store.",
+                of=str(folder),
+                todo="Wait for it to end, or choose another store; reading is possible meanwhile.",
+            )
+        try:
+            lock.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+            info = create_store(folder)
+            remove_unfinished_views(info)
+        except BaseException:
+            lock.free()
+            raise
+    return StoreWriter(info, lock, run, rule)
+
+
+class StoreWriter:
+    """A store that this process alone may write, until it is closed."""
+
+    def __init__(self, info: StoreInfo, lock: FileLock, run: str, rule: CommitRule) -> None:
+        self.path = info.path
+        self.id = info.id
+        self._info = info
+        self._lock = lock
+        self._run = run
+        self._rule = rule
+        self._views: dict[str, ViewWriter] = {}
+
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def view(self, name: str, recipe: Recipe) -> ViewWriter:
+        """Open a view to write, recovered to its last commit, and make it if it is not there.
+
+        Raises:
+            StoreError: If the view was made by another recipe; the message names the differences.
+        """
+        if name in self._views:
+            raise ValueError(f"the view {name!r} is open already")
+        paths = self._info.view(name)
+        with explained(self.path):
+            if paths.folder.exists():
+                self._refuse_another_recipe(paths, recipe)
+            else:
+                self._build(paths, recipe)
+        writer = ViewWriter(self._info, paths, recipe, run=self._run, rule=self._rule)
+        self._views[name] = writer
+        return writer
+
+    def close(self) -> None:
+        """Close every view, committing what it gathered, and let the next writer in."""
+        try:
+            with contextlib.ExitStack() as stack:
+                for view in self._views.values():
+                    stack.callback(view.close)
+        finally:
+            self._views = {}
+            self._lock.free()
+
+    def _build(self, paths: ViewPaths, recipe: Recipe) -> None:
+        """Make a view beside its place and rename it there, so that it is whole or absent."""
+        folder = self._info.building()
+        new = ViewPaths(paths.name, folder)
+        folder.mkdir()
+        try:
+            write_recipe(new.recipe, recipe)
+            rows = Table.create(new.rows, row_schema(recipe))
+            entry = LedgerEntry.maintenance("view made", recipe.hash, self._run)
+            batch, _ = seal([entry], Seal(0, FIRST, 0), rows.version)
+            ledger = Table.create(new.ledger, LEDGER_SCHEMA)
+            ledger.commit(ledger.write([batch], LEDGER_SCHEMA))
+            reached("view.built")
+            sync_tree(folder)
+            reached("view.synced")
+            folder.rename(paths.folder)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        sync_folder(self._info.views)
+        reached("view.named")
+
+    def _refuse_another_recipe(self, paths: ViewPaths, recipe: Recipe) -> None:
+        stored = read_recipe(paths)
+        if stored.hash == recipe.hash:
+            return
+        differences = stored.differences(recipe)
+        shown = "; ".join(differences[:4]) + ("; ..." if len(differences) > 4 else "")
+        raise StoreError(
+            f"the view {paths.name!r} was made by another recipe (then, now): {shown}.",
+            of=str(self.path),
+            todo=f"Take another view: --view NAME (taken: {', '.join(list_views(self._info))}).",
+        )
+
+
+def _holder(lock: Path) -> str:
+    try:
+        data = json.loads(lock.read_text(encoding="utf-8"))
+        return f" (pid {int(data['pid'])} on {data['host']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

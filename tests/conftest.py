@@ -1,0 +1,55 @@
+"""What every test may ask for: the media, models and data that lie beside the checkout, and the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+Vifex = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def _shared(folder: str) -> Path:
+    path = SHARED / folder
+    if not path.is_dir():
+        reason = f"there is no {folder} folder in {SHARED.name}/ beside the checkout"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """Real pictures, clips and sounds: `good/`, `odd/`, `bad/`, `reference/`."""
+    return _shared("media")
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """Real weights."""
+    return _shared("models")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Labelled pictures and photographs."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def vifex_command() -> Vifex:
+    """Run the real command: `vifex_command("show", store)` gives the completed process, text captured."""
+
+    def run(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "vifex", *(os.fspath(w) if isinstance(w, Path) else str(w) for w in words)]
+        settings = {"capture_output": True, "text": True, "timeout": 300, "check": False, **options}
+        return subprocess.run(command, **settings)  # type: ignore[call-overload,no-any-return]
+
+    return run

@@ -1,0 +1,146 @@
+"""Bad input gets one clear sentence, the right exit status, and nothing else stops."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vifex
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "media" / "one.png"
+    path.parent.mkdir()
+    ramp = np.linspace(0, 255, 64, dtype=np.uint8)
+    Image.fromarray(np.stack([np.tile(ramp, (48, 1))] * 3, axis=-1)).save(path)
+    return path
+
+
+def told(done: Any) -> str:
+    """The one sentence on standard error; a traceback is a bug."""
+    assert "Traceback" not in done.stderr, done.stderr
+    return str(done.stderr).strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (["extract", "missing-folder", "-o", "s.vifex"], 4, "missing-folder"),
+        (["extract", "empty", "-o", "s.vifex"], 4, "empty"),
+        (["extract", "media", "-o", "s.vifex", "--layers", "stages.7"], 4, "Did you mean"),
+        (["extract", "media", "-o", "s.vifex", "--model", "no-such-model"], 4, "no-such-model"),
+        (["extract", "media", "-o", "s.vifex", "--pool", "avrage"], 4, "avg"),
+        (["extract", "media", "-o", "s.vifex", "--fps", "1", "--every", "2"], 4, "given together"),
+        (["extract", "media", "-o", "media/one.png"], 4, "one.png"),
+        (["extract", "media"], 2, "--output"),
+        (["extract", "media", "-o", "s.vifex", "--fsp", "1"], 2, "--fsp"),
+        (["extract", "-o", "s.vifex"], 4, "nothing to extract from"),
+        (["show", "absent.vifex"], 4, "absent.vifex"),
+        (["show", "media"], 4, "media"),
+        (["search", "absent.vifex", "media/one.png"], 4, "absent.vifex"),
+        (["layers", "absent.onnx"], 4, "absent.onnx"),
+        (["bogus"], 2, "bogus"),
+    ],
+)
+def test_one_sentence_and_an_exit_status(
+    words: list[str], status: int, sentence: str, picture: Path, vifex_command: Any
+) -> None:
+    root = picture.parents[1]
+    (root / "empty").mkdir()
+    done = vifex_command(*words, cwd=root)
+    assert done.returncode == status, done.stderr
+    assert sentence in told(done)
+    assert not (root / "s.vifex").exists()
+
+
+def test_a_missing_path_among_others_fails_alone(picture: Path, vifex_command: Any) -> None:
+    store = picture.parents[1] / "s.vifex"
+    done = vifex_command("extract", "gone.jpg", picture, "-o", store, "--json", cwd=picture.parents[1])
+    assert done.returncode == 3
+    report = json.loads(done.stdout)
+    assert (report["ok"], report["failed"]) == (1, 1)
+    assert report["problems"][0]["name"] == "gone.jpg"
+
+
+def test_a_store_of_another_recipe_is_refused_with_the_difference(picture: Path, vifex_command: Any) -> None:
+    store = picture.parents[1] / "s.vifex"
+    assert vifex_command("extract", picture, "-o", store).returncode == 0
+    done = vifex_command("extract", picture, "-o", store, "--fps", "3")
+    assert done.returncode == 4
+    assert "sampling.fps" in told(done)
+    assert "--view" in told(done)
+    assert vifex_command("extract", picture, "-o", store, "--fps", "3", "--view", "dense").returncode == 0
+    with vifex.open(store) as opened:
+        assert opened.views == ["dense", "main"]
+
+
+def test_files_that_are_no_media(tmp_path: Path, vifex_command: Any) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "zero.jpg").touch()
+    (media / "text.mp4").write_text("this is no film\n" * 40)
+    (media / "notes.txt").write_text("not a medium by its name")
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(media / "fine.png")
+    done = vifex_command("extract", media, "-o", tmp_path / "s.vifex", "--json")
+    assert done.returncode == 3
+    problems = {p["name"]: p for p in json.loads(done.stdout)["problems"]}
+    assert {n: p["status"] for n, p in problems.items()} == {
+        "zero.jpg": "failed",
+        "text.mp4": "failed",
+        "notes.txt": "skipped",
+    }
+    assert "empty" in problems["zero.jpg"]["reason"]
+
+
+def test_a_changed_file_is_made_anew(picture: Path) -> None:
+    store = picture.parents[1] / "s.vifex"
+    vifex.extract(picture, store, precision="fp32")
+    with vifex.open(store) as opened:
+        before = opened.to_numpy()
+    Image.fromarray(np.full((48, 64, 3), 30, np.uint8)).save(picture)
+    report = vifex.extract(picture, store, precision="fp32")
+    assert (report.ok, report.already_done) == (1, 0)
+    with vifex.open(store) as opened:
+        assert len(opened) == 1
+        assert not np.array_equal(opened.to_numpy(), before)
+        assert opened.ledger().num_rows == 1
+
+
+def test_failed_media_are_tried_again_when_asked(tmp_path: Path, picture: Path) -> None:
+    broken = picture.parent / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no more than a start")
+    store = tmp_path / "s.vifex"
+    assert vifex.extract(picture.parent, store).failed == 1
+    again = vifex.extract(picture.parent, store)
+    assert (again.already_done, again.already_failed, again.exit_status) == (2, 1, 3)
+    tried = vifex.extract(picture.parent, store, retry_failed=True)
+    assert (tried.already_done, tried.failed) == (1, 1)
+
+
+def test_names_with_anything_in_them(picture: Path, vifex_command: Any) -> None:
+    folder = picture.parent
+    names = [b"-dash.png", b"new\nline.png", b"\xff\xfe.png", "照片.png".encode(), b"%20 #?&.png", b"\x1b[31m.png"]
+    for name in names:
+        shutil.copy(picture, bytes(folder) + b"/" + name)
+    store = folder.parent / "s.vifex"
+    done = vifex_command("extract", folder, "-o", store)
+    assert done.returncode == 0, done.stderr
+    shown = vifex_command("search", store, picture, "-k", 10)
+    assert shown.returncode == 0
+    assert "\x1b[31m" not in shown.stdout
+    with vifex.open(store) as opened:
+        assert len(opened) == len(names) + 1
+
+
+def test_a_list_on_standard_input(picture: Path, vifex_command: Any) -> None:
+    store = picture.parents[1] / "s.vifex"
+    done = vifex_command("extract", "-", "-o", store, "--json", input=f"{picture}\n")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ok"] == 1

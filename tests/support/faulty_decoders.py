@@ -1,0 +1,36 @@
+"""Installed as `sitecustomize` into decoder processes: files whose names ask for it meet a fault there.
+
+The fault sits where a decoder library would have it: inside the reading of one file.
+"""
+
+import sys
+
+if "vifex.extraction.worker" in getattr(sys, "orig_argv", []):
+    import os
+    import signal
+    import time
+
+    import vifex.media.read as reading
+
+    real_read = reading.read
+
+    def faulty_read(medium, wishes, limits, *, progress=None):  # type: ignore[no-untyped-def]
+        samples = real_read(medium, wishes, limits, progress=progress)
+        if "late" in medium.name:  # after some samples have been handed over
+            for _ in range(3):
+                yield next(samples)
+        if "hang" in medium.name:
+            time.sleep(1_000)
+        if "crash" in medium.name:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if "leave" in medium.name:
+            os._exit(7)
+        if "grow" in medium.name:
+            hoard = []
+            while True:
+                hoard.append(bytearray(64 << 20))
+        if "bug" in medium.name:
+            raise KeyError("a bug in a decoder")
+        return (yield from samples)
+
+    reading.read = faulty_read

@@ -1,0 +1,27 @@
+"""Messages through a pipe."""
+
+from __future__ import annotations
+
+import io
+
+from vifex.extraction.messages import Finished, Grant, Job, Ready, receive, send
+from vifex.values import Medium, Seen
+
+MEDIUM = Medium("file:///a", "a\udcff", "image", 1, 2)
+
+
+def test_messages_travel_in_order_and_whole() -> None:
+    pipe = io.BytesIO()
+    sent = [Ready(), Job(3, MEDIUM, (0,)), Grant(0, 4), Finished(3, (2,), seen=Seen("image", problems=("x",)))]
+    for message in sent:
+        send(pipe, message)
+    pipe.seek(0)
+    assert [receive(pipe) for _ in sent] == sent
+    assert receive(pipe) is None
+
+
+def test_a_pipe_that_is_cut_inside_a_message_reads_as_its_end() -> None:
+    pipe = io.BytesIO()
+    send(pipe, Job(3, MEDIUM, (0,)))
+    for length in range(len(pipe.getvalue())):
+        assert receive(io.BytesIO(pipe.getvalue()[:length])) is None

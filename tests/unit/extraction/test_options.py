@@ -1,0 +1,50 @@
+"""From the words of a user to a sampling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vifex.extraction.options import make_sampling
+from vifex.values import InputError, Sampling
+
+
+def test_nothing_asked_for_leaves_the_choice_to_the_model() -> None:
+    assert make_sampling() is None
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"fps": 2.5}, Sampling(fps=2.5)),
+        ({"every": 3}, Sampling("every", fps=None, every=3)),
+        ({"uniform": 8}, Sampling("uniform", fps=None, uniform=8)),
+        ({"clip": "16x2"}, Sampling("clip", fps=None, clip_length=16, frame_step=2)),
+        (
+            {"clip": " 8X4 ", "hop": 8, "tail": "pad"},
+            Sampling("clip", fps=None, clip_length=8, frame_step=4, hop=8, tail="pad"),
+        ),
+        ({"start_s": 1.0, "end_s": 2.0}, Sampling(t_start_s=1.0, t_end_s=2.0)),
+        ({"assume_fps": 25.0}, Sampling(assume_fps=25.0)),
+    ],
+)
+def test_options_become_a_sampling(options: dict[str, Any], wanted: Sampling) -> None:
+    assert make_sampling(**options) == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fps": 1.0, "every": 2}, "--fps and --every were given together"),
+        ({"hop": 2}, "--hop is for windows"),
+        ({"clip": "16"}, "not LENGTHxSTRIDE"),
+        ({"clip": "0x2"}, "positive"),
+        ({"fps": -1.0}, "positive"),
+        ({"every": 0}, "positive"),
+        ({"clip": "4x1", "hop": 0}, "hop must be at least 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_sampling(**options)

@@ -1,0 +1,95 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import pytest
+
+from vifex.search.files import written_whole
+from vifex.values import InputError
+
+
+def write_half(path, error):
+    """Fail in the middle of replacing a file."""
+    with written_whole(path, overwrite=True) as aside:
+        aside.write_text("half")
+        raise error
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_a_file_appears_at_the_end(tmp_path):
+    with written_whole(tmp_path / "a.txt", overwrite=False) as aside:
+        aside.write_text("whole")
+        assert not (tmp_path / "a.txt").exists()
+    assert (tmp_path / "a.txt").read_text() == "whole"
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_nothing_is_left_after_an_error(tmp_path, error):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(error):
+        write_half(tmp_path / "a.txt", error)
+    assert names(tmp_path) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_taken_name_is_refused_unless_asked(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with (
+        pytest.raises(InputError, match="exists already"),
+        written_whole(tmp_path / "a.txt", overwrite=False),
+    ):
+        raise AssertionError("not reached")
+    with written_whole(tmp_path / "a.txt", overwrite=True) as aside:
+        aside.write_text("new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_a_file_made_meanwhile_is_not_overwritten(tmp_path):
+    writing = written_whole(tmp_path / "a.txt", overwrite=False)
+    writing.__enter__().write_text("mine")
+    (tmp_path / "a.txt").write_text("theirs")
+    with pytest.raises(InputError, match="exists already"):
+        writing.__exit__(None, None, None)
+    assert (tmp_path / "a.txt").read_text() == "theirs"
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (errno.ENOSPC, "the disk is full; nothing was written"),
+        (errno.EFBIG, "larger than its disk allows"),
+        (errno.EROFS, "no permission"),
+    ],
+)
+def test_what_the_disk_refuses_is_one_sentence(tmp_path, code, message):
+    with pytest.raises(InputError, match=message):
+        write_half(tmp_path / "a.txt", OSError(code, "as the system says"))
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with (
+        pytest.raises(InputError, match="folder to write to does not exist"),
+        written_whole(tmp_path / "no" / "a.txt", overwrite=False),
+    ):
+        raise AssertionError("not reached")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(InputError, match="this is a folder"), written_whole(tmp_path, overwrite=True):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has shorter names")
+def test_the_longest_name_a_disk_takes_is_written(tmp_path):
+    with written_whole(tmp_path / ("n" * 255), overwrite=False) as aside:
+        aside.write_text("whole")
+    assert names(tmp_path) == ["n" * 255]

@@ -1,0 +1,116 @@
+"""From a query in any form to hits; and query vectors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vifex.search.exact import Searcher
+from vifex.search.find import search
+from vifex.search.query import FrameQuery
+from vifex.search.vectors import load_vector
+from vifex.values import InputError
+
+
+def test_a_row_finds_itself(plain_view):
+    key = plain_view.to_arrow(["key"]).column("key").to_pylist()[7]
+    hits = search(plain_view, f"row:{key}", k=3)
+    assert [h.rank for h in hits] == [1, 2, 3]
+    assert hits[0].key == key
+    assert search(plain_view, f"row:{key}", k=3, where=f"key != '{key}'")[0].key == hits[1].key
+
+
+def test_an_absent_row_is_an_error(plain_view):
+    with pytest.raises(InputError, match="row:abc:0: the view has no such row"):
+        search(plain_view, "row:abc:0")
+
+
+def test_a_vector_and_its_file_find_the_same(plain_view, numbers, tmp_path):
+    np.save(tmp_path / "q.npy", numbers[11].astype(np.float64)[None])
+    assert search(plain_view, tmp_path / "q.npy") == search(plain_view, numbers[11])
+
+
+def test_a_searcher_finds_the_same(plain_view, numbers):
+    held = Searcher(plain_view)
+    assert search(plain_view, numbers[11], searcher=held, metric="l2") == search(
+        plain_view, numbers[11], metric="l2"
+    )
+
+
+def test_a_searcher_of_another_view_is_refused(plain_view, make_view, numbers):
+    with pytest.raises(InputError, match="the searcher holds column"):
+        search(make_view({"head": numbers}), numbers[11], searcher=Searcher(plain_view))
+
+
+def test_pixels_go_through_the_function_given(plain_view, numbers, tmp_path):
+    video = tmp_path / "clip.mp4"
+    video.touch()
+    asked = []
+
+    def embed(query):
+        asked.append(query)
+        return numbers[5][None]
+
+    hits = search(plain_view, f"{video}@00:12", embed=embed)
+    assert asked == [FrameQuery(video, 12.0)]
+    assert hits == search(plain_view, numbers[5])
+    with pytest.raises(InputError, match="pixels cannot be turned into a query here"):
+        search(plain_view, f"{video}@00:12")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.ones((3, 16)), r"holds 3 vectors, a query is one"),
+        (np.ones(8), r"an array \[8\], column 'head' has 16 numbers a row"),
+        (np.ones((1, 8)), r"an array \[1, 8\]"),
+        (np.ones((1, 1, 16)), r"an array \[1, 1, 16\]"),
+        (np.float32(1), r"an array \[\]"),
+        (np.ones(16, dtype=np.int64), "holds floating point numbers, this file int64"),
+        (np.ones(16, dtype=np.complex64), "this file complex64"),
+        (np.full(16, np.nan), "NaN or infinity"),
+        (np.array([None] * 16), "not a readable .npy file"),
+    ],
+)
+def test_a_file_with_another_thing_than_a_vector_is_refused(array, message, tmp_path):
+    np.save(tmp_path / "q.npy", array)
+    with pytest.raises(InputError, match=message):
+        load_vector(tmp_path / "q.npy", size=16, column="head")
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04 a zip"])
+def test_a_file_that_is_no_npy_is_refused(data, tmp_path):
+    (tmp_path / "q.npy").write_bytes(data)
+    with pytest.raises(InputError, match=r"not a readable .npy file"):
+        load_vector(tmp_path / "q.npy", size=16, column="head")
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    np.save(tmp_path / "q.npy", np.ones(16))
+    data = (tmp_path / "q.npy").read_bytes()
+    (tmp_path / "q.npy").write_bytes(data[:-8])
+    with pytest.raises(InputError, match=r"not a readable .npy file"):
+        load_vector(tmp_path / "q.npy", size=16, column="head")
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f8"])
+def test_every_float_dtype_is_read(dtype, tmp_path):
+    np.save(tmp_path / "q.npy", np.arange(16).astype(dtype))
+    assert load_vector(tmp_path / "q.npy", size=16, column="head").tolist() == list(range(16))
+
+
+def test_a_search_by_row_loads_neither_scikit_learn_nor_an_engine(plain_view, plain_store):
+    key = plain_view.to_arrow(["key"]).column("key").to_pylist()[7]
+    code = f"""
+import sys
+from vifex.search.find import search
+from vifex.store import open_store
+with open_store({str(plain_store)!r}) as store:
+    assert search(store.view("main"), "row:{key}", k=2)[0].key == "{key}"
+print(sorted({{"sklearn", "scipy", "openvino", "av", "torch", "PIL"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

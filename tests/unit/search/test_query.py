@@ -1,0 +1,92 @@
+"""What a query means: the rules of the module, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vifex.search.query import FrameQuery, PictureQuery, RowQuery, VectorQuery, parse_query, video_needs_time
+from vifex.values import InputError
+from vifex.values.media import path_to_uri
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    for name in ("a.jpg", "clip.mp4", "odd@12", "clip@2.mp4", "row:x", "v.npy", "V.NPY", "my words.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("a.jpg", PictureQuery(Path("a.jpg"))),
+        ("my words.png", PictureQuery(Path("my words.png"))),
+        ("odd@12", PictureQuery(Path("odd@12"))),
+        ("row:x", PictureQuery(Path("row:x"))),
+        ("v.npy", VectorQuery(Path("v.npy"))),
+        ("V.NPY", VectorQuery(Path("V.NPY"))),
+        ("clip.mp4@00:12", FrameQuery(Path("clip.mp4"), 12.0)),
+        ("clip.mp4@1:02:03.5", FrameQuery(Path("clip.mp4"), 3723.5)),
+        ("clip@2.mp4@7.25s", FrameQuery(Path("clip@2.mp4"), 7.25)),
+        ("odd@12@3", FrameQuery(Path("odd@12"), 3.0)),
+        ("row:abc:07", RowQuery("abc:7")),
+    ],
+)
+def test_a_query_is_understood(text, query):
+    assert parse_query(text) == query
+
+
+def test_addresses_as_search_prints_them_are_paths(folder):
+    uri = path_to_uri(folder / "clip@2.mp4")
+    assert parse_query(uri) == PictureQuery(folder / "clip@2.mp4")
+    assert parse_query(uri + "@1") == FrameQuery(folder / "clip@2.mp4", 1.0)
+
+
+def test_a_leading_tilde_is_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    assert parse_query("~/a.jpg") == PictureQuery(folder / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("b.jpg", "b.jpg: there is no such file"),
+        ("sub/b", "sub/b: there is no such file"),
+        ("~nobody-of-that-name", "there is no such file"),
+        ("gone.mp4@12", "gone.mp4: there is no such file"),
+        ("gone.mp4@noon", "there is no such file"),
+        ("clip.mp4@noon", r"clip.mp4: 'noon' is no time. Write seconds"),
+        ("clip.mp4@", r"'' is no time"),
+        ("clip.mp4@-1", r"'-1' is no time"),
+        ("sub", "a folder cannot be a query"),
+        ("row:", "no key of a row"),
+        ("row:abc", "no key of a row"),
+        ("row:abc:x", "no key of a row"),
+        ("a red car", "no text tower.*Give a picture"),
+        ("a red car.", "no text tower"),
+        ("", "the query is empty"),
+        ("x" * 5000, "no text tower"),
+        ("a\0b", "no text tower"),
+        ("https://example.org/a.jpg", "remote address"),
+        ("file://elsewhere/a.jpg", "another host"),
+    ],
+)
+def test_what_cannot_be_a_query_is_said(text, message):
+    with pytest.raises(InputError, match=message):
+        parse_query(text)
+
+
+def test_a_path_object_is_never_text_or_a_row(folder):
+    assert parse_query(folder / "a.jpg") == PictureQuery(folder / "a.jpg")
+    for path in (Path("a red car"), Path("row:abc:1"), Path("clip.mp4@12")):
+        with pytest.raises(InputError, match="no such file"):
+            parse_query(path)
+
+
+def test_a_video_without_a_time_is_offered_one():
+    assert "clip.mp4@0 for the first" in str(video_needs_time("sub/clip.mp4"))

@@ -1,0 +1,90 @@
+"""The package's surface: its public names, and what importing it does not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, requires
+
+import pytest
+from packaging.requirements import Requirement
+
+import vifex
+
+HEAVY = ("numpy", "openvino", "lance", "pyarrow", "av", "PIL", "sklearn", "torch")
+
+
+def test_public_names_are_the_reviewed_list() -> None:
+    assert vifex.__all__ == [
+        "Collection",
+        "EngineError",
+        "Hit",
+        "InputError",
+        "Limits",
+        "LoadedModel",
+        "MediaError",
+        "MissingExtraError",
+        "ModelError",
+        "Report",
+        "StoreError",
+        "VifexError",
+        "__version__",
+        "extract",
+        "load_model",
+        "open",
+    ]
+    assert sorted(dir(vifex)) == sorted(vifex.__all__)
+
+
+@pytest.mark.parametrize("name", [n for n in vifex.__all__ if n != "__version__"])
+def test_every_public_name_loads_and_is_documented(name: str) -> None:
+    assert getattr(vifex, name).__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'extrakt'"):
+        _ = vifex.extrakt  # type: ignore[attr-defined]
+
+
+def test_public_names_survive_the_import_of_their_rooms() -> None:
+    """A room of the same name as a public function would take its place."""
+    code = (
+        "import vifex, vifex.api.extracting, vifex.api.collection, vifex.api.network, vifex.search.find\n"
+        "assert callable(vifex.extract) and callable(vifex.open) and callable(vifex.load_model)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import vifex",
+        "import sys; sys.argv = ['vifex', '--help']\ntry:\n import vifex.cli as c; c.main()\nexcept SystemExit: pass",
+    ],
+    ids=["import", "help"],
+)
+def test_nothing_heavy_is_loaded(code: str) -> None:
+    code += f"\nimport sys\nprint('LOADED', [m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_a_bare_install_stays_small() -> None:
+    """At most 32 packages, itself included, and no torch."""
+    found: set[str] = set()
+    waiting = ["vifex"]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            lines = requires(name) or []
+        except PackageNotFoundError:
+            continue  # a requirement of another system
+        found.add(name)
+        wanted = [Requirement(line) for line in lines]
+        waiting += [
+            r.name.lower().replace("_", "-") for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})
+        ]
+    assert len(found) <= 32, sorted(found)
+    assert "torch" not in found

@@ -1,0 +1,155 @@
+"""The values that rooms hand to each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vifex.values import (
+    Box,
+    InputError,
+    Medium,
+    ModelCard,
+    Outcome,
+    PixelSpec,
+    Recipe,
+    Sampling,
+    Span,
+    Tap,
+    TapSpec,
+    VifexError,
+)
+from vifex.values.media import path_to_uri, uri_to_path
+from vifex.values.registry import load, near, require
+
+MEDIUM = Medium("file:///a/b.jpg", "b.jpg", "image", 10, 20)
+RECIPE = Recipe(
+    model="m-1",
+    weights_sha256="00",
+    preprocess={"mean": [1.0, 2.0, 3.0]},
+    pixels=PixelSpec(96, 96),
+    sampling=Sampling(),
+    taps=(TapSpec(Tap("stages.3", "map", (8, 3, 3)), "avg", (8,), False, "float32"),),
+    precision="fp32",
+    engine="openvino",
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are bytes on POSIX systems only")
+@given(st.binary(min_size=1, max_size=40).filter(lambda b: b"\0" not in b and b"/" not in b and b not in (b".", b"..")))
+def test_an_address_keeps_every_byte_of_a_name(name: bytes) -> None:
+    path = os.fsdecode(b"/some/folder/" + name)
+    uri = path_to_uri(path)
+    assert uri.isascii()
+    assert uri.startswith("file:///some/folder/")
+    assert os.fsencode(uri_to_path(uri)) == os.fsencode(path)
+
+
+def test_an_address_of_another_host_is_no_local_path() -> None:
+    with pytest.raises(ValueError, match="not a local file"):
+        uri_to_path("s3://bucket/a.jpg")
+
+
+def test_medium_id_depends_on_uri_and_span_alone() -> None:
+    same = replace(MEDIUM, size_bytes=99, mtime_ns=99, label="cat", boxes=(Box(0, 0, 1, 1),))
+    assert same.medium_id == MEDIUM.medium_id
+    assert len(MEDIUM.medium_id) == 32
+    assert replace(MEDIUM, span=Span(0.0, 1.0)).medium_id != MEDIUM.medium_id
+    assert replace(MEDIUM, uri="file:///a/c.jpg").medium_id != MEDIUM.medium_id
+
+
+def test_spec_hash_covers_what_a_manifest_says() -> None:
+    hashes = {
+        replace(MEDIUM, **change).spec_hash  # type: ignore[arg-type]
+        for change in (
+            {},
+            {"label": "cat"},
+            {"split": "train"},
+            {"boxes": (Box(0, 0, 1, 1),)},
+            {"span": Span(1.0, None)},
+        )
+    }
+    assert len(hashes) == 5
+    assert replace(MEDIUM, name="other", mtime_ns=7).spec_hash == MEDIUM.spec_hash
+
+
+def test_the_hash_of_a_recipe_is_pinned() -> None:
+    """Resuming rests on it: a change of this number ends every resume of released versions."""
+    assert RECIPE.hash == Recipe.from_dict(json.loads(json.dumps(RECIPE.to_dict()))).hash
+    assert RECIPE.hash == PINNED
+
+
+PINNED = "4e697a100543fe8b54c4abf3d10d0ec3"
+
+
+def test_differences_name_the_choice() -> None:
+    other = replace(RECIPE, precision="bf16", pixels=PixelSpec(112, 96))
+    assert RECIPE.differences(RECIPE) == []
+    assert RECIPE.differences(other) == ["pixels.height_px: 96, 112", 'precision: "fp32", "bf16"']
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("stages.3", "stages_3"), ("a/b::c", "a_b_c"), ("embedding", "embedding"), ("层.1", "_1")]
+)
+def test_column_names(name: str, column: str) -> None:
+    assert TapSpec(Tap(name, "vector", (4,)), "none", (4,), False, "float32").column == column
+
+
+def test_an_error_says_what_happened_to_what_and_what_to_do() -> None:
+    error = InputError("there is no such file.", of="a.jpg", todo="Check the name.")
+    assert str(error) == "a.jpg: there is no such file. Check the name."
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (InputError, str(error))
+    assert isinstance(again, VifexError)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Box(1, 0, 1, 2), "x0 < x1"),
+        (lambda: Span(2.0, 1.0), "end after it starts"),
+        (lambda: Sampling(fps=0.0), "positive"),
+        (lambda: Sampling(sampler="clip", fps=None, clip_length=4), "positive"),
+        (lambda: PixelSpec(0, 4), "at least 1 x 1"),
+        (lambda: PixelSpec(4, 4, resize="shortest"), "resize_px"),
+        (lambda: Tap("a", "map", (1, 2)), "3 axes"),
+        (lambda: Outcome(MEDIUM, "failed"), "needs a reason"),
+        (lambda: Outcome(MEDIUM, "skipped", "sound", rows=1), "has no rows"),
+    ],
+)
+def test_values_are_checked_once(make: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()  # type: ignore[operator]
+
+
+def test_a_registry_loads_by_name_and_offers_near_ones() -> None:
+    lines = {"join": "os.path:join"}
+    assert load(lines, "join", group="vifex.none", what="thing") is os.path.join
+    with pytest.raises(InputError, match="Did you mean join"):
+        load(lines, "jion", group="vifex.none", what="thing")
+    assert near("zzz", ["join"]) == ""
+
+
+def test_a_missing_extra_says_how_to_get_it() -> None:
+    with pytest.raises(VifexError, match=r"pip install 'vifex\[torch\]'"):
+        require("no_such_module_here", extra="torch", needed_for="the torch engine")
+
+
+def test_a_broken_extra_keeps_its_own_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half_installed.py").write_text("import missing_inside\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="missing_inside"):
+        require("half_installed", extra="torch", needed_for="x")
+
+
+def test_a_card_gives_its_pixels() -> None:
+    card = ModelCard("m-1", 224, 200, resize="shortest", resize_px=256, interpolation="bicubic")
+    assert card.pixel_spec("exact") == PixelSpec(224, 200, "shortest", 256, "bicubic", "exact")

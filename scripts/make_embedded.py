@@ -100,7 +100,9 @@ def build(weights: dict[str, np.ndarray]) -> Any:
     for i in range(4):
         x = named(block(x, f"stages.{i}.0", stride=2 if i else 1), f"stages.{i}.0")
         x = named(block(x, f"stages.{i}.1", stride=1), f"stages.{i}")
-    x = named(op.reduce_mean(x, op.constant(np.array([2, 3])), False), "pooled")
+    # Every node has a name of its own: those that OpenVINO makes up count on from graph to graph.
+    space = op.constant(np.array([2, 3]), name="pooled.axes")
+    x = named(op.reduce_mean(x, space, False), "pooled")
     head = op.constant(weights["head.weight"], name="head.weight")
     x = op.matmul(x, head, False, True, name="head.nobias")
     x = named(op.add(x, op.constant(weights["head.bias"].reshape(1, -1), name="head.bias")), "embedding")

@@ -48,7 +48,12 @@ def vifex_command() -> Vifex:
     """Run the real command: `vifex_command("show", store)` gives the completed process, text captured."""
 
     def run(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "vifex", *(os.fspath(w) if isinstance(w, Path) else str(w) for w in words)]
+        command = [
+            sys.executable,
+            "-m",
+            "vifex",
+            *(os.fspath(w) if isinstance(w, Path) else str(w) for w in words),
+        ]
         settings = {"capture_output": True, "text": True, "timeout": 300, "check": False, **options}
         return subprocess.run(command, **settings)  # type: ignore[call-overload,no-any-return]
 

@@ -50,7 +50,18 @@ def test_killed_and_resumed_equals_undisturbed(tmp_path: Path, shared_media: Pat
     for i, path in enumerate(sorted((shared_media / "good").glob("photo-*.jpg")) * 4):
         if path.stat().st_size < 400_000:
             shutil.copy(path, media / f"copy-{i:03d}.jpg")
-    command = [sys.executable, "-m", "vifex", "extract", str(media), "--fps", "5", "--precision", "fp32", "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "vifex",
+        "extract",
+        str(media),
+        "--fps",
+        "5",
+        "--precision",
+        "fp32",
+        "-q",
+    ]
 
     began_s = time.monotonic()
     subprocess.run([*command, "-o", str(tmp_path / "calm.vifex")], check=True, stdout=subprocess.DEVNULL)

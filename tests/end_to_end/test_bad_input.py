@@ -126,7 +126,14 @@ def test_failed_media_are_tried_again_when_asked(tmp_path: Path, picture: Path) 
 
 def test_names_with_anything_in_them(picture: Path, vifex_command: Any) -> None:
     folder = picture.parent
-    names = [b"-dash.png", b"new\nline.png", b"\xff\xfe.png", "照片.png".encode(), b"%20 #?&.png", b"\x1b[31m.png"]
+    names = [
+        b"-dash.png",
+        b"new\nline.png",
+        b"\xff\xfe.png",
+        "照片.png".encode(),
+        b"%20 #?&.png",
+        b"\x1b[31m.png",
+    ]
     for name in names:
         shutil.copy(picture, bytes(folder) + b"/" + name)
     store = folder.parent / "s.vifex"

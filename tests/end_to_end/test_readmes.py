@@ -25,7 +25,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make demo` leaves: it runs this script with the project's Python."""
     folder = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "demo.py"], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "scripts" / "demo.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "demo"
@@ -34,10 +38,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_both_say_the_same() -> None:
     english, chinese = (blocks(name) for name in READMES)
     assert english == chinese
-    tables = [re.findall(r"^\| (`[^|]*`|one per layer|每层一列) ", (ROOT / n).read_text("utf-8"), re.M) for n in READMES]
+    tables = [
+        re.findall(r"^\| (`[^|]*`|one per layer|每层一列) ", (ROOT / n).read_text("utf-8"), re.MULTILINE)
+        for n in READMES
+    ]
     assert len(tables[0]) == len(tables[1]) == 11
     assert tables[0][:-1] == tables[1][:-1]
-    headings = [re.findall(r"^#+ ", (ROOT / n).read_text("utf-8"), re.M) for n in READMES]
+    headings = [re.findall(r"^#+ ", (ROOT / n).read_text("utf-8"), re.MULTILINE) for n in READMES]
     assert headings[0] == headings[1]
 
 

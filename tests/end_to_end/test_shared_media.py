@@ -100,10 +100,19 @@ def test_show_tells_what_is_in_it(good: Path, vifex_command: Any) -> None:
     assert len(facts["views"][0]["problems"]) == 3
 
 
-def test_the_same_photograph_in_another_profile_is_found_first(good: Path, vifex_command: Any, shared_media: Path) -> None:
+def test_the_same_photograph_in_another_profile_is_found_first(
+    good: Path, vifex_command: Any, shared_media: Path
+) -> None:
     """Also through colour management: one is Display P3, the other sRGB."""
     done = vifex_command(
-        "search", good, shared_media / "good" / "photo-display-p3.jpg", "-k", 2, "--json", "--where", "t_s IS NULL"
+        "search",
+        good,
+        shared_media / "good" / "photo-display-p3.jpg",
+        "-k",
+        2,
+        "--json",
+        "--where",
+        "t_s IS NULL",
     )
     hits = json.loads(done.stdout)["hits"]
     assert {h["name"] for h in hits} == {"photo-display-p3.jpg", "photo-same-srgb.jpg"}

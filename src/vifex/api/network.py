@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +12,13 @@ import numpy.typing as npt
 from vifex.engines import load_engine
 from vifex.extraction.embed import compile_plan, run_batches
 from vifex.extraction.plan import plan_view
-from vifex.media.read import picture_pixels
+from vifex.media.decode.image import StillPicture
+from vifex.media.decode.pillow import orientation
+from vifex.media.read import frame_at
 from vifex.models import load_model as find_model
 from vifex.values import InputError, Limits, Model, ModelCard, PixelSpec, Tap
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["LoadedModel", "Picture", "load_model"]
-
-Picture = "str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]"
+__all__ = ["LoadedModel", "load_model"]
 
 _BATCH = 8
 
@@ -93,8 +91,26 @@ def load_model(name: str = "default") -> LoadedModel:
 
 
 def _pixels(image: Any, spec: PixelSpec) -> npt.NDArray[np.uint8]:
-    if isinstance(image, np.ndarray) and (image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3):
+    """Ready pixels of a path, a Pillow image or an array."""
+    from PIL import Image
+
+    if isinstance(image, str | os.PathLike):
+        sample = frame_at(image, 0.0, spec, Limits())
+        if sample.t_s is not None:
+            raise InputError(
+                "this is a video, not a picture.", of=os.fspath(image), todo="Use vifex.extract for videos."
+            )
+        return sample.pixels
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(
+                f"an array of {image.dtype} {list(image.shape)} is no picture.",
+                todo="Give uint8 RGB [H, W, 3].",
+            )
+        image = Image.fromarray(image)
+    if not isinstance(image, Image.Image):
         raise InputError(
-            f"an array of {image.dtype} {list(image.shape)} is no picture.", todo="Give uint8 RGB [H, W, 3]."
+            f"{type(image).__name__} is no picture.",
+            todo="Give paths, Pillow images or uint8 arrays [H, W, 3].",
         )
-    return picture_pixels(image, spec, Limits())
+    return StillPicture(image, image.size, orientation(image)).ready(spec, None)

@@ -57,7 +57,7 @@ def parse_card(text: str, *, of: str) -> ModelCard:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise ModelError(
-            f"the model card is no valid TOML: {exc}.", of=of, todo="Correct that line."
+            f"the model card is no valid TOML: {exc}.", of=of, todo="Correct that place."
         ) from exc
     known = list(_CHECKS)
     for key in data:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vifex.values import ModelError
@@ -26,9 +27,8 @@ def external_files(graph: Path) -> list[Path]:
     Raises:
         ModelError: If the file is no ONNX, or names weights outside its own folder.
     """
-    found: set[str] = set()
-    for body in _graphs(graph):
-        found.update(_locations(body))
+    with _told(graph):
+        found = {place for body in _graphs(graph) for place in _locations(body)}
     root = graph.parent.resolve()
     for location in sorted(found):
         if not (root / location).resolve().is_relative_to(root):
@@ -41,39 +41,52 @@ def external_files(graph: Path) -> list[Path]:
 
 
 def input_shapes(graph: Path) -> dict[str, list[int | None]]:
-    """Give the declared shape of each input that is no initializer; `None` is an open size."""
-    shapes: dict[str, list[int | None]] = {}
-    for body in _graphs(graph):
-        # GraphProto: initializer = 5 (TensorProto, name = 8), input = 11 (ValueInfoProto).
-        weights = {_text(t, 8) for t in _all(body, 5)}
-        for value in _all(body, 11):
-            name = _text(value, 1)
-            if name not in weights:
-                # ValueInfoProto.type = 2, TypeProto.tensor_type = 1, Tensor.shape = 2, Shape.dim = 1.
-                dims = [d for t in _all(value, 2) for x in _all(t, 1) for s in _all(x, 2) for d in _all(s, 1)]
-                shapes[name] = [
-                    next((v for n, v in _fields(d) if n == 1 and isinstance(v, int)), None) for d in dims
-                ]
-    return shapes
+    """Give the declared shape of each input that is no initializer; `None` is an open size.
+
+    Raises:
+        ModelError: If the file is no ONNX.
+    """
+    with _told(graph):
+        return dict(shape for body in _graphs(graph) for shape in _inputs(body))
 
 
-def _graphs(path: Path) -> Iterator[Bytes]:
-    """Give the graphs of a model file: ModelProto.graph = 7."""
+def _inputs(graph: Bytes) -> Iterator[tuple[str, list[int | None]]]:
+    # GraphProto: initializer = 5 (TensorProto, name = 8), input = 11 (ValueInfoProto, name = 1).
+    weights = {_text(t, 8) for t in _all(graph, 5)}
+    for value in _all(graph, 11):
+        name = _text(value, 1)
+        if name not in weights:
+            # ValueInfoProto.type = 2, TypeProto.tensor_type = 1, Tensor.shape = 2, TensorShapeProto.dim = 1.
+            dims = [d for t in _all(value, 2) for x in _all(t, 1) for s in _all(x, 2) for d in _all(s, 1)]
+            yield name, [_size(d) for d in dims]
+
+
+def _size(dim: Bytes) -> int | None:
+    # Dimension.dim_value = 1; an open size has a name instead.
+    return next((v for n, v in _fields(dim) if n == 1 and isinstance(v, int)), None)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say of what does not read as ONNX that it is none."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
-            view = memoryview(whole)
-            graphs = list(_all(view, 7))
-            try:
-                yield from graphs
-            finally:
-                # A mapping can only be closed once nothing looks into it.
-                for part in graphs:
-                    part.release()
-                view.release()
+        yield
     except (ValueError, IndexError) as exc:
         raise ModelError("the file is no readable ONNX model.", of=str(path), todo="Export it anew.") from exc
+
+
+def _graphs(path: Path) -> list[Bytes]:
+    """Give the graphs of a model file, in place: ModelProto.graph = 7."""
+    try:
+        with path.open("rb") as file:
+            # The mapping closes itself once nobody looks into it any more.
+            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        graphs = list(_all(memoryview(whole), 7))
     except OSError as exc:
         raise ModelError(f"the file cannot be read: {exc.strerror}.", of=str(path)) from exc
+    if not graphs:
+        raise ValueError("no graph")
+    return graphs
 
 
 def _locations(graph: Bytes) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,5 +46,5 @@ def cells_last(kind: TapKind, array: FloatArray) -> FloatArray:
     import numpy as np
 
     if kind in ("map", "volume"):
-        return np.ascontiguousarray(array).reshape(*array.shape[:2], -1)
+        return np.ascontiguousarray(array).reshape(*array.shape[:2], math.prod(array.shape[2:]))
     return np.ascontiguousarray(array.swapaxes(1, 2))

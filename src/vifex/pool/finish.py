@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vifex.values import InputError
@@ -30,7 +31,7 @@ def l2_normalize(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     import numpy as np
 
     # Squares of float32 fit float64: no row overflows or vanishes on the way.
-    rows = array.reshape(array.shape[0], -1).astype(np.float64)
+    rows = array.reshape(array.shape[0], math.prod(array.shape[1:])).astype(np.float64)
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     lengths[(lengths == 0) | ~np.isfinite(lengths)] = 1.0
     unit: npt.NDArray[Any] = (rows / lengths[:, None]).astype(np.float32).reshape(array.shape)
@@ -49,7 +50,7 @@ def rows_that_fit(array: npt.NDArray[Any], dtype: Dtype) -> npt.NDArray[np.bool_
     """
     import numpy as np
 
-    rows = array.reshape(array.shape[0], -1)
+    rows = array.reshape(array.shape[0], math.prod(array.shape[1:]))
     with np.errstate(over="ignore"):
         fits: npt.NDArray[np.bool_] = np.isfinite(rows.astype(dtype)).all(axis=1)
     return fits

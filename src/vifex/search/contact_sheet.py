@@ -55,7 +55,7 @@ _HEAD = """<!DOCTYPE html>
 <body>
 <header>
 {query}<div>
-<p class="over">Nearest to</p>
+<p class="over">Vifex</p>
 <h1><bdi>{title}</bdi></h1>
 <p class="facts"><b>{count}</b> in <b><bdi>{store}</bdi></b> · {meaning}</p>
 </div>
@@ -97,7 +97,7 @@ def write_contact_sheet(
     Args:
         path: The file.
         hits: In the order to show.
-        title: The query in words, e.g. `clip.mp4@00:12`.
+        title: The heading, e.g. `clip.mp4@00:12`.
         query_thumbnail: The query's picture; any mode and size.
         thumbnail: Gives each hit's picture, any mode and size. `None`, a `VifexError` or an `OSError`
             from it become a plain field that says why there is no picture.
@@ -109,7 +109,7 @@ def write_contact_sheet(
         InputError: If the file cannot be written.
     """
     how = distance(metric)
-    count = f"{len(hits)} {'row' if len(hits) == 1 else 'rows'}"
+    count = "1 nearest row" if len(hits) == 1 else f"{len(hits)} nearest rows"
     query = f'<img class="query" src="{_jpeg(query_thumbnail)}" alt="The query">\n' if query_thumbnail else ""
     words = {"title": _text(title), "store": _text(store_name), "meaning": _text(how.meaning)}
     with written_whole(path, overwrite=overwrite) as aside, aside.open("w", encoding="utf-8") as file:

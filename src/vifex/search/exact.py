@@ -120,7 +120,7 @@ class Searcher:
     def nearest(
         self, query: npt.ArrayLike, *, k: int = 10, metric: str = "cosine", where: str | None = None
     ) -> list[Match]:
-        """Find the rows nearest to a vector `[D]`; see `vifex.search.nearest`."""
+        """Find the rows nearest to a vector `[D]`; see the function `nearest`."""
         vector = np.asarray(query)
         if vector.ndim != 1:
             raise InputError(f"a query is one vector [D], got the shape {list(vector.shape)}.")
@@ -129,7 +129,7 @@ class Searcher:
     def nearest_many(
         self, queries: npt.ArrayLike, *, k: int = 10, metric: str = "cosine", where: str | None = None
     ) -> list[list[Match]]:
-        """Find the rows nearest to each of several vectors `[Q, D]`; see `vifex.search.nearest_many`."""
+        """Find the rows nearest to each of several vectors `[Q, D]`; see the function `nearest_many`."""
         how = distance(metric)
         ready = _checked(queries, self.column, self._size, k, how)
         return _scan(self._blocks(where), ready, k, how)

@@ -26,13 +26,10 @@ _COLUMNS: Final = (
     "t_s",
     "t_start_s",
     "t_end_s",
-    "x0",
-    "y0",
-    "x1",
-    "y1",
     "label",
     "split",
 )
+_CORNERS: Final = ("x0", "y0", "x1", "y1")
 # Keys per filter; a longer list of them in SQL takes longer than reading on.
 _KEYS_AT_ONCE = 1_000
 
@@ -90,7 +87,7 @@ def fetch_hits(view: View, matches: Sequence[Match]) -> list[Hit]:
     rows: dict[str, dict[str, Any]] = {}
     for start in range(0, len(matches), _KEYS_AT_ONCE):
         keys = ", ".join(sql_text(m.key) for m in matches[start : start + _KEYS_AT_ONCE])
-        table = view.to_arrow(columns=list(_COLUMNS), where=f"key IN ({keys})")
+        table = view.to_arrow(columns=[*_COLUMNS, *_CORNERS], where=f"key IN ({keys})")
         rows.update((row["key"], row) for row in table.to_pylist())
     lost = [m.key for m in matches if m.key not in rows]
     if lost:
@@ -108,6 +105,7 @@ def sql_text(text: str) -> str:
 
 
 def _hit(rank: int, score: float, row: dict[str, Any]) -> Hit:
-    corners = [row.pop(c) for c in ("x0", "y0", "x1", "y1")]
+    corners = [row[c] for c in _CORNERS]
     box = None if any(c is None for c in corners) else Box(*corners)
-    return Hit(rank=rank, score=score, box=box, **row)
+    fields = {name: value for name, value in row.items() if name not in _CORNERS}
+    return Hit(rank=rank, score=score, box=box, **fields)

@@ -100,4 +100,5 @@ def _row_vector(view: View, query: RowQuery, column: str) -> npt.NDArray[np.floa
             of=f"row:{query.key}",
             todo=f"Take a key of view {view.name!r} from `vifex export` or from the hits of a search.",
         )
-    return as_matrix(table[column].combine_chunks())[0]
+    vector: npt.NDArray[np.floating[Any]] = as_matrix(table[column].combine_chunks())[0]
+    return vector

@@ -6,8 +6,9 @@ longest run of neighbours under 64 MiB each and 128 MiB together whose first is 
 then looks on before them: so each row is rewritten a logarithmic number of times, and memory stays
 bounded. A fragment with a tenth of its rows deleted is rewritten wherever it stands.
 
-Then two entries are made. The first names the merged rows; the second repeats it, so that the two
-newest versions of the ledger both name merged rows and the older ones can go.
+Then two entries are made. The first names the merged rows; the second names the next version of the
+rows, which is the same under a manifest of its own. So the two newest versions of the ledger name merged
+rows and do not hang on one file, and all older ones can go.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class Newest(Mapping[str, LedgerEntry]):
             number, place = divmod(self._places[bytes.fromhex(medium_id)], _CHUNK)
         except ValueError:
             raise KeyError(medium_id) from None
-        return LedgerEntry(**self._chunks[number].slice(place, 1).to_pylist()[0])
+        return LedgerEntry(*(column[place].as_py() for column in self._chunks[number].columns))
 
     def __iter__(self) -> Iterator[str]:
         return (key.hex() for key in self._places)

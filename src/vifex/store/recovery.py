@@ -20,14 +20,14 @@ __all__ = ["recover"]
 def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
     """Bring a view back to its head and give its rows and its ledger, ready to be written.
 
-    Broken manifests above the head are removed. Whole versions of the rows that no entry names stay
+    Broken manifests are removed. Whole versions of the rows that no entry names stay
     until the next cleaning; the acknowledged version is restored on top of them, for a commit on top
     of them would bring their rows to life.
     """
     head = find_head(view)
     for version in head.broken:
         manifests(view.ledger)[version].unlink()
-    sync_folder(view.ledger / "_versions")
+    _prune(head.ledger)
     reached("recovery.ledger_pruned")
     newest = _prune(head.rows)
     reached("recovery.rows_pruned")
@@ -56,18 +56,21 @@ def sweep(table: Table) -> None:
             file.unlink(missing_ok=True)
 
 
-def _prune(rows: Table) -> int:
-    """Remove broken manifests above a version of the rows; gives the newest whole one."""
-    newest = rows.version
-    for version, file in manifests(rows.path).items():
-        if version > rows.version:
-            try:
-                Table.open(rows.path, version)
-            except BrokenTableError:
-                file.unlink()
-            else:
-                newest = version
-    sync_folder(rows.path / "_versions")
+def _prune(table: Table) -> int:
+    """Remove every broken manifest; gives the newest whole version.
+
+    Those below the head as well: merging makes two versions in one go, so the older may be the broken
+    one, and Lance stumbles over it when it looks for what is still used.
+    """
+    newest = table.version
+    for version, file in manifests(table.path).items():
+        try:
+            Table.open(table.path, version)
+        except BrokenTableError:
+            file.unlink()
+        else:
+            newest = max(newest, version)
+    sync_folder(table.path / "_versions")
     return newest
 
 

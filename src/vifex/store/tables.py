@@ -50,7 +50,7 @@ class SyncedTable:
         self, step: str, new: Sequence[Fragment], changed: Sequence[Fragment] = (), gone: Sequence[int] = ()
     ) -> None:
         """Make the next version of synced fragments, and sync its manifest."""
-        self._move(step, self.table.commit(new, changed, gone))
+        self._move(f"{step}_committed", self.table.commit(new, changed, gone), f"{step}_synced")
 
     def restore(self, newest: int) -> None:
         """Make this version the newest again."""
@@ -67,12 +67,12 @@ class SyncedTable:
         self._move(f"{step}_committed", self.table.commit_rewrite(rewrite), f"{step}_synced")
         return rewrite.before, rewrite.after
 
-    def _move(self, committed: str, table: Table, synced: str | None = None) -> None:
+    def _move(self, committed: str, table: Table, synced: str) -> None:
         reached(committed)
         self.table = table
         files = [path for folder in _COMMIT for path in self._new(folder)]
         sync_all(files, [table.path / folder for folder in _COMMIT])
-        reached(synced or committed.replace("committed", "synced"))
+        reached(synced)
 
     def _new(self, folder: str) -> list[Path]:
         names = _names(self.table.path / folder)

@@ -191,7 +191,7 @@ class ViewWriter:
         reached("rows.deletions_written")
         self._rows.sync_data(new)
         reached("rows.data_synced")
-        self._rows.commit("rows.committed", new, changed, gone)
+        self._rows.commit("rows.manifest", new, changed, gone)
 
     def _enter(self, entries: Sequence[LedgerEntry]) -> None:
         """Step three: the entries that make the rows exist."""
@@ -200,7 +200,7 @@ class ViewWriter:
         reached("ledger.written")
         self._ledger.sync_data(fragments)
         reached("ledger.data_synced")
-        self._ledger.commit("ledger.committed", fragments)
+        self._ledger.commit("ledger.manifest", fragments)
         self._seal = sealed
         self._newest.update(entered)
         self._since_care += 1
@@ -214,6 +214,8 @@ class ViewWriter:
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
             self._enter([LedgerEntry.maintenance(said, self._hash, self._run)])
             reached("care.entered")
+            # The same rows under a second manifest: else one damaged file would take both versions along.
+            self._rows.commit("care.repeat", ())
             self._enter([LedgerEntry.maintenance("removing older versions", self._hash, self._run)])
             reached("care.confirmed")
             care.clean(self._rows.table, self._ledger.table, self._info.readers, self.name)

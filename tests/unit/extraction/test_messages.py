@@ -12,7 +12,12 @@ MEDIUM = Medium("file:///a", "a\udcff", "image", 1, 2)
 
 def test_messages_travel_in_order_and_whole() -> None:
     pipe = io.BytesIO()
-    sent = [Ready(), Job(3, MEDIUM, (0,)), Grant(0, 4), Finished(3, (2,), seen=Seen("image", problems=("x",)))]
+    sent = [
+        Ready(),
+        Job(3, MEDIUM, (0,)),
+        Grant(0, 4),
+        Finished(3, (2,), seen=Seen("image", problems=("x",))),
+    ]
     for message in sent:
         send(pipe, message)
     pipe.seek(0)

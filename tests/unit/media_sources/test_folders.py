@@ -243,7 +243,12 @@ def test_the_first_medium_comes_before_the_last_folder_is_read(
     folder = make(*(f"{n:03}/1.jpg" for n in range(50)))
     listed: list[str] = []
     real = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: listed.append(path) or real(path))
+
+    def listdir(path: str) -> list[str]:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
     assert len(list(islice(find([folder]), 3))) == 3
     listed = [path for path in listed if path.startswith(str(folder))]
     assert len(listed) == 4  # the folder itself and three in it
@@ -258,11 +263,26 @@ def test_a_deep_tree_needs_no_recursion(tmp_path: Path) -> None:
             Path("d").mkdir()
             os.chdir("d")
         Path("1.jpg").touch()
-    finally:
         os.chdir(here)
-    (found,) = find([tmp_path])
+        (found,) = find([tmp_path])
+    finally:
+        _remove_deep_tree(tmp_path)
+        os.chdir(here)
     assert isinstance(found, Medium)
     assert found.name == "d/" * 1200 + "1.jpg"
+
+
+def _remove_deep_tree(top: Path) -> None:
+    """Leave nothing to pytest, whose own cleaning recurses."""
+    os.chdir(top)
+    n = 0
+    while Path("d").is_dir():
+        os.chdir("d")
+        n += 1
+    Path("1.jpg").unlink(missing_ok=True)
+    for _ in range(n):
+        os.chdir("..")
+        Path("d").rmdir()
 
 
 def test_an_empty_folder_is_an_error(make: Make, tell: Tell) -> None:

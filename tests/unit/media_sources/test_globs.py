@@ -72,7 +72,12 @@ def test_folders_that_cannot_match_are_not_listed(make: Make, monkeypatch: pytes
     folder = make("a/1.jpg", "b/deep/1.jpg")
     listed: list[str] = []
     real = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: listed.append(path) or real(path))
+
+    def listdir(path: str) -> list[str]:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
     assert len(list(find([str(folder / "[ab]" / "*.jpg")]))) == 1
     listed = [path for path in listed if path.startswith(str(folder))]
     assert listed == [str(folder), str(folder / "a"), str(folder / "b")]

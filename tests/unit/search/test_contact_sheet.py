@@ -93,7 +93,7 @@ def test_it_shows_rank_score_name_time_and_a_link(tmp_path):
         "lib.vifex",
         "q.jpg",
         "cosine similarity, higher is better",
-        "2 rows",
+        "2 nearest rows",
     ):
         assert text in page.text
     links = [a["href"] for a in page.all("a", **{"class": "name"})]
@@ -120,7 +120,7 @@ def test_hostile_words_stay_words(tmp_path):
     hits = [hit(1, name=HOSTILE, label=HOSTILE, split=HOSTILE, uri="file:///" + HOSTILE)]
     page = sheet(tmp_path, hits, title=HOSTILE, store_name=HOSTILE)
     shown = HOSTILE.replace("\x00", r"\u0000").replace("\x1b", r"\u001b").replace("\u202e", r"\u202e")
-    assert page.text.count(shown) == 7  # page title (2), heading, facts, name, label, split, minus none
+    assert page.text.count(shown) == 8  # page title twice, heading, facts, name, label, split, source
     assert not page.all("script")
     assert not any("onerror" in a for _, a in page.elements)
 

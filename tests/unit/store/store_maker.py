@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 
-from vifex.store import row_schema
+from vifex.store import ViewWriter, open_store, row_schema
 from vifex.values import Medium, Outcome, PixelSpec, Recipe, Sampling, Status, Tap, TapSpec
 
 DIM = 16
@@ -106,3 +106,58 @@ def bits(table: pa.Table) -> list[object]:
         else:
             out.append(column.to_pylist())
     return out
+
+
+def wanted(count: int) -> list[tuple[Medium, int, Status, int]]:
+    """A run with everything in it: media, editions that replace them, failures, and how many parts to spill.
+
+    Gives (medium, rows, status, spilled parts) in order; the last one of a medium counts.
+    """
+    run: list[tuple[Medium, int, Status, int]] = []
+    for i in range(count):
+        status: Status = "failed" if i % 6 == 5 else "partial" if i % 6 == 4 else "ok"
+        run.append((medium(i), 0 if status == "failed" else 1 + i % 4, status, 2 if i % 11 == 3 else 0))
+        if i % 5 == 4:  # an earlier medium comes again, changed: with fewer rows, more, or none
+            old = i - 4
+            n = (0, 1, 6)[i % 3]
+            run.append((medium(old, 1 + i), n, "ok" if n else "failed", 0))
+    return run
+
+
+def last_editions(count: int) -> list[tuple[Medium, int, Status, int]]:
+    """What is left of `wanted` when every medium's last edition counts."""
+    return list({m.medium_id: (m, n, status, parts) for m, n, status, parts in wanted(count)}.values())
+
+
+def feed(view: ViewWriter, run: list[tuple[Medium, int, Status, int]]) -> None:
+    """Extract, as it were: what is finished is left alone, the rest is made; several parts are spilled."""
+    for what, n, status, parts in run:
+        entry = view.finished().get(what.medium_id)
+        if entry is not None and entry.matches(what, view.recipe.hash):
+            continue
+        spilled = None
+        for part in range(parts):
+            spilled = view.spill(spilled, rows_of(what, 3, first=3 * part))
+        rows = rows_of(what, n, first=3 * parts) if n else None
+        view.add(outcome(what, n + 3 * parts if n else 0, status), rows, spilled if n else None)
+        if spilled and not n:
+            view.discard(spilled)
+
+
+def expected(entries: list[dict[str, object]]) -> pa.Table:
+    """The rows that a ledger's newest entries promise, sorted by key."""
+    batches = [
+        rows_of(medium(int(str(e["name"])[-9:-4]), int(str(e["mtime_ns"]))), int(str(e["rows"])))
+        for e in entries
+    ]
+    return by_key(pa.Table.from_batches(batches, schema=row_schema(recipe())))
+
+
+def assert_whole(path: object, at_least: int = 0) -> pa.Table:
+    """See that a store reads, that its rows are bit for bit those of its ledger, and give them by key."""
+    with open_store(str(path)) as store:
+        view = store.view()
+        assert view.commit >= at_least, f"commit {at_least} was acknowledged, the head is {view.commit}"
+        rows = by_key(view.to_arrow())
+        assert bits(rows) == bits(expected(view.ledger().to_pylist()))
+        return rows

@@ -44,7 +44,11 @@ RECIPE = Recipe(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are bytes on POSIX systems only")
-@given(st.binary(min_size=1, max_size=40).filter(lambda b: b"\0" not in b and b"/" not in b and b not in (b".", b"..")))
+@given(
+    st.binary(min_size=1, max_size=40).filter(
+        lambda b: b"\0" not in b and b"/" not in b and b not in (b".", b"..")
+    )
+)
 def test_an_address_keeps_every_byte_of_a_name(name: bytes) -> None:
     path = os.fsdecode(b"/some/folder/" + name)
     uri = path_to_uri(path)
@@ -97,7 +101,8 @@ def test_differences_name_the_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "column"), [("stages.3", "stages_3"), ("a/b::c", "a_b_c"), ("embedding", "embedding"), ("层.1", "_1")]
+    ("name", "column"),
+    [("stages.3", "stages_3"), ("a/b::c", "a_b_c"), ("embedding", "embedding"), ("层.1", "_1")],
 )
 def test_column_names(name: str, column: str) -> None:
     assert TapSpec(Tap(name, "vector", (4,)), "none", (4,), False, "float32").column == column

@@ -22,10 +22,52 @@ __all__ = ["Opened", "allowed_formats", "open_container", "pick_stream"]
 # Demuxers that open other inputs than the one they are given: playlists and manifests, siblings found
 # by name, sessions on the network, devices. Nothing of what they read is lost to a local file.
 _OPENS_OTHERS: Final = frozenset(
-    "concat dash hls hds imf image2 image2pipe mlv rtp rtsp sap sdp vobsub webm_dash_manifest"
-    " smoothstreaming avisynth vapoursynth libgme libopenmpt"
-    " alsa android_camera avfoundation bktr caca decklink dshow fbdev gdigrab iec61883 jack kmsgrab lavfi"
-    " libcdio libdc1394 openal oss pulse sndio v4l2 vfwcap video4linux2 video4linux2,v4l2 x11grab xcbgrab".split()
+    [
+        "concat",
+        "dash",
+        "hls",
+        "hds",
+        "imf",
+        "image2",
+        "image2pipe",
+        "mlv",
+        "rtp",
+        "rtsp",
+        "sap",
+        "sdp",
+        "vobsub",
+        "webm_dash_manifest",
+        "smoothstreaming",
+        "avisynth",
+        "vapoursynth",
+        "libgme",
+        "libopenmpt",
+        "alsa",
+        "android_camera",
+        "avfoundation",
+        "bktr",
+        "caca",
+        "decklink",
+        "dshow",
+        "fbdev",
+        "gdigrab",
+        "iec61883",
+        "jack",
+        "kmsgrab",
+        "lavfi",
+        "libcdio",
+        "libdc1394",
+        "openal",
+        "oss",
+        "pulse",
+        "sndio",
+        "v4l2",
+        "vfwcap",
+        "video4linux2",
+        "video4linux2,v4l2",
+        "x11grab",
+        "xcbgrab",
+    ]
 )
 # Demuxers that would take any text for a film of text.
 _TEXT_ART: Final = frozenset({"tty", "adf", "bin", "idf", "xbin"})
@@ -38,9 +80,7 @@ _BUFFER_BYTES: Final = 1 << 18
 def allowed_formats() -> str:
     """Give FFmpeg's list of demuxers that may open a file, comma-separated."""
     names = {
-        name
-        for name in av.formats_available
-        if not {name, *name.split(",")} & (_OPENS_OTHERS | _TEXT_ART)
+        name for name in av.formats_available if not {name, *name.split(",")} & (_OPENS_OTHERS | _TEXT_ART)
     }
     return ",".join(sorted(names))
 

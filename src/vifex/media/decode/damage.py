@@ -18,6 +18,7 @@ class Damage:
     """Counts losses of one medium; its size does not grow with them."""
 
     def __init__(self) -> None:
+        self.opening = Log()
         self.log = Log()
         self.n_undecoded = 0
         self.n_corrupt_frames = 0
@@ -54,8 +55,9 @@ class Damage:
         for exc in (self.first, self.read_error):
             if exc is not None:
                 return why_not(exc)
-        if self.log.first:
-            return f"the decoder said {self.log.first!r}"
+        for log in (self.log, self.opening):
+            if log.first:
+                return f"FFmpeg says {log.first!r}"
         return "it holds no frame"
 
     def sentences(self) -> tuple[str, ...]:
@@ -66,9 +68,13 @@ class Damage:
             why = "" if self.first is None else f": {why_not(self.first)}"
             said.append(f"{_count(self.n_undecoded, 'frame')} could not be decoded{at}{why}.")
         if self.n_corrupt_frames:
-            said.append(f"{_count(self.n_corrupt_frames, 'frame')} came out of the decoder marked as damaged.")
+            said.append(
+                f"{_count(self.n_corrupt_frames, 'frame')} came out of the decoder marked as damaged."
+            )
         if self.n_corrupt_packets:
-            said.append(f"{_count(self.n_corrupt_packets, 'packet')} of the file is marked as damaged or cut.")
+            said.append(
+                f"{_count(self.n_corrupt_packets, 'packet')} of the file is marked as damaged or cut."
+            )
         if self.n_timeless:
             said.append(f"{_count(self.n_timeless, 'frame')} carries no time and is left out.")
         if self.n_backwards:
@@ -78,7 +84,9 @@ class Damage:
         if self.read_error is not None:
             said.append(f"Reading stopped before the end: {why_not(self.read_error)}.")
         if self.log.n_errors and not said:
-            said.append(f"The decoder reported damage ({_count(self.log.n_errors, 'message')}): {self.log.first}.")
+            said.append(
+                f"The decoder reported damage ({_count(self.log.n_errors, 'message')}): {self.log.first}."
+            )
         elif self.log.first:
             said.append(f"The decoder's first message: {self.log.first}.")
         return tuple(said)

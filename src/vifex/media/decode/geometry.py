@@ -42,6 +42,12 @@ class Turn:
             return cls(True, c < 0, b < 0)
         return None
 
+    @classmethod
+    def from_rotation(cls, degrees: int) -> Turn:
+        """Read an angle as PyAV gives it: counterclockwise, a multiple of 90 or else no turn."""
+        turns = {90: cls(True, False, True), 180: cls(False, True, True), 270: cls(True, True, False)}
+        return turns.get(degrees % 360, cls())
+
     def apply(self, pixels: UInt8Array) -> UInt8Array:
         """Turn an array `[H, W, C]` upright; a view where that is enough."""
         if self.transpose:

@@ -12,7 +12,7 @@ from PIL import Image
 from vifex.media.decode.colour import flat, to_rgb
 from vifex.media.decode.geometry import clip_box, fit
 from vifex.media.decode.pillow import loading, orientation
-from vifex.media.decode.resize import ready_pixels
+from vifex.media.decode.resize import RESAMPLING, ready_pixels
 from vifex.media.decode.take import Picture, outside
 from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sample, Seen, Wish
 
@@ -73,8 +73,6 @@ class StillPicture:
         """Resize first; colours are then converted and the picture turned where it is small."""
         swap = self._turned >= 5
         size = (spec.height_px, spec.width_px) if swap else (spec.width_px, spec.height_px)
-        from vifex.media.decode.resize import RESAMPLING
-
         small = flat(self._picture, spec.background)
         profile = small.info.get("icc_profile")
         small = small.resize(size, RESAMPLING[spec.interpolation], reducing_gap=3.0)

@@ -68,9 +68,7 @@ def _packets(opened: Opened, damage: Damage) -> Iterator[Packet[Any] | None]:
     yield None
 
 
-def _frames(
-    context: Any, packet: Packet[Any] | None, damage: Damage, clock: Clock
-) -> list[VideoFrame]:
+def _frames(context: Any, packet: Packet[Any] | None, damage: Damage, clock: Clock) -> list[VideoFrame]:
     try:
         with listening(damage.log):
             frames: list[VideoFrame] = context.decode(packet)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 from PIL import AvifImagePlugin, Image, ImageFile
@@ -19,9 +19,30 @@ __all__ = ["FORMATS", "loading", "open_picture", "orientation"]
 
 # Kinds that Pillow may open. Left out: what runs other programs (EPS), what only stands for a file of
 # another library (HDF5, GRIB, WMF), films (MPEG, FLI) and kinds without a signature (TGA).
-FORMATS: Final = (
-    "JPEG MPO PNG GIF WEBP TIFF BMP DIB AVIF JPEG2000 ICO ICNS PPM QOI DDS SGI PCX PSD SUN XBM XPM MSP".split()
-)
+FORMATS: Final = [
+    "JPEG",
+    "MPO",
+    "PNG",
+    "GIF",
+    "WEBP",
+    "TIFF",
+    "BMP",
+    "DIB",
+    "AVIF",
+    "JPEG2000",
+    "ICO",
+    "ICNS",
+    "PPM",
+    "QOI",
+    "DDS",
+    "SGI",
+    "PCX",
+    "PSD",
+    "SUN",
+    "XBM",
+    "XPM",
+    "MSP",
+]
 
 _LOCK: Final = threading.RLock()
 
@@ -54,7 +75,9 @@ def loading(limits: Limits, notes: list[str] | None = None, *, cut: bool = False
                 AvifImagePlugin.DEFAULT_MAX_THREADS,
             ) = before
             if notes is not None:
-                notes.extend(_note(w) for w in caught if not issubclass(w.category, Image.DecompressionBombWarning))
+                notes.extend(
+                    _note(w) for w in caught if not issubclass(w.category, Image.DecompressionBombWarning)
+                )
 
 
 def open_picture(file: LocalFile) -> Image.Image:
@@ -63,9 +86,13 @@ def open_picture(file: LocalFile) -> Image.Image:
     Raises:
         Exception: Whatever Pillow's plug-ins raise; hostile files find every kind.
     """
-    file.seek(0)
-    # Pillow reads headers in small pieces.
-    return Image.open(io.BufferedReader(file), formats=FORMATS)
+    return Image.open(file.buffered(), formats=_allowed())
+
+
+@cache
+def _allowed() -> tuple[str, ...]:
+    Image.init()  # most plug-ins are loaded only now, and Pillow may be built without some
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
 
 
 def orientation(picture: Image.Image) -> int:

@@ -22,7 +22,7 @@ from vifex.media.decode.geometry import UPRIGHT, Shape, Turn, fit, whole_pixels
 from vifex.media.decode.resize import ready_pixels
 from vifex.values import Box, PixelSpec
 
-__all__ = ["Converter", "FramePicture", "shape_of"]
+__all__ = ["Converter", "FramePicture"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -31,16 +31,6 @@ _FLAGS: Final = {"nearest": "neighbor", "bilinear": "bilinear", "bicubic": "bicu
 # Fields of an interlaced frame are not taken apart, as the ffmpeg command does not. Primaries and
 # transfer are left as they are: swscale refuses frames that carry reserved values of them.
 _PLAIN: Final = "field_mode=prog:color_primaries=unknown:color_trc=unknown"
-
-
-def shape_of(frame: VideoFrame, aspect: Fraction | None) -> Shape:
-    """Give a frame's size, turn and pixel aspect."""
-    turn: Turn | None = UPRIGHT
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
-    if matrix is not None:
-        turn = Turn.from_matrix(bytes(matrix))
-    sane = aspect if aspect and Fraction(1, 10000) <= aspect <= 10000 else Fraction(1)
-    return Shape(frame.width, frame.height, turn or UPRIGHT, sane)
 
 
 _MAX_GRAPHS: Final = 64
@@ -95,6 +85,20 @@ class Converter:
     aspect: Fraction | None
     """Width over height of one stored pixel, as the stream says."""
     _scalers: dict[tuple[object, ...], _Scaler] = field(default_factory=dict)
+    _turns: dict[int, Turn] = field(default_factory=dict)
+
+    def shape(self, frame: VideoFrame) -> Shape:
+        """Give a frame's size, turn and pixel aspect."""
+        # Asking a frame for its side data makes it part of a reference cycle, so that it lives until
+        # the next garbage collection: frames are asked only when their rotation is new.
+        rotation = frame.rotation
+        if rotation not in self._turns:
+            self._turns[rotation] = _turn(frame)
+        aspect = self.aspect
+        is_sane = aspect and Fraction(1, 10000) <= aspect <= 10000
+        return Shape(
+            frame.width, frame.height, self._turns[rotation], aspect if aspect and is_sane else Fraction(1)
+        )
 
     def rgb(
         self,
@@ -147,8 +151,13 @@ class FramePicture:
     def __init__(self, frame: VideoFrame, converter: Converter) -> None:
         self._frame = frame
         self._converter = converter
-        self._shape = shape_of(frame, converter.aspect)
+        self._shape = converter.shape(frame)
         self._full: Image.Image | None = None
+
+    @property
+    def is_key(self) -> bool:
+        """Whether the frame needs no other to be decoded."""
+        return self._frame.key_frame
 
     @property
     def size(self) -> tuple[int, int]:
@@ -197,6 +206,16 @@ class FramePicture:
         return self._shape.width, self._shape.height
 
 
+def _turn(frame: VideoFrame) -> Turn:
+    try:
+        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    except ValueError:
+        # PyAV cannot list the side data of a frame that carries a kind newer than it: the angle is
+        # still to be had, though not whether the picture is mirrored.
+        return Turn.from_rotation(frame.rotation)
+    return (Turn.from_matrix(bytes(matrix)) if matrix else None) or UPRIGHT
+
+
 def _shown(spec: PixelSpec, box: Box) -> Box:
     """Give the part of a box that is left after the crop of `shortest`, so that no more is scaled."""
     width, height = box.x1 - box.x0, box.y1 - box.y0
@@ -212,4 +231,3 @@ def _over(rgba: UInt8Array, background: tuple[int, int, int]) -> UInt8Array:
     alpha = rgba[..., 3:].astype(np.uint32)
     mixed = colour * alpha + np.array(background, dtype=np.uint32) * (255 - alpha)
     return ((mixed + 127) // 255).astype(np.uint8)
-

@@ -29,7 +29,14 @@ _PICTURES: Final = (
 )
 _TEXT_PICTURES: Final = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"/* XPM", b"#define")
 _PICTURE_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
-_VIDEOS: Final = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"0&\xb2u\x8ef\xcf\x11")
+_VIDEOS: Final = (
+    b"\x1aE\xdf\xa3",
+    b"FLV\x01",
+    b"OggS",
+    b"\x00\x00\x01\xba",
+    b"\x00\x00\x01\xb3",
+    b"0&\xb2u\x8ef\xcf\x11",
+)
 
 _TEXT_KINDS: Final = (
     (b"version https://git-lfs", "a Git LFS pointer: the file itself was not fetched"),

@@ -11,21 +11,23 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vifex.values import MediaError, Medium
 from vifex.values.media import uri_to_path
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["LocalFile", "open_medium", "open_uri"]
 
 HEAD_BYTES: Final = 4096
 
 
-class LocalFile(io.RawIOBase):
+class LocalFile:
     """An open file without a name, as FFmpeg and Pillow read it."""
 
     def __init__(self, path: str, shown: str) -> None:
-        super().__init__()
         self.shown = shown
         """What to call the file in a message."""
         self._file = _open(path, shown)
@@ -34,15 +36,11 @@ class LocalFile(io.RawIOBase):
             self._file.close()
             raise MediaError("this is not a regular file.", of=shown, todo="Give files or folders.")
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Read up to `size` bytes, or all that is left."""
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes."""
         return self._file.read(size) or b""
 
-    def readinto(self, buffer: object, /) -> int | None:
-        """Fill a buffer."""
-        return self._file.readinto(buffer)  # type: ignore[arg-type]
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
+    def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a place in the file."""
         return self._file.seek(offset, whence)
 
@@ -50,18 +48,9 @@ class LocalFile(io.RawIOBase):
         """Say where in the file the next read starts."""
         return self._file.tell()
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
     def close(self) -> None:
         """Close the file; what FFmpeg still holds of it can no longer read."""
         self._file.close()
-        super().close()
 
     def fileno(self) -> int:
         """Give the descriptor."""
@@ -74,15 +63,38 @@ class LocalFile(io.RawIOBase):
         self.seek(0)
         return head
 
-    def whole(self) -> bytes:
-        """Give all bytes of a file that is read as one, such as a picture."""
+    def buffered(self) -> io.BufferedReader:
+        """Give a buffered reader from the start, for Pillow, which reads headers byte by byte.
+
+        Closing it, which its end of life does, leaves the file open.
+        """
         self.seek(0)
-        return self._file.readall() or b""
+        return io.BufferedReader(_View(self._file))
 
     @property
     def size_bytes(self) -> int:
         """Size at opening."""
         return self.stat.st_size
+
+
+class _View(io.RawIOBase):
+    """A file that can be closed without closing the file."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return self._file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
 
 
 @contextmanager
@@ -132,7 +144,9 @@ def _local(text: str) -> str:
 
 def _open(path: str, shown: str) -> io.FileIO:
     # Without O_NONBLOCK, opening a FIFO would wait for a writer that never comes.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    )
     try:
         return io.FileIO(os.open(path, flags), "r", closefd=True)
     except (OSError, ValueError) as exc:

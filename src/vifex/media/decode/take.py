@@ -130,9 +130,7 @@ class Taker:
                 if len(found) == len(pixels):
                     yield self._sample(held, found, pick.n_real)
 
-    def _sample(
-        self, held: list[_Held], pixels: list[tuple[Box | None, UInt8Array]], n_real: int
-    ) -> Sample:
+    def _sample(self, held: list[_Held], pixels: list[tuple[Box | None, UInt8Array]], n_real: int) -> Sample:
         index, pts, time_base, start, _ = held[0].shown
         is_window = self.wish.sampling.frames_per_sample is not None
         sample = Sample(

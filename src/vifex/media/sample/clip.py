@@ -65,7 +65,9 @@ class ClipSampler:
         if self._tail == "drop" or not real or real[-1] <= reached:
             return
         missing = self._length - len(real)
-        filled = [real[-1]] * missing if self._tail == "pad" else [real[i % len(real)] for i in range(missing)]
+        filled = (
+            [real[-1]] * missing if self._tail == "pad" else [real[i % len(real)] for i in range(missing)]
+        )
         yield self._pick(real + filled, n_real=len(real))
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
@@ -90,7 +92,9 @@ class ClipSampler:
         return Pick(frames, self._length if n_real is None else n_real)
 
 
-def windows(n_frames: int, length: int, step: int, hop: int | None = None, tail: str = "drop") -> list[list[int]]:
+def windows(
+    n_frames: int, length: int, step: int, hop: int | None = None, tail: str = "drop"
+) -> list[list[int]]:
     """Give all windows of a video of so many frames: the rule over the whole video at once."""
     hop = hop or length * step
     whole = [

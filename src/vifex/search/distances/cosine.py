@@ -12,7 +12,8 @@ __all__ = ["COSINE"]
 def _score(rows: FloatArray, query: FloatArray) -> FloatArray:
     norms = np.sqrt(row_dots(rows, rows)) * np.sqrt(row_dots(query[None], query))
     # A row of zeros has no direction: 0 / 0 is NaN, which means no score.
-    return np.clip(row_dots(rows, query) / norms, -1.0, 1.0)
+    cosines: FloatArray = np.clip(row_dots(rows, query) / norms, -1.0, 1.0)
+    return cosines
 
 
 def _estimate(

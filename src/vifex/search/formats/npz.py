@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NPZ"]
 
-_BATCH_ROWS = 16_384
+_BATCH_ROWS = 4_096
 
 
 def _write(view: View, path: Path, columns: Sequence[str], where: str | None) -> int:

@@ -35,7 +35,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     # Dictionaries gain nothing on features and cost the time of trying them.
     texts = [f.name for f in schema if pa.types.is_string(f.type)]
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=texts) as writer:
-        for batch in view.batches(columns=names, where=where, batch_rows=4 * rows_per_batch(size)):
+        for batch in view.batches(columns=names, where=where, batch_rows=rows_per_batch(size)):
             writer.write_batch(batch.select(names).cast(schema))
             rows += batch.num_rows
     return rows

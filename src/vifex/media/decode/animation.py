@@ -1,0 +1,157 @@
+"""Animated GIF, PNG, WebP and AVIF: videos whose pixels come from Pillow and whose times from FFmpeg.
+
+FFmpeg cannot decode animated WebP at all, and Pillow composes partial frames of all four. GIF, PNG and
+AVIF keep FFmpeg's pts and time base; WebP has Pillow's times, in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from PIL import Image
+
+from vifex.media.decode.container import open_container
+from vifex.media.decode.damage import Damage
+from vifex.media.decode.image import StillPicture
+from vifex.media.decode.limits import check_pixels
+from vifex.media.decode.log import Log
+from vifex.media.decode.pillow import loading, open_picture, orientation
+from vifex.media.decode.reasons import why_not
+from vifex.media.decode.source import LocalFile
+from vifex.media.decode.take import Shown
+from vifex.media.decode.times import Clock, survey
+from vifex.media.decode.viewing import Viewing
+from vifex.values import Limits, MediaError, Medium, Sample, Seen, Wish
+
+__all__ = ["animation_frames", "read_animation"]
+
+_MILLISECOND = Fraction(1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """Times of all frames of an animation, in ticks, and where the last one ends."""
+
+    pts: np.ndarray[tuple[int], np.dtype[np.int64]]
+    end: int
+    clock: Clock
+
+
+def read_animation(
+    file: LocalFile,
+    medium: Medium,
+    wishes: Sequence[Wish],
+    limits: Limits,
+    progress: Callable[[], None],
+) -> Generator[Sample, None, Seen]:
+    """Decode an animation once for all wishes; see `vifex.media.read.read`."""
+    damage = Damage()
+    schedule = _schedule(file, limits, progress)
+    viewing = Viewing(medium, wishes, damage, schedule.clock.seconds(schedule.end))
+    for shown in animation_frames(file, limits, damage, progress, schedule):
+        yield from viewing.show(shown)
+        if viewing.is_over(shown):
+            break
+    yield from viewing.finish()
+    return viewing.seen()
+
+
+def animation_frames(
+    file: LocalFile,
+    limits: Limits,
+    damage: Damage,
+    progress: Callable[[], None],
+    schedule: _Schedule | None = None,
+) -> Iterator[Shown]:
+    """Give the frames of an animation, whole and in order, each with its time on screen."""
+    schedule = schedule or _schedule(file, limits, progress)
+    clock, pts = schedule.clock, schedule.pts
+    for index, picture in enumerate(_pictures(file, limits, damage)):
+        progress()
+        if index >= len(pts):
+            damage.n_timeless += 1
+            continue
+        if index >= limits.max_frames:
+            damage.other(f"Only the first {limits.max_frames:,} frames were decoded, as the limit says.")
+            return
+        end = int(pts[index + 1]) if index + 1 < len(pts) else schedule.end
+        start = int(pts[index])
+        yield Shown(index, start, clock.text, clock.seconds(start), clock.seconds(end), picture)
+
+
+def _pictures(file: LocalFile, limits: Limits, damage: Damage) -> Iterator[StillPicture]:
+    with loading(limits):
+        animation = open_picture(file)
+        check_pixels(*animation.size, limits, file)
+    for place in _places(animation):
+        try:
+            with loading(limits):
+                animation.seek(place)
+                animation.load()
+                still = animation.copy()
+        except EOFError:
+            return
+        except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
+            damage.undecoded(exc, None)
+            return
+        yield StillPicture(still, still.size, orientation(animation))
+
+
+def _places(animation: Image.Image) -> Iterator[int]:
+    # The default image of an animated PNG is for viewers that know no animation, and no part of it.
+    place = 1 if getattr(animation, "default_image", False) else 0
+    while True:
+        yield place
+        place += 1
+
+
+def _schedule(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
+    with loading(limits):
+        is_webp = open_picture(file).format == "WEBP"
+    found = None if is_webp else _by_ffmpeg(file, limits, progress)
+    return found or _by_pillow(file, limits, progress)
+
+
+def _by_ffmpeg(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule | None:
+    try:
+        container = open_container(file, limits, Log())
+    except MediaError:
+        return None
+    try:
+        # An animated AVIF shows its first picture as a stream of one frame beside the animation.
+        stream = max(container.streams.video, key=lambda s: s.frames, default=None)
+        if stream is None:
+            return None
+        surveyed = survey(container, stream, progress)
+        if len(surveyed.pts) < 2 or surveyed.end is None:
+            return None
+        return _Schedule(surveyed.pts, surveyed.end, Clock.of(container, stream))
+    finally:
+        container.close()
+
+
+def _by_pillow(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
+    """Add up the durations that Pillow gives; it must load each frame to know."""
+    pts, end = [], 0
+    with loading(limits):
+        animation = open_picture(file)
+    for place in _places(animation):
+        progress()
+        try:
+            with loading(limits):
+                animation.seek(place)
+                animation.load()
+        except Exception as exc:  # as in _pictures; the end of the file among them
+            if not pts and not isinstance(exc, EOFError):
+                raise MediaError(
+                    f"no frame could be decoded: {why_not(exc)}.", of=file.shown, todo="Get a fresh copy."
+                ) from exc
+            break
+        pts.append(end)
+        end += max(0, round(float(animation.info.get("duration") or 0)))
+    return _Schedule(
+        np.array(pts, dtype=np.int64), max(end, pts[-1] + 1 if pts else 1), Clock(_MILLISECOND, 0)
+    )

@@ -1,0 +1,190 @@
+"""One moment of a medium: the frame that is on screen at a time, found by seeking where that is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+from PIL import Image
+
+from vifex.media.decode.animation import animation_frames
+from vifex.media.decode.container import Opened
+from vifex.media.decode.damage import Damage
+from vifex.media.decode.geometry import clip_box, whole_pixels
+from vifex.media.decode.picture import load_picture
+from vifex.media.decode.reasons import why_not
+from vifex.media.decode.source import LocalFile
+from vifex.media.decode.take import Picture, Shown, outside
+from vifex.media.decode.times import Clock
+from vifex.media.decode.video import OutOfOrder, open_video, shown_frames, survey_video
+from vifex.media.sample.base import exact
+from vifex.values import Box, Limits, MediaError, PixelSpec, Sample
+
+__all__ = ["Moment", "at"]
+
+# Below this, decoding from the start is no slower than finding a key frame.
+_SEEK_FROM_S: Final = 4
+# How far before the moment the first key frame is looked for, and then the second try.
+_BACK_S: Final = (0, 15)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A picture, with its place in time if it is of a video."""
+
+    file: str
+    picture: Picture
+    shown: Shown | None = None
+    is_counted: bool = True
+    """Whether the frames before it were decoded, so that its number is known."""
+
+    def sample(self, spec: PixelSpec) -> Sample:
+        """Make ready pixels of it."""
+        try:
+            pixels = self.picture.ready(spec, None)
+        except (OSError, ValueError, MemoryError) as exc:
+            raise self._unusable(exc) from exc
+        if self.shown is None:
+            return Sample(wish=0, ordinal=0, pixels=pixels)
+        start, end = float(self.shown.start), float(self.shown.end)
+        return Sample(
+            wish=0,
+            ordinal=0,
+            pixels=pixels,
+            frame_index=self.shown.index if self.is_counted else None,
+            pts=self.shown.pts,
+            time_base=self.shown.time_base,
+            t_s=start,
+            t_start_s=start,
+            t_end_s=end,
+        )
+
+    def thumbnail(self, box: Box | None, max_side_px: int) -> Image.Image:
+        """Make a small picture of it, or of a box in it."""
+        try:
+            picture = self.picture.upright()
+        except (OSError, ValueError, MemoryError) as exc:
+            raise self._unusable(exc) from exc
+        if box is not None:
+            inner = clip_box(box, *picture.size)
+            if inner is None:
+                why = outside(box, picture.size)
+                raise MediaError(why[:1].lower() + why[1:], of=self.file, todo="Correct the box.")
+            picture = picture.crop(whole_pixels(inner, *picture.size))
+        scale = min(1.0, max_side_px / max(picture.size))
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+    def _unusable(self, exc: BaseException) -> MediaError:
+        return MediaError(
+            f"the picture could not be used: {why_not(exc)}.",
+            of=self.file,
+            todo="Get a fresh copy of the file.",
+        )
+
+
+def at(
+    file: LocalFile, t_s: float, limits: Limits, *, kind: Literal["picture", "video", "animation"]
+) -> Moment:
+    """Find the frame on screen at `t_s` seconds; of a still picture, the picture.
+
+    Raises:
+        MediaError: If the file cannot be read, or ends before.
+        Skip: If it has no video stream.
+    """
+    if kind == "picture":
+        return Moment(file.shown, load_picture(file, limits).picture)
+    t = exact(t_s)
+    damage = Damage()
+    if kind == "animation":
+        shown = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
+        return Moment(file.shown, shown.picture, shown)
+    for back_s in _BACK_S if t >= _SEEK_FROM_S else ():
+        sought = _sought(file, t, limits, back_s)
+        if sought is not None:
+            return Moment(file.shown, sought.picture, sought, is_counted=False)
+    shown = _from_start(file, t, limits)
+    return Moment(file.shown, shown.picture, shown)
+
+
+def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> Shown | None:
+    """Decode from a key frame before the moment; `None` unless that is sure to give the same frame.
+
+    It is where the first frame that comes out is a key frame shown no later than the moment: what
+    follows it in presentation order does not depend on what was skipped.
+    """
+    damage = Damage()
+    opened = open_video(file, limits, damage.opening)
+    try:
+        clock = Clock.of(opened.container, opened.stream)
+        target = clock.start + int((t - back_s) / clock.time_base)
+        opened.container.seek(max(clock.start, target), stream=opened.stream)
+        last = None
+        for shown in _checked(shown_frames(opened, limits, damage, _nothing, strict=True), opened, t):
+            if shown.end > t:
+                return shown if not damage.n_lost and not damage.n_corrupt_frames else None
+            last = shown
+        del last
+    except (OutOfOrder, OSError, ValueError):
+        return None
+    finally:
+        opened.close()
+    return None
+
+
+def _checked(frames: Iterator[Shown], opened: Opened, t: Fraction) -> Iterator[Shown]:
+    for place, shown in enumerate(frames):
+        is_key = getattr(shown.picture, "is_key", False)
+        if place == 0 and (not is_key or shown.start > t or opened.container.format.name == "avi"):
+            return
+        yield shown
+
+
+def _from_start(file: LocalFile, t: Fraction, limits: Limits) -> Shown:
+    damage = Damage()
+    try:
+        return _decoded(file, t, limits, damage, strict=True)
+    except OutOfOrder:
+        return _decoded(file, t, limits, Damage(), strict=False)
+
+
+def _decoded(file: LocalFile, t: Fraction, limits: Limits, damage: Damage, *, strict: bool) -> Shown:
+    order = None if strict else survey_video(file, limits, _nothing)
+    opened = open_video(file, limits, damage.opening)
+    try:
+        frames = shown_frames(
+            opened,
+            limits,
+            damage,
+            _nothing,
+            order=order if order and order.is_rising else None,
+            strict=strict,
+        )
+        return _on_screen(frames, t, file, damage)
+    finally:
+        opened.close()
+
+
+def _on_screen(frames: Iterator[Shown], t: Fraction, file: LocalFile, damage: Damage) -> Shown:
+    last = None
+    for shown in frames:
+        if shown.end > t:
+            return shown
+        last = shown
+    if last is None:
+        raise MediaError(
+            f"no frame could be decoded: {damage.cause()}.",
+            of=file.shown,
+            todo="Get a fresh copy of the file.",
+        )
+    raise MediaError(
+        f"there is no frame at {float(t):g} s: the video ends at {float(last.end):.3f} s.",
+        of=file.shown,
+        todo="Give an earlier time.",
+    )
+
+
+def _nothing() -> None:
+    pass

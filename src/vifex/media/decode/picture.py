@@ -1,0 +1,175 @@
+"""Opening a picture: by Pillow, as far as it goes where it is cut, and by FFmpeg where Pillow cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image
+
+from vifex.media.decode.image import StillPicture, draft, picture_samples
+from vifex.media.decode.limits import check_pixels
+from vifex.media.decode.pillow import loading, open_picture, orientation
+from vifex.media.decode.reasons import why_not
+from vifex.media.decode.sniff import webp_size
+from vifex.media.decode.source import LocalFile
+from vifex.media.decode.still import still_by_ffmpeg
+from vifex.media.decode.take import Picture
+from vifex.values import Limits, MediaError, Medium, Sample, Seen, Wish
+
+__all__ = ["Loaded", "is_animated", "is_known_picture", "load_picture", "read_picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A picture ready to be looked at, and what is to be said of it."""
+
+    picture: Picture
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_picture(
+    file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits
+) -> Generator[Sample, None, Seen]:
+    """Decode a still picture once for all wishes; see `vifex.media.read.read`."""
+    loaded = load_picture(file, limits, wishes, n_boxes=len(medium.boxes))
+    try:
+        seen = yield from picture_samples(loaded.picture, medium, wishes, limits, loaded.problems)
+    except MediaError:
+        raise
+    except (OSError, ValueError, MemoryError) as exc:
+        raise _broken(file, exc) from exc
+    notes = loaded.notes
+    if isinstance(loaded.picture, StillPicture):
+        notes += tuple(loaded.picture.notes)
+    return replace(seen, notes=notes)
+
+
+def is_animated(file: LocalFile, limits: Limits) -> bool:
+    """Whether Pillow sees several frames that follow each other in time.
+
+    Pages of a TIFF, pictures of an MPO and sizes of an icon do not.
+    """
+    try:
+        _check_webp(file, limits)
+        with loading(limits):
+            picture = open_picture(file)
+            check_pixels(*picture.size, limits, file)
+            return picture.format in ("GIF", "PNG", "WEBP", "AVIF") and bool(
+                getattr(picture, "is_animated", False)
+            )
+    except MediaError:
+        raise
+    except Exception:  # any plug-in, any exception: reading it as a still will say what is wrong
+        return False
+
+
+def is_known_picture(file: LocalFile, limits: Limits) -> bool:
+    """Whether Pillow takes a file whose first bytes say nothing for a picture."""
+    try:
+        with loading(limits):
+            open_picture(file)
+    except Exception:  # as in is_animated
+        return False
+    return True
+
+
+def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *, n_boxes: int = 0) -> Loaded:
+    """Load a still picture.
+
+    Args:
+        file: The open file.
+        limits: Its size is checked on the header, before anything is allocated.
+        wishes: What it will be asked for; without any it is loaded whole.
+        n_boxes: How many boxes will be asked for.
+
+    Raises:
+        MediaError: If nothing can be had of it.
+    """
+    _check_webp(file, limits)
+    notes: list[str] = []
+    try:
+        return Loaded(_by_pillow(file, limits, wishes, n_boxes, notes), (), tuple(notes))
+    except MediaError:
+        raise
+    except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
+        return _second_try(file, limits, exc)
+
+
+def _by_pillow(
+    file: LocalFile,
+    limits: Limits,
+    wishes: Sequence[Wish],
+    n_boxes: int,
+    notes: list[str],
+    *,
+    cut: bool = False,
+) -> StillPicture:
+    with loading(limits, notes, cut=cut):
+        picture = open_picture(file)
+        size = picture.size
+        check_pixels(*size, limits, file)
+        turned = 1
+        if picture.format in ("JPEG", "MPO"):
+            turned = orientation(picture)
+            if wishes and picture.format == "JPEG":
+                draft(picture, wishes, n_boxes)
+        picture.load()
+        if picture.format not in ("JPEG", "MPO"):
+            # PNG may state it behind the pixels; TIFF turns itself when loaded, and AVIF's plug-in
+            # gives its boxes for turns as EXIF.
+            turned, size = orientation(picture), picture.size
+    return StillPicture(picture, size, turned)
+
+
+def _second_try(file: LocalFile, limits: Limits, first: Exception) -> Loaded:
+    """Take what can be had of a picture that Pillow could not load whole."""
+    if isinstance(first, Image.DecompressionBombError):
+        raise _too_large(file, limits) from first
+    try:
+        picture = _by_pillow(file, limits, (), 0, [], cut=True)
+        if not _is_blank(picture):
+            problem = (
+                f"The picture is cut or damaged, and what could be decoded of it was used: {why_not(first)}."
+            )
+            return Loaded(picture, (problem,))
+    except MediaError:
+        raise
+    except Exception:  # as in load_picture
+        pass
+    try:
+        by_ffmpeg, problems = still_by_ffmpeg(file, limits)
+    except MediaError as exc:
+        if exc.todo and "tiles" in exc.what:
+            raise
+        raise _broken(file, first) from exc
+    return Loaded(by_ffmpeg, problems, ("Pillow could not read it; FFmpeg could.",))
+
+
+def _is_blank(picture: StillPicture) -> bool:
+    """Whether all pixels are the same: nothing of a broken picture came out."""
+    extrema = picture.upright().getextrema()
+    return all(isinstance(band, tuple) and band[0] == band[1] for band in extrema)
+
+
+def _check_webp(file: LocalFile, limits: Limits) -> None:
+    size = webp_size(file.head())
+    if size is not None:
+        check_pixels(*size, limits, file)
+
+
+def _too_large(file: LocalFile, limits: Limits) -> MediaError:
+    return MediaError(
+        f"it claims more pixels than the limit of {limits.max_pixels:,}.",
+        of=file.shown,
+        todo="Raise the limit if you trust the file.",
+    )
+
+
+def _broken(file: LocalFile, exc: BaseException) -> MediaError:
+    return MediaError(
+        f"the picture could not be decoded: {why_not(exc)}.",
+        of=file.shown,
+        todo="Open it in a viewer, or get a fresh copy.",
+    )

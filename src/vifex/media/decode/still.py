@@ -1,0 +1,56 @@
+"""Pictures that Pillow cannot read but FFmpeg can: HEIC, float TIFF, damaged headers."""
+
+from __future__ import annotations
+
+from vifex.media.decode.container import Opened, is_attached, open_container
+from vifex.media.decode.damage import Damage
+from vifex.media.decode.limits import check_pixels
+from vifex.media.decode.packets import decoded
+from vifex.media.decode.pixels import Converter, FramePicture
+from vifex.media.decode.source import LocalFile
+from vifex.media.decode.times import Clock
+from vifex.values import Limits, MediaError
+
+__all__ = ["still_by_ffmpeg"]
+
+
+def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tuple[str, ...]]:
+    """Decode a file's picture with FFmpeg.
+
+    Returns:
+        The picture, and sentences on what was lost of it.
+
+    Raises:
+        MediaError: If FFmpeg cannot read it either, or it is too large, or made of tiles.
+    """
+    damage = Damage()
+    container = open_container(file, limits, damage.opening)
+    try:
+        streams = [s for s in container.streams.video if not is_attached(s)]
+        # A HEIF file shows every tile and thumbnail as a stream: the picture is the one marked so.
+        primary = [s for s in streams if s.disposition & 1]
+        if len(streams) > 1 and not primary:
+            raise MediaError(
+                "its picture is made of tiles, which cannot be put together yet.",
+                of=file.shown,
+                todo="Convert it to JPEG or PNG.",
+            )
+        stream = next(iter(primary or streams), None)
+        if stream is None or getattr(stream, "codec_context", None) is None:
+            raise MediaError(
+                "there is no decoder for its picture.", of=file.shown, todo="Convert it to JPEG or PNG."
+            )
+        context = stream.codec_context
+        check_pixels(context.width, context.height, limits, file)
+        opened = Opened(container, stream, len(streams))
+        clock = Clock.of(container, stream)
+        frame = next(decoded(opened, limits, damage, lambda: None, clock), None)
+        if frame is None:
+            raise MediaError(
+                f"the picture could not be decoded: {damage.cause()}.",
+                of=file.shown,
+                todo="Open it in a viewer, or get a fresh copy.",
+            )
+        return FramePicture(frame, Converter(stream.sample_aspect_ratio)), damage.sentences()
+    finally:
+        container.close()

@@ -1,0 +1,100 @@
+"""All wishes for one video or animation, shown its frames one by one; and what was learned on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from vifex.media.decode.damage import Damage
+from vifex.media.decode.take import Shown, Taker
+from vifex.media.sample.base import Part
+from vifex.values import MediaError, Medium, Sample, Seen, Wish
+
+__all__ = ["Viewing"]
+
+
+class Viewing:
+    """Feeds the takers of all wishes and counts."""
+
+    def __init__(
+        self, medium: Medium, wishes: Sequence[Wish], damage: Damage, duration: Fraction | None
+    ) -> None:
+        span = medium.span
+        sides = (None, None) if span is None else (span.t_start_s, span.t_end_s)
+        self._medium = medium
+        self._damage = damage
+        self._takers = [
+            Taker(
+                number,
+                wish,
+                medium.boxes,
+                Part.of(sides, (wish.sampling.t_start_s, wish.sampling.t_end_s)),
+                duration,
+                damage,
+            )
+            for number, wish in enumerate(wishes)
+        ]
+        self._n_frames = 0
+        self._end = Fraction(0)
+        self._size = (0, 0)
+        self.notes: list[str] = []
+
+    def show(self, shown: Shown) -> Iterator[Sample]:
+        """Show the next frame to everybody; gives the samples that it completes."""
+        if self._n_frames == 0:
+            self._size = shown.picture.size
+        self._n_frames += 1
+        self._end = max(self._end, shown.end)
+        for taker in self._takers:
+            yield from taker.feed(shown)
+
+    def finish(self) -> Iterator[Sample]:
+        """Give what is left after the last frame."""
+        for taker in self._takers:
+            yield from taker.finish()
+
+    def is_over(self, shown: Shown) -> bool:
+        """Whether nobody wants to see what comes after a frame."""
+        return all(t.part.is_over(shown.end) for t in self._takers)
+
+    def seen(self) -> Seen:
+        """Say what was learned.
+
+        Raises:
+            MediaError: If there is no sample for any wish.
+        """
+        damage, of = self._damage, self._medium.name
+        if self._n_frames == 0:
+            raise _no_frames(damage, of)
+        empty = [(t.number, t.why_empty(self._n_frames, self._end)) for t in self._takers if not t.n_samples]
+        if len(empty) == len(self._takers):
+            why = damage.others[0].rstrip(".") if damage.others else empty[0][1]
+            raise MediaError(
+                f"no sample could be taken: {why}.",
+                of=of,
+                todo="Ask for another part of it, shorter clips, or --tail pad.",
+            )
+        return Seen(
+            kind="video",
+            width_px=self._size[0],
+            height_px=self._size[1],
+            frames_seen=self._n_frames,
+            frames_lost=damage.n_lost,
+            problems=damage.sentences(),
+            notes=tuple(self.notes),
+            empty=tuple((number, f"No sample could be taken: {why}.") for number, why in empty),
+        )
+
+
+def _no_frames(damage: Damage, of: str) -> MediaError:
+    if damage.n_timeless and not damage.n_undecoded:
+        return MediaError(
+            "its frames carry no times.",
+            of=of,
+            todo="Give the frame rate it was made with, e.g. --assume-fps 25.",
+        )
+    return MediaError(
+        f"no frame could be decoded: {damage.cause()}.",
+        of=of,
+        todo="Check the file with a player, or get a fresh copy.",
+    )

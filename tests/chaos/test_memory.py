@@ -1,0 +1,39 @@
+"""Memory is bounded by slots and batches, not by the length of a video or the number of media."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from looped import loop_clip
+from record import peak_bytes
+
+import vifex
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="proportional set sizes are Linux's")
+def test_an_hour_takes_no_more_memory_than_a_minute(tmp_path: Path, shared_media: Path) -> None:
+    """A real clip, looped; the peak of the whole process tree may grow by a tenth."""
+    peaks = {}
+    for name, seconds in (("minute", 60), ("hour", 3600)):
+        video = tmp_path / f"{name}.mkv"
+        loop_clip(shared_media / "good" / "clip-h264.flv", video, seconds)
+        command = [
+            sys.executable,
+            "-m",
+            "vifex",
+            "extract",
+            str(video),
+            "-o",
+            str(tmp_path / f"{name}.vifex"),
+        ]
+        peak_bytes(command)  # warms the caches of compiled graphs and of the system
+        for store in tmp_path.glob("*.vifex"):
+            store.rename(tmp_path / f"{name}.warm")
+        peaks[name] = peak_bytes(command)
+        with vifex.open(tmp_path / f"{name}.vifex") as opened:
+            assert len(opened) >= seconds
+    assert peaks["hour"] <= 1.1 * peaks["minute"], peaks

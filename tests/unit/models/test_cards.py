@@ -1,0 +1,126 @@
+"""Model cards: what they may say, and what is said of what they may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vifex.models import card_path, draft_card, format_card, read_card
+from vifex.models.cards import parse_card
+from vifex.values import ModelCard, ModelError
+
+MINIMAL = 'name = "net-1"\nheight_px = 8\nwidth_px = 6\n'
+
+
+def test_a_minimal_card_has_the_defaults() -> None:
+    assert parse_card(MINIMAL, of="card") == ModelCard("net-1", 8, 6)
+
+
+def test_a_full_card_comes_back_from_its_text() -> None:
+    card = ModelCard(
+        name='odd "name" \\ 1',
+        height_px=112,
+        width_px=224,
+        frames=16,
+        layout="NCTHW",
+        scale=1.0,
+        mean=(1.5, 2.0, -3.0),
+        std=(0.5, 1e-3, 2e10),
+        channel_order="BGR",
+        resize="shortest",
+        resize_px=256,
+        interpolation="bicubic",
+        default_taps=("a", "b.c"),
+        aliases={"pooled": "node/7:0", "w e": 'q"'},
+        licence="MIT",
+        provenance="line one\nline two\ttab é 图",
+        sha256="ab" * 32,
+    )
+    assert parse_card(format_card(card), of="card") == card
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name == 1", r"card: the model card is no valid TOML: .*line 1.* Correct that place"),
+        (MINIMAL + "heigth_px = 9", r"unknown key 'heigth_px'\. Did you mean height_px or width_px\? Known: name, "),
+        (MINIMAL + 'license = "MIT"', r"unknown key 'license'\. Did you mean licence\?"),
+        ('name = "x"\nwidth_px = 8', r"no 'height_px'\. Add height_px: a whole number of pixels"),
+        (MINIMAL.replace("8", '"8"'), r"'height_px' is '8'\. It must be a whole number of pixels"),
+        (MINIMAL.replace("8", "true"), r"'height_px' is True"),
+        (MINIMAL.replace("8", "0"), r"'height_px' is 0"),
+        (MINIMAL + "mean = [1, 2]", r"'mean' is \[1, 2\]\. It must be a list of three numbers"),
+        (MINIMAL + "std = [1, 0, 1]", r"'std' is \[1, 0, 1\]\. It must be a list of three numbers above 0"),
+        (MINIMAL + "scale = nan", r"'scale' is nan\. It must be a number above 0"),
+        (MINIMAL + 'layout = "CHW"', r"'layout' is 'CHW'\. It must be \"NCHW\" or \"NHWC\""),
+        (MINIMAL + 'layout = "NCTHW"', r"layout 'NCTHW' and frames None do not fit\. A layout with T needs"),
+        (MINIMAL + "frames = 4", r"layout 'NCHW' and frames 4 do not fit"),
+        (MINIMAL + 'resize = "shortest"', r"contradicts itself: resize_px must be at least the crop"),
+        (MINIMAL + "resize_px = 9", r"contradicts itself: resize_px is for resize='shortest' only"),
+        (MINIMAL + 'sha256 = "12"', r"'sha256' is '12'\. It must be 64 hexadecimal digits"),
+        (MINIMAL + "default_taps = 'a'", r"'default_taps' is 'a'\. It must be a list of names"),
+        (MINIMAL + "[aliases]\na = 1", r"'aliases' is \{'a': 1\}\. It must be a table"),
+    ],
+)
+def test_a_wrong_card_is_told(text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        parse_card(text, of="card")
+
+
+def test_a_card_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.toml: the model card cannot be read: No such file"):
+        read_card(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    with pytest.raises(ModelError, match="it is not UTF-8"):
+        read_card(tmp_path / "latin.toml")
+
+
+def test_a_card_stands_beside_its_model() -> None:
+    assert card_path(Path("a/net_1.0_224.tflite")) == Path("a/net_1.0_224.vifex.toml")
+
+
+def _ir(path: Path, shape: str) -> Path:
+    path.write_text(f'<net><layers><layer type="Parameter"><data shape="{shape}"/></layer></layers></net>')
+    path.with_suffix(".bin").write_bytes(b"weights")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "size", "frames"),
+    [
+        ("?,3,160,224", "NCHW", (160, 224), None),
+        ("1,160,224,3", "NHWC", (160, 224), None),
+        ("1,3,16,112,112", "NCTHW", (112, 112), 16),
+        ("1,16,3,112,112", "NTCHW", (112, 112), 16),
+        ("?,3,?,?", "NCHW", (224, 224), None),
+    ],
+)
+def test_a_draft_reads_what_the_graph_says(
+    tmp_path: Path, shape: str, layout: str, size: tuple[int, int], frames: int | None
+) -> None:
+    graph = _ir(tmp_path / 'odd "net".xml', shape)
+    card = parse_card(draft_card(graph), of="draft")
+    assert (card.layout, card.height_px, card.width_px, card.frames) == (layout, *size, frames)
+    assert card.name == 'odd "net"'
+    assert card.mean == (0.485, 0.456, 0.406)
+
+
+def test_a_draft_of_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such file"):
+        draft_card(tmp_path / "net.onnx")
+    (tmp_path / "net.pt").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"no kind of model file that can be opened\. Known: \.onnx"):
+        draft_card(tmp_path / "net.pt")
+    for name in ("a.onnx", "a.xml", "a.tflite"):
+        (tmp_path / name).write_bytes(b"\xff\xff\xff\xff no model")
+        (tmp_path / "a.bin").write_bytes(b"")
+        with pytest.raises(ModelError, match="the file is no readable"):
+            draft_card(tmp_path / name)
+
+
+@pytest.mark.shared
+def test_a_draft_reads_tensorflow_lite(shared_models: Path) -> None:
+    card = parse_card(draft_card(shared_models / "mobilenet_v2_1.0_224_ptq.tflite"), of="draft")
+    assert (card.layout, card.height_px, card.width_px) == ("NHWC", 224, 224)
+    assert (card.scale, card.mean, card.std) == (1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

@@ -1,0 +1,147 @@
+"""Loading models: by name, from files, and what is said where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vifex.models import card_path, load_model, model_names
+from vifex.models.files import weights_files, weights_sha256
+from vifex.values import ModelError
+
+onnx = pytest.importorskip("onnx")
+
+CARD = 'name = "net-1"\nheight_px = 8\nwidth_px = 8\n'
+
+
+def _onnx(path: Path, *, external: str | None = None) -> Path:
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = numpy_helper.from_array(np.arange(3000, dtype=np.float32).reshape(1000, 3, 1, 1), "w")
+    spare = helper.make_tensor("c", TensorProto.FLOAT, [300], np.zeros(300, np.float32).tobytes(), raw=True)
+    infos = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1000, 8, 8]),
+    ]
+    nodes = [helper.make_node("Constant", [], ["c"], value=spare), helper.make_node("Conv", ["x", "w"], ["y"])]
+    graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    if external is None:
+        onnx.save(model, path)
+    else:
+        onnx.save(
+            model, path, save_as_external_data=True, location=external, size_threshold=100, convert_attribute=True
+        )
+    card_path(path).write_text(CARD)
+    return path
+
+
+def test_the_default_is_the_embedded_model() -> None:
+    model = load_model()
+    assert model == load_model("default") == load_model("vifex-interim-1")
+    assert model.card.name == "vifex-interim-1"
+    assert model.card.default_taps == ("embedding",)
+    assert model.weights_sha256 == model.card.sha256
+    assert {"default", "vifex-interim-1"} <= set(model_names())
+
+
+def test_an_unknown_name_offers_near_ones() -> None:
+    with pytest.raises(ModelError, match=r"no model 'vifex-intrim-1'\. Did you mean vifex-interim-1\?.*\.onnx"):
+        load_model("vifex-intrim-1")
+    with pytest.raises(ModelError, match=r"no model 'resnet-1\.5'"):
+        load_model("resnet-1.5")
+
+
+def test_what_is_no_model_file_is_told(tmp_path: Path) -> None:
+    for path, message in [
+        (tmp_path / "none.onnx", "there is no such file"),
+        (tmp_path, "this is a folder, not a model"),
+        (Path(__file__), "no kind of model file.*Export the network to ONNX"),
+    ]:
+        with pytest.raises(ModelError, match=message):
+            load_model(path)
+
+
+def test_a_missing_card_says_how_to_draft_one(tmp_path: Path) -> None:
+    graph = _onnx(tmp_path / "my net.onnx")
+    card_path(graph).unlink()
+    with pytest.raises(ModelError, match=r"has no card my net\.vifex\.toml.*python -m vifex\.models '.*my net\.onnx' > "):
+        load_model(graph)
+    done = subprocess.run(
+        [sys.executable, "-m", "vifex.models", graph], capture_output=True, text=True, check=True, timeout=60
+    )
+    card_path(graph).write_text(done.stdout)
+    assert (load_model(graph).card.height_px, load_model(graph).card.layout) == (8, "NCHW")
+
+
+def test_a_card_may_stand_elsewhere_and_may_be_named_itself(tmp_path: Path) -> None:
+    graph = _onnx(tmp_path / "net.onnx")
+    elsewhere = tmp_path / "other.toml"
+    elsewhere.write_text(CARD.replace("net-1", "net-2"))
+    assert load_model(graph, card=elsewhere).card.name == "net-2"
+    assert load_model(card_path(graph)) == load_model(str(graph))
+
+
+def test_the_hash_is_the_file_s_own(tmp_path: Path) -> None:
+    graph = _onnx(tmp_path / "net.onnx")
+    assert load_model(graph).weights_sha256 == hashlib.sha256(graph.read_bytes()).hexdigest()
+
+
+def test_other_weights_than_the_card_s_are_told(tmp_path: Path) -> None:
+    graph = _onnx(tmp_path / "net.onnx")
+    card_path(graph).write_text(CARD + f'sha256 = "{"0" * 64}"\n')
+    with pytest.raises(ModelError, match=r"not those of the card: sha256 [0-9a-f]{64}, the card says 0{64}"):
+        load_model(graph)
+
+
+def test_external_weights_count(tmp_path: Path) -> None:
+    graph = _onnx(tmp_path / "net.onnx", external="net.data")
+    assert weights_files(graph) == [graph, tmp_path / "net.data"]
+    before = weights_sha256(graph)
+    data = bytearray((tmp_path / "net.data").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "net.data").write_bytes(data)
+    assert weights_sha256(graph) != before
+    (tmp_path / "net.data").unlink()
+    with pytest.raises(ModelError, match=r"its weights net\.data are missing"):
+        load_model(graph)
+
+
+def test_weights_outside_the_folder_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    graph = _onnx(folder / "net.onnx", external="inside.data")
+    graph.write_bytes(graph.read_bytes().replace(b"inside.data", b"../out.data"))
+    (tmp_path / "out.data").write_bytes((folder / "inside.data").read_bytes())
+    with pytest.raises(ModelError, match=r"lie outside its own folder: \.\./out\.data"):
+        load_model(graph)
+
+
+@pytest.mark.parametrize("content", [b"", b"no onnx at all", b"\x3a\xff\xff\xff\x7f"])
+def test_a_damaged_onnx_is_told(tmp_path: Path, content: bytes) -> None:
+    graph = tmp_path / "net.onnx"
+    graph.write_bytes(content)
+    card_path(graph).write_text(CARD)
+    with pytest.raises(ModelError, match="no readable ONNX model"):
+        load_model(graph)
+
+
+def test_an_ir_needs_its_weights(tmp_path: Path) -> None:
+    graph = tmp_path / "net.xml"
+    graph.write_text("<net/>")
+    card_path(graph).write_text(CARD)
+    with pytest.raises(ModelError, match=r"its weights net\.bin are missing"):
+        load_model(graph)
+    graph.with_suffix(".bin").write_bytes(b"w")
+    assert load_model(graph.with_suffix(".bin")) == load_model(graph)
+
+
+def test_a_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _onnx(tmp_path / "net.onnx")
+    monkeypatch.chdir(tmp_path)
+    assert load_model("net.onnx").graph == tmp_path / "net.onnx"

@@ -36,7 +36,7 @@ class Network(Protocol):
 
         Returns:
             A future of tap name -> float32 `[B, *tap.shape]` in memory of its own. It resolves in a
-            thread of the engine.
+            thread of the engine, which a callback must not hold up: it may not submit or close.
 
         Raises:
             ValueError: If the pixels have another shape, dtype or order.

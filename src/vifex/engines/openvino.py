@@ -78,7 +78,7 @@ class OpenVinoEngine:
             compiled = self._compiled(model, graph, places, graph_batch, precision, plan)
             if graph_batch > 1 and any(p.batching == "likely" for p in places):
                 shape = pixels_shape(model.card, graph_batch)
-                if not inputs_stay_apart(compiled, shape):
+                if not inputs_stay_apart(compiled, shape, precision=precision):
                     graph_batch = 1
                     compiled = self._compiled(model, graph, places, 1, precision, plan)
         except RuntimeError as exc:

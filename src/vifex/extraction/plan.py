@@ -8,7 +8,7 @@ from typing import Literal
 
 from vifex.engines import Engine, load_engine
 from vifex.models import load_model
-from vifex.pool import default_pooling, pooled_shape
+from vifex.pool import default_pooling, load_pooling, pooled_shape
 from vifex.values import InputError, Model, Recipe, Sampling, Tap, TapSpec, Wish
 
 __all__ = ["ViewPlan", "plan_view", "reopen_view"]
@@ -71,6 +71,8 @@ def plan_view(
     engine = load_engine(model.engine)
     taps = engine.resolve_taps(model, layers)
     sampling = _fit_sampling(model, sampling)
+    if pool is not None:
+        load_pooling(pool)  # a misspelt one is told even where only vectors are read
     clip_of_pictures = sampling.sampler == "clip" and model.card.frames is None
     recipe = Recipe(
         model=model.card.name,

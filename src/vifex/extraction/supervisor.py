@@ -42,6 +42,7 @@ JOBS_AHEAD = 2
 """Media that a decoder holds: the one it reads and the next, so that it never waits for a message."""
 
 _START_TRIES = 3
+_JOIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class _Decoder:
     written: dict[int, list[Wrote]] = field(default_factory=dict)
     needs: set[int] = field(default_factory=set)
     counts: dict[int, int] = field(default_factory=dict)
+    threads: list[threading.Thread] = field(default_factory=list)
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
 
@@ -212,7 +214,7 @@ class Supervisor:
     def close(self) -> None:
         """End every decoder and give the shared memory back."""
         for decoder in self._decoders.values():
-            _end(decoder.process)
+            _end(decoder)
         self._decoders.clear()
         self._block.close()
 
@@ -231,15 +233,15 @@ class Supervisor:
         self._number += 1
         decoder = _Decoder(self._number, process)
         self._decoders[self._number] = decoder
-        listen = threading.Thread(target=self._listen, args=(decoder,), daemon=True)
-        listen.start()
-        threading.Thread(target=_drain, args=(decoder,), daemon=True).start()
+        for target in (self._listen, _drain):
+            thread = threading.Thread(target=target, args=(decoder,), daemon=True)
+            thread.start()
+            decoder.threads.append(thread)
         self._tell(decoder, self._setup)
 
     def _listen(self, decoder: _Decoder) -> None:
-        pipe = cast(BinaryIO, decoder.process.stdout)
         # A dead process closes the pipe; a pipe cut inside a message reads as its end.
-        with contextlib.suppress(OSError, EOFError):
+        with cast(BinaryIO, decoder.process.stdout) as pipe, contextlib.suppress(OSError, EOFError):
             while (message := receive(pipe)) is not None:
                 self._inbox.put((decoder.number, message))
         self._inbox.put((decoder.number, None))
@@ -301,7 +303,7 @@ class Supervisor:
     def _bury(self, decoder: _Decoder, reason: str | None) -> None:
         """Settle what a dead or hanging decoder held and start another in its place."""
         del self._decoders[decoder.number]
-        _end(decoder.process)
+        _end(decoder)
         if reason is None:
             reason = _cause_of_death(decoder)
         if not decoder.ready:
@@ -341,18 +343,19 @@ def _worker_environment() -> dict[str, str]:
 
 
 def _drain(decoder: _Decoder) -> None:
-    pipe = cast(BinaryIO, decoder.process.stderr)
-    for line in pipe:
-        decoder.last_words.append(line.decode(errors="replace").rstrip())
+    with cast(BinaryIO, decoder.process.stderr) as pipe:
+        for line in pipe:
+            decoder.last_words.append(line.decode(errors="replace").rstrip())
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(decoder: _Decoder) -> None:
     with contextlib.suppress(OSError):
-        process.kill()
-    process.wait()
-    # The output pipes belong to their reading threads, which see the end and go.
+        decoder.process.kill()
+    decoder.process.wait()
     with contextlib.suppress(OSError):
-        cast(BinaryIO, process.stdin).close()
+        cast(BinaryIO, decoder.process.stdin).close()
+    for thread in decoder.threads:
+        thread.join(timeout=_JOIN_S)  # they see the end of their pipes and go
 
 
 def _cause_of_death(decoder: _Decoder) -> str:

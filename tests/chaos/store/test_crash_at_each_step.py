@@ -93,8 +93,8 @@ def crashes(
         nonlocal commits
         commits = acknowledged(commits, step)
         seen[step] += 1
-        # The third time round there are old versions, deletions and merged fragments.
-        if seen[step] in (1, 3, 4)[:per_step]:
+        # The third time round there are old versions, deletions and merged fragments; some come once.
+        if seen[step] in (3, 1)[:per_step]:
             copy = into / f"{len(found):03d}"
             shutil.copytree(store, copy, symlinks=True)
             if disk:
@@ -136,6 +136,7 @@ def check(crash: Crash, undisturbed: list[object]) -> None:
 def test_a_kill_after_each_step_loses_and_invents_nothing(folder: Path, undisturbed: list[object]) -> None:
     store = folder / "s.vifex"
     found = crashes(store, folder, None, lambda: write_all(store), per_step=2)
+    assert len(found) > len(steps.STEPS)
     met = {step for step, _, _ in found}
     assert met == {s for s in steps.STEPS if not s.startswith("recovery.rows_") or s == "recovery.rows_pruned"}
     for crash in found:
@@ -148,7 +149,7 @@ def test_a_power_failure_after_each_step_loses_nothing_acknowledged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: list[object]
 ) -> None:
     store = folder / "s.vifex"
-    for crash in crashes(store, folder, monkeypatch, lambda: write_all(store), per_step=3):
+    for crash in crashes(store, folder, monkeypatch, lambda: write_all(store), per_step=2):
         check(crash, undisturbed)
 
 
@@ -159,14 +160,14 @@ def test_a_crash_in_the_recovery_from_a_crash(
 ) -> None:
     store = folder / "s.vifex"
     (folder / "first").mkdir()
-    first = crashes(store, folder / "first", None, lambda: write_all(store), per_step=2)
+    first = crashes(store, folder / "first", None, lambda: write_all(store), per_step=1)
     # Rows that no entry names lie there after these steps.
     for number, (step, crashed, commits) in enumerate(first):
         if step not in ("rows.manifest_synced", "care.rows_synced") or not commits:
             continue
         again = folder / f"second-{number}"
         again.mkdir()
-        second = crashes(crashed, again, monkeypatch if power else None, lambda c=crashed: write_all(c), 1)
+        second = crashes(crashed, again, monkeypatch if power else None, lambda c=crashed: write_all(c), 2)
         recovering = [c for c in second if c[0].startswith("recovery.")]
         assert {"recovery.rows_restored", "recovery.rows_synced"} <= {s for s, _, _ in recovering}
         for s, copy, _ in recovering:
@@ -184,13 +185,13 @@ def test_a_broken_newest_manifest_costs_at_most_the_last_commit(
             view = writer.view("main", recipe())
             feed(view, wanted(17))
             view.commit()
-            commits = len(list((store / "views/main/ledger.lance/_versions").glob("*.manifest")))
+            commits = view.finished()[wanted(17)[-1][0].medium_id].commit
             writer._lock.free()  # the process dies here: nothing is closed
         newest = min((store / "views/main" / table / "_versions").glob("*.manifest"))
         data = newest.read_bytes()
         newest.write_bytes({"zeros": bytes(len(data)), "empty": b"", "half": data[: len(data) // 2]}[damage])
-        assert commits > 1
-        assert_whole(store)  # a reader goes one back
+        # A reader goes one back; the last two commits may name the same rows, whose manifest is one.
+        assert_whole(store, at_least=commits - (1 if table == "ledger.lance" else 2))
         write_all(store)
         assert bits(assert_whole(store)) == undisturbed
 

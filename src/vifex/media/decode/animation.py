@@ -135,7 +135,8 @@ def _by_ffmpeg(file: LocalFile, limits: Limits, progress: Callable[[], None]) ->
 
 def _by_pillow(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
     """Add up the durations that Pillow gives; it must load each frame to know."""
-    pts, end = [], 0
+    pts: list[int] = []
+    end = 0
     with loading(limits):
         animation = open_picture(file)
     for place in _places(animation):

@@ -21,54 +21,15 @@ __all__ = ["Opened", "allowed_formats", "open_container", "pick_stream"]
 
 # Demuxers that open other inputs than the one they are given: playlists and manifests, siblings found
 # by name, sessions on the network, devices. Nothing of what they read is lost to a local file.
-_OPENS_OTHERS: Final = frozenset(
-    [
-        "concat",
-        "dash",
-        "hls",
-        "hds",
-        "imf",
-        "image2",
-        "image2pipe",
-        "mlv",
-        "rtp",
-        "rtsp",
-        "sap",
-        "sdp",
-        "vobsub",
-        "webm_dash_manifest",
-        "smoothstreaming",
-        "avisynth",
-        "vapoursynth",
-        "libgme",
-        "libopenmpt",
-        "alsa",
-        "android_camera",
-        "avfoundation",
-        "bktr",
-        "caca",
-        "decklink",
-        "dshow",
-        "fbdev",
-        "gdigrab",
-        "iec61883",
-        "jack",
-        "kmsgrab",
-        "lavfi",
-        "libcdio",
-        "libdc1394",
-        "openal",
-        "oss",
-        "pulse",
-        "sndio",
-        "v4l2",
-        "vfwcap",
-        "video4linux2",
-        "video4linux2,v4l2",
-        "x11grab",
-        "xcbgrab",
-    ]
+_PLAYLISTS: Final = (
+    "concat dash hls hds imf image2 image2pipe mlv rtp rtsp sap sdp smoothstreaming vobsub webm_dash_manifest"
 )
+_DEVICES: Final = (
+    "alsa android_camera avfoundation bktr caca decklink dshow fbdev gdigrab iec61883 jack kmsgrab lavfi"
+    " libcdio libdc1394 openal oss pulse sndio v4l2 vfwcap video4linux2 x11grab xcbgrab"
+)
+_SCRIPTS: Final = "avisynth vapoursynth libgme libopenmpt"
+_OPENS_OTHERS: Final = frozenset(f"{_PLAYLISTS} {_DEVICES} {_SCRIPTS}".split())
 # Demuxers that would take any text for a film of text.
 _TEXT_ART: Final = frozenset({"tty", "adf", "bin", "idf", "xbin"})
 

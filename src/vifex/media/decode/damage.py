@@ -66,31 +66,26 @@ class Damage:
         if self.n_undecoded:
             at = "" if self.first_s is None else f", the first at about {self.first_s:.2f} s"
             why = "" if self.first is None else f": {why_not(self.first)}"
-            said.append(f"{_count(self.n_undecoded, 'frame')} could not be decoded{at}{why}.")
-        if self.n_corrupt_frames:
-            said.append(
-                f"{_count(self.n_corrupt_frames, 'frame')} came out of the decoder marked as damaged."
-            )
+            said.append(f"{_frames(self.n_undecoded)} could not be decoded{at}{why}.")
+        counted = {
+            "came out of the decoder marked as damaged": self.n_corrupt_frames,
+            "had no time of their own and were left out": self.n_timeless,
+            "went back in time and were left out": self.n_backwards,
+            "could not be turned into RGB": self.n_unconverted,
+        }
+        said += [f"{_frames(n)} {words}." for words, n in counted.items() if n]
         if self.n_corrupt_packets:
             said.append(
-                f"{_count(self.n_corrupt_packets, 'packet')} of the file is marked as damaged or cut."
+                f"Parts of the file are marked as damaged or cut (packets: {self.n_corrupt_packets:,})."
             )
-        if self.n_timeless:
-            said.append(f"{_count(self.n_timeless, 'frame')} carries no time and is left out.")
-        if self.n_backwards:
-            said.append(f"{_count(self.n_backwards, 'frame')} goes back in time and is left out.")
-        if self.n_unconverted:
-            said.append(f"{_count(self.n_unconverted, 'frame')} could not be turned into RGB.")
         if self.read_error is not None:
             said.append(f"Reading stopped before the end: {why_not(self.read_error)}.")
-        if self.log.n_errors and not said:
+        if self.log.first:
             said.append(
-                f"The decoder reported damage ({_count(self.log.n_errors, 'message')}): {self.log.first}."
+                f"FFmpeg reported damage (messages: {self.log.n_errors:,}), first {self.log.first!r}."
             )
-        elif self.log.first:
-            said.append(f"The decoder's first message: {self.log.first}.")
         return tuple(said)
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n:,} {what}s"
+def _frames(n: int) -> str:
+    return f"{n:,} frame{'' if n == 1 else 's'}"

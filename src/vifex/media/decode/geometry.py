@@ -136,5 +136,5 @@ def fit(spec: PixelSpec, width: float, height: float) -> Fit:
         new_w, new_h = side, max(side, int(side * height / width))
     else:
         new_w, new_h = max(side, int(side * width / height)), side
-    left, top = int(round((new_w - spec.width_px) / 2.0)), int(round((new_h - spec.height_px) / 2.0))
-    return Fit(new_w, new_h, left, top)
+    left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0
+    return Fit(new_w, new_h, round(left), round(top))

@@ -5,7 +5,11 @@ from __future__ import annotations
 from vifex.media.decode.source import LocalFile
 from vifex.values import Limits, MediaError
 
-__all__ = ["check_pixels"]
+__all__ = ["Refused", "check_pixels"]
+
+
+class Refused(MediaError):
+    """A reason that stands whatever else is tried: too large, or of a kind that cannot be put together."""
 
 
 def check_pixels(width: int, height: int, limits: Limits, file: LocalFile) -> None:
@@ -18,10 +22,10 @@ def check_pixels(width: int, height: int, limits: Limits, file: LocalFile) -> No
         file: For the message.
 
     Raises:
-        MediaError: If it is.
+        Refused: If it is.
     """
     if width * height > limits.max_pixels:
-        raise MediaError(
+        raise Refused(
             f"it is {width} x {height} pixels large, more than the limit of {limits.max_pixels:,} pixels.",
             of=file.shown,
             todo="Raise the limit if you trust the file.",

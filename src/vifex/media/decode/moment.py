@@ -30,6 +30,9 @@ _SEEK_FROM_S: Final = 4
 _BACK_S: Final = (0, 15)
 
 
+Kind = Literal["picture", "video", "animation"]
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A picture, with its place in time if it is of a video."""
@@ -85,9 +88,7 @@ class Moment:
         )
 
 
-def at(
-    file: LocalFile, t_s: float, limits: Limits, *, kind: Literal["picture", "video", "animation"]
-) -> Moment:
+def at(file: LocalFile, t_s: float, limits: Limits, *, kind: Kind) -> Moment:
     """Find the frame on screen at `t_s` seconds; of a still picture, the picture.
 
     Raises:
@@ -151,7 +152,8 @@ def _from_start(file: LocalFile, t: Fraction, limits: Limits) -> Shown:
 
 
 def _decoded(file: LocalFile, t: Fraction, limits: Limits, damage: Damage, *, strict: bool) -> Shown:
-    order = None if strict else survey_video(file, limits, _nothing)
+    surveyed = None if strict else survey_video(file, limits, _nothing)
+    order = surveyed if surveyed is not None and surveyed.is_rising else None
     opened = open_video(file, limits, damage.opening)
     try:
         frames = shown_frames(
@@ -159,7 +161,7 @@ def _decoded(file: LocalFile, t: Fraction, limits: Limits, damage: Damage, *, st
             limits,
             damage,
             _nothing,
-            order=order if order and order.is_rising else None,
+            order=order,
             strict=strict,
         )
         return _on_screen(frames, t, file, damage)

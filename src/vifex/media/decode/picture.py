@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
+import numpy as np
 from PIL import Image
 
 from vifex.media.decode.image import StillPicture, draft, picture_samples
-from vifex.media.decode.limits import check_pixels
+from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
 from vifex.media.decode.reasons import why_not
 from vifex.media.decode.sniff import webp_size
@@ -18,6 +21,9 @@ from vifex.media.decode.take import Picture
 from vifex.values import Limits, MediaError, Medium, Sample, Seen, Wish
 
 __all__ = ["Loaded", "is_animated", "is_known_picture", "load_picture", "read_picture"]
+
+# Of a broken picture: less than this is noise, not a picture.
+_LEAST_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,31 +132,31 @@ def _by_pillow(
 def _second_try(file: LocalFile, limits: Limits, first: Exception) -> Loaded:
     """Take what can be had of a picture that Pillow could not load whole."""
     if isinstance(first, Image.DecompressionBombError):
-        raise _too_large(file, limits) from first
+        raise _too_large(file, limits, first) from first
     try:
         picture = _by_pillow(file, limits, (), 0, [], cut=True)
-        if not _is_blank(picture):
-            problem = (
-                f"The picture is cut or damaged, and what could be decoded of it was used: {why_not(first)}."
-            )
-            return Loaded(picture, (problem,))
-    except MediaError:
+        share = _share_had(picture)
+    except Refused:
         raise
     except Exception:  # as in load_picture
-        pass
+        share = 0.0
+    if share >= _LEAST_SHARE:
+        problem = f"The picture is cut or damaged, about {share:.0%} of it could be had: {why_not(first)}."
+        return Loaded(picture, (problem,))
     try:
         by_ffmpeg, problems = still_by_ffmpeg(file, limits)
+    except Refused:
+        raise
     except MediaError as exc:
-        if exc.todo and "tiles" in exc.what:
-            raise
         raise _broken(file, first) from exc
     return Loaded(by_ffmpeg, problems, ("Pillow could not read it; FFmpeg could.",))
 
 
-def _is_blank(picture: StillPicture) -> bool:
-    """Whether all pixels are the same: nothing of a broken picture came out."""
-    extrema = picture.upright().getextrema()
-    return all(isinstance(band, tuple) and band[0] == band[1] for band in extrema)
+def _share_had(picture: StillPicture) -> float:
+    """Guess how much of a cut picture came out: what is missing is one colour down to the last row."""
+    pixels = np.asarray(picture.upright().resize((32, 256), Image.Resampling.BOX))
+    rows = np.flatnonzero((pixels != pixels[-1, -1]).any(axis=(1, 2)))
+    return float(rows[-1] + 1) / len(pixels) if rows.size else 0.0
 
 
 def _check_webp(file: LocalFile, limits: Limits) -> None:
@@ -159,9 +165,11 @@ def _check_webp(file: LocalFile, limits: Limits) -> None:
         check_pixels(*size, limits, file)
 
 
-def _too_large(file: LocalFile, limits: Limits) -> MediaError:
-    return MediaError(
-        f"it claims more pixels than the limit of {limits.max_pixels:,}.",
+def _too_large(file: LocalFile, limits: Limits, exc: Exception) -> Refused:
+    found = re.search(r"\((\d+) pixels\)", str(exc))
+    claimed = f"{int(found[1]):,} pixels" if found else "more pixels than allowed"
+    return Refused(
+        f"it claims {claimed}; the limit is {limits.max_pixels:,} pixels.",
         of=file.shown,
         todo="Raise the limit if you trust the file.",
     )

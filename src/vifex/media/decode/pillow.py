@@ -19,30 +19,10 @@ __all__ = ["FORMATS", "loading", "open_picture", "orientation"]
 
 # Kinds that Pillow may open. Left out: what runs other programs (EPS), what only stands for a file of
 # another library (HDF5, GRIB, WMF), films (MPEG, FLI) and kinds without a signature (TGA).
-FORMATS: Final = [
-    "JPEG",
-    "MPO",
-    "PNG",
-    "GIF",
-    "WEBP",
-    "TIFF",
-    "BMP",
-    "DIB",
-    "AVIF",
-    "JPEG2000",
-    "ICO",
-    "ICNS",
-    "PPM",
-    "QOI",
-    "DDS",
-    "SGI",
-    "PCX",
-    "PSD",
-    "SUN",
-    "XBM",
-    "XPM",
-    "MSP",
-]
+_NAMES: Final = (
+    "JPEG MPO PNG GIF WEBP TIFF BMP DIB AVIF JPEG2000 ICO ICNS PPM QOI DDS SGI PCX PSD SUN XBM XPM MSP"
+)
+FORMATS: Final = tuple(_NAMES.split())
 
 _LOCK: Final = threading.RLock()
 

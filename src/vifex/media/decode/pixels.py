@@ -6,15 +6,16 @@ bare conversion of PyAV places chroma otherwise (see docs/adr/0021-colours-by-ff
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
 from av.filter import Graph
 from av.filter.context import FilterContext
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from PIL import Image
 
@@ -74,8 +75,7 @@ class _Scaler:
         out = self.sink.pull()
         if not isinstance(out, VideoFrame):
             raise TypeError(f"a filter graph for video gave {type(out).__name__}")
-        pixels: UInt8Array = out.to_ndarray()
-        return pixels
+        return np.asarray(out.to_ndarray(), dtype=np.uint8)
 
 
 @dataclass(slots=True)
@@ -208,7 +208,8 @@ class FramePicture:
 
 def _turn(frame: VideoFrame) -> Turn:
     try:
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+        # PyAV's types name one key of this mapping; at run time its keys are of the kind `Type`.
+        matrix = cast("Mapping[Type, SideData]", frame.side_data).get(Type.DISPLAYMATRIX)
     except ValueError:
         # PyAV cannot list the side data of a frame that carries a kind newer than it: the angle is
         # still to be had, though not whether the picture is mirrored.

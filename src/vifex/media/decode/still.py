@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vifex.media.decode.container import Opened, is_attached, open_container
 from vifex.media.decode.damage import Damage
-from vifex.media.decode.limits import check_pixels
+from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.packets import decoded
 from vifex.media.decode.pixels import Converter, FramePicture
 from vifex.media.decode.source import LocalFile
@@ -30,7 +30,7 @@ def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tupl
         # A HEIF file shows every tile and thumbnail as a stream: the picture is the one marked so.
         primary = [s for s in streams if s.disposition & 1]
         if len(streams) > 1 and not primary:
-            raise MediaError(
+            raise Refused(
                 "its picture is made of tiles, which cannot be put together yet.",
                 of=file.shown,
                 todo="Convert it to JPEG or PNG.",

@@ -69,7 +69,9 @@ def test_a_tap_is_the_same_alone_and_among_others(engine_name: str, model_name: 
     engine, model = load_engine(engine_name), load_model(model_name)
     taps = engine.taps(model)
     wanted = engine.resolve_taps(model, [])
-    pixels = np.random.default_rng(1).integers(0, 256, (2, model.card.height_px, model.card.width_px, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(1).integers(
+        0, 256, (2, model.card.height_px, model.card.width_px, 3), dtype=np.uint8
+    )
     results = []
     for chosen in (wanted, taps):
         with engine.compile(model, chosen, precision="fp32", batch=2, cores=1) as network:

@@ -65,7 +65,9 @@ def weights(shared_models: Path) -> dict[str, np.ndarray]:
 def _conv(x: np.ndarray, w: np.ndarray, b: np.ndarray, *, stride: int = 1, pad: int = 1) -> np.ndarray:
     """Convolve `[C, H, W]`: one matrix product over all windows."""
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, w.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, w.shape[2:], axis=(1, 2))[
+        :, ::stride, ::stride
+    ]
     return np.einsum("cyxij,ocij->oyx", windows, w, optimize=True) + b[:, None, None]
 
 
@@ -74,7 +76,9 @@ def _reference(weights: dict[str, np.ndarray], pixels: np.ndarray) -> dict[str, 
     mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 
     def conv(x: np.ndarray, key: str, **options: int) -> np.ndarray:
-        return _conv(x, weights[f"{key}.weight"].astype(float), weights[f"{key}.bias"].astype(float), **options)
+        return _conv(
+            x, weights[f"{key}.weight"].astype(float), weights[f"{key}.bias"].astype(float), **options
+        )
 
     got: dict[str, np.ndarray] = {}
     x = ((pixels - mean) / std).transpose(2, 0, 1)

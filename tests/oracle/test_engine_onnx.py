@@ -84,7 +84,12 @@ def test_every_tap_meets_the_reference(tmp_path: Path, card: str) -> None:
     engine, model = load_engine(), load_model(path)
     taps = engine.taps(model)
     # A batch norm is one tap, however the engine writes it; its convolution is read without it.
-    assert [t.name for t in taps if t.name in {"conv1", "bn1", "block", "y"}] == ["conv1", "bn1", "block", "y"]
+    assert [t.name for t in taps if t.name in {"conv1", "bn1", "block", "y"}] == [
+        "conv1",
+        "bn1",
+        "block",
+        "y",
+    ]
     reference.graph.output.extend(helper.make_empty_tensor_value_info(t.name) for t in taps if t.name != "y")
     answers = ReferenceEvaluator(reference).run(None, {"x": normalised})
     names = [o.name for o in reference.graph.output]

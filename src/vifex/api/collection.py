@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.extraction.embed import embed
-from vifex.extraction.plan import reopen_view
-from vifex.models import load_model
+from vifex.search.columns import one_column
 from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.export import export
 from vifex.search.find import search
@@ -177,7 +175,7 @@ class Collection:
         write_contact_sheet(
             path,
             hits,
-            title=f"Search in {self.path.name}" if query is None else f"Search for {os.fspath(query)}",
+            title=self.path.name if query is None else os.fspath(query),
             query_thumbnail=_query_thumbnail(query),
             thumbnail=lambda hit: _thumbnail(hit.uri, hit.t_s, hit.box),
             metric=metric,
@@ -200,6 +198,9 @@ class Collection:
 
     def _embed(self, query: PictureQuery | FrameQuery, column: str | None) -> npt.NDArray[np.floating[Any]]:
         """Make a query's vector as the view's recipe makes a row's."""
+        # Only queries by picture need a network and a decoder: a search by row starts without them.
+        from vifex.extraction.embed import embed
+        from vifex.extraction.plan import reopen_view
         from vifex.media.read import frame_at
 
         plan = reopen_view(self.view, self.recipe, self._find_model())
@@ -208,11 +209,13 @@ class Collection:
         if isinstance(query, PictureQuery) and sample.t_s is not None:
             raise video_needs_time(query.path)
         vectors = embed(plan, sample.pixels)
-        vector: npt.NDArray[np.floating[Any]] = vectors[column or self.columns[0]]
+        vector: npt.NDArray[np.floating[Any]] = vectors[one_column(self._view, column)]
         return vector.reshape(-1)
 
     def _find_model(self) -> Model:
         """The model that made the view: by its name, else where the last run found it."""
+        from vifex.models import load_model
+
         if self._model_name is not None:
             return load_model(self._model_name)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -16,7 +16,7 @@ def export(
     store: Path,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    to: Literal["npy", "npz", "parquet", "csv"] | None = None,
+    to: str | None = None,
     column: str | None = None,
     where: str | None = None,
     view: str = "main",
@@ -32,7 +32,7 @@ def export(
     output
         The file.
     to
-        Its format (default: by the file's suffix).
+        npy, npz, parquet or csv (default: by the file's suffix).
     column
         The layer's column; may be left out where there is one.
     where
@@ -59,11 +59,7 @@ def export(
 def _by_suffix(path: Path) -> str:
     from vifex.values import InputError
 
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in ("npy", "npz", "parquet", "csv"):
-        raise InputError(
-            "the format cannot be told from this name.",
-            of=str(path),
-            todo="Give it with --to npy|npz|parquet|csv.",
-        )
+    suffix = path.suffix.removeprefix(".").lower()
+    if not suffix:
+        raise InputError("the format cannot be told from this name.", of=str(path), todo="Give it with --to.")
     return suffix

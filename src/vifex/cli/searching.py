@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -20,7 +20,7 @@ def search(
     query: str,
     *,
     k: Annotated[int, Parameter(name=["-k", "--count"])] = 10,
-    metric: Literal["cosine", "dot", "l2"] = "cosine",
+    metric: str = "cosine",
     where: str | None = None,
     column: str | None = None,
     view: str = "main",
@@ -39,7 +39,7 @@ def search(
     k
         How many hits.
     metric
-        cosine and dot: higher is nearer; l2: lower is nearer.
+        cosine or dot: higher is nearer; l2: lower is nearer.
     where
         An SQL filter over the columns, e.g. "t_s >= 10 AND label = 'cat'".
     column

@@ -87,7 +87,13 @@ def convnet(save: Save) -> Model:
             node("Flatten", ["gap"], ["flat"], name="node_flat"),
             node("Gemm", ["flat", "w3", "b3"], ["y"], name="node_gemm", transB=1),
         ],
-        {"w1": weights(4, 3, 3, 3), "b1": weights(4), "w2": weights(6, 4, 2, 2), "w3": weights(5, 6), "b3": weights(5)},
+        {
+            "w1": weights(4, 3, 3, 3),
+            "b1": weights(4),
+            "w2": weights(6, 4, 2, 2),
+            "w3": weights(5, 6),
+            "b3": weights(5),
+        },
         input_shape=["n", 3, 8, 8],
         outputs={"y": ["n", 5]},
     )

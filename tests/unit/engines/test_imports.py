@@ -36,9 +36,13 @@ assert openvino.convert_model, "the rest of OpenVINO stays usable"
 
 def _run(code: str, home: Path) -> None:
     # Telemetry stays silent where CI is set: not here, so that it would be seen.
-    kept = {k: v for k, v in os.environ.items() if k not in ("CI", "TF_BUILD", "JENKINS_URL", "XDG_CACHE_HOME")}
+    kept = {
+        k: v for k, v in os.environ.items() if k not in ("CI", "TF_BUILD", "JENKINS_URL", "XDG_CACHE_HOME")
+    }
     environment = {**kept, "HOME": str(home), "VIFEX_CACHE": str(home / "cache")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 

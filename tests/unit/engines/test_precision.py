@@ -21,9 +21,11 @@ def test_a_wish_becomes_what_runs(wanted: str, bf16: bool, expected: str) -> Non
 
 
 def test_what_cannot_run_is_told() -> None:
-    with pytest.raises(EngineError, match="does not compute in bf16.*Use fp32"):
+    with pytest.raises(EngineError, match=r"does not compute in bf16.*Use fp32"):
         resolve("bf16", bf16=False)
-    with pytest.raises(EngineError, match=r"no precision 'fp31'\. Did you mean fp32\? Known: auto, fp32, bf16"):
+    with pytest.raises(
+        EngineError, match=r"no precision 'fp31'\. Did you mean fp32\? Known: auto, fp32, bf16"
+    ):
         resolve("fp31", bf16=True)
 
 

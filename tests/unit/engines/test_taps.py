@@ -73,7 +73,9 @@ def test_without_a_default_the_last_vector_is_taken(engine: Any, convnet: Any) -
 
 
 def test_an_unknown_layer_offers_near_ones(engine: Any, convnet: Any) -> None:
-    with pytest.raises(ModelError, match=r"no layer 'relu2'.*Did you mean relu1.*vifex layers net lists all 6"):
+    with pytest.raises(
+        ModelError, match=r"no layer 'relu2'.*Did you mean relu1.*vifex layers net lists all 6"
+    ):
         engine.resolve_taps(convnet, ["relu2"])
 
 
@@ -101,7 +103,9 @@ def test_channels_last_graphs_give_maps_channels_first(engine: Any, save: Any, p
     np.testing.assert_array_equal(got["y"][:, :2], got["conv"])
 
 
-@pytest.mark.parametrize(("layout", "order"), [("NCTHW", (0, 4, 1, 2, 3)), ("NTCHW", (0, 1, 4, 2, 3)), ("NTHWC", None)])
+@pytest.mark.parametrize(
+    ("layout", "order"), [("NCTHW", (0, 4, 1, 2, 3)), ("NTCHW", (0, 1, 4, 2, 3)), ("NTHWC", None)]
+)
 def test_windows_give_volumes(engine: Any, save: Any, pixels: Any, layout: str, order: Any) -> None:
     sizes = {"N": "n", "C": 3, "T": 4, "H": 8, "W": 8}
     model = save(

@@ -44,7 +44,10 @@ def test_a_full_card_comes_back_from_its_text() -> None:
     ("text", "message"),
     [
         ("name == 1", r"card: the model card is no valid TOML: .*line 1.* Correct that place"),
-        (MINIMAL + "heigth_px = 9", r"unknown key 'heigth_px'\. Did you mean height_px or width_px\? Known: name, "),
+        (
+            MINIMAL + "heigth_px = 9",
+            r"unknown key 'heigth_px'\. Did you mean height_px or width_px\? Known: name, ",
+        ),
         (MINIMAL + 'license = "MIT"', r"unknown key 'license'\. Did you mean licence\?"),
         ('name = "x"\nwidth_px = 8', r"no 'height_px'\. Add height_px: a whole number of pixels"),
         (MINIMAL.replace("8", '"8"'), r"'height_px' is '8'\. It must be a whole number of pixels"),

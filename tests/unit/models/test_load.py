@@ -28,14 +28,22 @@ def _onnx(path: Path, *, external: str | None = None) -> Path:
         helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8]),
         helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1000, 8, 8]),
     ]
-    nodes = [helper.make_node("Constant", [], ["c"], value=spare), helper.make_node("Conv", ["x", "w"], ["y"])]
+    nodes = [
+        helper.make_node("Constant", [], ["c"], value=spare),
+        helper.make_node("Conv", ["x", "w"], ["y"]),
+    ]
     graph = helper.make_graph(nodes, "g", infos[:1], infos[1:], [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     if external is None:
         onnx.save(model, path)
     else:
         onnx.save(
-            model, path, save_as_external_data=True, location=external, size_threshold=100, convert_attribute=True
+            model,
+            path,
+            save_as_external_data=True,
+            location=external,
+            size_threshold=100,
+            convert_attribute=True,
         )
     card_path(path).write_text(CARD)
     return path
@@ -51,7 +59,9 @@ def test_the_default_is_the_embedded_model() -> None:
 
 
 def test_an_unknown_name_offers_near_ones() -> None:
-    with pytest.raises(ModelError, match=r"no model 'vifex-intrim-1'\. Did you mean vifex-interim-1\?.*\.onnx"):
+    with pytest.raises(
+        ModelError, match=r"no model 'vifex-intrim-1'\. Did you mean vifex-interim-1\?.*\.onnx"
+    ):
         load_model("vifex-intrim-1")
     with pytest.raises(ModelError, match=r"no model 'resnet-1\.5'"):
         load_model("resnet-1.5")
@@ -70,7 +80,9 @@ def test_what_is_no_model_file_is_told(tmp_path: Path) -> None:
 def test_a_missing_card_says_how_to_draft_one(tmp_path: Path) -> None:
     graph = _onnx(tmp_path / "my net.onnx")
     card_path(graph).unlink()
-    with pytest.raises(ModelError, match=r"has no card my net\.vifex\.toml.*python -m vifex\.models '.*my net\.onnx' > "):
+    with pytest.raises(
+        ModelError, match=r"has no card my net\.vifex\.toml.*python -m vifex\.models '.*my net\.onnx' > "
+    ):
         load_model(graph)
     done = subprocess.run(
         [sys.executable, "-m", "vifex.models", graph], capture_output=True, text=True, check=True, timeout=60

@@ -33,7 +33,9 @@ def test_the_usual_pooling_of_each_kind() -> None:
 
 
 def test_what_does_not_fit_is_told() -> None:
-    with pytest.raises(InputError, match=r"stages\.3: the pooling 'cls' does not fit a map\. Use one of: avg, "):
+    with pytest.raises(
+        InputError, match=r"stages\.3: the pooling 'cls' does not fit a map\. Use one of: avg, "
+    ):
         pooled_shape("cls", Tap("stages.3", "map", (4, 2, 2)))
     with pytest.raises(InputError, match=r"'gem' does not fit a vector\. Use one of: flatten, none"):
         pool("gem", "vector", np.zeros((1, 4), np.float32))
@@ -54,7 +56,10 @@ def test_gem_needs_a_positive_exponent() -> None:
         gem_pool("map", np.ones((1, 1, 1, 1), np.float32), p=0.0)
 
 
-@given(fmap=arrays(np.float32, (2, 3, 3, 3), elements=st.floats(0.0078125, 100.0, width=32)), p=st.floats(1.0, 8.0))
+@given(
+    fmap=arrays(np.float32, (2, 3, 3, 3), elements=st.floats(0.0078125, 100.0, width=32)),
+    p=st.floats(1.0, 8.0),
+)
 def test_gem_lies_between_mean_and_max(fmap: np.ndarray, p: float) -> None:
     pooled = gem_pool("map", fmap, p=p)
     assert np.all(pooled >= fmap.mean(axis=(2, 3), dtype=np.float64) * (1 - 1e-5))
@@ -83,7 +88,9 @@ def test_float16_never_becomes_infinite() -> None:
     halves = to_dtype(rows[:2], "float16")
     assert halves.dtype == np.float16
     assert np.isfinite(halves).all()
-    with pytest.raises(InputError, match=r"65520 is too large for float16, which ends at 65,504\. Store float32"):
+    with pytest.raises(
+        InputError, match=r"65520 is too large for float16, which ends at 65,504\. Store float32"
+    ):
         to_dtype(rows, "float16")
     with pytest.raises(InputError, match="the network gave NaN"):
         to_dtype(np.array([[np.nan]], np.float32), "float32")

@@ -44,6 +44,11 @@ class Damage:
             self.others.append(sentence)
 
     @property
+    def too_large(self) -> str | None:
+        """Width x height of pictures that were refused for their size, if any were."""
+        return self.log.too_large or self.opening.too_large
+
+    @property
     def n_lost(self) -> int:
         """Frames that were met and could not be had."""
         return self.n_undecoded + self.n_timeless + self.n_backwards + self.n_unconverted
@@ -52,6 +57,8 @@ class Damage:
         """Give the likeliest cause in a clause, for a medium of which nothing could be had."""
         if self.is_encrypted:
             return "it is encrypted"
+        if self.too_large:
+            return f"it is {self.too_large} pixels large, more than allowed"
         for exc in (self.first, self.read_error):
             if exc is not None:
                 return why_not(exc)

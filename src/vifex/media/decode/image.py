@@ -40,7 +40,7 @@ class StillPicture:
             full_size: Width and height in the file, before it is turned upright.
             turned: EXIF orientation, 1 to 8.
         """
-        self._picture = picture
+        self.stored = picture
         self._full_size = full_size
         self._turned = turned
         self._upright: dict[tuple[int, int, int], Image.Image] = {}
@@ -65,7 +65,7 @@ class StillPicture:
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
         """Give the whole picture, upright, in sRGB."""
         if background not in self._upright:
-            rgb = self._rgb(flat(self._picture, background))
+            rgb = self._rgb(flat(self.stored, background))
             self._upright[background] = self._turn(rgb)
         return self._upright[background]
 
@@ -73,7 +73,7 @@ class StillPicture:
         """Resize first; colours are then converted and the picture turned where it is small."""
         swap = self._turned >= 5
         size = (spec.height_px, spec.width_px) if swap else (spec.width_px, spec.height_px)
-        small = flat(self._picture, spec.background)
+        small = flat(self.stored, spec.background)
         profile = small.info.get("icc_profile")
         small = small.resize(size, RESAMPLING[spec.interpolation], reducing_gap=3.0)
         if profile:

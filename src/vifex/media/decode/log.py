@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import av
 import av.logging
@@ -12,6 +14,8 @@ from vifex.media.decode.reasons import clean
 
 __all__ = ["Log", "listening"]
 
+_REFUSED: Final = re.compile(r"Picture size (\d+)x(\d+) is invalid")
+
 
 class Log:
     """Counts error messages and keeps the first, so that its size does not grow."""
@@ -19,10 +23,15 @@ class Log:
     def __init__(self) -> None:
         self.n_errors = 0
         self.first: str | None = None
+        self.too_large: str | None = None
+        """Width x height of a picture that FFmpeg refused for its size."""
 
     def add(self, name: str, message: str) -> None:
         """Take one message of level error or worse."""
         self.n_errors += 1
+        refused = _REFUSED.search(message)
+        if refused:
+            self.too_large = f"{refused[1]} x {refused[2]}"
         if self.first is None:
             self.first = clean(f"{name}: {message}" if name else message)
 

@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from vifex.media.decode.colour import flat
 from vifex.media.decode.image import StillPicture, draft, picture_samples
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
 from vifex.media.decode.reasons import why_not
-from vifex.media.decode.sniff import webp_size
+from vifex.media.decode.sniff import may_be_animated, webp_size
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.still import still_by_ffmpeg
 from vifex.media.decode.take import Picture
@@ -57,14 +58,14 @@ def is_animated(file: LocalFile, limits: Limits) -> bool:
 
     Pages of a TIFF, pictures of an MPO and sizes of an icon do not.
     """
+    if not may_be_animated(file.head()):
+        return False
     try:
         _check_webp(file, limits)
         with loading(limits):
             picture = open_picture(file)
             check_pixels(*picture.size, limits, file)
-            return picture.format in ("GIF", "PNG", "WEBP", "AVIF") and bool(
-                getattr(picture, "is_animated", False)
-            )
+            return bool(getattr(picture, "is_animated", False))
     except MediaError:
         raise
     except Exception:  # any plug-in, any exception: reading it as a still will say what is wrong
@@ -154,7 +155,8 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception) -> Loaded:
 
 def _share_had(picture: StillPicture) -> float:
     """Guess how much of a cut picture came out: what is missing is one colour down to the last row."""
-    pixels = np.asarray(picture.upright().resize((32, 256), Image.Resampling.BOX))
+    stored = flat(picture.stored, (255, 255, 255)).convert("RGB")
+    pixels = np.asarray(stored.resize((32, 256), Image.Resampling.BOX))
     rows = np.flatnonzero((pixels != pixels[-1, -1]).any(axis=(1, 2)))
     return float(rows[-1] + 1) / len(pixels) if rows.size else 0.0
 

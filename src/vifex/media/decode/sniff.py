@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final, Literal
 
-__all__ = ["Look", "look", "text_kind", "webp_size"]
+__all__ = ["Look", "look", "may_be_animated", "text_kind", "webp_size"]
 
 Look = Literal["picture", "video", "text", "unknown"]
 
@@ -66,6 +66,12 @@ def look(head: bytes) -> Look:
     if head.startswith(_VIDEOS):
         return "video"
     return "text" if _is_text(head) else "unknown"
+
+
+def may_be_animated(head: bytes) -> bool:
+    """Whether a file is of a kind that can hold an animation: GIF, PNG, WebP, AVIF."""
+    is_avif = head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis", b"mif1", b"msf1")
+    return is_avif or head.startswith((b"GIF8", b"\x89PNG")) or head[8:12] == b"WEBP"
 
 
 def text_kind(head: bytes) -> str:

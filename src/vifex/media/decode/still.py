@@ -46,7 +46,8 @@ def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tupl
         clock = Clock.of(container, stream)
         frame = next(decoded(opened, limits, damage, lambda: None, clock), None)
         if frame is None:
-            raise MediaError(
+            kind = Refused if damage.too_large else MediaError
+            raise kind(
                 f"the picture could not be decoded: {damage.cause()}.",
                 of=file.shown,
                 todo="Open it in a viewer, or get a fresh copy.",

@@ -25,6 +25,12 @@ def _shared(folder: str) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compiled graphs of tests stay out of the user's cache."""
+    os.environ["VIFEX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared_media() -> Path:
     """Real pictures, clips and sounds: `good/`, `odd/`, `bad/`, `reference/`."""

@@ -10,12 +10,13 @@ from vifex.pool.registry import DEFAULTS, POOLINGS
 from vifex.values import Tap, TapKind
 from vifex.values.models import AXES
 
+# Large enough that numpy sums in more than one go.
 SHAPES: dict[TapKind, tuple[int, ...]] = {
     "vector": (6,),
-    "map": (6, 5, 3),
-    "tokens": (7, 6),
-    "sequence": (7, 6),
-    "volume": (6, 4, 3, 2),
+    "map": (6, 17, 13),
+    "tokens": (197, 6),
+    "sequence": (150, 6),
+    "volume": (6, 8, 5, 4),
     "attention": (2, 7, 7),
 }
 FITTING = [(name, kind) for name in sorted(POOLINGS) for kind in AXES if kind in load_pooling(name).kinds]

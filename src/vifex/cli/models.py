@@ -58,5 +58,5 @@ def card(model: Path) -> int:
     """
     from vifex.models import draft_card
 
-    print_line(draft_card(model))
+    print_line(draft_card(model).rstrip())
     return 0

@@ -42,6 +42,14 @@ def cache_folder() -> Path:
     return Path(base) / "vifex"
 
 
+def _builders() -> str:
+    """Hash the code of this room: a graph that other code built is another graph."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 class Cache:
     """Compiled graphs of one machine and one OpenVINO."""
 
@@ -60,7 +68,7 @@ class Cache:
         # A home folder may be shared by machines: what one compiled, another may not be able to run.
         capabilities = sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
         device = core.get_property("CPU", "FULL_DEVICE_NAME")
-        machine = f"{ov.get_version()} {platform.machine()} {device} {capabilities}"
+        machine = f"{_builders()} {ov.get_version()} {platform.machine()} {device} {capabilities}"
         return cls(folder, core, machine)
 
     def key(

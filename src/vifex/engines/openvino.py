@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ class OpenVinoEngine:
     def __init__(self) -> None:
         self._ov = import_openvino()
         self._core = self._ov.Core()
+        self._lock = threading.Lock()
         self._graphs: dict[tuple[str, str], Graph] = {}
         self._cache = Cache.of_user(self._core, self._ov)
 
@@ -115,11 +117,12 @@ class OpenVinoEngine:
     def _graph(self, model: Model) -> Graph:
         # The card is part of the key: sizes and layout decide the taps.
         key = (model.weights_sha256, repr(model.card))
-        if key not in self._graphs:
-            while len(self._graphs) >= _GRAPHS_KEPT:
-                del self._graphs[next(iter(self._graphs))]
-            self._graphs[key] = read_graph(self._core, model)
-        return self._graphs[key]
+        with self._lock:
+            if key not in self._graphs:
+                while len(self._graphs) >= _GRAPHS_KEPT:
+                    del self._graphs[next(iter(self._graphs))]
+                self._graphs[key] = read_graph(self._core, model)
+            return self._graphs[key]
 
     def _place(self, graph: Graph, model: Model, name: str) -> Place:
         place = graph.find(model.card.aliases.get(name, name))

@@ -33,7 +33,7 @@ def load_file(path: Path, *, card: Path | None = None) -> Model:
             f"the model has no card {place.name} that says how it wants its pixels.",
             of=str(graph),
             todo="Draft one, then check its size, mean and std: "
-            f"python -m vifex.models {shlex.quote(str(graph))} > {shlex.quote(str(place))}",
+            f"vifex card {shlex.quote(str(graph))} > {shlex.quote(str(place))}",
         )
     checked = read_card(place)
     digest = weights_sha256(graph)

@@ -35,9 +35,9 @@ class Disk:
         def fsync(fd: int) -> None:
             real(fd)
             number = os.fstat(fd).st_ino
-            path = os.readlink(f"/proc/self/fd/{fd}")
-            if os.path.isdir(path):
-                self.names[number] = set(os.listdir(path))
+            path = Path(f"/proc/self/fd/{fd}").readlink()
+            if path.is_dir():
+                self.names[number] = {p.name for p in path.iterdir()}
             else:
                 self.files.add(number)
 
@@ -61,9 +61,7 @@ class Disk:
                     shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
                 elif kept.is_file() and kept.stat().st_ino not in self.files:
                     data = lost.read_bytes()
-                    lost.write_bytes(
-                        chance.choice([b"", bytes(len(data)), data[: len(data) // 2], data])
-                    )
+                    lost.write_bytes(chance.choice([b"", bytes(len(data)), data[: len(data) // 2], data]))
 
 
 def acknowledged(before: int, step: str) -> int:
@@ -138,7 +136,9 @@ def test_a_kill_after_each_step_loses_and_invents_nothing(folder: Path, undistur
     found = crashes(store, folder, None, lambda: write_all(store), per_step=2)
     assert len(found) > len(steps.STEPS)
     met = {step for step, _, _ in found}
-    assert met == {s for s in steps.STEPS if not s.startswith("recovery.rows_") or s == "recovery.rows_pruned"}
+    assert met == {
+        s for s in steps.STEPS if not s.startswith("recovery.rows_") or s == "recovery.rows_pruned"
+    }
     for crash in found:
         check(crash, undisturbed)
 

@@ -57,7 +57,9 @@ def test_killed_at_random_and_resumed_equals_undisturbed(folder: Path) -> None:
     assert finish(store) == undisturbed, f"VIFEX_SEED={seed}"
 
 
-@pytest.mark.parametrize("step", ["rows.manifest_committed", "ledger.manifest_committed", "care.rows_committed"])
+@pytest.mark.parametrize(
+    "step", ["rows.manifest_committed", "ledger.manifest_committed", "care.rows_committed"]
+)
 def test_a_process_that_dies_at_a_step_frees_its_lock(step: str, folder: Path) -> None:
     store = folder / "s.vifex"
     with start(store, step) as child:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 import vifex.engines.cache as cache_module
@@ -55,17 +57,22 @@ def test_a_damaged_entry_is_made_anew(folder: Path, convnet: Any, pixels: Any, d
     first = features(convnet, x)
     (entry,) = folder.iterdir()
     raw = entry.read_bytes()
-    middle = len(raw) // 2
+    # The bytes of a weight as they lie in the file; the last of four holds its sign.
+    bias = onnx.numpy_helper.to_array(
+        next(w for w in onnx.load(convnet.graph).graph.initializer if w.name == "b3")
+    )
+    middle = raw.index(bias.tobytes()) + 3
     entry.write_bytes(
         {
             "half": raw[:middle],
             "empty": b"",
             "zeros": bytes(len(raw)),
-            "flipped": raw[:middle] + bytes([raw[middle] ^ 1]) + raw[middle + 1 :],
+            "flipped": raw[:middle] + bytes([raw[middle] ^ 0x80]) + raw[middle + 1 :],
         }[damage]
     )
     np.testing.assert_array_equal(features(convnet, x), first)
-    assert entry.read_bytes()[:32] == raw[:32] or len(entry.read_bytes()) > 32
+    again = entry.read_bytes()
+    assert hashlib.sha256(again[32:]).digest() == again[:32], "the damaged entry was replaced"
 
 
 def test_a_folder_that_cannot_be_made_costs_nothing(

@@ -126,6 +126,7 @@ def test_names_are_unique_and_last(engine: Any) -> None:
     names = [t.name for t in engine.taps(model)]
     assert len(set(names)) == len(names)
     assert {"stem", "stages.0", "stages.1", "stages.2", "stages.3", "pooled", "embedding"} <= set(names)
+    assert not [n for n in names if "nobias" in n or "weight" in n or "bias" in n]
     assert names == [t.name for t in type(engine)().taps(model)]
 
 

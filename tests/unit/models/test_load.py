@@ -12,6 +12,7 @@ import pytest
 
 from vifex.models import card_path, load_model, model_names
 from vifex.models.files import weights_files, weights_sha256
+from vifex.models.onnx_files import external_files
 from vifex.values import ModelError
 
 onnx = pytest.importorskip("onnx")
@@ -81,11 +82,11 @@ def test_a_missing_card_says_how_to_draft_one(tmp_path: Path) -> None:
     graph = _onnx(tmp_path / "my net.onnx")
     card_path(graph).unlink()
     with pytest.raises(
-        ModelError, match=r"has no card my net\.vifex\.toml.*python -m vifex\.models '.*my net\.onnx' > "
+        ModelError, match=r"has no card my net\.vifex\.toml.*vifex card '.*my net\.onnx' > "
     ):
         load_model(graph)
     done = subprocess.run(
-        [sys.executable, "-m", "vifex.models", graph], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "vifex", "card", graph], capture_output=True, text=True, check=True, timeout=60
     )
     card_path(graph).write_text(done.stdout)
     assert (load_model(graph).card.height_px, load_model(graph).card.layout) == (8, "NCHW")
@@ -122,6 +123,27 @@ def test_external_weights_count(tmp_path: Path) -> None:
     (tmp_path / "net.data").unlink()
     with pytest.raises(ModelError, match=r"its weights net\.data are missing"):
         load_model(graph)
+
+
+def test_weights_of_attributes_and_branches_count(tmp_path: Path) -> None:
+    """A tensor may stand in a node or in a branch of an `If`, and each may lie in a file of its own."""
+    from onnx import TensorProto, helper
+    from onnx.external_data_helper import set_external_data
+
+    def outside(location: str) -> onnx.TensorProto:
+        tensor = helper.make_tensor(location, TensorProto.FLOAT, [1], b"\0\0\0\0", raw=True)
+        set_external_data(tensor, location)
+        return tensor
+
+    constant = helper.make_node("Constant", [], ["c"], value=outside("attribute.data"))
+    inner = helper.make_node("Constant", [], ["i"], value=outside("deeper.data"))
+    branch = helper.make_graph([inner], "b", [], [], [outside("branch.data")])
+    choice = helper.make_node("If", ["k"], ["y"], then_branch=branch, else_branch=branch)
+    graph = helper.make_graph([constant, choice], "g", [], [], [outside("weights.data")])
+    path = tmp_path / "net.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    names = ["attribute.data", "branch.data", "deeper.data", "weights.data"]
+    assert external_files(path) == [tmp_path / n for n in names]
 
 
 def test_weights_outside_the_folder_are_refused(tmp_path: Path) -> None:

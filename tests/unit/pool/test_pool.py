@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -56,6 +56,7 @@ def test_gem_needs_a_positive_exponent() -> None:
         gem_pool("map", np.ones((1, 1, 1, 1), np.float32), p=0.0)
 
 
+@settings(deadline=None)
 @given(
     fmap=arrays(np.float32, (2, 3, 3, 3), elements=st.floats(0.0078125, 100.0, width=32)),
     p=st.floats(1.0, 8.0),
@@ -66,6 +67,7 @@ def test_gem_lies_between_mean_and_max(fmap: np.ndarray, p: float) -> None:
     assert np.all(pooled <= fmap.max(axis=(2, 3)) * (1 + 1e-5))
 
 
+@settings(deadline=None)
 @given(rows=arrays(np.float32, st.tuples(st.integers(0, 4), st.integers(1, 9)), elements=finite))
 def test_normalised_rows_have_length_one_or_zero(rows: np.ndarray) -> None:
     lengths = np.linalg.norm(l2_normalize(rows).astype(np.float64), axis=1)

@@ -1,0 +1,132 @@
+"""Colours, orientation and alpha of pictures, against pairs that must look alike and against arithmetic."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vifex.values import PixelSpec, Sampling, Wish
+
+made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
+
+
+def _pixels(
+    path: Path, height: int, width: int, *, decode: Any = "exact", background: Any = (255, 255, 255)
+) -> Any:
+    wish = Wish(Sampling(), PixelSpec(height, width, decode=decode, background=background))
+    (sample,), seen = made.collect(path, wish)
+    assert seen.kind == "image"
+    assert sample.t_s is sample.pts is sample.frame_index is None
+    return sample.pixels.astype(int)
+
+
+def _apart(a: Any, b: Any) -> float:
+    return float(np.abs(a - b).mean())
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("decode", ["exact", "fast"])
+def test_the_eight_orientations_look_alike(shared_media: Path, decode: str) -> None:
+    pictures = [
+        _pixels(shared_media / "good" / f"photo-exif-{i}.jpg", 60, 90, decode=decode) for i in range(1, 9)
+    ]
+    for turned in pictures[1:]:
+        assert _apart(pictures[0], turned) < 1.5
+
+
+@pytest.mark.shared
+def test_display_p3_and_srgb_versions_look_alike(shared_media: Path) -> None:
+    good = shared_media / "good"
+    p3, srgb = (_pixels(good / f"photo-{n}.jpg", 400, 600) for n in ("display-p3", "same-srgb"))
+    with Image.open(good / "photo-display-p3.jpg") as picture:
+        ignored = np.asarray(picture.convert("RGB")).astype(int)
+    assert _apart(p3, srgb) < 2.0 < _apart(ignored, srgb)
+
+
+@pytest.mark.shared
+def test_sixteen_bit_gray_is_scaled(shared_media: Path) -> None:
+    """The same photograph in colour, made gray: mean 117, where Pillow's own conversion gives 255."""
+    gray = _pixels(shared_media / "odd" / "gray-16bit.png", 300, 451)
+    colour = _pixels(shared_media / "good" / "photo-chelsea.png", 300, 451)
+    luma = colour @ np.array([0.2126, 0.7152, 0.0722])
+    assert gray.mean() == pytest.approx(117, abs=1)
+    assert _apart(gray[..., 0], luma) < 3
+
+
+@pytest.mark.shared
+def test_cmyk_is_not_inverted(shared_media: Path) -> None:
+    cmyk = _pixels(shared_media / "good" / "photo-cmyk.jpg", 400, 600)
+    coffee = _pixels(shared_media / "good" / "photo-coffee.png", 400, 600)
+    assert _apart(cmyk, coffee) < 6
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("decode", ["exact", "fast"])
+def test_transparency_shows_the_background(shared_media: Path, decode: str) -> None:
+    path = shared_media / "odd" / "pixel-1x1.png"
+    assert _pixels(path, 2, 2, decode=decode).tolist() == [[[255] * 3] * 2] * 2
+    assert _pixels(path, 1, 1, decode=decode, background=(10, 20, 30)).tolist() == [[[10, 20, 30]]]
+
+
+@pytest.mark.shared
+def test_exif_in_png_and_turns_in_avif_are_applied(shared_media: Path) -> None:
+    _, png = made.collect(shared_media / "odd" / "exif-6.png")
+    assert (png.width_px, png.height_px) == (960, 1395)
+    _, avif = made.collect(shared_media / "odd" / "irot-imir.avif")
+    assert (avif.width_px, avif.height_px) == (640, 427)
+    _, tiff = made.collect(shared_media / "odd" / "bilevel-g4-orientation-6.tif")
+    assert (tiff.width_px, tiff.height_px) == (590, 88)
+
+
+@pytest.mark.shared
+def test_the_first_picture_counts(shared_media: Path) -> None:
+    for name, size in {
+        "multipage.tif": (10, 10),
+        "stereo.mpo": (640, 480),
+        "gain-map.jpg": (400, 300),
+    }.items():
+        samples, seen = made.collect(shared_media / "odd" / name)
+        assert (len(samples), seen.width_px, seen.height_px) == (1, *size)
+
+
+@pytest.mark.shared
+def test_interlaced_png_equals_the_plain_one(shared_media: Path) -> None:
+    good = shared_media / "good"
+    a, b = (_pixels(good / n, 300, 451) for n in ("photo-chelsea.png", "photo-interlaced.png"))
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "expected"),
+    [
+        ("I;16", [0, 257, 32896, 65535], [0, 1, 128, 255]),
+        ("I", [0, 257, 65535, 70000], [0, 1, 255, 255]),
+        ("F", [0.0, 0.5, 1.0, float("nan")], [0, 128, 255, 0]),
+    ],
+)
+def test_deep_gray_is_scaled_by_its_range(
+    tmp_path: Path, mode: str, values: list[float], expected: list[int]
+) -> None:
+    kinds = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
+    path = tmp_path / "deep.tif"
+    Image.fromarray(np.array([values], dtype=kinds[mode])).save(path)
+    assert _pixels(path, 1, 4)[0, :, 0].tolist() == expected
+
+
+def test_palettes_with_transparency_lie_over_the_background(tmp_path: Path) -> None:
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([255, 0, 0, 0, 255, 0])
+    picture.putdata([0, 1])
+    picture.save(tmp_path / "p.png", transparency=1)
+    assert _pixels(tmp_path / "p.png", 1, 2).tolist() == [[[255, 0, 0], [255, 255, 255]]]
+
+
+def test_half_transparent_pixels_are_mixed(tmp_path: Path) -> None:
+    Image.new("RGBA", (1, 1), (0, 0, 0, 128)).save(tmp_path / "half.png")
+    assert _pixels(tmp_path / "half.png", 1, 1).tolist() == [[[127, 127, 127]]]

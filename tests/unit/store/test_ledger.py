@@ -1,0 +1,97 @@
+"""Entries are sealed commit by commit, and a version that lacks anything does not prove itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from store_maker import medium, outcome
+
+from vifex.store.lance_adapter import BrokenTableError, Table
+from vifex.store.ledger import FIRST, Newest, Seal, commits_since_care, newest_entries, prove, seal
+from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry
+
+
+def entry(number: int, edition: int = 0, **changes: object) -> LedgerEntry:
+    made = LedgerEntry.of(outcome(medium(number, edition), 3), "r", "{}")
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+
+
+def ledger_of(path: Path, *commits: list[LedgerEntry]) -> Table:
+    table, last = Table.create(path, LEDGER_SCHEMA), Seal(0, FIRST, 0)
+    for number, entries in enumerate(commits):
+        batch, last = seal(entries, last, rows_version=10 + number)
+        table = table.commit(table.write([batch], LEDGER_SCHEMA))
+    return table
+
+
+def test_the_checksum_is_what_the_format_says() -> None:
+    """Computed here by hand from the text of docs/store-format.md."""
+    batch, last = seal(
+        [entry(1, wall_s=1), entry(2, reason="f\u00fcr \udcff")], Seal(4, "ab" * 16, 9), rows_version=7
+    )
+    digest = hashlib.blake2b(b"ab" * 16, digest_size=16)
+    for row in batch.to_pylist():
+        values = [row[name] for name in LEDGER_SCHEMA.names[:-1]]
+        assert values[11] == 7
+        assert values[15] == 5
+        digest.update((json.dumps(values, separators=(",", ":")) + "\n").encode())
+    assert batch.column("checksum").to_pylist() == [digest.hexdigest()] * 2
+    assert last == Seal(5, digest.hexdigest(), 7)
+    assert batch.column("wall_s")[0].as_py() == 1.0
+    assert batch.column("reason")[1].as_py() == "für \\udcff"
+
+
+def test_a_ledger_proves_itself(tmp_path: Path) -> None:
+    table = ledger_of(tmp_path / "l", [entry(1)], [entry(2), entry(3)], [entry(1, 1)])
+    last = prove(table)
+    assert (last.commit, last.rows_version) == (3, 12)
+    assert prove(Table.open(table.path, 3)).commit == 2
+
+
+@pytest.mark.parametrize("lost", ["nothing", "a commit", "an entry", "the first", "a word"])
+def test_a_ledger_that_lacks_something_does_not(lost: str, tmp_path: Path) -> None:
+    whole = ledger_of(tmp_path / "whole", [entry(1)], [entry(2), entry(3)], [entry(4), entry(5)])
+    rows = pa.Table.from_batches(whole.scan()).to_pylist()
+    kept = {
+        "nothing": rows,
+        "a commit": [r for r in rows if r["commit"] != 2],
+        "an entry": rows[:-1],
+        "the first": rows[1:],
+        "a word": [*rows[:-1], rows[-1] | {"status": "partial"}],
+    }[lost]
+    copy = Table.create(tmp_path / "copy", LEDGER_SCHEMA)
+    copy = copy.commit(copy.write([pa.RecordBatch.from_pylist(kept, LEDGER_SCHEMA)], LEDGER_SCHEMA))
+    if lost == "nothing":
+        assert prove(copy) == prove(whole)
+    else:
+        with pytest.raises(BrokenTableError):
+            prove(copy)
+
+
+def test_an_empty_ledger_does_not_prove_itself(tmp_path: Path) -> None:
+    with pytest.raises(BrokenTableError, match="no entry"):
+        prove(Table.create(tmp_path / "l", LEDGER_SCHEMA))
+
+
+def test_the_newest_entry_counts(tmp_path: Path) -> None:
+    care = LedgerEntry.maintenance("merged", "r", "{}")
+    table = ledger_of(tmp_path / "l", [entry(1), entry(2)], [care], [entry(1, 5)], [entry(3)])
+    newest = Newest(table)
+    assert list(newest) == [medium(i).medium_id for i in (2, 1, 3)]
+    assert newest[medium(1).medium_id].size_bytes == 1005
+    first, _ = seal([entry(1), entry(2)], Seal(0, FIRST, 0), rows_version=10)
+    assert dataclasses.asdict(newest[medium(2).medium_id]) == first.to_pylist()[1]
+    assert medium(9).medium_id not in newest
+    assert "no id" not in newest
+    assert newest_entries(table).column("mtime_ns").to_pylist() == [0, 5, 0]
+    assert newest_entries(table, history=True).num_rows == 5
+    assert commits_since_care(table, prove(table)) == 2
+    batch, _ = seal([entry(2, 8)], prove(table), 1)
+    newest.update(batch)
+    assert newest[medium(2).medium_id].mtime_ns == 8
+    assert len(newest) == 3

@@ -132,5 +132,6 @@ def test_fast_looks_like_exact(shared_media: Path, name: str, resize: Any) -> No
     exact = [s.pixels for s in samples if s.wish == 1]
     assert len(fast) == len(exact) >= 1
     for a, b in zip(fast, exact, strict=True):
-        # Edges move by up to half a pixel of a draft or crop; a wrong turn or matrix gives 20 and more.
-        assert np.abs(a.astype(int) - b.astype(int)).mean() < 5, name
+        # Edges move by up to half a pixel of a draft or crop, most in the 10-bit test card, which has
+        # little else; a wrong turn or matrix gives 20 and more.
+        assert np.abs(a.astype(int) - b.astype(int)).mean() < 8, name

@@ -60,7 +60,7 @@ def read_graph(core: Any, model: Model) -> Graph:
         ModelError: If the graph cannot be read, or does not fit its card.
     """
     try:
-        graph = core.read_model(model.graph)
+        graph = core.read_model(model.file)
     except RuntimeError as exc:
         why = str(exc).strip().splitlines()[-1]
         raise ModelError(
@@ -78,7 +78,7 @@ def read_graph(core: Any, model: Model) -> Graph:
 
 
 def _places(facts: list[Fact], model: Model) -> Iterator[Place]:
-    suffix = model.graph.suffix.lower()
+    suffix = model.file.suffix.lower()
     taken: Counter[str] = Counter()
     counted: Counter[str] = Counter()
     for fact in facts:

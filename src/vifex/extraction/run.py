@@ -102,7 +102,7 @@ def _run_facts(plans: Sequence[ViewPlan]) -> str:
         {
             "versions": {"python": platform.python_version(), **{n: version(n) for n in names}},
             "machine": {"system": platform.system(), "cpu": platform.machine(), "cores": _cores()},
-            "models": {p.name: str(p.model.graph) for p in plans},
+            "models": {p.name: p.model.address for p in plans},
             "started_unix_s": round(time.time(), 3),
             "command": sys.argv[1:2],
         },

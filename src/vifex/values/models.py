@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from vifex.values.pixels import Interpolation, PixelSpec, Resize
 
-__all__ = ["AXES", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
+__all__ = ["AXES", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
 
 TapKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
 
@@ -81,7 +81,7 @@ class ModelCard:
     frames: int | None = None
     """Frames per input for a network that takes windows; `None` for pictures."""
     layout: str = "NCHW"
-    """Of the network's own input: `NCHW`, `NHWC`, `NCTHW` or `NTHWC`."""
+    """Of the network's own input: `NCHW`, `NHWC`, `NCTHW`, `NTCHW` or `NTHWC`."""
     scale: float = 255.0
     """Pixels 0 to 255 are divided by this before mean and std are applied."""
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
@@ -113,13 +113,46 @@ class ModelCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Builder:
+    """How a network that is code is made, in any process: `target(name, weights)` gives the module."""
+
+    target: str
+    """`module:attribute` of a function `(name, weights) -> torch.nn.Module`, in evaluation mode."""
+    name: str
+    """The family's own name of the network, e.g. `resnet18.a1_in1k`."""
+    weights: str
+    """`pretrained`, `random:SEED`, or the path of a file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A network that an engine can run. It holds no open resource."""
+    """A network that an engine can run: a file with its graph, or a builder. It holds no open resource."""
 
     card: ModelCard
-    graph: Path
-    """The file that holds the graph: `.xml`, `.onnx` or `.tflite`."""
+    graph: Path | None
+    """The file that holds the graph: `.xml`, `.onnx` or `.tflite`; `None` where a builder makes it."""
     weights_sha256: str
     """Of everything that decides the network's numbers; stands in the recipe."""
     engine: str = "openvino"
     """Name in the engine registry."""
+    builder: Builder | None = None
+
+    def __post_init__(self) -> None:
+        if (self.graph is None) == (self.builder is None):
+            raise ValueError(f"{self.card.name}: a model has a graph or a builder")
+
+    @property
+    def address(self) -> str:
+        """What finds the model again: its file, or its name."""
+        return self.card.name if self.graph is None else str(self.graph)
+
+    @property
+    def file(self) -> Path:
+        """The graph's file.
+
+        Raises:
+            ValueError: If a builder makes the network.
+        """
+        if self.graph is None:
+            raise ValueError(f"{self.card.name}: made by a builder, not read from a file")
+        return self.graph

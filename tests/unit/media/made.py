@@ -115,7 +115,7 @@ def write_video(
 
 def _stored(picture: npt.NDArray[np.uint8], rotation: int, mirrored: bool) -> npt.NDArray[np.uint8]:
     """Turn a picture away from upright, so that a display matrix of that angle turns it back."""
-    away = np.rot90(picture, -rotation // 90)
+    away = np.rot90(picture, rotation // 90 if mirrored else -rotation // 90)
     return np.ascontiguousarray(away[:, ::-1] if mirrored else away)
 
 

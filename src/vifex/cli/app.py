@@ -15,7 +15,7 @@ from cyclopts import App, CycloptsError
 from vifex import __version__
 from vifex.values import VifexError
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]
 
 app = App(
     name="vifex",
@@ -25,7 +25,7 @@ app = App(
 )
 
 # Each command's module imports what it needs when it runs, so that `--help` stays quick.
-_COMMANDS = {
+COMMANDS = {
     "extract": ("vifex.cli.extracting:extract", "Turn pictures and videos into features; resumes by itself."),
     "show": ("vifex.cli.showing:show", "Tell what is in a store, and what failed and why."),
     "search": ("vifex.cli.searching:search", "Print the stored rows nearest to a query, exactly."),
@@ -33,7 +33,7 @@ _COMMANDS = {
     "layers": ("vifex.cli.models:layers", "List every layer that features can be read from."),
     "card": ("vifex.cli.models:card", "Draft the card that a model file needs beside it."),
 }
-for _name, (_home, _help) in _COMMANDS.items():
+for _name, (_home, _help) in COMMANDS.items():
     app.command(_home, name=_name, help=_help)
 
 

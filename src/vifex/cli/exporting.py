@@ -14,6 +14,7 @@ __all__ = ["export"]
 
 def export(
     store: Path,
+    /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     to: str | None = None,

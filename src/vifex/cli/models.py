@@ -12,7 +12,7 @@ from vifex.cli.output import clean, print_json, print_line, print_table
 __all__ = ["card", "layers"]
 
 
-def layers(model: str = "default", *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+def layers(model: str = "default", /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     """List every layer that features can be read from, with its shape.
 
     Parameters
@@ -48,7 +48,7 @@ def layers(model: str = "default", *, json: Annotated[bool, Parameter(negative=(
     return 0
 
 
-def card(model: Path) -> int:
+def card(model: Path, /) -> int:
     """Print a draft of the card that a model file needs beside it (MODEL.vifex.toml).
 
     Parameters

@@ -15,8 +15,13 @@ def clean(text: object) -> str:
 
     A file's name may hold anything, an escape sequence of the terminal too.
     """
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))
-    return shown.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else _escaped(ord(c)) for c in str(text))
+
+
+def _escaped(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte that is no text
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def print_json(value: Any) -> None:

@@ -18,6 +18,7 @@ __all__ = ["search"]
 def search(
     store: Path,
     query: str,
+    /,
     *,
     k: Annotated[int, Parameter(name=["-k", "--count"])] = 10,
     metric: str = "cosine",

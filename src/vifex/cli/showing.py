@@ -20,6 +20,7 @@ _SHOWN = 30
 
 def show(
     store: Path,
+    /,
     *,
     view: str | None = None,
     problems: Annotated[bool, Parameter(negative=())] = False,

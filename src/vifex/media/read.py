@@ -108,7 +108,7 @@ def frame_at(path_or_uri: str | os.PathLike[str], t_s: float, spec: PixelSpec, l
         Skip: If it has no video stream.
     """
     with open_uri(path_or_uri) as file:
-        return _moment(file, t_s, limits).sample(spec)
+        return _moment(file, t_s, limits, spec).sample(spec)
 
 
 def thumbnail(
@@ -130,17 +130,18 @@ def thumbnail(
         Skip: As `frame_at`.
     """
     with open_uri(uri) as file:
-        return _moment(file, t_s or 0.0, Limits()).thumbnail(box, max_side_px)
+        need = PixelSpec(max_side_px, max_side_px) if box is None else None
+        return _moment(file, t_s or 0.0, Limits(), need).thumbnail(box, max_side_px)
 
 
-def _moment(file: LocalFile, t_s: float, limits: Limits) -> Moment:
+def _moment(file: LocalFile, t_s: float, limits: Limits, spec: PixelSpec | None) -> Moment:
     is_still = is_picture(file, limits)
     if is_still is None:
-        return at(file, t_s, limits, kind="animation")
+        return at(file, t_s, limits, kind="animation", spec=spec)
     try:
-        return at(file, t_s, limits, kind="picture" if is_still else "video")
+        return at(file, t_s, limits, kind="picture" if is_still else "video", spec=spec)
     except StillInside:
-        return at(file, t_s, limits, kind="picture")
+        return at(file, t_s, limits, kind="picture", spec=spec)
 
 
 def _nothing() -> None:

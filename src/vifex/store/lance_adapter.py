@@ -23,7 +23,7 @@ from lance.optimize import Compaction
 from vifex.store.sync import system_error
 from vifex.values import StoreError
 
-__all__ = ["BrokenTableError", "Fragment", "Rewrite", "Table", "manifest_path", "manifests"]
+__all__ = ["BrokenTableError", "Fragment", "Rewrite", "Table", "broken", "manifest_path", "manifests"]
 
 # The file format is pinned, so that every pylance that Vifex allows reads every store.
 _STORAGE: Final = "2.1"
@@ -31,6 +31,7 @@ _STORAGE: Final = "2.1"
 _METADATA_CACHE: Final = 32 << 20
 _INDEX_CACHE: Final = 1 << 20
 _IO_BUFFER: Final = 64 << 20
+_BATCH_BYTES: Final = 8 << 20
 _TOP_VERSION: Final = (1 << 64) - 1
 _KEEP: Final = "vifex-keep-"
 # A number of the system that speaks of the machine, not of a damaged file.
@@ -83,6 +84,17 @@ def manifest_path(table: Path, version: int) -> Path:
     return table / "_versions" / f"{_TOP_VERSION - version:020d}.manifest"
 
 
+def broken(exc: Exception, path: Path, what: str) -> BrokenTableError:
+    """Give the error that says that a table is damaged, unless it is the machine that fails.
+
+    Raises:
+        StoreError: If the system would not let the table be read: nothing may be given up for that.
+    """
+    if system_error(exc) not in (None, _MISSING_FILE):
+        raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc}.") from exc
+    return BrokenTableError(f"{what}: {exc}")
+
+
 class Table:
     """One version of a Lance table in a local folder."""
 
@@ -120,8 +132,7 @@ class Table:
         try:
             ds = _open(path, version)
         except (OSError, ValueError, RuntimeError) as exc:
-            _blame_the_machine(exc, path)
-            raise BrokenTableError(f"version {version} of {path} does not open: {exc}") from exc
+            raise broken(exc, path, f"version {version} of {path} does not open") from exc
         # A manifest of zeros opens as version 0 without rows and without a word.
         if ds.version != version or version < 1:
             raise BrokenTableError(f"version {version} of {path} opens as version {ds.version}")
@@ -231,7 +242,7 @@ class Table:
                 "materialize_deletions_threshold": 0.0,
                 "excluded_fragment_ids": [i for i in known if i not in group],
                 "num_threads": 1,
-                "batch_size": 1024,
+                "batch_size": _rows_per_batch(self.schema),
                 "io_buffer_size": _IO_BUFFER,
                 "data_storage_version": _STORAGE,
             }
@@ -305,9 +316,11 @@ def _uri(path: Path) -> str:
     return text
 
 
-def _blame_the_machine(exc: BaseException, path: Path) -> None:
-    if system_error(exc) not in (None, _MISSING_FILE):
-        raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc}.") from exc
+def _rows_per_batch(schema: pa.Schema) -> int:
+    """How many rows may be in memory at once while fragments are merged."""
+    lists = [f.type for f in schema if pa.types.is_fixed_size_list(f.type)]
+    width = sum(t.list_size * t.value_type.bit_width // 8 for t in lists)
+    return max(1, min(1024, _BATCH_BYTES // max(1, width)))
 
 
 def _stay_in_one_process() -> None:

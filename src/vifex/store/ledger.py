@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from vifex.store.lance_adapter import BrokenTableError, Table
+from vifex.store.lance_adapter import BrokenTableError, Table, broken
 from vifex.store.schema import ENTRY_NAMES, LEDGER_SCHEMA, LedgerEntry
 
 __all__ = ["FIRST", "Newest", "Seal", "checksum", "newest_entries", "prove", "seal"]
@@ -116,18 +116,9 @@ class Newest(Mapping[str, LedgerEntry]):
             self.update(batch)
 
     def update(self, batch: pa.RecordBatch) -> None:
-        """Take in entries that are newer than all before, at most 65,536."""
-        number = len(self._chunks)
-        kinds = batch.column("kind").to_pylist()
-        for place, medium_id in enumerate(batch.column("medium_id").to_pylist()):
-            if kinds[place] == "medium":
-                self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
-        # The same few long texts stand in every entry.
-        dense = [
-            c.dictionary_encode() if n in ("run", "recipe_hash", "checksum", "status", "reason") else c
-            for n, c in zip(batch.schema.names, batch.columns, strict=True)
-        ]
-        self._chunks.append(pa.RecordBatch.from_arrays(dense, names=batch.schema.names))
+        """Take in entries that are newer than all before."""
+        for start in range(0, batch.num_rows, _CHUNK):
+            self._append(batch.slice(start, _CHUNK))
 
     def __getitem__(self, medium_id: str) -> LedgerEntry:
         try:
@@ -141,6 +132,19 @@ class Newest(Mapping[str, LedgerEntry]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def _append(self, batch: pa.RecordBatch) -> None:
+        number = len(self._chunks)
+        kinds = batch.column("kind").to_pylist()
+        for place, medium_id in enumerate(batch.column("medium_id").to_pylist()):
+            if kinds[place] == "medium":
+                self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
+        # The same few long texts stand in every entry.
+        dense = [
+            c.dictionary_encode() if n in ("run", "recipe_hash", "checksum", "status", "reason") else c
+            for n, c in zip(batch.schema.names, batch.columns, strict=True)
+        ]
+        self._chunks.append(pa.RecordBatch.from_arrays(dense, names=batch.schema.names))
 
 
 def _as_text(entry: LedgerEntry) -> dict[str, Any]:
@@ -156,7 +160,7 @@ def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     try:
         parts = [batch.column(0).to_numpy() for batch in ledger.scan([name], batch_rows=1 << 16)]
     except (OSError, ValueError, RuntimeError) as exc:
-        raise BrokenTableError(f"the ledger does not read: {exc}") from exc
+        raise broken(exc, ledger.path, "the ledger does not read") from exc
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
@@ -164,5 +168,5 @@ def _read(ledger: Table, skip: int | None = None) -> pa.Table:
     try:
         batches = list(ledger.scan(skip=skip, batch_rows=1 << 14))
     except (OSError, ValueError, RuntimeError) as exc:
-        raise BrokenTableError(f"the ledger does not read: {exc}") from exc
+        raise broken(exc, ledger.path, "the ledger does not read") from exc
     return pa.Table.from_batches(batches, schema=LEDGER_SCHEMA)

@@ -31,6 +31,9 @@ _ERRORS: Final[dict[int, tuple[str, str]]] = {
     errno.EIO: ("the disk reports an input/output error.", "Check the disk"),
 }
 """By the system's number, which Lance puts into its messages: what happened, and what to do first."""
+if os.name == "nt":
+    # Windows speaks of a full disk by numbers of its own.
+    _ERRORS[112] = _ERRORS[39] = _ERRORS[errno.ENOSPC]
 
 
 def sync_file(path: Path) -> None:

@@ -20,7 +20,7 @@ from vifex.media.decode.take import Picture, Shown, outside
 from vifex.media.decode.times import Clock
 from vifex.media.decode.video import OutOfOrder, open_video, shown_frames, survey_video
 from vifex.media.sample.base import exact
-from vifex.values import Box, Limits, MediaError, PixelSpec, Sample
+from vifex.values import Box, Limits, MediaError, PixelSpec, Sample, Sampling, Wish
 
 __all__ = ["Moment", "at"]
 
@@ -88,15 +88,24 @@ class Moment:
         )
 
 
-def at(file: LocalFile, t_s: float, limits: Limits, *, kind: Kind) -> Moment:
+def at(file: LocalFile, t_s: float, limits: Limits, *, kind: Kind, spec: PixelSpec | None = None) -> Moment:
     """Find the frame on screen at `t_s` seconds; of a still picture, the picture.
+
+    Args:
+        file: The open file.
+        t_s: Seconds of the video's own time.
+        limits: What it may cost.
+        kind: What the file is.
+        spec: What the whole picture will be made into, so that a JPEG is decoded just as `read` does it;
+            `None` decodes it in full.
 
     Raises:
         MediaError: If the file cannot be read, or ends before.
         Skip: If it has no video stream.
     """
     if kind == "picture":
-        return Moment(file.shown, load_picture(file, limits).picture)
+        wishes = () if spec is None else (Wish(Sampling(), spec),)
+        return Moment(file.shown, load_picture(file, limits, wishes).picture)
     t = exact(t_s)
     damage = Damage()
     if kind == "animation":

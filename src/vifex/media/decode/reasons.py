@@ -19,8 +19,8 @@ class Skip(Exception):
 
 def clean(text: str) -> str:
     """Give a foreign message as one printable line of at most 160 characters, without a full stop."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return (line if len(line) <= 160 else line[:157] + "...").rstrip(". ")
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split()).rstrip(". ")
+    return line if len(line) <= 160 else line[:159] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def why_not(exc: BaseException) -> str:

@@ -130,6 +130,9 @@ def _pixels(pixels: dict[str, Any]) -> str:
     how = pixels["resize"]
     if pixels["resize_px"]:
         how = f"shorter side to {pixels['resize_px']}, centre crop"
+    elif pixels.get("resize_hw_px"):
+        height_px, width_px = pixels["resize_hw_px"]
+        how = f"stretch to {width_px} x {height_px}, centre crop"
     size = f"{pixels['width_px']} x {pixels['height_px']}"
     return f"{size}, {how}, {pixels['interpolation']}, {pixels['decode']} decoding"
 

@@ -91,6 +91,8 @@ def format_card(card: ModelCard) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     if isinstance(value, str):
@@ -188,6 +190,18 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_name(v) for v in value)
 
 
+def _size(value: Any) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise TypeError
+    return _count(value[0]), _count(value[1])
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _text_map(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise TypeError
@@ -223,4 +237,6 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "licence": (_text, "a text"),
     "provenance": (_text, "a text"),
     "sha256": (_digest, "64 hexadecimal digits"),
+    "resize_hw_px": (_size, "a list of two whole numbers of pixels: height and width before the crop"),
+    "crop_down": (_flag, "true or false"),
 }

@@ -319,7 +319,7 @@ def _uri(path: Path) -> str:
 def _rows_per_batch(schema: pa.Schema) -> int:
     """How many rows may be in memory at once while fragments are merged."""
     lists = [f.type for f in schema if pa.types.is_fixed_size_list(f.type)]
-    width = sum(t.list_size * t.value_type.bit_width // 8 for t in lists)
+    width = sum(int(t.list_size) * int(t.value_type.bit_width) // 8 for t in lists)
     return max(1, min(1024, _BATCH_BYTES // max(1, width)))
 
 

@@ -99,6 +99,10 @@ class ModelCard:
     """Where the weights come from and what they were trained on."""
     sha256: str = ""
     """Of the weights; checked at loading where it is given."""
+    resize_hw_px: tuple[int, int] | None = None
+    """Height and width after `stretch_crop`'s resize, before its centre crop."""
+    crop_down: bool = False
+    """Whether the centre crop's corner is rounded down, see `PixelSpec`."""
 
     def pixel_spec(self, decode: Literal["fast", "exact"] = "fast") -> PixelSpec:
         """The ready pixels that this network takes."""
@@ -109,6 +113,8 @@ class ModelCard:
             resize_px=self.resize_px,
             interpolation=self.interpolation,
             decode=decode,
+            resize_hw_px=self.resize_hw_px,
+            crop_down=self.crop_down,
         )
 
 

@@ -7,10 +7,14 @@ from typing import Literal
 
 __all__ = ["DecodeMode", "Interpolation", "PixelSpec", "Resize"]
 
-Resize = Literal["stretch", "shortest"]
-"""`stretch`: to the target, aspect not kept. `shortest`: shorter side to `resize_px`, then centre crop."""
+Resize = Literal["stretch", "shortest", "stretch_crop"]
+"""`stretch`: to the target, aspect not kept. `shortest`: shorter side to `resize_px`, then centre crop.
+`stretch_crop`: to `resize_hw_px`, aspect not kept, then centre crop."""
 
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "bilinear_2x2"]
+"""As Pillow does it, widened where a picture shrinks, but for `bilinear_2x2`: that reads the four nearest
+pixels however far the picture shrinks, as torch does it without antialiasing."""
+
 DecodeMode = Literal["fast", "exact"]
 
 
@@ -31,6 +35,11 @@ class PixelSpec:
     decode: DecodeMode = "fast"
     background: tuple[int, int, int] = (255, 255, 255)
     """What shows through transparent pixels, RGB."""
+    resize_hw_px: tuple[int, int] | None = None
+    """Height and width after the resize, before the centre crop; only for `stretch_crop`."""
+    crop_down: bool = False
+    """Where the centre crop starts half a pixel in: at the pixel before it (as transformers crops), not at
+    the nearest even one (as torchvision crops)."""
 
     def __post_init__(self) -> None:
         if self.height_px < 1 or self.width_px < 1:
@@ -39,9 +48,25 @@ class PixelSpec:
             self.resize_px is None or self.resize_px < max(self.height_px, self.width_px)
         ):
             raise ValueError(f"resize_px must be at least the crop's longer side, got {self.resize_px}")
-        if self.resize == "stretch" and self.resize_px is not None:
+        if self.resize != "shortest" and self.resize_px is not None:
             raise ValueError("resize_px is for resize='shortest' only")
+        self._check_stretch_crop()
+
+    def _check_stretch_crop(self) -> None:
+        if self.resize != "stretch_crop":
+            if self.resize_hw_px is not None:
+                raise ValueError("resize_hw_px is for resize='stretch_crop' only")
+            return
+        height, width = self.resize_hw_px or (0, 0)
+        if height < self.height_px or width < self.width_px:
+            raise ValueError(f"resize_hw_px must be at least the crop's size, got {self.resize_hw_px}")
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; what a spec did not say in the first format is left out where it is unset."""
+        data = asdict(self)
+        # The hash of a recipe is made of this: what came later must not change the older ones.
+        if self.resize_hw_px is None:
+            del data["resize_hw_px"]
+        if not self.crop_down:
+            del data["crop_down"]
+        return data

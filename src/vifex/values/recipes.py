@@ -54,7 +54,9 @@ class Recipe:
     def from_dict(cls, data: dict[str, Any]) -> Recipe:
         """Read what `to_dict` wrote, also after a trip through JSON."""
         pixels = dict(data["pixels"])
-        pixels["background"] = tuple(pixels["background"])
+        for name in ("background", "resize_hw_px"):
+            if pixels.get(name) is not None:
+                pixels[name] = tuple(pixels[name])
         return cls(
             model=data["model"],
             weights_sha256=data["weights_sha256"],

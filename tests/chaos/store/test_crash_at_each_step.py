@@ -20,7 +20,7 @@ from store_maker import assert_whole, bits, feed, last_editions, recipe, wanted
 from vifex.store import CommitRule, open_writer, steps
 from vifex.values import StoreError
 
-MEDIA = 24
+MEDIA = 18
 RULE = CommitRule(media=2)
 
 

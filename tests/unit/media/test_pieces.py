@@ -56,6 +56,26 @@ def test_fit_rounds_as_torchvision() -> None:
     assert (to.width, to.height, to.left, to.top) == (191, 128, 40, 8)
 
 
+def test_a_crop_may_round_down_as_transformers() -> None:
+    """The same picture: int(79 / 2) = 39."""
+    to = fit(PixelSpec(112, 112, resize="shortest", resize_px=128, crop_down=True), 800, 534)
+    assert (to.width, to.height, to.left, to.top) == (191, 128, 39, 8)
+
+
+def test_stretch_crop_resizes_to_a_size_of_its_own() -> None:
+    """torchvision's videos: 128 x 171 whatever the aspect, then (171 - 112) / 2 = 29.5, to even: 30."""
+    to = fit(PixelSpec(112, 112, resize="stretch_crop", resize_hw_px=(128, 171)), 800, 534)
+    assert (to.width, to.height, to.left, to.top) == (171, 128, 30, 8)
+
+
+def test_bilinear_2x2_reads_the_four_nearest_pixels() -> None:
+    """8 pixels to 2: centres at 2 and 6 lie between pixels 1, 2 and 5, 6, of which it takes the mean."""
+    row = np.array([0, 10, 20, 200, 200, 50, 70, 255], dtype=np.uint8)
+    picture = Image.fromarray(np.repeat(np.tile(row, (2, 1))[..., None], 3, axis=2))
+    spec = PixelSpec(1, 2, interpolation="bilinear_2x2", decode="exact")
+    np.testing.assert_array_equal(ready_pixels(picture, spec, None)[0, :, 0], [15, 60])
+
+
 def test_boxes_are_clipped_to_the_picture() -> None:
     assert clip_box(Box(-5, 2, 300, 9), 100, 8) == Box(0, 2, 100, 8)
     assert clip_box(Box(100, 0, 120, 8), 100, 8) is None

@@ -40,6 +40,21 @@ def test_a_full_card_comes_back_from_its_text() -> None:
     assert parse_card(format_card(card), of="card") == card
 
 
+def test_a_card_of_a_stretch_and_crop_comes_back_from_its_text() -> None:
+    card = ModelCard(
+        "net-1",
+        112,
+        112,
+        resize="stretch_crop",
+        resize_hw_px=(128, 171),
+        crop_down=True,
+        interpolation="bilinear_2x2",
+    )
+    assert parse_card(format_card(card), of="card") == card
+    spec = card.pixel_spec("exact")
+    assert (spec.resize_hw_px, spec.crop_down, spec.interpolation) == ((128, 171), True, "bilinear_2x2")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -61,6 +76,10 @@ def test_a_full_card_comes_back_from_its_text() -> None:
         (MINIMAL + "frames = 4", r"layout 'NCHW' and frames 4 do not fit"),
         (MINIMAL + 'resize = "shortest"', r"contradicts itself: resize_px must be at least the crop"),
         (MINIMAL + "resize_px = 9", r"contradicts itself: resize_px is for resize='shortest' only"),
+        (MINIMAL + 'resize = "stretch_crop"', r"contradicts itself: resize_hw_px must be at least the crop"),
+        (MINIMAL + "resize_hw_px = [9, 9]", r"resize_hw_px is for resize='stretch_crop' only"),
+        (MINIMAL + "resize_hw_px = [9]", r"'resize_hw_px' is \[9\]\. It must be a list of two whole numbers"),
+        (MINIMAL + "crop_down = 1", r"'crop_down' is 1\. It must be true or false"),
         (MINIMAL + 'sha256 = "12"', r"'sha256' is '12'\. It must be 64 hexadecimal digits"),
         (MINIMAL + "default_taps = 'a'", r"'default_taps' is 'a'\. It must be a list of names"),
         (MINIMAL + "[aliases]\na = 1", r"'aliases' is \{'a': 1\}\. It must be a table"),

@@ -65,8 +65,8 @@ def test_each_row_is_rewritten_a_logarithmic_number_of_times() -> None:
     assert len(sizes) <= 8
 
 
-def test_many_commits_stay_small_and_quick_to_open(tmp_path: Path) -> None:
-    store, of, rows = tmp_path / "s.vifex", wide_recipe(512), 16
+def test_many_commits_stay_small_and_quick_to_open(folder: Path) -> None:
+    store, of, rows = folder / "s.vifex", wide_recipe(512), 16
     with open_writer(store, rule=CommitRule(media=1)) as writer:
         view = writer.view("main", of)
         for i in range(150):
@@ -87,8 +87,8 @@ def test_many_commits_stay_small_and_quick_to_open(tmp_path: Path) -> None:
         assert read.view().count_rows() == 150 * rows
 
 
-def test_care_keeps_the_order_of_rows(tmp_path: Path) -> None:
-    store = tmp_path / "s.vifex"
+def test_care_keeps_the_order_of_rows(folder: Path) -> None:
+    store = folder / "s.vifex"
     with open_writer(store, rule=CommitRule(media=1)) as writer:
         view = writer.view("main", recipe())
         for i in range(40):
@@ -102,11 +102,9 @@ def test_care_keeps_the_order_of_rows(tmp_path: Path) -> None:
         assert view_.take([5, 0, 118], ["key"]).column("key").to_pylist() == [order[5], order[0], order[118]]
 
 
-def test_an_open_reader_keeps_its_version_through_care(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_open_reader_keeps_its_version_through_care(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(care, "EVERY_COMMITS", 4)
-    store = tmp_path / "s.vifex"
+    store = folder / "s.vifex"
     with open_writer(store, rule=CommitRule(media=1)) as writer:
         view = writer.view("main", recipe())
         for i in range(3):
@@ -134,8 +132,8 @@ def test_an_open_reader_keeps_its_version_through_care(
     assert_whole(store)
 
 
-def test_a_forgotten_reader_gives_its_version_back(tmp_path: Path) -> None:
-    store = tmp_path / "s.vifex"
+def test_a_forgotten_reader_gives_its_version_back(folder: Path) -> None:
+    store = folder / "s.vifex"
     with open_writer(store) as writer:
         writer.view("main", recipe())
     view = open_store(store).view()

@@ -91,6 +91,13 @@ def test_the_hash_of_a_recipe_is_pinned() -> None:
     assert RECIPE.hash == PINNED
 
 
+def test_a_recipe_of_a_stretch_and_crop_comes_back_from_json() -> None:
+    pixels = PixelSpec(112, 112, resize="stretch_crop", resize_hw_px=(128, 171), crop_down=True)
+    recipe = replace(RECIPE, pixels=pixels)
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert recipe.hash != RECIPE.hash
+
+
 PINNED = "4e697a100543fe8b54c4abf3d10d0ec3"
 
 
@@ -125,6 +132,7 @@ def test_an_error_says_what_happened_to_what_and_what_to_do() -> None:
         (lambda: Sampling(sampler="clip", fps=None, clip_length=4), "positive"),
         (lambda: PixelSpec(0, 4), "at least 1 x 1"),
         (lambda: PixelSpec(4, 4, resize="shortest"), "resize_px"),
+        (lambda: PixelSpec(4, 4, resize="stretch_crop", resize_hw_px=(3, 9)), "resize_hw_px"),
         (lambda: Tap("a", "map", (1, 2)), "3 axes"),
         (lambda: Outcome(MEDIUM, "failed"), "needs a reason"),
         (lambda: Outcome(MEDIUM, "skipped", "sound", rows=1), "has no rows"),

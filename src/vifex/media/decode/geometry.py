@@ -127,14 +127,23 @@ class Fit:
 def fit(spec: PixelSpec, width: float, height: float) -> Fit:
     """Say how a picture of that size, in square pixels, becomes what `spec` asks for.
 
-    `shortest` rounds as torchvision does: the longer side down, the crop's corner to the nearest pixel.
+    `shortest` rounds the longer side down, as torchvision does; a crop's corner goes to the nearest pixel,
+    or with `crop_down` to the one before it.
     """
     if spec.resize == "stretch":
         return Fit(spec.width_px, spec.height_px, 0, 0)
+    new_w, new_h = _resized(spec, width, height)
+    left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0
+    if spec.crop_down:
+        return Fit(new_w, new_h, int(left), int(top))
+    return Fit(new_w, new_h, round(left), round(top))
+
+
+def _resized(spec: PixelSpec, width: float, height: float) -> tuple[int, int]:
+    """Give width and height before the crop."""
+    if spec.resize_hw_px is not None:
+        return spec.resize_hw_px[1], spec.resize_hw_px[0]
     side = spec.resize_px or max(spec.width_px, spec.height_px)
     if width <= height:
-        new_w, new_h = side, max(side, int(side * height / width))
-    else:
-        new_w, new_h = max(side, int(side * width / height)), side
-    left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0
-    return Fit(new_w, new_h, round(left), round(top))
+        return side, max(side, int(side * height / width))
+    return max(side, int(side * width / height)), side

@@ -27,7 +27,13 @@ __all__ = ["Converter", "FramePicture"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
-_FLAGS: Final = {"nearest": "neighbor", "bilinear": "bilinear", "bicubic": "bicubic", "lanczos": "lanczos"}
+_FLAGS: Final = {
+    "nearest": "neighbor",
+    "bilinear": "bilinear",
+    "bicubic": "bicubic",
+    "lanczos": "lanczos",
+    "bilinear_2x2": "bilinear",  # swscale has no other that shrinks both ways alike
+}
 
 # Fields of an interlaced frame are not taken apart, as the ffmpeg command does not. Primaries and
 # transfer are left as they are: swscale refuses frames that carry reserved values of them.
@@ -218,7 +224,7 @@ def _turn(frame: VideoFrame) -> Turn:
 
 
 def _shown(spec: PixelSpec, box: Box) -> Box:
-    """Give the part of a box that is left after the crop of `shortest`, so that no more is scaled."""
+    """Give the part of a box that is left after the crop of the resize, so that no more is scaled."""
     width, height = box.x1 - box.x0, box.y1 - box.y0
     to = fit(spec, width, height)
     sx, sy = width / to.width, height / to.height

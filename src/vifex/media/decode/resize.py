@@ -18,6 +18,7 @@ RESAMPLING: Final = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
+    "bilinear_2x2": Image.Resampling.BILINEAR,  # the nearest that a resize can do; exact pixels do better
 }
 
 # A picture of 1 x 15000 resized by its shorter side would become 96 x 1,440,000: what is cropped away
@@ -50,6 +51,11 @@ def _resized(picture: Image.Image, to: Fit, spec: PixelSpec) -> Image.Image:
     resample = RESAMPLING[spec.interpolation]
     gap = 3.0 if spec.decode == "fast" else None
     target = (spec.width_px, spec.height_px)
+    if spec.interpolation == "bilinear_2x2" and spec.decode == "exact":
+        # Pillow's resize always widens its filter; its affine transform reads 2 x 2 pixels.
+        sx, sy = picture.width / to.width, picture.height / to.height
+        affine = (sx, 0.0, to.left * sx, 0.0, sy, to.top * sy)
+        return picture.transform(target, Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
     if to.width * to.height > _MAX_RESIZED_PX:
         sx, sy = picture.width / to.width, picture.height / to.height
         part = (to.left * sx, to.top * sy, (to.left + target[0]) * sx, (to.top + target[1]) * sy)

@@ -80,7 +80,7 @@ def peak_bytes(command: Sequence[str | Path]) -> int:
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.05):
+        while not done.wait(0.01):
             peak = max(peak, _tree_bytes(tree))
 
     watcher = threading.Thread(target=watch)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from record import alternate, spread, timed, write
 
-from vifex.extraction.collect import build_rows
+from vifex.extraction.collect import Rows, build_rows
 from vifex.extraction.messages import RowFacts
 from vifex.extraction.plan import plan_view
 from vifex.store import open_writer, row_schema
@@ -36,7 +36,7 @@ def make_store(path: Path) -> None:
     with open_writer(path) as writer:
         view = writer.view("main", recipe)
         for medium, facts, vectors in media():
-            rows = build_rows(medium, facts, vectors, schema, recipe)
+            rows = build_rows([Rows(medium, facts, vectors)], schema, recipe)
             view.add(Outcome(medium, "ok", rows=len(facts)), rows)
         view.commit()
 

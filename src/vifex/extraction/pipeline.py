@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
+import pyarrow as pa
 
 from vifex.engines import Network
-from vifex.extraction.collect import Collector
+from vifex.extraction.collect import Collector, Rows, build_rows
 from vifex.extraction.messages import Finished, Wrote
 from vifex.extraction.plan import ViewPlan
 from vifex.extraction.report import Tally
@@ -28,8 +29,12 @@ from vifex.values import InputError, Limits, Medium, Outcome, Status, StoreError
 __all__ = ["Pipeline", "Progress", "RunningView"]
 
 _TICK_S = 0.1
-_SPILL_BYTES = 32 << 20
+_SPILL_BYTES = 2 << 20
+_SPILL_ROWS = 16
 """Rows of one medium that are kept in memory before they go to the disk uncommitted."""
+_HANDED_OVER = 64
+"""Media that go to the store at once: laying out rows costs nearly the same for one and for many."""
+_HAND_OVER_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,44 @@ class RunningView:
     ready: deque[Filled] = field(default_factory=deque)
     in_flight: int = 0
     recipe_hash: str = ""
+    schema: pa.Schema = None
+    settled: list[tuple[Outcome, Rows | None]] = field(default_factory=list)
+    """Finished media on their way into the store, handed over a few at a time."""
 
     def __post_init__(self) -> None:
         self.recipe_hash = self.plan.recipe.hash
+        self.schema = row_schema(self.plan.recipe)
+
+    def settle(self, outcome: Outcome, rows: Rows | None) -> None:
+        """Take a finished medium with all its rows."""
+        self.settled.append((outcome, rows))
+        if len(self.settled) >= _HANDED_OVER:
+            self.hand_over()
+
+    def settle_spilled(self, outcome: Outcome, rows: Rows | None, spilled: Spilled) -> None:
+        """Take a finished medium of which some rows lie on the disk already."""
+        batch = None if rows is None else build_rows([rows], self.schema, self.plan.recipe)
+        self.writer.add(outcome, batch, spilled)
+
+    def hand_over(self) -> None:
+        """Give what is settled to the store."""
+        parts = [rows for _, rows in self.settled if rows is not None]
+        batch = build_rows(parts, self.schema, self.plan.recipe) if parts else None
+        outcomes = [outcome for outcome, _ in self.settled]
+        self.settled = []
+        self.writer.add_many(outcomes, batch)
+
+    def commit(self) -> None:
+        """Make everything that is finished durable."""
+        if self.settled:
+            self.hand_over()
+        self.writer.commit()
+
+    def tick(self) -> None:
+        """Hand over and commit what has waited long enough."""
+        if self.settled:
+            self.hand_over()
+        self.writer.tick()
 
     @property
     def batch_rows(self) -> int:
@@ -70,12 +110,17 @@ class _Job:
 
     medium: Medium
     collectors: dict[int, Collector]
+    """One for each view that wants it, by the view's number."""
     spilled: dict[int, Spilled] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     """View to the reason why its numbers cannot be stored."""
     ended: Finished | None = None
     wall_s: float = 0.0
-    outcome: Outcome | None = None
+
+    @property
+    def asked(self) -> list[int]:
+        """Numbers of the views, in the order in which the decoder was asked for them."""
+        return list(self.collectors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +156,6 @@ class Pipeline:
     ) -> None:
         self.tally = Tally()
         self._views = list(views)
-        self._schemas = [row_schema(v.plan.recipe) for v in self._views]
         self._retry_failed = retry_failed
         self._on_progress, self._on_outcome = on_progress, on_outcome
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -122,6 +166,7 @@ class Pipeline:
         self._all_found = False
         self._began_s = time.monotonic()
         self._told_s = 0.0
+        self._ticked_s = self._began_s
 
     def run(self, media: Iterator[Medium | Outcome]) -> Tally:
         """Take every medium to its end and commit what came of it.
@@ -137,12 +182,12 @@ class Pipeline:
                 self._listen()
                 self._tell_progress()
             for view in self._views:
-                view.writer.commit()
+                view.commit()
         except StoreError:
             raise  # what cannot be written now will not be written by trying again
         except BaseException:
             for view in self._views:
-                view.writer.commit()
+                view.commit()
             raise
         finally:
             if self._supervisor is not None:
@@ -173,7 +218,7 @@ class Pipeline:
             self.tally.note_done(outcome.status)
             return
         for view in open_views:
-            view.writer.add(outcome, None)
+            view.settle(outcome, None)
         self._count(outcome)
 
     def _admit(self, medium: Medium) -> None:
@@ -269,15 +314,16 @@ class Pipeline:
             collector.drop(len(wrote.rows))
         else:
             collector.add(wrote.rows, rows)
-        if collector.size_bytes > _SPILL_BYTES:
+        if collector.size_bytes > _SPILL_BYTES and collector.held >= _SPILL_ROWS:
             self._spill(job, number)
         self._settle_if_complete(wrote.job)
 
     def _spill(self, job: _Job, number: int) -> None:
         view = self._views[number]
-        rows = job.collectors[number].take(self._schemas[number], view.plan.recipe)
+        rows = job.collectors[number].take()
         if rows is not None:
-            job.spilled[number] = view.writer.spill(job.spilled.get(number), rows)
+            batch = build_rows([rows], view.schema, view.plan.recipe)
+            job.spilled[number] = view.writer.spill(job.spilled.get(number), batch)
 
     # -- outcomes out -------------------------------------------------------------------------------
 
@@ -305,12 +351,12 @@ class Pipeline:
             view = self._views[i]
             outcome = _outcome(job, i)
             spilled = job.spilled.get(i)
-            if outcome.rows:
-                view.writer.add(outcome, collector.take(self._schemas[i], view.plan.recipe), spilled)
+            if outcome.rows and spilled is not None:
+                view.settle_spilled(outcome, collector.take(), spilled)
             else:
                 if spilled is not None:
                     view.writer.discard(spilled)
-                view.writer.add(outcome, None)
+                view.settle(outcome, collector.take() if outcome.rows else None)
             self.tally.rows += outcome.rows
             if worst is None or _BADNESS[outcome.status] > _BADNESS[worst.status]:
                 worst = outcome
@@ -323,8 +369,11 @@ class Pipeline:
             self._on_outcome(outcome)
 
     def _tick(self) -> None:
-        for view in self._views:
-            view.writer.tick()
+        now_s = time.monotonic()
+        if now_s - self._ticked_s >= _HAND_OVER_S:
+            self._ticked_s = now_s
+            for view in self._views:
+                view.tick()
 
     def _tell_progress(self, *, now: bool = False) -> None:
         now_s = time.monotonic()
@@ -360,7 +409,8 @@ def _outcome(job: _Job, wish: int) -> Outcome:
     assert seen is not None
     reason = " ".join(seen.problems)
     if not rows:
-        reason = reason or "No frame of it was sampled; ask for denser samples or a wider part of it."
+        why = dict(seen.empty).get(job.asked.index(wish), "No frame of it was sampled.")
+        reason = f"{reason} {why}".strip()
         return Outcome(medium, "failed", reason, lost=seen.frames_lost, wall_s=wall_s)
     status: Status = "partial" if reason else "ok"
     return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s)

@@ -11,7 +11,6 @@ from vifex.values.pixels import PixelSpec
 if TYPE_CHECKING:
     from typing import Any
 
-    import numpy as np
     import numpy.typing as npt
 
 __all__ = ["Limits", "Sample", "SamplerName", "Sampling", "Seen", "Tail", "Wish"]
@@ -134,11 +133,3 @@ class Seen:
     """Facts worth telling that cost nothing, e.g. a second video stream that was not read."""
     empty: tuple[tuple[int, str], ...] = ()
     """Wishes that got no sample although others did: index of the wish and why, one sentence."""
-
-
-def empty_pixels(spec: PixelSpec, frames: int | None) -> npt.NDArray[np.uint8]:
-    """Room for one sample of a wish."""
-    import numpy as np
-
-    shape = (spec.height_px, spec.width_px, 3)
-    return np.empty(shape if frames is None else (frames, *shape), dtype=np.uint8)

@@ -81,9 +81,7 @@ def test_what_is_no_model_file_is_told(tmp_path: Path) -> None:
 def test_a_missing_card_says_how_to_draft_one(tmp_path: Path) -> None:
     graph = _onnx(tmp_path / "my net.onnx")
     card_path(graph).unlink()
-    with pytest.raises(
-        ModelError, match=r"has no card my net\.vifex\.toml.*vifex card '.*my net\.onnx' > "
-    ):
+    with pytest.raises(ModelError, match=r"has no card my net\.vifex\.toml.*vifex card '.*my net\.onnx' > "):
         load_model(graph)
     done = subprocess.run(
         [sys.executable, "-m", "vifex", "card", graph], capture_output=True, text=True, check=True, timeout=60

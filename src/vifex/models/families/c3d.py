@@ -1,0 +1,115 @@
+"""The family `c3d/`: C3D of Tran et al. with the weights of Sports-1M.
+
+One name, `sports1m`. Keys of a checkpoint, as in the common port to PyTorch (DavideA/c3d-pytorch, itself
+from the Keras port of the authors' Caffe weights); all are needed, the network's keys are the same:
+
+| key | shape |
+| --- | --- |
+| `conv1.weight`, `conv1.bias` | [64, 3, 3, 3, 3], [64] |
+| `conv2.weight`, `conv2.bias` | [128, 64, 3, 3, 3], [128] |
+| `conv3a.*`, `conv3b.*` | [256, 128, 3, 3, 3], [256, 256, 3, 3, 3], [256] |
+| `conv4a.*`, `conv4b.*` | [512, 256, 3, 3, 3], [512, 512, 3, 3, 3], [512] |
+| `conv5a.*`, `conv5b.*` | [512, 512, 3, 3, 3], [512] |
+| `fc6.*`, `fc7.*`, `fc8.*` | [4096, 8192], [4096, 4096], [487, 4096] |
+| `mean` or `input.mean`, optional | the authors' mean cube, [3, 16, 128, 171], BGR |
+
+Without `mean` the cube's means per channel stand in for it (`nets/c3d.py`), which is close and not equal.
+
+Pixels: BGR, 0 to 255, stretched to 171 x 128, mean subtracted, middle 112 x 112 (the last two in the
+network). Caffe resizes with OpenCV's bilinear, which does not smooth; Pillow's, used here, does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from vifex.models.families.base import Entry
+from vifex.models.families.own import no_such, own_module, provenance
+from vifex.models.families.weights import state_sha256
+from vifex.values import Builder, Model, ModelCard
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["FAMILY", "build"]
+
+_NAME: Final = "sports1m"
+_LICENCE: Final = "CC-BY-NC-3.0 (the authors' code); the weights carry none of their own"
+_WHERE: Final = "the authors' page vlg.cs.dartmouth.edu/c3d; as PyTorch tensors DavideA/c3d-pytorch"
+
+
+def build(name: str, weights: str) -> nn.Module:
+    """Make the network `sports1m`: `[N, 3, 16, 128, 171]` to `[N, 487]`, in evaluation mode.
+
+    Args:
+        name: `sports1m`.
+        weights: `random:SEED`, or the path of a checkpoint with the keys above.
+
+    Raises:
+        ModelError: If there is none of that name, or the weights are not its own.
+        MissingExtraError: If torch is not installed.
+    """
+    if name != _NAME:
+        raise no_such("c3d", name, [_NAME])
+
+    def make() -> nn.Module:
+        from vifex.models.nets.c3d import C3D
+
+        return C3D()
+
+    return own_module(make, weights, of=f"c3d/{name}", where=_WHERE, rename=_with_mean)
+
+
+class C3DFamily:
+    """The family; see `base.Family`."""
+
+    prefix = "c3d"
+
+    def catalogue(self) -> Iterable[Entry]:
+        """Give the one network."""
+        yield Entry(
+            name=f"c3d/{_NAME}",
+            input="16 x 128 x 171",
+            licence=_LICENCE,
+            weights_from=_WHERE,
+            paper="Tran et al., ICCV 2015, arXiv:1412.0767",
+            parameters=79_991_015,
+            non_commercial=True,
+        )
+
+    def load(self, name: str, weights: str) -> Model:
+        """Make the model; see `base.Family.load`."""
+        module = build(name, weights)
+        card = ModelCard(
+            name=f"c3d/{name}",
+            height_px=128,
+            width_px=171,
+            frames=16,
+            layout="NCTHW",
+            scale=1.0,  # the mean is subtracted in the network, where it is part of the state
+            channel_order="BGR",
+            default_taps=("fc6",),
+            aliases={"stem": "conv1", "features": "fc6", "penultimate": "fc7", "head": "fc8", "logits": "fc8"},
+            licence=_LICENCE,
+            provenance=provenance(weights, f"Sports-1M; {_WHERE}"),
+        )
+        builder = Builder("vifex.models.families.c3d:build", name, weights)
+        return Model(card, None, state_sha256(module, f"c3d/{name}"), engine="torch", builder=builder)
+
+
+def _with_mean(state: Mapping[str, Tensor], module: nn.Module) -> Mapping[str, Tensor]:
+    """Put the checkpoint's mean, or the means per channel, where the network keeps it."""
+    from vifex.models.nets.c3d import MeanAndCrop
+
+    out = {k: v for k, v in state.items() if k != "mean"}
+    mean = state.get("mean", out.get("input.mean"))
+    if mean is None:
+        return {**out, "input.mean": module.state_dict()["input.mean"]}
+    cube = mean.reshape(mean.shape[-4:])  # Caffe's blob has a first axis of 1
+    if tuple(cube.shape) in ((3, 1, 1, 1), (3, 16, 128, 171)):
+        module.input = MeanAndCrop(cube.float())
+    return {**out, "input.mean": cube}
+
+
+FAMILY: Final = C3DFamily()

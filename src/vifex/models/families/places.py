@@ -1,0 +1,66 @@
+"""Places to read a network at that are no module's output: they become modules that hooks find by name.
+
+The network computes what it did before, and its modules keep their names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vifex.values.registry import require
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["first_convolution", "last_linear", "point", "read_input", "vector"]
+
+
+def read_input(network: nn.Module, at: str, name: str = "penultimate") -> None:
+    """Give what a module of the network takes as the output of a new module `name`, as one vector.
+
+    Args:
+        network: It gets a further submodule.
+        at: Name of the module whose first input is meant, e.g. `fc`.
+        name: What the new module is called.
+    """
+    place = point(network, name)
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        place(vector(inputs[0]))
+
+    network.get_submodule(at).register_forward_pre_hook(look)
+
+
+def point(network: nn.Module, name: str) -> nn.Module:
+    """Add a module that gives what it takes, so that a hook on it sees what it is called with."""
+    nn: Any = require("torch.nn", extra="torch", needed_for="a network that is code")
+    place: nn.Module = nn.Identity()
+    network.add_module(name, place)
+    return place
+
+
+def vector(x: Tensor) -> Tensor:
+    """Average over positions: `[B, C, ...]` to `[B, C]`.
+
+    A layer that maps every position alike (a 1 x 1 convolution) and an average after it commute, so this
+    is what the last layer sees also where the network averages behind it.
+    """
+    return x if x.ndim <= 2 else x.flatten(2).mean(-1)
+
+
+def last_linear(network: nn.Module, within: str) -> str:
+    """Give the name of the last linear layer or convolution in a part of a network, `within` included."""
+    nn: Any = require("torch.nn", extra="torch", needed_for="a network that is code")
+    kinds = (nn.Linear, nn.Conv2d, nn.Conv3d)
+    part = network.get_submodule(within)
+    inner = [name for name, module in part.named_modules() if isinstance(module, kinds)]
+    if not inner:
+        return within
+    return f"{within}.{inner[-1]}" if inner[-1] else within
+
+
+def first_convolution(network: nn.Module) -> str | None:
+    """Give the name of the first convolution, `None` if there is none."""
+    nn: Any = require("torch.nn", extra="torch", needed_for="a network that is code")
+    kinds = (nn.Conv2d, nn.Conv3d)
+    return next((name for name, module in network.named_modules() if isinstance(module, kinds)), None)

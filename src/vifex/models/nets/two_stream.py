@@ -1,0 +1,96 @@
+"""Two streams: the same clip as pixels and as optical flow, joined late.
+
+Knows networks and their scores, not how flow is made (`nets/flow.py`) or where weights come from.
+
+Source: Carreira and Zisserman, CVPR 2017, arXiv:1705.07750, section 3.2 ("we trained the two networks
+separately and averaged their predictions at test time"); google-deepmind/kinetics-i3d, `README.md` ("adding
+the logits with equal weighting").
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["TwoStream", "fuse_features", "fuse_scores"]
+
+
+def fuse_scores(
+    rgb: Tensor,
+    flow: Tensor,
+    *,
+    how: Literal["logits", "probabilities"] = "logits",
+    weights: tuple[float, float] = (1.0, 1.0),
+) -> Tensor:
+    """Join the scores of two streams.
+
+    Args:
+        rgb: Scores before the softmax, `[N, classes]`.
+        flow: The same of the flow stream.
+        how: `logits` adds them, as DeepMind's code does; `probabilities` averages the two softmaxes, as
+            the paper says.
+        weights: Of the two streams.
+
+    Returns:
+        `[N, classes]`: summed logits, or probabilities that sum to 1.
+
+    Raises:
+        ValueError: If the two are not of one shape.
+    """
+    if rgb.shape != flow.shape:
+        raise ValueError(
+            f"both streams must give the same scores, got {tuple(rgb.shape)}, {tuple(flow.shape)}"
+        )
+    a, b = weights
+    if how == "logits":
+        return a * rgb + b * flow
+    return (a * rgb.softmax(dim=-1) + b * flow.softmax(dim=-1)) / (a + b)
+
+
+def fuse_features(rgb: Tensor, flow: Tensor) -> Tensor:
+    """Join the features of two streams: RGB first, then flow, `[N, D]` and `[N, E]` to `[N, D + E]`.
+
+    The order is that of the published I3D features of 2,048 numbers (yabufarha/ms-tcn, issue 12).
+    """
+    return torch.cat([rgb, flow], dim=-1)
+
+
+class _Features(nn.Module):
+    def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:
+        return fuse_features(rgb, flow)
+
+
+class TwoStream(nn.Module):
+    """Two networks with a module `features` each, and their late fusion.
+
+    Taps: `rgb.*` and `flow.*` as in the networks themselves, `features` (vector: both, joined).
+
+    Args:
+        rgb: A network for `[N, 3, T, H, W]`, e.g. `I3D(3)`.
+        flow: A network for `[N, 2, T, H, W]`, e.g. `I3D(2)`.
+        how: As in `fuse_scores`.
+    """
+
+    def __init__(
+        self, rgb: nn.Module, flow: nn.Module, *, how: Literal["logits", "probabilities"] = "logits"
+    ) -> None:
+        super().__init__()
+        self.rgb, self.flow = rgb, flow
+        self.features = _Features()
+        self.how = how
+
+    def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:
+        """Map a clip's pixels and its flow to joined scores `[N, classes]`."""
+        seen: list[Tensor] = []
+        hooks = [
+            m.features.register_forward_hook(lambda *a: seen.append(a[-1])) for m in (self.rgb, self.flow)
+        ]
+        try:
+            scores = fuse_scores(self.rgb(rgb), self.flow(flow), how=self.how)  # type: ignore[arg-type]
+        finally:
+            for hook in hooks:
+                hook.remove()
+        self.features(*seen)
+        return scores

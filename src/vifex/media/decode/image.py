@@ -16,7 +16,7 @@ from vifex.media.decode.resize import RESAMPLING, ready_pixels
 from vifex.media.decode.take import Picture, outside
 from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sample, Seen, Wish
 
-__all__ = ["StillPicture", "draft", "picture_samples"]
+__all__ = ["StillPicture", "draft", "draft_scale", "picture_samples"]
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -96,14 +96,21 @@ def draft(picture: Image.Image, wishes: Sequence[Wish], n_boxes: int) -> None:
 
     Wishes for exact pixels and for boxes need the whole; other kinds of files take no notice.
     """
-    if n_boxes or any(w.pixels.decode == "exact" for w in wishes):
-        return
+    scale = min(draft_scale(picture, wish, n_boxes) for wish in wishes)
+    if scale > 1:
+        picture.draft(picture.mode, (picture.width // scale, picture.height // scale))
+
+
+def draft_scale(picture: Image.Image, wish: Wish, n_boxes: int) -> int:
+    """Give the divisor, 1, 2, 4 or 8, at which a JPEG still holds all that one wish needs."""
+    if picture.format != "JPEG" or n_boxes or wish.pixels.decode == "exact":
+        return 1
     width, height = picture.size
-    swap = orientation(picture) >= 5
-    upright = (height, width) if swap else (width, height)
-    fits = [fit(w.pixels, *upright) for w in wishes]
-    need = (max(f.width for f in fits), max(f.height for f in fits))
-    picture.draft(picture.mode, (need[1], need[0]) if swap else need)
+    if orientation(picture) >= 5:
+        width, height = height, width
+    need = fit(wish.pixels, width, height)
+    least = min(width / need.width, height / need.height)
+    return next(scale for scale in (8, 4, 2, 1) if scale <= max(1.0, least))
 
 
 def picture_samples(

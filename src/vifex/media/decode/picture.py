@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from vifex.media.decode.colour import flat
-from vifex.media.decode.image import StillPicture, draft, picture_samples
+from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
 from vifex.media.decode.reasons import why_not
@@ -39,7 +39,46 @@ class Loaded:
 def read_picture(
     file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits
 ) -> Generator[Sample, None, Seen]:
-    """Decode a still picture once for all wishes; see `vifex.media.read.read`."""
+    """Decode a still picture for all wishes; see `vifex.media.read.read`.
+
+    Wishes for which the JPEG decoder may scale differently are decoded each by itself: what one view
+    stores must not depend on which other views are made in the same run.
+    """
+    for numbers in _alike(file, wishes, n_boxes=len(medium.boxes)):
+        samples = _read_alike(file, medium, [wishes[i] for i in numbers], limits)
+        seen = yield from _renumbered(samples, numbers)
+    return seen
+
+
+def _alike(file: LocalFile, wishes: Sequence[Wish], *, n_boxes: int) -> list[list[int]]:
+    """Group wishes by the scale at which a JPEG is decoded for each alone."""
+    if len(wishes) == 1:
+        return [[0]]
+    groups: dict[int, list[int]] = {}
+    try:
+        with open_picture(file) as picture:
+            for number, wish in enumerate(wishes):
+                groups.setdefault(draft_scale(picture, wish, n_boxes), []).append(number)
+    except Exception:  # no picture that Pillow knows: reading it will say what is wrong
+        return [list(range(len(wishes)))]
+    return list(groups.values())
+
+
+def _renumbered(
+    samples: Generator[Sample, None, Seen], numbers: Sequence[int]
+) -> Generator[Sample, None, Seen]:
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration as stop:
+            seen: Seen = stop.value
+            return seen
+        yield replace(sample, wish=numbers[sample.wish])
+
+
+def _read_alike(
+    file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits
+) -> Generator[Sample, None, Seen]:
     loaded = load_picture(file, limits, wishes, n_boxes=len(medium.boxes))
     try:
         seen = yield from picture_samples(loaded.picture, medium, wishes, limits, loaded.problems)

@@ -192,14 +192,18 @@ class I3D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a batch of clips to scores."""
+        return self.scores_and_features(x)[0]
+
+    def scores_and_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map a batch of clips to scores `[N, classes]` and features `[N, 1024]`."""
         for name, child in self.named_children():
             if name == "avg_pool":
                 break
             x = child(x)
         pooled = self.avg_pool(x)
-        # Nothing below needs it, but it is the feature that is published, and a tap wants a place.
-        self.features(pooled)
-        return self.logits(self.dropout(pooled))  # type: ignore[no-any-return]
+        # The scores do not need it, but it is the feature that is published, and a tap wants a place.
+        features = self.features(pooled)
+        return self.logits(self.dropout(pooled)), features
 
     def _add_mixed(self, channels: int, stage: str) -> int:
         """Add the modules of a stage in order and give the channels behind the last."""

@@ -14,6 +14,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from vifex.models.nets.i3d import I3D
+
 __all__ = ["TwoStream", "fuse_features", "fuse_scores"]
 
 
@@ -63,34 +65,25 @@ class _Features(nn.Module):
 
 
 class TwoStream(nn.Module):
-    """Two networks with a module `features` each, and their late fusion.
+    """Two I3D networks and their late fusion.
 
-    Taps: `rgb.*` and `flow.*` as in the networks themselves, `features` (vector: both, joined).
+    Taps: `rgb.*` and `flow.*` as in the networks themselves, `features` (vector of 2,048: both, joined).
 
     Args:
-        rgb: A network for `[N, 3, T, H, W]`, e.g. `I3D(3)`.
-        flow: A network for `[N, 2, T, H, W]`, e.g. `I3D(2)`.
+        rgb: For `[N, 3, T, H, W]`, `I3D(3)`.
+        flow: For `[N, 2, T, H, W]`, `I3D(2)`.
         how: As in `fuse_scores`.
     """
 
-    def __init__(
-        self, rgb: nn.Module, flow: nn.Module, *, how: Literal["logits", "probabilities"] = "logits"
-    ) -> None:
+    def __init__(self, rgb: I3D, flow: I3D, *, how: Literal["logits", "probabilities"] = "logits") -> None:
         super().__init__()
         self.rgb, self.flow = rgb, flow
         self.features = _Features()
-        self.how = how
+        self.how: Literal["logits", "probabilities"] = how
 
     def forward(self, rgb: Tensor, flow: Tensor) -> Tensor:
         """Map a clip's pixels and its flow to joined scores `[N, classes]`."""
-        seen: list[Tensor] = []
-        hooks = [
-            m.features.register_forward_hook(lambda *a: seen.append(a[-1])) for m in (self.rgb, self.flow)
-        ]
-        try:
-            scores = fuse_scores(self.rgb(rgb), self.flow(flow), how=self.how)  # type: ignore[arg-type]
-        finally:
-            for hook in hooks:
-                hook.remove()
-        self.features(*seen)
-        return scores
+        rgb_scores, rgb_features = self.rgb.scores_and_features(rgb)
+        flow_scores, flow_features = self.flow.scores_and_features(flow)
+        self.features(rgb_features, flow_features)
+        return fuse_scores(rgb_scores, flow_scores, how=self.how)

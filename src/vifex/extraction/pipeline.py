@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from vifex.engines import Network
 from vifex.extraction.collect import Collector, Rows, build_rows
-from vifex.extraction.messages import Finished, Wrote
+from vifex.extraction.messages import Finished, Started, Wrote
 from vifex.extraction.plan import ViewPlan
 from vifex.extraction.report import Tally
 from vifex.extraction.supervisor import Filled, JobEnded, Supervisor
@@ -167,6 +167,7 @@ class Pipeline:
         self._began_s = time.monotonic()
         self._told_s = 0.0
         self._ticked_s = self._began_s
+        self._first_decode_s: float | None = None
 
     def run(self, media: Iterator[Medium | Outcome]) -> Tally:
         """Take every medium to its end and commit what came of it.
@@ -183,6 +184,8 @@ class Pipeline:
                 self._tell_progress()
             for view in self._views:
                 view.commit()
+            if self._first_decode_s is not None:
+                self.tally.busy_s = time.monotonic() - self._first_decode_s
         except StoreError:
             raise  # what cannot be written now will not be written by trying again
         except BaseException:
@@ -275,9 +278,12 @@ class Pipeline:
     def _take(self, message: Any) -> None:
         if isinstance(message, _Computed):
             self._collect(message)
-        else:
-            assert self._supervisor is not None
-            self._supervisor.handle(*message)
+            return
+        assert self._supervisor is not None
+        number, said = message
+        if self._first_decode_s is None and isinstance(said, Started):
+            self._first_decode_s = time.monotonic()
+        self._supervisor.handle(number, said)
 
     def _submit(self) -> None:
         """Keep the engine's requests busy without ever waiting for one."""

@@ -40,6 +40,9 @@ class Report:
     rows: int
     """Rows written by this run, over all views."""
     seconds: float
+    """Of the whole run, start-up included."""
+    busy_s: float
+    """From the first file's opening to the last durable commit."""
     problems: tuple[Problem, ...]
     """What was skipped, partial or failed in this run; at most 1,000, the ledger has all."""
     precision: dict[str, str] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class Tally:
         self.already_failed = 0
         self.media = 0
         self.rows = 0
+        self.busy_s = 0.0
         self.problems: list[Problem] = []
 
     def note(self, outcome: Outcome) -> None:

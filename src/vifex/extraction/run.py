@@ -123,6 +123,7 @@ def _report(store: str | os.PathLike[str], plans: Sequence[ViewPlan], tally: Tal
         already_failed=tally.already_failed,
         rows=tally.rows,
         seconds=round(seconds, 3),
+        busy_s=round(tally.busy_s, 3),
         problems=tuple(tally.problems),
         precision={p.name: p.recipe.precision for p in plans},
     )

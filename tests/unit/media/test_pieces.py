@@ -65,7 +65,7 @@ def test_a_crop_may_round_down_as_transformers() -> None:
 
 
 def test_stretch_crop_resizes_to_a_size_of_its_own() -> None:
-    """torchvision's videos: 128 x 171 whatever the aspect, then (171 - 112) / 2 = 29.5, to even: 30."""
+    """Torchvision's videos: 128 x 171 whatever the aspect, then (171 - 112) / 2 = 29.5, to even: 30."""
     to = fit(PixelSpec(112, 112, resize="stretch_crop", resize_hw_px=(128, 171)), 800, 534)
     assert (to.width, to.height, to.left, to.top) == (171, 128, 30, 8)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vifex.media.decode.colour import flat, to_rgb
-from vifex.media.decode.geometry import clip_box, fit
+from vifex.media.decode.geometry import UPRIGHT, Turn, clip_box, fit
 from vifex.media.decode.pillow import loading, orientation
 from vifex.media.decode.resize import RESAMPLING, ready_pixels
 from vifex.media.decode.take import Picture, outside
@@ -27,6 +27,17 @@ _TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+_EXIF_TURNS: Final = {
+    2: Turn(False, True, False),
+    3: Turn(False, True, True),
+    4: Turn(False, False, True),
+    5: Turn(True, False, False),
+    6: Turn(True, True, False),
+    7: Turn(True, True, True),
+    8: Turn(True, False, True),
+}
+"""The same as values, to find where a part of the upright picture is stored."""
 
 
 class StillPicture:
@@ -54,7 +65,7 @@ class StillPicture:
 
     def ready(self, spec: PixelSpec, box: Box | None) -> npt.NDArray[np.uint8]:
         """Give ready pixels of the whole, or of a box that lies in the picture."""
-        if spec.decode == "fast" and box is None and spec.resize == "stretch":
+        if spec.decode == "fast" and box is None:
             return self._fast(spec)
         picture = self.upright(spec.background)
         if box is not None:
@@ -70,12 +81,28 @@ class StillPicture:
         return self._upright[background]
 
     def _fast(self, spec: PixelSpec) -> npt.NDArray[np.uint8]:
-        """Resize first; colours are then converted and the picture turned where it is small."""
-        swap = self._turned >= 5
-        size = (spec.height_px, spec.width_px) if swap else (spec.width_px, spec.height_px)
+        """Resize first, and only what the crop keeps; then turn and convert the few pixels that are left."""
+        to = fit(spec, *self.size)
+        kept = Box(
+            to.left / to.width,
+            to.top / to.height,
+            (to.left + spec.width_px) / to.width,
+            (to.top + spec.height_px) / to.height,
+        )
+        turn = _EXIF_TURNS.get(self._turned, UPRIGHT)
+        part = turn.undo(kept, 1, 1)
+        size = (spec.height_px, spec.width_px) if turn.transpose else (spec.width_px, spec.height_px)
         small = flat(self.stored, spec.background)
         profile = small.info.get("icc_profile")
-        small = small.resize(size, RESAMPLING[spec.interpolation], reducing_gap=3.0)
+        width, height = small.size
+        # Rounding may place a corner a hair outside.
+        inside = (
+            max(0.0, part.x0 * width),
+            max(0.0, part.y0 * height),
+            min(part.x1 * width, width),
+            min(part.y1 * height, height),
+        )
+        small = small.resize(size, RESAMPLING[spec.interpolation], box=inside, reducing_gap=3.0)
         if profile:
             small.info["icc_profile"] = profile
         return np.array(self._turn(self._rgb(small)), dtype=np.uint8)

@@ -10,9 +10,10 @@ from typing import cast
 
 from vifex.engines.base import Engine, Network
 from vifex.engines.registry import ENGINES, GROUP
+from vifex.engines.settled import Settled, settle
 from vifex.values.registry import load
 
-__all__ = ["Engine", "Network", "load_engine"]
+__all__ = ["Engine", "Network", "Settled", "load_engine", "settle"]
 
 
 @cache

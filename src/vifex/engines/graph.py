@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from vifex.engines.facts import Fact, gather
-from vifex.engines.rebatch import Key
+from vifex.engines.names import Named
+from vifex.engines.rebatch import Key, keyed
 from vifex.values import Model, ModelCard, ModelError, Tap, TapKind
 
 __all__ = ["Graph", "Place", "read_graph"]
@@ -18,6 +20,10 @@ _DULL: Final = frozenset({
     "Parameter", "ReadValue", "Result", "Select", "ShapeOf", "Tile", "Transpose",
 })  # fmt: skip
 """Operations whose output is another's in other clothes, or no feature at all."""
+
+_TAPS: Final = ["vifex", "taps"]
+"""Where a converted network's file names its taps: a JSON list of name, kind, shape and place among
+the outputs."""
 
 _REAL: Final = frozenset({"f16", "bf16", "f32", "f64"})
 
@@ -52,6 +58,12 @@ class Graph:
         by_tap = next((p for p in self.places if p.tap.name == name), None)
         return by_tap or next((p for p in self.places if name in p.names), None)
 
+    @property
+    def named(self) -> Named:
+        """The taps and all names that the graph has for them; the first to have a name keeps it."""
+        others = {name: p.tap.name for p in reversed(self.places) for name in p.names}
+        return Named([p.tap for p in self.places], others)
+
 
 def read_graph(core: Any, model: Model) -> Graph:
     """Read a model's file and find its places.
@@ -74,7 +86,24 @@ def read_graph(core: Any, model: Model) -> Graph:
             todo="Export the part of it that takes pixels alone.",
         )
     facts = gather(graph, model)
+    if graph.has_rt_info(_TAPS):
+        return Graph(graph, tuple(_converted_places(graph, facts)))
     return Graph(graph, tuple(_places(facts, model)))
+
+
+def _converted_places(graph: Any, facts: list[Fact]) -> Iterator[Place]:
+    """Give the places of a network that was converted for its taps: its outputs, as the file says."""
+    places = {(fact.key, fact.port): fact for fact in facts}
+    keys = {op.get_name(): key for key, op in keyed(graph).items()}
+    taps = json.loads(graph.get_rt_info(_TAPS).astype(str))
+    for tap in taps:
+        source = graph.outputs[tap["output"]].get_node().input_value(0)
+        fact = places.get((keys[source.get_node().get_name()], source.get_index()))
+        shape = tuple(tap["shape"])
+        if fact is None or fact.shape != (1, *shape):
+            raise ModelError(f"the converted network's tap {tap['name']!r} has another shape than it says.")
+        shown = Tap(tap["name"], tap["kind"], shape)
+        yield Place(shown, fact.key, fact.port, frozenset(), None, fact.batching)
 
 
 def _places(facts: list[Fact], model: Model) -> Iterator[Place]:

@@ -10,13 +10,13 @@ from vifex.engines.build import cut, pixels_shape, with_pixels
 from vifex.engines.cache import Cache
 from vifex.engines.cores import available_cores
 from vifex.engines.graph import Graph, Place, read_graph
+from vifex.engines.names import resolve_names
 from vifex.engines.network import OpenVinoNetwork
 from vifex.engines.plan import Plan, choose_batch, choose_plan, count_macs
 from vifex.engines.precision import HINTS, native_bf16, resolve
 from vifex.engines.probe import inputs_stay_apart
 from vifex.engines.runtime import import_openvino
 from vifex.values import EngineError, Model, ModelError, Tap
-from vifex.values.registry import near
 
 __all__ = ["OpenVinoEngine"]
 
@@ -32,7 +32,7 @@ class OpenVinoEngine:
         self._ov = import_openvino()
         self._core = self._ov.Core()
         self._lock = threading.Lock()
-        self._graphs: dict[tuple[str, str], Graph] = {}
+        self._graphs: dict[tuple[str, str, str], Graph] = {}
         self._cache = Cache.of_user(self._core, self._ov)
 
     def taps(self, model: Model) -> list[Tap]:
@@ -41,18 +41,7 @@ class OpenVinoEngine:
 
     def resolve_taps(self, model: Model, wanted: Sequence[str]) -> list[Tap]:
         """Find taps by name or alias; none asks for the card's default taps, or the last vector."""
-        graph = self._graph(model)
-        names = list(wanted) or list(model.card.default_taps)
-        if not names:
-            vectors = [p.tap for p in graph.places if p.tap.kind == "vector"]
-            if not vectors:
-                raise ModelError(
-                    "the network has no vector to take by default.",
-                    of=model.card.name,
-                    todo=f"Name a layer: vifex layers {model.card.name} lists them.",
-                )
-            return vectors[-1:]
-        return list(dict.fromkeys(self._place(graph, model, name).tap for name in names))
+        return resolve_names(wanted, self._graph(model).named, model.card)
 
     def resolve_precision(self, wanted: str) -> str:
         """Turn `auto`, `fp32` or `bf16` into what this machine will run."""
@@ -75,7 +64,7 @@ class OpenVinoEngine:
         plan = choose_plan(cores or available_cores())
         precision = self.resolve_precision(precision)
         try:
-            size = batch or choose_batch(count_macs(cut(graph, places, model.card, 1)))
+            size = batch or _batch_for(model, cut(graph, places, model.card, 1))
             graph_batch = 1 if any(p.batching == "no" for p in places) else size
             compiled = self._compiled(model, graph, places, graph_batch, precision, plan)
             if graph_batch > 1 and any(p.batching == "likely" for p in places):
@@ -115,8 +104,9 @@ class OpenVinoEngine:
         return compiled
 
     def _graph(self, model: Model) -> Graph:
-        # The card is part of the key: sizes and layout decide the taps.
-        key = (model.weights_sha256, repr(model.card))
+        # The card is part of the key: sizes and layout decide the taps. One network may be converted to
+        # several files, each with taps of its own.
+        key = (model.weights_sha256, repr(model.card), str(model.file))
         with self._lock:
             if key not in self._graphs:
                 while len(self._graphs) >= _GRAPHS_KEPT:
@@ -125,12 +115,16 @@ class OpenVinoEngine:
             return self._graphs[key]
 
     def _place(self, graph: Graph, model: Model, name: str) -> Place:
-        place = graph.find(model.card.aliases.get(name, name))
+        place = graph.find(name)
         if place is None:
-            known = [p.tap.name for p in graph.places] + list(model.card.aliases)
             raise ModelError(
                 f"the model has no layer {name!r}.",
                 of=model.card.name,
-                todo=f"{near(name, known)}vifex layers {model.card.name} lists all {len(graph.places)}.",
+                todo=f"vifex layers {model.card.name} lists all {len(graph.places)}.",
             )
         return place
+
+
+def _batch_for(model: Model, graph: Any) -> int:
+    card = model.card
+    return choose_batch(count_macs(graph), card.height_px * card.width_px * (card.frames or 1))

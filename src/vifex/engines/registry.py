@@ -1,4 +1,4 @@
-"""Registry of engines: name -> `module:attribute`, a class that is called without arguments."""
+"""Registry of engines: name -> `module:attribute`, called without arguments to make it."""
 
 from __future__ import annotations
 
@@ -12,4 +12,5 @@ GROUP: Final = "vifex.engines"
 
 ENGINES: Final[Mapping[str, str]] = {
     "openvino": "vifex.engines.openvino:OpenVinoEngine",
+    "torch": "vifex.engines.torch:make_engine",
 }

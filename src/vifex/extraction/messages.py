@@ -140,15 +140,15 @@ Message = Setup | Job | Grant | Forget | Ready | Started | Progress | Need | Wro
 _HEADER = struct.Struct("<I")
 
 
-def send(pipe: BinaryIO, message: Message) -> None:
-    """Write one message and flush it."""
-    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+def send(pipe: BinaryIO, *messages: Message) -> None:
+    """Write messages that belong together and flush them: one write wakes the other side once."""
+    body = pickle.dumps(messages, protocol=pickle.HIGHEST_PROTOCOL)
     pipe.write(_HEADER.pack(len(body)) + body)
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> Message | None:
-    """Read one message; `None` where the other side is gone."""
+def receive(pipe: BinaryIO) -> tuple[Message, ...] | None:
+    """Read what one `send` wrote; `None` where the other side is gone."""
     header = pipe.read(_HEADER.size)
     if len(header) < _HEADER.size:
         return None

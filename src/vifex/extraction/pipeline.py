@@ -281,7 +281,7 @@ class Pipeline:
             return
         assert self._supervisor is not None
         number, said = message
-        if self._first_decode_s is None and isinstance(said, Started):
+        if self._first_decode_s is None and any(isinstance(m, Started) for m in said or ()):
             self._first_decode_s = time.monotonic()
         self._supervisor.handle(number, said)
 

@@ -96,7 +96,7 @@ class Supervisor:
         extra_slots: Slots beyond the two of each decoder: batches queued or inside the engine.
         workers: How many processes.
         limits: What one file may cost.
-        inbox: Where `(decoder number, message or None)` arrives; `handle` takes it from there.
+        inbox: Where `(decoder number, messages or None)` arrives; `handle` takes it from there.
     """
 
     def __init__(
@@ -152,15 +152,19 @@ class Supervisor:
 
     # -- the way out --------------------------------------------------------------------------------
 
-    def handle(self, number: int, message: Message | None) -> None:
-        """Take one message of a decoder; `None` says that it ended."""
+    def handle(self, number: int, messages: tuple[Message, ...] | None) -> None:
+        """Take messages of a decoder; `None` says that it ended."""
         decoder = self._decoders.get(number)
         if decoder is None:
             return  # last words of one that was ended on purpose
-        if message is None:
+        if messages is None:
             self._bury(decoder, None)
             return
         decoder.heard_s = time.monotonic()
+        for message in messages:
+            self._handle(decoder, message)
+
+    def _handle(self, decoder: _Decoder, message: Message) -> None:
         match message:
             case Ready():
                 decoder.ready = True
@@ -242,8 +246,8 @@ class Supervisor:
     def _listen(self, decoder: _Decoder) -> None:
         # A dead process closes the pipe; a pipe cut inside a message reads as its end.
         with cast(BinaryIO, decoder.process.stdout) as pipe, contextlib.suppress(OSError, EOFError):
-            while (message := receive(pipe)) is not None:
-                self._inbox.put((decoder.number, message))
+            while (messages := receive(pipe)) is not None:
+                self._inbox.put((decoder.number, messages))
         self._inbox.put((decoder.number, None))
 
     def _tell(self, decoder: _Decoder, message: Message) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.extraction.plan import ViewPlan
-from vifex.pool import l2_normalize, pool, to_dtype
+from vifex.pool import l2_normalize, pool, rows_that_fit, to_dtype
 from vifex.values import InputError
 
 __all__ = ["Vectors", "to_vectors"]
@@ -24,6 +24,8 @@ class Vectors:
 
     columns: dict[str, Array]
     """Column name to float32 `[B, *shape]`."""
+    fit: npt.NDArray[np.bool_]
+    """Which of the B rows the store can hold."""
     plan: ViewPlan
 
     def rows(self, start: int, stop: int) -> dict[str, Array]:
@@ -34,14 +36,17 @@ class Vectors:
         Raises:
             InputError: If a number is not finite, or too large for the dtype; the layer is named.
         """
-        out = {}
+        if not self.fit[start:stop].all():
+            self._refuse(start, stop)
+        specs = self.plan.recipe.taps
+        return {s.column: self.columns[s.column][start:stop].astype(s.dtype) for s in specs}
+
+    def _refuse(self, start: int, stop: int) -> None:
         for spec in self.plan.recipe.taps:
-            part = self.columns[spec.column][start:stop]
             try:
-                out[spec.column] = np.array(to_dtype(part, spec.dtype))
+                to_dtype(self.columns[spec.column][start:stop], spec.dtype)
             except InputError as exc:
                 raise InputError(f"Layer {spec.tap.name}: {exc.what}", todo=exc.todo) from exc
-        return out
 
 
 def to_vectors(arrays: Mapping[str, Array], plan: ViewPlan) -> Vectors:
@@ -62,4 +67,5 @@ def to_vectors(arrays: Mapping[str, Array], plan: ViewPlan) -> Vectors:
             windows = pooled.reshape(-1, plan.window_frames, *pooled.shape[1:])
             pooled = windows.mean(axis=1, dtype=np.float32)
         columns[spec.column] = l2_normalize(pooled) if spec.normalized else pooled
-    return Vectors(columns, plan)
+    fit = [rows_that_fit(columns[s.column], s.dtype) for s in plan.recipe.taps]
+    return Vectors(columns, np.logical_and.reduce(fit), plan)

@@ -61,14 +61,26 @@ class Decoder:
         self._open: dict[int, _OpenSlot] = {}
         self._jobs: list[Job] = []
         self._told_s = 0.0
+        self._unsent: list[Message] = []
 
     def run(self) -> None:
         """Read jobs until the supervisor is gone."""
         send(self._out, Ready())
         while True:
+            while not self._inbox.empty():
+                self._take(self._inbox.get())
+            if not self._jobs:
+                self._send()
             while not self._jobs:
                 self._take(self._inbox.get())
             self._do(self._jobs.pop(0))
+
+    def _send(self, *messages: Message) -> None:
+        """Send these after all that waits: the end of a job waits for the start of the next one."""
+        self._unsent += messages
+        if self._unsent:
+            send(self._out, *self._unsent)
+            self._unsent = []
 
     def _take(self, message: Message) -> None:
         match message:
@@ -82,7 +94,7 @@ class Decoder:
                 raise AssertionError(f"unexpected message: {message}")
 
     def _do(self, job: Job) -> None:
-        send(self._out, Started(job.job))
+        self._send(Started(job.job))
         counts = [0] * len(self._setup.wishes)
         ended: dict[str, object] = {}
         try:
@@ -99,7 +111,7 @@ class Decoder:
             ended["failed"] = f"The decoder failed with {type(exc).__name__}: {exc}".rstrip(".") + "."
         for wish in self._open:
             self._report(job.job, wish)
-        send(self._out, Finished(job.job, tuple(counts), **ended))  # type: ignore[arg-type]
+        self._unsent.append(Finished(job.job, tuple(counts), **ended))  # type: ignore[arg-type]
 
     def _decode(self, job: Job, counts: list[int]) -> object:
         wishes = [self._setup.wishes[i] for i in job.wishes]
@@ -121,13 +133,14 @@ class Decoder:
         slot.pending.append(_facts(sample))
         if slot.filled == plan.rows:
             self._report(job, wish)
+            self._send()
             del self._open[wish]
 
     def _slot_for(self, wish: int) -> _OpenSlot:
         while not self._inbox.empty():
             self._take(self._inbox.get())
         if wish not in self._open:
-            send(self._out, Need(wish))
+            self._send(Need(wish))
             while wish not in self._open:
                 self._take(self._inbox.get())
         return self._open[wish]
@@ -135,14 +148,14 @@ class Decoder:
     def _report(self, job: int, wish: int) -> None:
         slot = self._open[wish]
         if slot.pending:
-            send(self._out, Wrote(job, wish, slot.slot, slot.reported, tuple(slot.pending)))
+            self._unsent.append(Wrote(job, wish, slot.slot, slot.reported, tuple(slot.pending)))
             slot.reported, slot.pending = slot.filled, []
 
     def _progress(self) -> None:
         now_s = time.monotonic()
         if now_s - self._told_s >= PROGRESS_EVERY_S:
             self._told_s = now_s
-            send(self._out, Progress())
+            self._send(Progress())
 
 
 def _facts(sample: Sample) -> RowFacts:
@@ -164,8 +177,9 @@ def _sentence(exc: VifexError) -> str:
 
 
 def _listen(pipe: BinaryIO, inbox: queue.SimpleQueue[Message]) -> None:
-    while (message := receive(pipe)) is not None:
-        inbox.put(message)
+    while (messages := receive(pipe)) is not None:
+        for message in messages:
+            inbox.put(message)
     # The supervisor is gone; nothing that is half done here is of use to anybody.
     os._exit(0)
 
@@ -204,9 +218,11 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     stdin = os.fdopen(os.dup(0), "rb")
-    setup = receive(stdin)
-    if not isinstance(setup, Setup):
+    first = receive(stdin)
+    if first is None:
         return
+    (setup,) = first
+    assert isinstance(setup, Setup), "the first message sets a decoder up"
     _limit_memory(setup.limits)
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(stdin, inbox), daemon=True).start()

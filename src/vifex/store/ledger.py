@@ -149,11 +149,15 @@ class Newest(Mapping[str, LedgerEntry]):
 
 def _as_text(entry: LedgerEntry) -> dict[str, Any]:
     """Give an entry's values; what a message quoted from the bytes of a name becomes plain text."""
-    values = dataclasses.asdict(entry)
+    # Not `asdict`, which copies deeply and takes most of the time of a commit of many media.
+    values = ((name, getattr(entry, name)) for name in _FIELDS)
     return {
-        k: v.encode("utf-8", "backslashreplace").decode() if isinstance(v, str) else v
-        for k, v in values.items()
+        k: v.encode("utf-8", "backslashreplace").decode() if isinstance(v, str) and not v.isascii() else v
+        for k, v in values
     }
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(LedgerEntry))
 
 
 def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
@@ -91,12 +91,12 @@ class Medium:
     split: str | None = None
     span: Span | None = None
     boxes: tuple[Box, ...] = ()
+    medium_id: str = field(init=False, repr=False, compare=False)
+    """128-bit hex hash of uri and span: the same medium has the same id in every run."""
 
-    @property
-    def medium_id(self) -> str:
-        """128-bit hex hash of uri and span: the same medium has the same id in every run."""
+    def __post_init__(self) -> None:
         span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
-        return _hash_128([self.uri, span])
+        object.__setattr__(self, "medium_id", _hash_128([self.uri, span]))
 
     @property
     def spec_hash(self) -> str:

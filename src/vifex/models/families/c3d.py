@@ -11,12 +11,13 @@ from the Keras port of the authors' Caffe weights); all are needed, the network'
 | `conv4a.*`, `conv4b.*` | [512, 256, 3, 3, 3], [512, 512, 3, 3, 3], [512] |
 | `conv5a.*`, `conv5b.*` | [512, 512, 3, 3, 3], [512] |
 | `fc6.*`, `fc7.*`, `fc8.*` | [4096, 8192], [4096, 4096], [487, 4096] |
-| `mean` or `input.mean`, optional | the authors' mean cube, [3, 16, 128, 171], BGR |
+| `mean`, optional | the authors' mean cube, [3, 16, 128, 171], BGR, with a first axis of 1 or without |
 
 Without `mean` the cube's means per channel stand in for it (`nets/c3d.py`), which is close and not equal.
 
-Pixels: BGR, 0 to 255, stretched to 171 x 128, mean subtracted, middle 112 x 112 (the last two in the
-network). Caffe resizes with OpenCV's bilinear, which does not smooth; Pillow's, used here, does.
+Pixels: BGR, 0 to 255, stretched to 171 x 128 by the bilinear of four pixels that OpenCV uses, middle
+112 x 112, corner rounded down (8, 29). The mean is subtracted in the network, the cube cropped alike: that
+is what subtracting it before the crop gives.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from vifex.models.families.base import Entry
-from vifex.models.families.own import no_such, own_module, provenance
-from vifex.models.families.weights import state_sha256
-from vifex.values import Builder, Model, ModelCard
+from vifex.models.families.making import as_model, no_such, provenance
+from vifex.models.families.own import own_module
+from vifex.values import Model, ModelCard, ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,12 +36,15 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY", "build"]
 
 _NAME: Final = "sports1m"
+_CROP: Final = 112
+_RESIZED: Final = (128, 171)
+"""Height and width before the crop."""
 _LICENCE: Final = "CC-BY-NC-3.0 (the authors' code); the weights carry none of their own"
 _WHERE: Final = "the authors' page vlg.cs.dartmouth.edu/c3d; as PyTorch tensors DavideA/c3d-pytorch"
 
 
 def build(name: str, weights: str) -> nn.Module:
-    """Make the network `sports1m`: `[N, 3, 16, 128, 171]` to `[N, 487]`, in evaluation mode.
+    """Make the network `sports1m`: `[N, 3, 16, 112, 112]` to `[N, 487]`, in evaluation mode.
 
     Args:
         name: `sports1m`.
@@ -70,7 +74,7 @@ class C3DFamily:
         """Give the one network."""
         yield Entry(
             name=f"c3d/{_NAME}",
-            input="16 x 128 x 171",
+            input="16 x 112 x 112",
             licence=_LICENCE,
             weights_from=_WHERE,
             paper="Tran et al., ICCV 2015, arXiv:1412.0767",
@@ -83,33 +87,48 @@ class C3DFamily:
         module = build(name, weights)
         card = ModelCard(
             name=f"c3d/{name}",
-            height_px=128,
-            width_px=171,
+            height_px=_CROP,
+            width_px=_CROP,
             frames=16,
             layout="NCTHW",
             scale=1.0,  # the mean is subtracted in the network, where it is part of the state
             channel_order="BGR",
+            resize="stretch_crop",
+            resize_hw_px=_RESIZED,
+            crop_down=True,
+            interpolation="bilinear_2x2",
             default_taps=("fc6",),
-            aliases={"stem": "conv1", "features": "fc6", "penultimate": "fc7", "head": "fc8", "logits": "fc8"},
+            aliases={
+                "stem": "conv1",
+                "features": "fc6",
+                "penultimate": "fc7",
+                "head": "fc8",
+                "logits": "fc8",
+            },
             licence=_LICENCE,
             provenance=provenance(weights, f"Sports-1M; {_WHERE}"),
         )
-        builder = Builder("vifex.models.families.c3d:build", name, weights)
-        return Model(card, None, state_sha256(module, f"c3d/{name}"), engine="torch", builder=builder)
+        return as_model(card, "vifex.models.families.c3d:build", name, weights, module)
 
 
 def _with_mean(state: Mapping[str, Tensor], module: nn.Module) -> Mapping[str, Tensor]:
-    """Put the checkpoint's mean, or the means per channel, where the network keeps it."""
-    from vifex.models.nets.c3d import MeanAndCrop
+    """Put the checkpoint's mean cube, cropped, where the network keeps its mean; else leave that as it is."""
+    from vifex.models.nets.c3d import SubtractMean
 
     out = {k: v for k, v in state.items() if k != "mean"}
-    mean = state.get("mean", out.get("input.mean"))
-    if mean is None:
-        return {**out, "input.mean": module.state_dict()["input.mean"]}
-    cube = mean.reshape(mean.shape[-4:])  # Caffe's blob has a first axis of 1
-    if tuple(cube.shape) in ((3, 1, 1, 1), (3, 16, 128, 171)):
-        module.input = MeanAndCrop(cube.float())
-    return {**out, "input.mean": cube}
+    cube = state.get("mean")
+    if cube is None:
+        return {"input.mean": module.state_dict()["input.mean"], **out}
+    if tuple(cube.shape) not in ((3, 16, *_RESIZED), (1, 3, 16, *_RESIZED)):
+        raise ModelError(
+            f"the key mean has the shape {list(cube.shape)}, not [3, 16, 128, 171].",
+            of="c3d/sports1m",
+            todo="Give the mean cube as the authors' .binaryproto holds it, or leave it out.",
+        )
+    top, left = ((whole - _CROP) // 2 for whole in _RESIZED)
+    cropped = cube.reshape(3, 16, *_RESIZED)[..., top : top + _CROP, left : left + _CROP].float().contiguous()
+    module.input = SubtractMean(cropped)
+    return {**out, "input.mean": cropped}
 
 
 FAMILY: Final = C3DFamily()

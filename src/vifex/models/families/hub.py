@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from vifex.values import ModelError
 from vifex.values.registry import require
 
-__all__ = ["fetching", "hub_address", "hub_file", "locally_first", "url_file"]
+__all__ = ["fetching", "hub_address", "hub_file", "locally_first", "reading", "url_file"]
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ def url_file(url: str, folder: Path, *, of: str) -> Path:
     return path
 
 
-def locally_first(load: Callable[[bool], T], source: str, *, of: str) -> T:
+def locally_first(load: Callable[[bool], T], source: str, *, of: str, what: str = "its weights") -> T:
     """Let a library load from its cache alone, and only then from its hub.
 
     Args:
@@ -101,6 +101,7 @@ def locally_first(load: Callable[[bool], T], source: str, *, of: str) -> T:
             do not do.
         source: The hub's address.
         of: The model, for messages.
+        what: What is loaded, in the plural.
 
     Raises:
         ModelError: If it is neither here nor to be had.
@@ -108,13 +109,13 @@ def locally_first(load: Callable[[bool], T], source: str, *, of: str) -> T:
     try:
         return load(True)
     except OSError:
-        _check_reachable(source, of=of)
-    with fetching(source, of=of):
+        _check_reachable(source, of=of, what=what)
+    with fetching(source, of=of, what=what):
         return load(False)
 
 
 @contextmanager
-def fetching(source: str, *, of: str) -> Iterator[None]:
+def fetching(source: str, *, of: str, what: str = "its weights") -> Iterator[None]:
     """Say of a failed download what could not be fetched, from where, and what else works."""
     try:
         yield
@@ -122,13 +123,29 @@ def fetching(source: str, *, of: str) -> Iterator[None]:
         raise
     except Exception as exc:
         # The hubs' libraries raise by kinds of their own (of requests, httpx, urllib) and bare RuntimeErrors.
-        raise _out_of_reach(source, exc, of) from exc
+        raise _out_of_reach(source, exc, of, what) from exc
 
 
-def _check_reachable(source: str, *, of: str) -> None:
+@contextmanager
+def reading(place: str | Path, *, of: str) -> Iterator[None]:
+    """Say of a library's failure to read its own weights where they lie and what mends it."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as exc:
+        # Each library raises what its reader raises: of pickle, zip, safetensors, or a bare RuntimeError.
+        raise ModelError(
+            f"its weights in {place} cannot be read ({_first_sentence(exc)}).",
+            of=of,
+            todo="If they lie in a cache, remove them there: they are then fetched again.",
+        ) from exc
+
+
+def _check_reachable(source: str, *, of: str, what: str = "its weights") -> None:
     """Ask the host once: the hub's own client tries for half a minute and more before it gives up."""
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
-        raise _out_of_reach(source, "HF_HUB_OFFLINE forbids it", of)
+        raise _out_of_reach(source, "HF_HUB_OFFLINE forbids it", of, what)
     parts = urlsplit(source)
     if parts.scheme == "file":
         return
@@ -138,19 +155,26 @@ def _check_reachable(source: str, *, of: str) -> None:
     except urllib.error.HTTPError:
         return  # it answers, whatever it says of its front page
     except (OSError, ValueError) as exc:
-        raise _out_of_reach(source, exc, of) from exc
+        raise _out_of_reach(source, exc, of, what) from exc
 
 
-def _out_of_reach(source: str, why: object, of: str) -> ModelError:
-    reason = getattr(why, "reason", why)
-    told = re.split(r"(?<=[.!?])\s|\n", str(reason).strip())[0].rstrip(".") or type(reason).__name__
+def _out_of_reach(source: str, why: object, of: str, what: str) -> ModelError:
+    told = _first_sentence(getattr(why, "reason", why))
     return ModelError(
-        f"its weights are not on this machine and could not be fetched from {source} ({told}).",
+        f"{what} are not on this machine and could not be fetched from {source} ({told}).",
         of=of,
-        todo="Connect to the network, or give --weights FILE, or --weights random:SEED for untrained ones.",
+        todo=(
+            "Connect to the network, or give --weights FILE, or --weights random:SEED for untrained ones."
+            if what == "its weights"
+            else "Connect to the network, or put them into the hub's cache."
+        ),
     )
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_sentence(reason: object) -> str:
+    return re.split(r"(?<=[.!?])\s|\n", str(reason).strip())[0].rstrip(".") or type(reason).__name__

@@ -19,7 +19,8 @@ Shapes are those of `nets/i3d.py`, e.g. `Conv3d_1a_7x7.conv3d.weight` [64, 3 or 
 `logits.conv3d.weight` [400, 1024, 1, 1, 1]. `bn.num_batches_tracked` may be absent.
 
 Pixels of the RGB network: shorter side to 256 (bilinear), middle 224 x 224, -1 to 1
-(google-deepmind/kinetics-i3d, `README.md`). The flow network takes float32 of two channels
+(google-deepmind/kinetics-i3d, `README.md`); the crop's corner is rounded down (v-iashin/video_features,
+`models/i3d/transforms/transforms.py`). The flow network takes float32 of two channels
 (`nets/flow.py`), which the way from files to rows does not make yet.
 """
 
@@ -30,9 +31,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from vifex.models.families.base import Entry
-from vifex.models.families.own import no_such, own_module, provenance
-from vifex.models.families.weights import state_sha256
-from vifex.values import Builder, Model, ModelCard
+from vifex.models.families.making import as_model, no_such, provenance
+from vifex.models.families.own import own_module
+from vifex.values import Model, ModelCard
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -115,13 +116,13 @@ class I3DFamily:
             std=(0.5, 0.5, 0.5) if _CHANNELS[net] == 3 else (1.0, 1.0),
             resize="shortest",
             resize_px=256,
+            crop_down=True,
             default_taps=("features",),
             aliases={"stem": "Conv3d_1a_7x7", "penultimate": "features", "head": "logits"},
             licence=_LICENCE,
             provenance=provenance(weights, f"Kinetics-400; {_WHERE}"),
         )
-        builder = Builder("vifex.models.families.i3d:build", name, weights)
-        return Model(card, None, state_sha256(module, f"i3d/{net}"), engine="torch", builder=builder)
+        return as_model(card, "vifex.models.families.i3d:build", name, weights, module)
 
 
 def _parse(name: str) -> tuple[str, int]:

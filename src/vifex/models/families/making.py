@@ -13,7 +13,7 @@ from vifex.values.registry import near
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["as_model", "no_such", "provenance"]
+__all__ = ["as_model", "licence", "no_such", "provenance"]
 
 _LISTED: Final = 12
 """So many names are listed in a message at most; a library has thousands."""
@@ -47,6 +47,13 @@ def provenance(weights: str, source: str) -> str:
     if seed is not None:
         return f"untrained: random weights of seed {seed}"
     return source if weights == "pretrained" else f"the file {Path(weights).absolute()}"
+
+
+def licence(weights: str, published: str) -> str:
+    """Say the licence of a network's weights: what is known of the published ones is not said of others."""
+    if seed_of(weights) is not None:
+        return "none: untrained"
+    return published if weights == "pretrained" else "unknown"
 
 
 def no_such(prefix: str, name: str, known: list[str]) -> ModelError:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
 from vifex.values import ModelError
-from vifex.values.registry import near, require
+from vifex.values.registry import require
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["no_such", "own_module", "provenance"]
+__all__ = ["own_module"]
 
 State = Mapping[str, "Tensor"]
 
@@ -56,18 +55,3 @@ def own_module(
     state, module = load_state(weights), make()
     apply_state(module, rename(state, module), of=weights)
     return module.eval()
-
-
-def no_such(family: str, name: str, known: list[str]) -> ModelError:
-    """Say that a family has no network of a name, with near names."""
-    return ModelError(
-        f"there is no model {family + '/' + name!r}.", todo=f"{near(name, known)}Known: {', '.join(known)}."
-    )
-
-
-def provenance(weights: str, published: str) -> str:
-    """Say in a card where weights come from: a seed, or a file that is meant to hold the published ones."""
-    seed = seed_of(weights)
-    if seed is not None:
-        return f"random weights of seed {seed}"
-    return f"the file {PurePath(weights).name}, with the keys of: {published}"

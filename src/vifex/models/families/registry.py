@@ -10,4 +10,12 @@ __all__ = ["FAMILIES", "GROUP"]
 GROUP: Final = "vifex.families"
 """Entry point group for families that other packages bring."""
 
-FAMILIES: Final[Mapping[str, str]] = {}
+FAMILIES: Final[Mapping[str, str]] = {
+    "hf": "vifex.models.families.hf:FAMILY",
+    "open_clip": "vifex.models.families.open_clip:FAMILY",
+    "timm": "vifex.models.families.timm:FAMILY",
+    "torchvision": "vifex.models.families.torchvision:FAMILY",
+    "c3d": "vifex.models.families.c3d:FAMILY",
+    "i3d": "vifex.models.families.i3d:FAMILY",
+    "seq": "vifex.models.families.seq:FAMILY",
+}

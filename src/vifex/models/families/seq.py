@@ -27,10 +27,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from vifex.models.families.base import Entry, Family
+from vifex.models.families.making import as_model
 from vifex.models.families.registry import FAMILIES, GROUP
-from vifex.models.families.weights import apply_state, load_state, seed_of, seeded, state_sha256
+from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
 from vifex.models.heads import head_names, make_head
-from vifex.values import Builder, InputError, Model, ModelError
+from vifex.values import InputError, Model, ModelError
 from vifex.values.registry import load, near, require
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILY", "Composite", "build", "parse"]
 
-_NAME: Final = re.compile(r"(?P<head>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)(?:#(?P<tap>[^#]+))?\)")
+_NAME: Final = re.compile(
+    r"(?P<head>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)(?:#(?P<tap>[^#]+))?\)"
+)
 _FRAMES: Final = 16
 _EXAMPLE: Final = "seq/lstm:512(torchvision/resnet18)"
 
@@ -65,7 +68,8 @@ def parse(name: str) -> Composite:
     match = _NAME.fullmatch(name)
     if match is None:
         raise ModelError(
-            f"'seq/{name}' is not seq/HEAD[:OPTION,...](BACKBONE[#TAP]).", todo=f"Write for example {_EXAMPLE}."
+            f"'seq/{name}' is not seq/HEAD[:OPTION,...](BACKBONE[#TAP]).",
+            todo=f"Write for example {_EXAMPLE}.",
         )
     options: dict[str, Any] = {}
     for word in filter(None, (match["options"] or "").split(",")):
@@ -75,7 +79,9 @@ def parse(name: str) -> Composite:
         options[key] = _value(value)
     frames = options.pop("frames", _FRAMES)
     if not isinstance(frames, int) or isinstance(frames, bool) or frames < 1:
-        raise ModelError(f"frames={frames} is no number of frames.", of=f"seq/{name}", todo="Write frames=16.")
+        raise ModelError(
+            f"frames={frames} is no number of frames.", of=f"seq/{name}", todo="Write frames=16."
+        )
     return Composite(match["head"], options, frames, match["backbone"], match["tap"])
 
 
@@ -120,10 +126,8 @@ class SeqFamily:
             default_taps=("head",),
             aliases={"features": "head", "penultimate": "frames"},
             provenance=f"{inner.card.name}: {inner.card.provenance}; head {parts.head}: {weights}",
-            sha256="",
         )
-        builder = Builder("vifex.models.families.seq:build", name, weights)
-        return Model(card, None, state_sha256(module, f"seq/{name}"), engine="torch", builder=builder)
+        return as_model(card, "vifex.models.families.seq:build", name, weights, module)
 
 
 def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
@@ -152,7 +156,7 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
 
 def _inner(name: str, weights: str) -> Model:
     """Load the network for pictures by its full name."""
-    prefix, rest = (re.split("[/:]", name, maxsplit=1) + [""])[:2]
+    prefix, rest = [*re.split("[/:]", name, maxsplit=1), ""][:2]
     try:
         family: Family = load(FAMILIES, prefix, group=GROUP, what="family of models")
     except InputError as exc:
@@ -199,7 +203,7 @@ def _size(backbone: nn.Module, tap: str, model: Model) -> int:
 
     card = model.card
     picture = torch.zeros(1, 3, card.height_px, card.width_px)
-    with torch.inference_mode():
+    with torch.no_grad():
         try:
             return int(picture_vector(backbone, tap, picture).shape[1])
         except ValueError as exc:

@@ -12,9 +12,9 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from vifex.models.families.base import Entry
-from vifex.models.families.hub import fetching, hub_file, url_file
+from vifex.models.families.hub import hub_file, reading, url_file
 from vifex.models.families.licences import forbids_commerce
-from vifex.models.families.making import as_model, no_such, provenance
+from vifex.models.families.making import as_model, licence, no_such, provenance
 from vifex.models.families.places import point, read_input
 from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
 from vifex.values import Model, ModelCard, ModelError
@@ -74,7 +74,7 @@ class TimmFamily:
             **timm_pixels(_timm().data.resolve_model_data_config(network), of=f"timm/{name}"),
             default_taps=("penultimate",) if hasattr(network, "penultimate") else (),
             aliases=_aliases(network, config),
-            licence=config.license or "unknown",
+            licence=licence(weights, config.license or "unknown"),
             provenance=provenance(weights, _source(config)),
         )
         return as_model(card, "vifex.models.families.timm:build", name, weights, network)
@@ -97,7 +97,9 @@ def timm_pixels(config: Mapping[str, Any], *, of: str) -> dict[str, Any]:
     hw = (int(height / config["crop_pct"]), int(width / config["crop_pct"]))
     how: dict[str, Any]
     if config["crop_mode"] == "squash":
-        how = {"resize": "stretch"} if hw == (height, width) else {"resize": "stretch_crop", "resize_hw_px": hw}
+        how = (
+            {"resize": "stretch"} if hw == (height, width) else {"resize": "stretch_crop", "resize_hw_px": hw}
+        )
     elif config["crop_mode"] == "center" and height == width and hw[0] >= height:
         how = {"resize": "shortest", "resize_px": hw[0]}
     else:
@@ -144,7 +146,7 @@ def _pretrained(name: str) -> nn.Module:
             "timm has no weights for it.", of=of, todo="Give --weights FILE, or --weights random:SEED."
         )
     file = _weights_file(config, of)
-    with fetching(_source(config), of=of):
+    with reading(file, of=of):
         return _create(name, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
 
 
@@ -210,13 +212,15 @@ def _source(config: Any) -> str:
 
 def _entry(name: str, config: Any) -> Entry:
     _, height, width = config.input_size
-    licence = config.license or "unknown"
-    papers: Iterable[str] = [config.paper_ids] if isinstance(config.paper_ids, str) else config.paper_ids or ()
+    terms = config.license or "unknown"
+    papers: Iterable[str] = (
+        [config.paper_ids] if isinstance(config.paper_ids, str) else config.paper_ids or ()
+    )
     return Entry(
         name=f"timm/{name}",
         input=f"{height} x {width}",
-        licence=licence,
+        licence=terms,
         weights_from=_source(config),
         paper=", ".join(papers),
-        non_commercial=forbids_commerce(licence),
+        non_commercial=forbids_commerce(terms),
     )

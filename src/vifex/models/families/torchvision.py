@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vifex.models.families.base import Entry
 from vifex.models.families.hub import url_file
 from vifex.models.families.licences import forbids_commerce
-from vifex.models.families.making import as_model, no_such, provenance
+from vifex.models.families.making import as_model, licence, no_such, provenance
 from vifex.models.families.places import first_convolution, last_linear, read_input
 from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
 from vifex.values import Model, ModelCard, ModelError
@@ -51,7 +51,7 @@ def build(name: str, weights: str) -> nn.Module:
     else:
         file = _fetched(network_name, published) if weights == "pretrained" else weights
         network = _create(network_name, published)
-        apply_state(network, _own_keys(network, load_state(file)), of=str(file))
+        apply_state(network, _own_keys(load_state(file)), of=str(file))
     read_input(network, _classifier(network)[1])
     return network.eval()
 
@@ -74,14 +74,16 @@ class TorchvisionFamily:
         network = build(name, weights)
         head, linear = _classifier(network)
         stem = first_convolution(network)
-        aliases = {"head": head, "logits": linear, "stem": stem}
+        # A convolution as the last layer gives scores per position, which the rest of its part averages.
+        logits = linear if type(network.get_submodule(linear)).__name__ == "Linear" else head
+        aliases = {"head": head, "logits": logits, "stem": stem}
         own = dict(network.named_modules())
         card = ModelCard(
             name=f"torchvision/{name}",
             **_pixels(network_name, published),
             default_taps=("penultimate",),
             aliases={k: v for k, v in aliases.items() if v and k not in own},
-            licence=_licence(published),
+            licence=licence(weights, _licence(published)),
             provenance=provenance(weights, published.url),
         )
         return as_model(card, "vifex.models.families.torchvision:build", name, weights, network)
@@ -141,11 +143,10 @@ def _fetched(name: str, published: Any) -> Path:
     return url_file(published.url, Path(hub.get_dir()) / "checkpoints", of=f"torchvision/{name}")
 
 
-def _own_keys(network: Any, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    auxiliary = ("aux1.", "aux2.", "AuxLogits.")
-    if type(network).__name__ not in ("GoogLeNet", "Inception3"):
-        auxiliary = ()
-    return {_DENSE.sub(r"\1\2", k): v for k, v in state.items() if not (auxiliary and k.startswith(auxiliary))}
+def _own_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    # Auxiliary heads are for training alone, and the networks here have none.
+    kept = {k: v for k, v in state.items() if not k.startswith(("aux1.", "aux2.", "AuxLogits."))}
+    return {_DENSE.sub(r"\1\2", k): v for k, v in kept.items()}
 
 
 def _classifier(network: nn.Module) -> tuple[str, str]:
@@ -191,12 +192,12 @@ def _licence(published: Any) -> str:
 def _entry(name: str, published: Any) -> Entry:
     pixels = _pixels(name, published)
     frames = f"{pixels['frames']} x " if "frames" in pixels else ""
-    licence = _licence(published)
+    terms = _licence(published)
     return Entry(
         name=f"torchvision/{name}.{published.name}",
         input=f"{frames}{pixels['height_px']} x {pixels['width_px']}",
-        licence=licence,
+        licence=terms,
         weights_from=published.url,
         parameters=published.meta["num_params"],
-        non_commercial=forbids_commerce(licence),
+        non_commercial=forbids_commerce(terms),
     )

@@ -130,7 +130,8 @@ class NonLocalHead(nn.Module):
     ) -> None:
         super().__init__()
         blocks = (
-            NonLocalBlock(in_features, inner, pairwise=pairwise, axes="time", norm=norm) for _ in range(layers)
+            NonLocalBlock(in_features, inner, pairwise=pairwise, axes="time", norm=norm)
+            for _ in range(layers)
         )
         self.blocks = nn.Sequential(*blocks)
         self.states = States()

@@ -40,7 +40,9 @@ class TCNBlock(nn.Module):
             raise ValueError(f"kernel must be at least 1, and odd for a centred window, got {kernel}")
         self.conv1 = nn.Conv1d(in_features, out_features, kernel, dilation=dilation)
         self.conv2 = nn.Conv1d(out_features, out_features, kernel, dilation=dilation)
-        self.shortcut = nn.Conv1d(in_features, out_features, 1) if in_features != out_features else nn.Identity()
+        self.shortcut = (
+            nn.Conv1d(in_features, out_features, 1) if in_features != out_features else nn.Identity()
+        )
         reach = (kernel - 1) * dilation
         self.pad = (reach, 0) if causal else (reach // 2, reach // 2)
 

@@ -8,9 +8,9 @@ ports to PyTorch (`conv1.weight`, ..., `fc8.bias`). A convolution and `fc6`, `fc
 their ReLU, as the blobs of the authors' Caffe network do (its ReLU works in place), so a tap `fc6` is the
 paper's C3D feature.
 
-| tap | one input of 16 x 128 x 171 gives |
+| tap | one input of 16 x 112 x 112 gives |
 | --- | --- |
-| `input` | volume [3, 16, 112, 112], mean subtracted, cropped |
+| `input` | volume [3, 16, 112, 112], mean subtracted |
 | `conv1`, `pool1` | volume [64, 16, 112, 112], [64, 16, 56, 56] |
 | `conv2`, `pool2` | volume [128, 16, 56, 56], [128, 8, 28, 28] |
 | `conv3a`, `conv3b`, `pool3` | volume [256, 8, 28, 28], twice, [256, 4, 14, 14] |
@@ -21,8 +21,8 @@ paper's C3D feature.
 
 Source: Tran et al., Learning Spatiotemporal Features with 3D Convolutional Networks, ICCV 2015,
 arXiv:1412.0767; facebookarchive/C3D, `C3D-v1.0/examples/c3d_feature_extraction/prototxt/
-c3d_sport1m_feature_extractor_frm.prototxt` (layers, crop), `src/caffe/layers/video_data_layer.cpp`
-(mean before crop, corner rounded down), `pool3d_layer.cu` (windows cut at the edge, none padded).
+c3d_sport1m_feature_extractor_frm.prototxt` (layers), `C3D-v1.0/src/caffe/layers/pool3d_layer.cu` (windows
+cut at the edge, none padded), `video_data_layer.cpp` (mean, crop).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["C3D", "CHANNEL_MEANS", "ConvReLU", "LinearReLU", "MeanAndCrop"]
+__all__ = ["C3D", "CHANNEL_MEANS", "ConvReLU", "LinearReLU", "SubtractMean"]
 
 CHANNEL_MEANS: Final = (90.25, 97.66, 101.41)
 """Blue, green, red: means over the authors' mean cube `sport1m_train16_128_mean.binaryproto`.
@@ -40,7 +40,6 @@ CHANNEL_MEANS: Final = (90.25, 97.66, 101.41)
 As computed in DavideA/c3d-pytorch, issue 1 (comment of 2019-02-23). The cube itself differs from place to
 place; who has it puts it into the checkpoint (see `families/c3d.py`).
 """
-_CROP: Final = 112
 _CELLS: Final = 8192  # 512 x 1 x 4 x 4 behind pool5
 
 
@@ -60,32 +59,29 @@ class LinearReLU(nn.Linear):
         return torch.relu(super().forward(x))
 
 
-class MeanAndCrop(nn.Module):
-    """The data layer: a mean is subtracted, then the middle is cropped, corner rounded down.
+class SubtractMean(nn.Module):
+    """Subtracts a mean that is part of the network's state, as it decides its numbers.
 
-    The buffer `mean` is `[3, 1, 1, 1]`, or the authors' cube `[3, 16, 128, 171]`; it is part of the
-    network's state, as it decides its numbers.
+    The buffer `mean` is `[3, 1, 1, 1]`, or of the input's own size: the authors' cube, cropped.
     """
 
     mean: Tensor
 
-    def __init__(self, mean: Tensor, crop: int = _CROP) -> None:
+    def __init__(self, mean: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
-        self.crop = crop
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map `[N, 3, T, H, W]` of 0 to 255, BGR, to `[N, 3, T, crop, crop]`."""
-        top, left = (x.shape[-2] - self.crop) // 2, (x.shape[-1] - self.crop) // 2
-        return (x - self.mean)[..., top : top + self.crop, left : left + self.crop]
+        """Map `[N, 3, T, H, W]` of 0 to 255, BGR, to the same less the mean."""
+        return x - self.mean
 
 
 class C3D(nn.Module):
-    """The network; input `[N, 3, 16, H, W]`, BGR, 0 to 255, H and W at least 112; output `[N, classes]`."""
+    """The network; input `[N, 3, 16, 112, 112]`, BGR, 0 to 255; output `[N, classes]`."""
 
     def __init__(self, classes: int = 487, mean: Tensor | None = None) -> None:
         super().__init__()
-        self.input = MeanAndCrop(torch.tensor(CHANNEL_MEANS).reshape(3, 1, 1, 1) if mean is None else mean)
+        self.input = SubtractMean(torch.tensor(CHANNEL_MEANS).reshape(3, 1, 1, 1) if mean is None else mean)
         self.conv1 = _conv(3, 64)
         self.pool1 = nn.MaxPool3d((1, 2, 2))
         self.conv2 = _conv(64, 128)
@@ -115,7 +111,7 @@ class C3D(nn.Module):
         x = self.pool4(self.conv4b(self.conv4a(x)))
         x = self.pool5(self.conv5b(self.conv5a(x)))
         x = self.drop6(self.fc6(x.flatten(1)))
-        return self.fc8(self.drop7(self.fc7(x)))  # type: ignore[no-any-return]
+        return self.fc8(self.drop7(self.fc7(x)))
 
 
 def _conv(channels: int, out: int) -> ConvReLU:

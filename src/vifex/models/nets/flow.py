@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-from torch.nn import functional as F  # noqa: N812 - its usual name
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
 from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
 from vifex.values import ModelError
 from vifex.values.registry import require

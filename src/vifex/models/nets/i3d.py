@@ -31,10 +31,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from torch.nn import functional as F  # noqa: N812 - its usual name
-
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
 
 __all__ = ["I3D", "MaxPool3dSame", "Mixed", "Unit3D", "same_padding"]
 

@@ -40,7 +40,7 @@ class OverFrames(nn.Module):
         """Map a batch of clips to vectors."""
         n, t = x.shape[:2]
         vectors = picture_vector(self.backbone, self.tap, x.flatten(0, 1))
-        return self.head(self.frames(vectors.reshape(n, t, -1)))  # type: ignore[no-any-return]
+        return self.head(self.frames(vectors.reshape(n, t, -1)))
 
 
 def picture_vector(backbone: nn.Module, tap: str, pictures: Tensor) -> Tensor:

@@ -1,0 +1,188 @@
+"""Names of taps: from the words of a user to taps, for every engine.
+
+A word means, first match first:
+
+1. the tap of that name;
+2. an alias of the model's card, which may name any of what follows but an alias;
+3. another name that the engine's graph has for a tap;
+4. `head`, `logits`, `penultimate` or `stem`, where the graph makes it plain (see `_GENERIC`);
+5. a pattern. Names are read as parts between dots. `*`, `?` and `[...]` stand for characters of one part;
+   where nothing fits so, they cross dots, so `blocks.*` is every block and `layer*.conv2` finds
+   `layer1.0.conv2` too. `**` stands for any number of parts. A negative number counts a numbered family
+   from its end: `blocks.-1` is the last block, `blocks.-1.attn*` what begins so in it.
+
+What a pattern finds comes in the order in which the network computes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from vifex.values import ModelCard, ModelError, Tap
+from vifex.values.registry import near
+
+__all__ = ["Named", "resolve_names"]
+
+_HEADS: Final = ("head", "heads", "fc", "classifier", "linear", "logits", "last_linear", "predictions")
+"""Parts of the names that classifiers have."""
+_STEMS: Final = (
+    "stem",
+    "patch_embed",
+    "conv_stem",
+    "conv_proj",
+    "conv1",
+    "features.0",
+    "conv1a",
+    "Conv3d_1a_7x7",
+)
+"""What the first stage is called, a whole stage before its first layer."""
+_NUMBER: Final = re.compile(r"-[1-9][0-9]*")
+_WILD: Final = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The taps of a model and what else they are called."""
+
+    taps: Sequence[Tap]
+    """In the order in which they are computed."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Further name of a tap to its name."""
+    twins: Mapping[str, str] = field(default_factory=dict)
+    """Name of a tap that is the very tensor of an earlier one, to that one's."""
+
+
+def resolve_names(wanted: Sequence[str], named: Named, card: ModelCard) -> list[Tap]:
+    """Find taps, in the order they were asked for, each once.
+
+    Args:
+        wanted: Words as above; none asks for the card's default taps, or the last vector.
+        named: The model's taps.
+        card: Its card, for its aliases and its name.
+
+    Raises:
+        ModelError: If there is no such tap, or nothing to take by default.
+    """
+    words = list(wanted) or list(card.default_taps)
+    if not words:
+        vectors = [t for t in named.taps if t.kind == "vector"]
+        if not vectors:
+            raise ModelError(
+                "the network has no vector to take by default.",
+                of=card.name,
+                todo=f"Name a layer: vifex layers {card.name} lists them.",
+            )
+        return vectors[-1:]
+    return list(dict.fromkeys(tap for word in words for tap in _find(word, named, card)))
+
+
+def _find(word: str, named: Named, card: ModelCard) -> list[Tap]:
+    by_name = {t.name: t for t in named.taps}
+    if word in by_name:
+        return [by_name[word]]
+    meant = card.aliases.get(word, word)
+    if meant in by_name:
+        return [by_name[meant]]
+    if meant in named.others:
+        return [by_name[named.others[meant]]]
+    if meant in _GENERIC and (tap := _GENERIC[meant](named)) is not None:
+        return [tap]
+    found = _matching(meant, list(by_name))
+    if found:
+        return [by_name[name] for name in found]
+    raise _unknown(word, named, card)
+
+
+def _unknown(word: str, named: Named, card: ModelCard) -> ModelError:
+    what = f"the model has no layer {word!r}"
+    if _WILD.search(word):
+        what = f"no layer of the model fits {word!r}"
+    elif word in _GENERIC:
+        what = f"the network does not make plain which layer its {word!r} is"
+    known = [t.name for t in named.taps] + list(card.aliases)
+    return ModelError(
+        f"{what}.",
+        of=card.name,
+        todo=f"{near(word, known)}vifex layers {card.name} lists all {len(named.taps)}.",
+    )
+
+
+# -- patterns ---------------------------------------------------------------------------------------
+
+
+def _matching(word: str, names: list[str]) -> list[str]:
+    """Give the names that a pattern fits, in their order."""
+    parts = word.split(".")
+    if not _WILD.search(word) and not any(_NUMBER.fullmatch(p) for p in parts):
+        return []
+    split = {name: name.split(".") for name in names}
+    found = {
+        tuple(path) for path in _walk(parts, [], list(split.values()))
+    }  # paths, counted parts put in their place
+    hits = [name for name in names if tuple(split[name]) in found]
+    if hits or any(_NUMBER.fullmatch(p) for p in parts):
+        return hits
+    return [name for name in names if fnmatchcase(name, word.replace("**", "*"))]
+
+
+def _walk(parts: list[str], before: list[str], names: list[list[str]]) -> list[list[str]]:
+    """Follow a pattern's parts into the names that begin with `before`."""
+    if not parts:
+        return [before]
+    depth, part, rest = len(before), parts[0], parts[1:]
+    below = [n for n in names if len(n) > depth and n[:depth] == before]
+    if part == "**":
+        deeper = {tuple(n[:to]) for n in below for to in range(depth, len(n) + 1)}
+        return [path for start in sorted(deeper) for path in _walk(rest, list(start), names)]
+    children = list(dict.fromkeys(n[depth] for n in below))
+    if _NUMBER.fullmatch(part):
+        numbered = sorted((c for c in children if c.isdigit()), key=int)
+        children = numbered[int(part) :][:1] if len(numbered) >= -int(part) else []
+    else:
+        children = [c for c in children if c == part or fnmatchcase(c, part)]
+    return [path for child in children for path in _walk(rest, [*before, child], below)]
+
+
+# -- what every network has -------------------------------------------------------------------------
+
+
+def _head(named: Named) -> Tap | None:
+    """The last vector, where it carries a classifier's name in one of its parts."""
+    vectors = [t for t in named.taps if t.kind == "vector"]
+    if not vectors or not set(re.split(r"[./]", vectors[-1].name)) & set(_HEADS):
+        return None
+    return vectors[-1]
+
+
+def _penultimate(named: Named) -> Tap | None:
+    """The last vector that is computed before the head's: what its last layer takes."""
+    head = _head(named)
+    if head is None:
+        return None
+    first = named.twins.get(head.name, head.name)
+    before: Tap | None = None
+    for tap in named.taps:
+        if tap.name == first:
+            return before
+        if tap.kind == "vector":
+            before = tap
+    return None
+
+
+def _stem(named: Named) -> Tap | None:
+    """The tap with a first stage's usual name, a stage before a layer."""
+    by_name = {t.name: t for t in named.taps}
+    return next((by_name[name] for name in _STEMS if name in by_name), None)
+
+
+_GENERIC: Final[Mapping[str, Callable[[Named], Tap | None]]] = {
+    "head": _head,
+    "logits": _head,
+    "penultimate": _penultimate,
+    "stem": _stem,
+}
+"""Names for what most networks have, resolved where the card has no such alias and no tap is called so."""

@@ -1,0 +1,94 @@
+"""Where torch runs: the device, the precisions it has, and the switches that would change numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import torch
+
+from vifex.values import EngineError
+
+__all__ = ["DEVICE", "compiles", "has_bf16", "open_device", "settings"]
+
+DEVICE: Final = "VIFEX_TORCH_DEVICE"
+"""Environment variable: `cpu`, `cuda`, `cuda:1`, `mps`; by default the best there is. For several GPUs
+start a process for each, with a device of its own."""
+_COMPILE: Final = "VIFEX_TORCH_COMPILE"
+"""Environment variable: `1` runs networks through `torch.compile`."""
+
+
+def open_device() -> torch.device:
+    """Choose the device.
+
+    Raises:
+        EngineError: If the one that the environment names is not there.
+    """
+    wanted = os.environ.get(DEVICE, "")
+    if not wanted:
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as exc:
+        raise EngineError(
+            f"{DEVICE}={wanted} names no device.", todo="Set it to cpu, cuda, cuda:N or mps."
+        ) from exc
+    there = {"cpu": True, "cuda": torch.cuda.device_count() > (device.index or 0), "mps": _has_mps()}
+    if not there.get(device.type, False):
+        raise EngineError(
+            f"{DEVICE}={wanted}: torch finds no such device on this machine.",
+            todo="Unset it for the best device there is, or set it to cpu.",
+        )
+    return device
+
+
+def compiles() -> bool:
+    """Tell whether networks are to run through `torch.compile`."""
+    return os.environ.get(_COMPILE, "") not in ("", "0")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Tell whether a device computes in bf16 itself, not by emulation."""
+    if device.type == "cuda":
+        return bool(torch.cuda.get_device_capability(device) >= (8, 0))
+    if device.type == "cpu":
+        # torch tells what a processor has by private functions alone, under names that change.
+        tests = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        return any(getattr(torch.cpu, name, lambda: False)() for name in tests)
+    return False
+
+
+@contextmanager
+def settings(device: torch.device, cores: int | None = None) -> Iterator[None]:
+    """Run under the settings that make numbers exact and the same each time.
+
+    No TensorFloat-32 in fp32, no search for the quickest algorithm of the day, deterministic
+    convolutions; no fused transformer layers, which call none of their modules.
+
+    Args:
+        device: Where the code inside runs.
+        cores: Threads of this thread's own pool on a CPU; all that it has where it is `None`.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        if device.type == "cpu" and cores is not None:
+            torch.set_num_threads(cores)
+        if device.type != "cuda":
+            yield
+            return
+        matmul = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):
+                yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = matmul
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _has_mps() -> bool:
+    return bool(torch.backends.mps.is_available())

@@ -1,0 +1,213 @@
+"""Finding the taps of a module: it is run under hooks, and what each call of a module gives is looked at.
+
+Twice, for one input and for two: a tap is an output whose first axis is the batch and whose other axes
+are as long in both. A module that takes a fixed batch alone is run with that one input, and later too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from vifex.engines.torch.attention import OpenAttention, unfused
+from vifex.engines.torch.axes import FollowAxes, axes_of, mark
+from vifex.engines.torch.kinds import kind_of
+from vifex.values import ModelCard, ModelError, Tap
+
+__all__ = ["Found", "Key", "Spot", "discover", "first_tensor", "network_input"]
+
+Part = Literal["output", "weights"]
+
+
+class Key(NamedTuple):
+    """Names one moment of a module's forward pass."""
+
+    module: str
+    """Dotted name; empty for the network itself."""
+    part: Part
+    """The module's own output, or the weights of an attention that it computes in a function."""
+    nth: int
+    """Which of its calls, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a tap is read, and how to bring it into the promised order."""
+
+    tap: Tap
+    key: Key
+    order: tuple[int, ...] | None
+    """Transposition, batch included; `None` where the axes are right already."""
+    twin: str | None
+    """Name of the first tap that is this very tensor, where there is an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of a module."""
+
+    spots: tuple[Spot, ...]
+    """In the order in which they are computed."""
+    macs: int
+    """Multiplications for one input."""
+    fixed_batch: bool
+    """Whether it takes one input at a time and no more."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one run showed, by key in the order of the calls."""
+
+    shapes: dict[Key, tuple[int, ...]] = field(default_factory=dict)
+    letters: dict[Key, str | None] = field(default_factory=dict)
+    identity: dict[Key, tuple[object, ...]] = field(default_factory=dict)
+    kept: list[Tensor] = field(default_factory=list)
+    """Every tensor looked at: as long as it lives, no other has its memory."""
+
+
+def first_tensor(value: Any) -> Tensor | None:
+    """Give the tensor that a module's output is or begins with; `None` where there is none.
+
+    A tuple or list (an RNN's) counts by its first item, a mapping or a `ModelOutput` by its first value.
+    """
+    for _ in range(3):
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, Mapping):
+            value = next(iter(value.values()), None)
+        elif isinstance(value, (tuple, list)):
+            value = value[0] if value else None
+        else:
+            return None
+    return None
+
+
+def network_input(card: ModelCard, batch: int) -> tuple[int, ...]:
+    """Give the shape of the network's own input for a batch, in the card's layout."""
+    sizes = {"N": batch, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
+    return tuple(sizes[axis] for axis in card.layout)
+
+
+def discover(module: nn.Module, card: ModelCard) -> Found:
+    """Find a module's taps.
+
+    Args:
+        module: In evaluation mode, on the device that will run it.
+        card: Says its input.
+
+    Raises:
+        ModelError: If it does not take the input that its card describes.
+    """
+    with FlopCounterMode(display=False) as counter:
+        one = _run(module, card, 1)
+    macs = int(counter.get_total_flops()) // 2
+    try:
+        two, batch = _run(module, card, 2), 2
+    except ModelError:
+        two, batch = one, 1  # exported for one input: it is run with one at a time
+    return Found(tuple(_spots(module, card, one, two, batch)), macs, batch == 1)
+
+
+def _spots(module: nn.Module, card: ModelCard, one: _Seen, two: _Seen, batch: int) -> Iterator[Spot]:
+    taken = {name for name, _ in module.named_modules()}
+    firsts: dict[tuple[object, ...], str] = {}
+    last = next(reversed(one.shapes), None)
+    for key, shape in one.shapes.items():
+        if len(shape) < 2 or shape[0] != 1 or two.shapes.get(key) != (batch, *shape[1:]):
+            continue
+        if key == last and not key.module and one.identity[key] in firsts:
+            continue  # the network's output is its last module's
+        shown = kind_of(
+            shape[1:],
+            one.letters[key],
+            card,
+            path=key.module,
+            weights=key.part == "weights",
+            is_output=key == last,
+        )
+        if shown is None or 0 in shape:
+            continue
+        sizes = shape[1:] if shown.order is None else tuple(shape[i] for i in shown.order)[1:]
+        name = _name(key, taken)
+        twin = firsts.setdefault(one.identity[key], name)
+        yield Spot(Tap(name, shown.kind, sizes), key, shown.order, None if twin == name else twin)
+
+
+def _name(key: Key, taken: set[str]) -> str:
+    """Give a tap's name: the module's; `_1`, `_2`, ... behind it at its further calls."""
+    base = key.module or "output"
+    if key.part == "weights":
+        base = f"{key.module}.softmax" if key.module else "softmax"
+    elif key.module and not key.nth:
+        return base
+    name, n = (base, 1) if not key.nth else (f"{base}_{key.nth}", key.nth + 1)
+    while name in taken:
+        name, n = f"{base}_{n}", n + 1
+    taken.add(name)
+    return name
+
+
+def _run(module: nn.Module, card: ModelCard, batch: int) -> _Seen:
+    """Run a module once and look at every call of its modules."""
+    tensor = next((p for p in module.parameters()), None)
+    shape = network_input(card, batch)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(shape, generator=generator).to(tensor.device if tensor is not None else "cpu")
+    mark(x, card.layout)
+    seen = _Seen()
+    with _watched(module, card, seen):
+        try:
+            module(x)
+        except Exception as exc:
+            why = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+            raise ModelError(
+                f"the network does not run on the card's {list(shape)} ({card.layout}): {why}",
+                of=card.name,
+                todo="Correct height_px, width_px, frames or layout in its card.",
+            ) from exc
+    return seen
+
+
+@contextlib.contextmanager
+def _watched(module: nn.Module, card: ModelCard, seen: _Seen) -> Iterator[None]:
+    running: list[str] = []
+    calls: dict[tuple[str, Part], int] = {}
+
+    def look(path: str, part: Part, tensor: Tensor | None) -> None:
+        nth = calls[path, part] = calls.get((path, part), -1) + 1
+        if tensor is None or not tensor.is_floating_point() or tensor.dim() == 0:
+            return
+        key = Key(path, part, nth)
+        seen.shapes[key], seen.letters[key] = tuple(tensor.shape), axes_of(tensor)
+        # A tensor that is changed in place is another value in the same memory.
+        seen.identity[key] = (tensor.data_ptr(), tensor._version, tuple(tensor.shape), tensor.stride())
+        seen.kept.append(tensor)
+
+    def enter(path: str, *_: Any) -> None:
+        running.append(path)
+
+    def leave(path: str, part: nn.Module, _: Sequence[Any], out: Any) -> None:
+        running.pop()
+        tensor = first_tensor(out)
+        if isinstance(part, nn.RNNBase) and tensor is not None and tensor.dim() == 3:
+            mark(tensor, "NTC" if part.batch_first else "TNC")
+        look(path, "output", tensor)
+
+    hooks = []
+    for path, part in module.named_modules():
+        hooks.append(part.register_forward_pre_hook(partial(enter, path), prepend=True))
+        hooks.append(part.register_forward_hook(partial(leave, path)))
+    try:
+        opened = OpenAttention(lambda weights: look(running[-1] if running else "", "weights", weights))
+        with torch.no_grad(), unfused(module), FollowAxes(card), opened:
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,70 @@
+"""Modules of models: made by their builders, kept for the next who asks."""
+
+from __future__ import annotations
+
+import threading
+from importlib import import_module
+from typing import Final
+
+import torch
+from torch import nn
+
+from vifex.values import Model, ModelError, VifexError
+
+__all__ = ["Modules", "make_module"]
+
+_KEPT: Final = 2
+
+
+def make_module(model: Model) -> nn.Module:
+    """Make a model's module, in evaluation mode and without gradients.
+
+    Raises:
+        ModelError: If nothing makes it, or its builder fails.
+    """
+    if model.builder is None:
+        raise ModelError("no code makes this network: it is a file for another engine.", of=model.card.name)
+    module_name, _, attribute = model.builder.target.partition(":")
+    try:
+        build = getattr(import_module(module_name), attribute)
+        module = build(model.builder.name, model.builder.weights)
+    except VifexError:
+        raise
+    except Exception as exc:
+        raise ModelError(
+            f"the network could not be made: {type(exc).__name__}: {exc}.", of=model.card.name
+        ) from exc
+    if not isinstance(module, nn.Module):
+        raise ModelError(
+            f"its builder gave {type(module).__name__}, not a torch.nn.Module.", of=model.card.name
+        )
+    return module.eval().requires_grad_(False)
+
+
+class Modules:
+    """Modules that nobody uses just now. Whoever takes one has it alone until it is given back.
+
+    Two networks may not share a module: the hooks of both would run.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._lock = threading.Lock()
+        self._idle: dict[str, nn.Module] = {}
+
+    def take(self, model: Model) -> nn.Module:
+        """Give a model's module on the device, made now unless one lies here."""
+        with self._lock:
+            module = self._idle.pop(_key(model), None)
+        return make_module(model).to(self._device) if module is None else module
+
+    def give_back(self, model: Model, module: nn.Module) -> None:
+        """Keep a module, without hooks of ours, for the next; the oldest of too many goes."""
+        with self._lock:
+            self._idle[_key(model)] = module
+            while len(self._idle) > _KEPT:
+                del self._idle[next(iter(self._idle))]
+
+
+def _key(model: Model) -> str:
+    return f"{model.weights_sha256} {model.builder}"

@@ -1,0 +1,247 @@
+"""Which engine runs a network that is code: OpenVINO where its taps come out equal there, else torch.
+
+On a CPU the network is converted, and run by both engines on the same pixels in fp32. Where every tap
+fits, the converted file is kept in the user's cache and the OpenVINO engine runs it from then on; where
+one does not, or the conversion fails, torch runs it, and that is remembered too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vifex.engines.base import Engine
+from vifex.engines.cache import cache_folder
+from vifex.engines.settled import Settled
+from vifex.engines.torch.convert import CannotConvert, write_ir
+from vifex.engines.torch.engine import TorchEngine
+from vifex.values import EngineError, Model, Tap, VifexError
+
+__all__ = ["convert", "settle_on_cpu"]
+
+_COSINE: Final = 0.9999
+_DIFFERENCE: Final = 1e-3
+"""Largest difference allowed, as a part of the tap's largest value."""
+_INPUTS: Final = 3
+"""Inputs of the check: noise, smooth noise, and one flat picture. Another batch than the export's example."""
+_LIMIT_BYTES: Final = 16 << 30
+"""Converted networks kept; those unused for longest go first."""
+_VERDICT: Final = ".json"
+
+
+def settle_on_cpu(model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, openvino: Engine) -> Settled:
+    """Decide which engine runs a network on a CPU, from memory where that was decided before.
+
+    Args:
+        model: Made by a builder.
+        taps: What is to be read.
+        torch_engine: On the CPU.
+        openvino: The OpenVINO engine.
+    """
+    folder = _folder()
+    key = _key(model, taps)
+    known = _remembered(folder, key, model)
+    if known is None:
+        known = _try(folder, key, model, taps, torch_engine, openvino)
+    return known
+
+
+def _try(
+    folder: Path, key: str, model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, openvino: Engine
+) -> Settled:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name:
+        made = Path(name) / f"{key}.xml"
+        try:
+            convert(model, taps, made, torch_engine)
+            measured = _compare(model, _as_ir(model, made), taps, torch_engine, openvino)
+        except (CannotConvert, VifexError) as exc:
+            verdict: dict[str, Any] = {"engine": "torch", "why": str(exc)}
+        else:
+            bad = {name: m for name, m in measured.items() if not _equal(m)}
+            verdict = {"engine": "torch" if bad else "openvino", "taps": measured}
+            if bad:
+                verdict["why"] = _unequal(bad)
+        if verdict["engine"] == "openvino":
+            _make_room(folder, made.with_suffix(".bin").stat().st_size)
+            verdict["sha256"] = _digest(made)
+            for suffix in (".bin", ".xml"):
+                made.with_suffix(suffix).replace(folder / (key + suffix))
+        note = made.with_suffix(_VERDICT)
+        note.write_text(json.dumps(verdict), encoding="utf-8")
+        note.replace(folder / (key + _VERDICT))
+    return _settled(folder, key, model, verdict)
+
+
+def convert(model: Model, taps: Sequence[Tap], path: Path, torch_engine: TorchEngine) -> None:
+    """Write a model as OpenVINO IR with exactly these taps.
+
+    Raises:
+        CannotConvert: With the reason.
+        ModelError: If a tap is not one of the model's.
+    """
+    spots = torch_engine.spots(model, taps)
+    with torch_engine.borrowed(model) as (module, found):
+        write_ir(module, spots, model.card, path, fixed_batch=found.fixed_batch)
+
+
+# -- the check --------------------------------------------------------------------------------------
+
+
+def _compare(
+    model: Model, converted: Model, taps: Sequence[Tap], torch_engine: Engine, openvino: Engine
+) -> dict[str, dict[str, float]]:
+    """Run both engines on the same pixels; give the worst cosine and difference of each tap."""
+    if openvino.resolve_taps(converted, [tap.name for tap in taps]) != list(taps):
+        raise CannotConvert("OpenVINO gives its taps other shapes")
+    results = []
+    for engine, which in ((torch_engine, model), (openvino, converted)):
+        with engine.compile(which, taps, precision="fp32", batch=_INPUTS) as network:
+            results.append(network.submit(_pixels(network.input_shape)).result())
+    return {tap.name: _measured(results[0][tap.name], results[1][tap.name]) for tap in taps}
+
+
+def _pixels(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """Noise, smooth noise and a flat picture: each stirs other parts of a network."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    rows, columns = (np.arange(n) * 8 // n for n in shape[-3:-1])
+    pixels[1] = coarse[rows][:, columns]
+    pixels[2] = 96
+    return pixels
+
+
+def _measured(expected: npt.NDArray[Any], given: npt.NDArray[Any]) -> dict[str, float]:
+    """Give the worst cosine over the inputs and the largest difference as a part of the largest value."""
+    x, y = (a.reshape(len(a), -1).astype(np.float64) for a in (expected, given))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return {"cosine": -1.0, "difference": 1e9}  # numbers that are none cannot be compared
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    # Zeros equal zeros: a head that starts at zero gives nothing else.
+    cosine = np.where(lengths > 0, (x * y).sum(axis=1) / np.where(lengths > 0, lengths, 1.0), 1.0)
+    largest = max(float(np.abs(x).max()), 1e-12)
+    return {"cosine": float(cosine.min()), "difference": float(np.abs(x - y).max()) / largest}
+
+
+def _equal(measured: dict[str, float]) -> bool:
+    return measured["cosine"] >= _COSINE and measured["difference"] <= _DIFFERENCE
+
+
+def _unequal(bad: dict[str, dict[str, float]]) -> str:
+    name, worst = min(bad.items(), key=lambda item: item[1]["cosine"])
+    return (
+        f"{len(bad)} of its taps come out otherwise in OpenVINO, the worst {name} "
+        f"(cosine {worst['cosine']:.6f}, difference {worst['difference']:.1e} of its largest value)"
+    )
+
+
+# -- what is remembered -----------------------------------------------------------------------------
+
+
+def _key(model: Model, taps: Sequence[Tap]) -> str:
+    versions = [f"{name} {version(name)}" for name in ("torch", "openvino")]
+    parts = [model.weights_sha256, model.card, model.builder, list(taps), versions, _code()]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+@cache
+def _code() -> str:
+    """Hash the code that converts: what other code made is made anew."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _temporary() -> Path:
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="vifex-converted-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _folder() -> Path:
+    """Give the folder of converted networks; one for this process where the user's cannot be written."""
+    try:
+        folder = cache_folder() / "converted"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return _temporary()
+    return folder if os.access(folder, os.W_OK) else _temporary()
+
+
+def _remembered(folder: Path, key: str, model: Model) -> Settled | None:
+    try:
+        verdict = json.loads((folder / (key + _VERDICT)).read_text(encoding="utf-8"))
+        if verdict["engine"] == "openvino":
+            # A cut or damaged file is made anew, never run.
+            if _digest(folder / f"{key}.xml") != verdict["sha256"]:
+                return None
+            for suffix in (".xml", ".bin"):
+                with contextlib.suppress(OSError):
+                    os.utime(folder / (key + suffix))  # used just now
+        return _settled(folder, key, model, verdict)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _settled(folder: Path, key: str, model: Model, verdict: dict[str, Any]) -> Settled:
+    if verdict["engine"] == "torch":
+        return Settled(model, verdict["why"], verdict.get("taps", {}))
+    return Settled(_as_ir(model, folder / f"{key}.xml"), "", verdict["taps"])
+
+
+def _as_ir(model: Model, path: Path) -> Model:
+    return replace(model, graph=path, builder=None, engine="openvino")
+
+
+def _digest(graph: Path) -> str:
+    digest = hashlib.sha256(graph.read_bytes())
+    with graph.with_suffix(".bin").open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _make_room(folder: Path, size: int) -> None:
+    entries = []
+    for path in folder.glob("*.bin"):
+        with contextlib.suppress(OSError):
+            entries.append((path.stat().st_mtime, path.stat().st_size, path))
+    total = sum(entry[1] for entry in entries) + size
+    for _, length, path in sorted(entries):
+        if total <= _LIMIT_BYTES:
+            return
+        for suffix in (_VERDICT, ".xml", ".bin"):
+            with contextlib.suppress(OSError):
+                path.with_suffix(suffix).unlink()
+        total -= length
+
+
+def must_convert(settled: Settled, model: Model) -> Settled:
+    """Insist on OpenVINO, for a query to a store that was made with it.
+
+    Raises:
+        EngineError: If the network is not equal there now.
+    """
+    if settled.model.engine != "openvino":
+        raise EngineError(
+            f"OpenVINO made this view, and here it cannot run its network: {settled.why}.",
+            of=model.card.name,
+            todo="Search where the store was made, or make another view with this machine's engine.",
+        )
+    return settled

@@ -1,0 +1,63 @@
+"""Text towers: what turns words into vectors in the space of a model's image vectors.
+
+A family whose networks have them offers `text_tower(name, weights)` beside its `build`. A query in words
+is compared with rows of the tap `embedding`: both are scaled to length 1 first (or cosine is asked for).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vifex.values import Model, ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["TextTower", "text_tower", "text_vectors"]
+
+
+class TextTower(Protocol):
+    """The half of a network that reads words; made once, asked often."""
+
+    def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Give one vector a text, as the library's own tower gives it: not scaled to length 1.
+
+        Args:
+            texts: At least one; one longer than the tower reads is cut off as its library does it.
+
+        Returns:
+            float32 `[N, D]`, D being the size of the tap `embedding`.
+        """
+
+
+def text_tower(model: Model) -> TextTower:
+    """Make the text tower of a model, from the same weights as the model itself.
+
+    Raises:
+        ModelError: If it has none, or its words (tokenizer) are not here and cannot be fetched.
+        MissingExtraError: If the library that makes it is not installed.
+    """
+    maker: Any = None
+    if model.builder is not None:
+        maker = getattr(import_module(model.builder.target.partition(":")[0]), "text_tower", None)
+    if maker is None or model.builder is None:
+        raise no_tower(model.card.name)
+    tower: TextTower = maker(model.builder.name, model.builder.weights)
+    return tower
+
+
+def text_vectors(model: Model, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Give one vector a text; for more than one call make the tower once with `text_tower`."""
+    return text_tower(model).vectors(texts)
+
+
+def no_tower(name: str) -> ModelError:
+    """Say that a model reads no words."""
+    return ModelError(
+        "the model has no text tower, so it cannot be asked in words.",
+        of=name,
+        todo="Extract with a model that has one, e.g. open_clip/ViT-B-32/openai, or search by a picture.",
+    )

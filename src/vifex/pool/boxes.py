@@ -1,0 +1,133 @@
+"""Boxes: grids of them over a picture, and boxes carried from a picture to a network's input.
+
+Coordinates are pixels, x to the right, y down; pixel i covers `[i, i + 1)`, so a whole picture is the box
+`0, 0, width, height`. What is read of a box is `pool/regions.py`'s matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vifex.values import InputError, PixelSpec
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+__all__ = ["MappedBoxes", "grid_boxes", "map_boxes"]
+
+
+def grid_boxes(width: float, height: float, rows: int, cols: int, overlap: float = 0.0) -> Array:
+    """Lay boxes of one size over a picture, row by row, from edge to edge.
+
+    Args:
+        width: Of the picture, pixels.
+        height: Of the picture, pixels.
+        rows: Boxes from top to bottom.
+        cols: Boxes from left to right.
+        overlap: Part of a box's side that it shares with its neighbour, 0 to below 1.
+
+    Returns:
+        float64 `[rows * cols, 4]`: x0, y0, x1, y1.
+
+    Raises:
+        InputError: If a number makes no sense.
+    """
+    import numpy as np
+
+    if width <= 0 or height <= 0 or rows < 1 or cols < 1 or not 0 <= overlap < 1:
+        raise InputError(
+            f"a grid of {rows} x {cols} and overlap {overlap} over {width} x {height} pixels makes no sense.",
+            todo="Give at least 1 x 1 boxes and an overlap from 0 to below 1.",
+        )
+
+    def along(side: float, n: int) -> tuple[Array, Array]:
+        length = side / (n - (n - 1) * overlap)
+        starts = np.arange(n) * (length * (1 - overlap))
+        ends = starts + length
+        ends[-1] = side  # exactly, whatever rounding gave
+        return starts, ends
+
+    (y0, y1), (x0, x1) = along(height, rows), along(width, cols)
+    grid = [np.tile(x0, rows), np.repeat(y0, cols), np.tile(x1, rows), np.repeat(y1, cols)]
+    return np.stack(grid, axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedBoxes:
+    """Boxes of a picture as they lie in a network's input."""
+
+    boxes: Array
+    """float64 `[K, 4]`, pixels of the input; not cut at its edges."""
+    inside: Array
+    """float64 `[K]`: part of each box's area that the input shows; the rest fell outside the crop, or the
+    picture. 0 for a box without an area."""
+    width_px: int
+    height_px: int
+
+    def clipped(self) -> Array:
+        """Give the boxes cut at the input's edges; one wholly outside has no area then."""
+        import numpy as np
+
+        limits = np.array([self.width_px, self.height_px, self.width_px, self.height_px], dtype=np.float64)
+        return np.clip(self.boxes, 0.0, limits)
+
+
+def map_boxes(boxes: Array, width: float, height: float, spec: PixelSpec) -> MappedBoxes:
+    """Carry boxes from a picture to the network's input, as its pixels are carried.
+
+    Args:
+        boxes: `[K, 4]`: x0, y0, x1, y1 in pixels of the upright picture, square ones.
+        width: Of that picture, pixels.
+        height: Of that picture, pixels.
+        spec: How the picture becomes the input. `stretch` scales the axes by themselves; `shortest` and
+            `stretch_crop` scale to the whole size that the resize gives, and take the crop's corner off.
+
+    Raises:
+        ValueError: If the boxes are no `[K, 4]`, or the picture has no size.
+    """
+    import numpy as np
+
+    boxes = np.asarray(boxes, dtype=np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or width <= 0 or height <= 0:
+        raise ValueError(f"boxes must be [K, 4] of a picture with a size, got {list(boxes.shape)}")
+    new_w, new_h, left, top = _fit(spec, width, height)
+    scale = np.array([new_w / width, new_h / height] * 2)
+    mapped = boxes * scale - np.array([left, top] * 2)
+    result = MappedBoxes(mapped, np.zeros(len(boxes)), spec.width_px, spec.height_px)
+    whole, shown = _areas(mapped), _areas(result.clipped())
+    inside = np.divide(shown, whole, out=np.zeros(len(boxes)), where=whole > 0)
+    return MappedBoxes(mapped, inside, spec.width_px, spec.height_px)
+
+
+def _fit(spec: PixelSpec, width: float, height: float) -> tuple[int, int, int, int]:
+    """Give the resized width and height and the crop's corner; the rule of `media/decode/geometry.py`.
+
+    Written again as rooms on one floor do not import each other; a test holds the two together.
+    """
+    if spec.resize == "stretch":
+        return spec.width_px, spec.height_px, 0, 0
+    side = spec.resize_px or max(spec.width_px, spec.height_px)
+    if spec.resize_hw_px is not None:
+        new_h, new_w = spec.resize_hw_px
+    elif width <= height:
+        new_w, new_h = side, max(side, int(side * height / width))
+    else:
+        new_w, new_h = max(side, int(side * width / height)), side
+    left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0
+    return (
+        new_w,
+        new_h,
+        int(left) if spec.crop_down else round(left),
+        int(top) if spec.crop_down else round(top),
+    )
+
+
+def _areas(boxes: Array) -> Array:
+    import numpy as np
+
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
+    areas: Array = sides[:, 0] * sides[:, 1]
+    return areas

@@ -1,0 +1,69 @@
+"""Text towers: their vectors are the library's own, and lie in the space of the image vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vifex.models.families import hf, open_clip
+from vifex.models.families.text import text_tower, text_vectors
+from vifex.values import ModelError
+
+Tiny = Callable[[str], Path]
+
+TEXTS = ["a red bus at night", "the cat"]
+
+
+@pytest.mark.parametrize(("kind", "padding"), [("clip", True), ("siglip", "max_length")])
+def test_hf_text_vectors_are_the_library_s_own(kind: str, padding: bool | str, tiny: Tiny) -> None:
+    """The oracle is `get_text_features` of the whole network, fed by the library's own tokenizer."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = str(tiny(kind))
+    words = AutoTokenizer.from_pretrained(folder)(
+        TEXTS, padding=padding, max_length=16, truncation=True, return_tensors="pt"
+    )
+    with torch.inference_mode():
+        wanted = AutoModel.from_pretrained(folder).eval().get_text_features(**words).pooler_output.numpy()
+    model = hf.FAMILY.load(folder, "pretrained")
+    found = text_vectors(model, TEXTS)
+    np.testing.assert_array_equal(found, wanted)
+    assert found.dtype == np.float32
+    assert not np.allclose(found[0], found[1])
+
+
+def test_a_text_s_vector_is_its_own_whatever_stands_beside_it(tiny: Tiny) -> None:
+    tower = text_tower(hf.FAMILY.load(str(tiny("clip")), "pretrained"))
+    np.testing.assert_allclose(tower.vectors(TEXTS)[1], tower.vectors(TEXTS[1:])[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_text_longer_than_the_tower_reads_is_cut_off(tiny: Tiny) -> None:
+    tower = text_tower(hf.FAMILY.load(str(tiny("clip")), "pretrained"))
+    assert tower.vectors(["a red bus " * 30]).shape == (1, 24)
+
+
+def test_open_clip_text_vectors_are_the_library_s_own(tiny_clip: str) -> None:
+    import open_clip as library
+    import torch
+
+    model = open_clip.FAMILY.load(tiny_clip, "random:5")
+    plain = open_clip._whole(tiny_clip, "random:5").eval()
+    with torch.inference_mode():
+        wanted = plain.encode_text(library.get_tokenizer(tiny_clip)(TEXTS)).numpy()
+    np.testing.assert_array_equal(text_vectors(model, TEXTS), wanted)
+    assert wanted.shape == (2, 24)
+
+
+def test_a_model_without_a_text_tower_says_so(tiny: Tiny) -> None:
+    from vifex.models.families import timm
+
+    for model in (
+        hf.FAMILY.load(str(tiny("dinov2")), "pretrained"),
+        timm.FAMILY.load("test_resnet.r160_in1k", "random:0"),
+    ):
+        with pytest.raises(ModelError, match="no text tower, so it cannot be asked in words"):
+            text_tower(model)

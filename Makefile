@@ -2,15 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TORCH := .venv-torch
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint bench clean lock
+.PHONY: demo test test-torch lint bench clean lock
 
 demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a contact sheet
 	$(BIN)/python scripts/demo.py
 
 test: lint  ## everything: format, lint, types, import floors, tests
 	$(BIN)/python -m pytest
+
+test-torch: $(TORCH)/.ready  ## the tests of networks that are code, in an environment of their own
+	VIFEX_TEST_TORCH=1 $(TORCH)/bin/python -m pytest tests/torch
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
@@ -26,10 +30,16 @@ lock: $(VENV)/.ready  ## write what is installed now into the lock
 	mv requirements.lock.new requirements.lock
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) $(TORCH) demo build dist
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(TORCH)/.ready: requirements-torch.lock pyproject.toml
+	$(PYTHON) -m venv $(TORCH)
+	$(TORCH)/bin/python -m pip install --quiet --requirement requirements-torch.lock
+	$(TORCH)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

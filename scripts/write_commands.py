@@ -17,6 +17,9 @@ Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media fai
 could not be done; 130 interrupted, resumable. `--debug` before or behind any command shows tracebacks.
 """
 
+PARTS = ("models pull", "models show")
+"""Commands of commands."""
+
 
 def shown(words: list[str]) -> str:
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -28,8 +31,8 @@ def shown(words: list[str]) -> str:
 
 def main() -> None:
     print(HEAD)
-    for name in sorted(COMMANDS):
-        print(f"## vifex {name}\n\n```text\n{shown([name, '--help'])}\n```\n")
+    for name in sorted([*COMMANDS, *PARTS]):
+        print(f"## vifex {name}\n\n```text\n{shown([*name.split(), '--help'])}\n```\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from vifex.search.find import search
 from vifex.search.hits import Hit
 from vifex.search.query import FrameQuery, PictureQuery, parse_query, video_needs_time
 from vifex.store import View, open_store
-from vifex.values import Box, InputError, Limits, Model, ModelError, Recipe, VifexError
+from vifex.values import Asked, Box, InputError, Limits, Model, ModelError, Recipe, VifexError
 from vifex.values.media import path_to_uri
 
 if TYPE_CHECKING:
@@ -36,7 +36,14 @@ class Collection:
     Use it as a context manager, or call `close`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, view: str = "main", model: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        view: str = "main",
+        model: str | None = None,
+        weights: str | None = None,
+    ) -> None:
         self._store = open_store(path)
         try:
             self._view: View = self._store.view(view)
@@ -44,6 +51,7 @@ class Collection:
             self._store.close()
             raise
         self._model_name = model
+        self._weights = weights
 
     # -- what is in it ------------------------------------------------------------------------------
 
@@ -215,27 +223,33 @@ class Collection:
     def _find_model(self) -> Model:
         """The model that made the view: by its name, else where the last run found it."""
         from vifex.models import load_model
+        from vifex.models.named import split_name
 
         if self._model_name is not None:
-            return load_model(self._model_name)
+            return load_model(self._model_name, weights=self._weights)
+        asked = self._last_asked()
+        if asked is not None and (split_name(asked.name) or asked.card or asked.weights):
+            card = None if asked.card is None else Path(asked.card)
+            return load_model(asked.name, weights=asked.weights, card=card)
         try:
             return load_model(self.recipe.model)
         except ModelError:
-            last = self._last_model_path()
-            if last is None or not Path(last).exists():
+            if asked is None or not Path(asked.name).exists():
                 raise InputError(
                     f"the model {self.recipe.model!r} that made this view is not here.",
                     of=os.fspath(self.path),
                     todo="Give its file with --model.",
                 ) from None
-            return load_model(last)
+            return load_model(asked.name)
 
-    def _last_model_path(self) -> str | None:
+    def _last_asked(self) -> Asked | None:
+        """The words that the last run loaded the view's model by."""
         runs = self._view.ledger(history=True).column("run").to_pylist()
         for text in reversed(runs):
-            path = json.loads(text or "{}").get("models", {}).get(self.view)
-            if path is not None:
-                return str(path)
+            facts = json.loads(text or "{}")
+            name, weights, card = (facts.get(k, {}).get(self.view) for k in ("models", "weights", "cards"))
+            if name is not None:
+                return Asked(str(name), weights, card)
         return None
 
 
@@ -261,7 +275,7 @@ def _thumbnail(uri: str, t_s: float | None, box: Box | None) -> Image.Image | No
 
 
 def open_collection(
-    path: str | os.PathLike[str], *, view: str = "main", model: str | None = None
+    path: str | os.PathLike[str], *, view: str = "main", model: str | None = None, weights: str | None = None
 ) -> Collection:
     """Open a view of a store for reading.
 
@@ -269,8 +283,10 @@ def open_collection(
         path: The store's folder.
         view: Which view.
         model: Name or file of the model for queries by picture; by default the one that made the view.
+        weights: Of that model, where it was given by name and made the view with others than the
+            published ones.
 
     Raises:
         StoreError: If there is no such store or view, or it cannot be read.
     """
-    return Collection(path, view=view, model=model)
+    return Collection(path, view=view, model=model, weights=weights)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import BinaryIO, Literal
 
+from vifex.api.notices import tell_licence
 from vifex.extraction.options import make_sampling
 from vifex.extraction.pipeline import Progress
 from vifex.extraction.plan import plan_view
 from vifex.extraction.report import Report
 from vifex.extraction.run import run_views
-from vifex.values import InputError, Limits, Outcome
+from vifex.models import load_model
+from vifex.values import InputError, Limits, Model, Outcome
 
 __all__ = ["extract"]
 
@@ -21,6 +24,8 @@ def extract(
     store: str | os.PathLike[str],
     *,
     model: str | Sequence[str] = "default",
+    weights: str | None = None,
+    card: str | os.PathLike[str] | None = None,
     layers: Sequence[str] = (),
     view: str | None = None,
     fps: float | None = None,
@@ -43,6 +48,7 @@ def extract(
     stdin: BinaryIO | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Report:
     """Turn pictures and videos into features and keep them in a store. The same call again resumes.
 
@@ -50,7 +56,9 @@ def extract(
         sources: Files, folders, globs, CSV or JSONL manifests, or `-` for a list on `stdin`.
         store: The store's folder, e.g. `lib.vifex`; made if absent.
         model: A model's name or file; several fill a view each, named by the model.
-        layers: Names of taps; by default the model's own choice.
+        weights: For networks of families: `random:SEED` or a file; by default the published ones.
+        card: The model card of a file or of one's own network, where it does not stand beside it.
+        layers: Names, aliases or patterns of taps; by default the model's own choice.
         view: Name of the view, by default `main`.
         fps: Samples per second of video; 1 if no way of sampling is given.
         every: Instead, each N-th frame.
@@ -72,6 +80,8 @@ def extract(
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
         on_outcome: Called for each medium that did not end `ok`.
+        on_notice: Called with what a user must know of a model, e.g. that its licence forbids commercial
+            use; by default it is a `UserWarning`.
 
     Returns:
         Counts and problems. One bad medium is an outcome, never an exception.
@@ -84,6 +94,9 @@ def extract(
         raise InputError("no model was given.", todo="Leave `model` out for the embedded one.")
     if view is not None and len(models) > 1:
         raise InputError("one view cannot hold several models.", todo="Leave the view's name out.")
+    loaded = _load(models, weights, card)
+    for found in loaded:
+        tell_licence(found.card, on_notice)
     sampling = make_sampling(
         fps=fps,
         every=every,
@@ -108,7 +121,7 @@ def extract(
             precision=precision,
             name_by_model=len(models) > 1,
         )
-        for name in models
+        for name in loaded
     ]
     return run_views(
         [sources] if isinstance(sources, (str, os.PathLike)) else sources,
@@ -121,3 +134,11 @@ def extract(
         on_progress=on_progress,
         on_outcome=on_outcome,
     )
+
+
+def _load(names: Sequence[str], weights: str | None, card: str | os.PathLike[str] | None) -> list[Model]:
+    if len(names) > 1 and (card is not None or (weights is not None and not weights.startswith("random:"))):
+        raise InputError(
+            "one file of weights, or one card, was given for several models.", todo="Give it with one model."
+        )
+    return [load_model(name, weights=weights, card=None if card is None else Path(card)) for name in names]

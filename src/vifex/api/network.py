@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from vifex.api.notices import tell_licence
 from vifex.engines import load_engine
 from vifex.extraction.embed import compile_plan, run_batches
 from vifex.extraction.plan import plan_view
@@ -16,7 +18,7 @@ from vifex.media.decode.image import StillPicture
 from vifex.media.decode.pillow import orientation
 from vifex.media.read import frame_at
 from vifex.models import load_model as find_model
-from vifex.values import InputError, Limits, Model, ModelCard, PixelSpec, Tap
+from vifex.values import InputError, Limits, Model, ModelCard, ModelError, PixelSpec, Tap
 
 __all__ = ["LoadedModel", "load_model"]
 
@@ -26,8 +28,7 @@ _BATCH = 8
 class LoadedModel:
     """A network ready to be read at any layer."""
 
-    def __init__(self, name: str, model: Model) -> None:
-        self._name = name
+    def __init__(self, model: Model) -> None:
         self._model = model
 
     @property
@@ -39,6 +40,14 @@ class LoadedModel:
     def layers(self) -> list[Tap]:
         """Every tap with its kind and its shape for one input."""
         return load_engine(self._model.engine).taps(self._model)
+
+    @property
+    def default_layers(self) -> list[Tap]:
+        """What is read where no layer is named; none where the model leaves it to be named."""
+        try:
+            return load_engine(self._model.engine).resolve_taps(self._model, [])
+        except ModelError:
+            return []
 
     def features(
         self,
@@ -52,7 +61,7 @@ class LoadedModel:
 
         Args:
             images: Paths of pictures, Pillow images, or uint8 RGB arrays `[H, W, 3]`.
-            layers: Names of taps; by default the model's own choice.
+            layers: Names, aliases or patterns of taps; by default the model's own choice.
             precision: Of the arithmetic.
             decode: How files are decoded.
 
@@ -64,7 +73,7 @@ class LoadedModel:
             MediaError: If a file cannot be decoded.
             ModelError: If a layer is unknown.
         """
-        plan = plan_view("query", self._name, layers=layers, precision=precision, decode=decode)
+        plan = plan_view("query", self._model, layers=layers, precision=precision, decode=decode)
         if self.card.frames is not None:
             raise InputError(
                 f"the model {self.card.name!r} takes clips, not pictures.",
@@ -81,13 +90,29 @@ class LoadedModel:
         return f"LoadedModel({self.card.name!r}, {self.card.width_px} x {self.card.height_px} px)"
 
 
-def load_model(name: str = "default") -> LoadedModel:
+def load_model(
+    name: str | os.PathLike[str] = "default",
+    *,
+    weights: str | None = None,
+    card: str | os.PathLike[str] | None = None,
+    on_notice: Callable[[str], None] | None = None,
+) -> LoadedModel:
     """Find a model by its name or file; `default` is the embedded one.
+
+    Args:
+        name: A name, a family's `PREFIX/NAME`, `torch:MODULE:CALLABLE` for a network of one's own, or a
+            file.
+        weights: For networks of families: `random:SEED` or a file; by default the published ones.
+        card: The model card of a file or of one's own network, where it does not stand beside it.
+        on_notice: Called with what a user must know of the model; by default it is a `UserWarning`.
 
     Raises:
         ModelError: If there is no such model, or its card or weights cannot be used.
+        MissingExtraError: If the library that makes the network is not installed.
     """
-    return LoadedModel(name, find_model(name))
+    model = find_model(name, weights=weights, card=None if card is None else Path(card))
+    tell_licence(model.card, on_notice)
+    return LoadedModel(model)
 
 
 def _pixels(image: Any, spec: PixelSpec) -> npt.NDArray[np.uint8]:

@@ -30,6 +30,7 @@ COMMANDS = {
     "show": ("vifex.cli.showing:show", "Tell what is in a store, and what failed and why."),
     "search": ("vifex.cli.searching:search", "Print the stored rows nearest to a query, exactly."),
     "export": ("vifex.cli.exporting:export", "Write rows and vectors to npy, npz, parquet or csv."),
+    "models": ("vifex.cli.models:models", "List the networks that are known by name; show or fetch one."),
     "layers": ("vifex.cli.models:layers", "List every layer that features can be read from."),
     "card": ("vifex.cli.models:card", "Draft the card that a model file needs beside it."),
 }

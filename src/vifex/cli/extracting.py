@@ -27,6 +27,8 @@ def extract(
     *sources: str,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
     model: Annotated[list[str] | None, Parameter(name=["--model", "-m"], negative=())] = None,
+    weights: str | None = None,
+    card: Path | None = None,
     layers: str | None = None,
     view: str | None = None,
     fps: float | None = None,
@@ -62,9 +64,13 @@ def extract(
     output
         The store, e.g. lib.vifex; made if absent.
     model
-        Name or file of a model; several fill a view each.
+        Name or file of a model; several fill a view each. See `vifex models`.
+    weights
+        For a network by name: a file of weights, or random:SEED (default: the published ones).
+    card
+        The model card, where it does not stand beside the model.
     layers
-        Names of layers, separated by commas; see `vifex layers MODEL`.
+        Names or patterns of layers, separated by commas; see `vifex layers MODEL`.
     view
         Name of the view that is filled (default: main).
     fps
@@ -122,6 +128,8 @@ def extract(
             list(sources) or _no_sources(),
             output,
             model=model or "default",
+            weights=weights,
+            card=card,
             layers=[name.strip() for name in layers.split(",") if name.strip()] if layers else (),
             view=view,
             fps=fps,
@@ -150,6 +158,7 @@ def extract(
             stdin=sys.stdin.buffer,
             on_progress=on_progress,
             on_outcome=teller.tell,
+            on_notice=lambda notice: print_line(f"vifex: {clean(notice)}", err=True),
         )
     teller.close(report.store)
     if json:

@@ -1,37 +1,126 @@
-"""`vifex layers` and `vifex card`: what a model offers, and how to describe one."""
+"""`vifex models`, `vifex layers` and `vifex card`: which models there are, what one offers, its card."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from vifex.cli.output import clean, print_json, print_line, print_table
 
-__all__ = ["card", "layers"]
+__all__ = ["card", "layers", "models"]
+
+models = App(name="models", help="List the networks that are known by name; show or fetch one.")
 
 
-def layers(model: str = "default", /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+@models.default
+def list_models(*, search: str = "", json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """List the networks that are known by name; show or fetch one.
+
+    Parameters
+    ----------
+    search
+        Only those whose name holds this text.
+    json
+        Print as JSON.
+    """
+    from vifex.api.catalogue import list_networks
+
+    known, missing = list_networks(search)
+    if json:
+        print_json({"models": [line.to_dict() for line in known], "missing": missing})
+        return 0
+    if known:
+        print_table(
+            ["model", "input", "licence", "weights"],
+            [[line.name, line.input, line.licence, line.weights_from] for line in known],
+        )
+    else:
+        print_line(f"No known name holds {clean(repr(search))}.")
+    for sentence in missing:
+        print_line(clean(sentence), err=True)
+    return 0
+
+
+@models.command
+def show(
+    model: str,
+    /,
+    *,
+    weights: str | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Tell a network's size, layers, input, licence, and whether its weights are here; fetch nothing.
+
+    Parameters
+    ----------
+    model
+        Name or file of a model.
+    weights
+        A file of weights, or random:SEED (default: the published ones).
+    json
+        Print as JSON.
+    """
+    from vifex.api.catalogue import describe
+
+    facts = describe(model, weights=weights)
+    if json:
+        print_json(facts.to_dict())
+        return 0
+    for label, value in facts.lines():
+        print_line(f"{label + ':':<9} {clean(value)}")
+    return 0
+
+
+@models.command
+def pull(model: str, /) -> int:
+    """Fetch a network's published weights, so that it works offline from then on.
+
+    Parameters
+    ----------
+    model
+        Name of a network.
+    """
+    import vifex
+
+    loaded = vifex.load_model(model, on_notice=_notice)
+    print_line(f"{clean(loaded.card.name)}: its weights are here ({clean(loaded.card.provenance)}).")
+    return 0
+
+
+def layers(
+    model: str = "default",
+    /,
+    *,
+    weights: str | None = None,
+    card: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
     """List every layer that features can be read from, with its shape.
 
     Parameters
     ----------
     model
         Name or file of a model (default: the embedded one).
+    weights
+        For a network by name: a file of weights, or random:SEED (default: the published ones).
+    card
+        The model card, where it does not stand beside the model.
     json
         Print as JSON.
     """
     import vifex
 
-    loaded = vifex.load_model(model)
+    loaded = vifex.load_model(model, weights=weights, card=card, on_notice=_notice)
     taps, described = loaded.layers, loaded.card
+    default = [tap.name for tap in loaded.default_layers]
     if json:
         print_json(
             {
                 "model": described.name,
                 "licence": described.licence,
-                "default": list(described.default_taps),
+                "default": default,
                 "layers": [{"name": t.name, "kind": t.kind, "shape": list(t.shape)} for t in taps],
             }
         )
@@ -40,10 +129,7 @@ def layers(model: str = "default", /, *, json: Annotated[bool, Parameter(negativ
     print_line(f"{clean(described.name)}: {size}, licence: {clean(described.licence)}")
     print_table(
         ["layer", "kind", "shape", ""],
-        [
-            [t.name, t.kind, " x ".join(map(str, t.shape)), "default" * (t.name in described.default_taps)]
-            for t in taps
-        ],
+        [[t.name, t.kind, " x ".join(map(str, t.shape)), "default" * (t.name in default)] for t in taps],
     )
     return 0
 
@@ -54,9 +140,13 @@ def card(model: Path, /) -> int:
     Parameters
     ----------
     model
-        The .onnx, OpenVINO .xml or .tflite file.
+        The .onnx, OpenVINO .xml, .tflite, .pt (TorchScript) or .pt2 (torch.export) file.
     """
     from vifex.models import draft_card
 
     print_line(draft_card(model).rstrip())
     return 0
+
+
+def _notice(text: str) -> None:
+    print_line(f"vifex: {clean(text)}", err=True)

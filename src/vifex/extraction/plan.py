@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from vifex.engines import Engine, load_engine
+from vifex.engines import Engine, load_engine, settle
 from vifex.models import load_model
 from vifex.pool import default_pooling, load_pooling, pooled_shape
-from vifex.values import InputError, Model, Recipe, Sampling, Tap, TapSpec, Wish
+from vifex.values import Asked, InputError, Model, Recipe, Sampling, Tap, TapSpec, Wish
 
 __all__ = ["ViewPlan", "plan_view", "reopen_view"]
 
@@ -23,8 +23,13 @@ class ViewPlan:
 
     name: str
     model: Model
+    """As its engine runs it: a network that is code may have become a converted file."""
     engine: Engine
     recipe: Recipe
+    asked: Asked
+    """The words that load the model again."""
+    settled: Mapping[str, Any] = field(default_factory=dict)
+    """For the run's record: which engine, and how equal a converted network is to its original."""
 
     @property
     def taps(self) -> tuple[Tap, ...]:
@@ -50,7 +55,7 @@ class ViewPlan:
 
 def plan_view(
     name: str,
-    model_name: str,
+    model: str | Model,
     *,
     layers: Sequence[str] = (),
     sampling: Sampling | None = None,
@@ -63,13 +68,27 @@ def plan_view(
 ) -> ViewPlan:
     """Resolve a user's choices once; what comes out says all of them.
 
+    Args:
+        name: Of the view.
+        model: A model, or its name or file.
+        layers: Names, aliases or patterns of taps.
+        sampling: Of videos; by default what the model wants.
+        pool: How maps and tokens become vectors.
+        normalize: Scale each vector to length 1.
+        dtype: What is stored.
+        decode: How files are decoded.
+        precision: Of the arithmetic.
+        name_by_model: Whether the view is called after the model instead.
+
     Raises:
         ModelError: If the model or a layer is unknown.
         InputError: If choices do not fit each other.
     """
-    model = load_model(model_name)
-    engine = load_engine(model.engine)
-    taps = engine.resolve_taps(model, layers)
+    if isinstance(model, str):
+        model = load_model(model)
+    taps = load_engine(model.engine).resolve_taps(model, layers)
+    settled = settle(model, taps)
+    engine = load_engine(settled.model.engine)
     sampling = _fit_sampling(model, sampling)
     if pool is not None:
         load_pooling(pool)  # a misspelt one is told even where only vectors are read
@@ -82,11 +101,18 @@ def plan_view(
         sampling=sampling,
         taps=tuple(_tap_spec(t, pool, normalize, dtype) for t in taps),
         precision=engine.resolve_precision(precision),
-        engine=model.engine,
+        engine=settled.model.engine,
         time_pooling="mean" if clip_of_pictures else "none",
     )
     _check_columns(recipe.taps)
-    return ViewPlan(model.card.name if name_by_model else name, model, engine, recipe)
+    return ViewPlan(
+        name=model.card.name if name_by_model else name,
+        model=settled.model,
+        engine=engine,
+        recipe=recipe,
+        asked=model.asked or Asked(model.address),
+        settled=settled.to_dict(),
+    )
 
 
 def reopen_view(name: str, recipe: Recipe, model: Model) -> ViewPlan:
@@ -94,13 +120,16 @@ def reopen_view(name: str, recipe: Recipe, model: Model) -> ViewPlan:
 
     Raises:
         InputError: If the model's weights are not the recipe's.
+        EngineError: If the engine that made the view cannot run it here.
     """
     if model.weights_sha256 != recipe.weights_sha256:
         raise InputError(
             f"the model {model.card.name!r} has other weights than those that made the view.",
             todo="Give the model that made the store with --model.",
         )
-    return ViewPlan(name, model, load_engine(recipe.engine), recipe)
+    settled = settle(model, [spec.tap for spec in recipe.taps], engine=recipe.engine)
+    asked = model.asked or Asked(model.address)
+    return ViewPlan(name, settled.model, load_engine(recipe.engine), recipe, asked)
 
 
 def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:

@@ -104,7 +104,7 @@ _ALL: Final = (
     Preset(
         name="clip-1fps",
         model="hf/openai/clip-vit-base-patch32",
-        layers=("features",),
+        layers=("embedding",),
         sampling=Sampling(sampler="fps", fps=1.0),
         source="ArrowLuo/CLIP4Clip, dataloaders/rawvideo_util.py (framerate 1), CLIP ViT-B/32 of "
         "Radford et al., ICML 2021, arXiv:2103.00020",

@@ -97,17 +97,26 @@ def _cores() -> int:
 
 def _run_facts(plans: Sequence[ViewPlan]) -> str:
     """What is true of this run and decides no number: versions, machine, where the models lie."""
-    names = ("vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow")
+    names = ["vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
+    # What makes networks that are code, as far as this run has loaded it.
+    names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
     return json.dumps(
         {
-            "versions": {"python": platform.python_version(), **{n: version(n) for n in names}},
+            "versions": {"python": platform.python_version(), **{n: _version(n) for n in names}},
             "machine": {"system": platform.system(), "cpu": platform.machine(), "cores": _cores()},
-            "models": {p.name: p.model.address for p in plans},
+            "models": {p.name: p.asked.name for p in plans},
+            "weights": {p.name: p.asked.weights for p in plans if p.asked.weights},
+            "cards": {p.name: p.asked.card for p in plans if p.asked.card},
+            "engines": {p.name: p.settled for p in plans},
             "started_unix_s": round(time.time(), 3),
             "command": sys.argv[1:2],
         },
         sort_keys=True,
     )
+
+
+def _version(name: str) -> str:
+    return version({"open_clip": "open_clip_torch"}.get(name, name))
 
 
 def _report(store: str | os.PathLike[str], plans: Sequence[ViewPlan], tally: Tally, seconds: float) -> Report:

@@ -11,6 +11,7 @@ from pathlib import Path
 from vifex.models.cards import card_path, format_card, read_card
 from vifex.models.drafts import draft_card
 from vifex.models.files import SUFFIXES, load_file
+from vifex.models.named import check_prefix, load_of_family, prefixes, split_name
 from vifex.models.registry import ALIASES, GROUP, MODELS
 from vifex.values import Model, ModelError
 from vifex.values.registry import load, names, near
@@ -23,30 +24,44 @@ def model_names() -> list[str]:
     return sorted({*names(MODELS, group=GROUP), *ALIASES})
 
 
-def load_model(name_or_path: str | os.PathLike[str] = "default", *, card: Path | None = None) -> Model:
+def load_model(
+    name_or_path: str | os.PathLike[str] = "default", *, weights: str | None = None, card: Path | None = None
+) -> Model:
     """Load a model by its name or from its file.
 
     Args:
-        name_or_path: A name of `model_names()`, or the path of an `.onnx`, `.xml` (OpenVINO IR) or
-            `.tflite` file.
-        card: The model card of a file, where it is not `MODEL.vifex.toml` beside it.
+        name_or_path: A name of `model_names()`, a family's `PREFIX/NAME` (`torch:MODULE:CALLABLE` for a
+            network of one's own), or the path of an `.onnx`, `.xml` (OpenVINO IR), `.tflite`, `.pt`
+            (TorchScript) or `.pt2` (torch.export) file.
+        weights: For a network of a family: `random:SEED`, or a file; by default the published ones.
+        card: The model card of a file or of one's own network, where it does not stand beside it.
 
     Raises:
         ModelError: If there is no such model or file, the card is missing or wrong, or the weights
             are not those that the card names.
+        MissingExtraError: If the library that makes the network is not installed.
     """
     text = os.fspath(name_or_path)
     name = ALIASES.get(text, text)
     known = names(MODELS, group=GROUP)
+    if not (name in known and card is None) and (family := split_name(text)) is not None:
+        return load_of_family(*family, weights=weights, card=card)
+    if weights is not None:
+        raise ModelError(
+            "this model brings its weights with it.",
+            of=text,
+            todo="Leave out the weights, or name a network.",
+        )
     if name in known and card is None:
         model: Model = load(MODELS, name, group=GROUP, what="model")(name)
         return model
     if _is_path(text):
+        check_prefix(text)
         return load_file(Path(text), card=card)
     raise ModelError(
         f"there is no model {text!r}.",
-        todo=f"{near(text, [*known, *ALIASES])}Known: {', '.join(known)}; or give the path of a file "
-        f"({', '.join(SUFFIXES)}).",
+        todo=f"{near(text, [*known, *ALIASES])}Known: {', '.join(known)}; or give PREFIX/NAME "
+        f"({prefixes()}), or the path of a file ({', '.join(SUFFIXES)}).",
     )
 
 

@@ -16,7 +16,7 @@ from vifex.values import ModelCard, ModelError
 from vifex.values.pixels import Interpolation, Resize
 from vifex.values.registry import near
 
-__all__ = ["LAYOUTS", "card_path", "format_card", "parse_card", "read_card"]
+__all__ = ["LAYOUTS", "card_path", "format_card", "make_card", "parse_card", "read_card"]
 
 LAYOUTS: Final = ("NCHW", "NHWC", "NCTHW", "NTHWC", "NTCHW")
 """Axes of a network's own input; those with `T` take windows of frames."""
@@ -59,6 +59,19 @@ def parse_card(text: str, *, of: str) -> ModelCard:
         raise ModelError(
             f"the model card is no valid TOML: {exc}.", of=of, todo="Correct that place."
         ) from exc
+    return make_card(data, of=of)
+
+
+def make_card(data: Mapping[str, Any], *, of: str) -> ModelCard:
+    """Check what a card says.
+
+    Args:
+        data: Keys and values as TOML gives them.
+        of: Where it stands, for messages.
+
+    Raises:
+        ModelError: With the key, what is wrong with it and what would be right.
+    """
     known = list(_CHECKS)
     for key in data:
         if key not in _CHECKS:

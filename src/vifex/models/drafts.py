@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 from xml.etree import ElementTree
 
-from vifex.models.files import SUFFIXES, weights_sha256
+from vifex.models.files import PROGRAMS, SUFFIXES, weights_sha256
 from vifex.models.onnx_files import input_shapes
 from vifex.values import ModelError
 
@@ -82,6 +82,8 @@ def _input_shape(graph: Path) -> Shape:
         return _ir_shape(graph)
     if suffix == ".tflite":
         return _tflite_shape(graph)
+    if suffix in PROGRAMS:
+        return []  # a program does not say it before it runs
     raise ModelError(
         "this is no kind of model file that can be opened.",
         of=str(graph),

@@ -1,4 +1,7 @@
-"""Models from files: `.onnx`, OpenVINO IR (`.xml` with `.bin`) and `.tflite`, each with a card beside it."""
+"""Models from files: `.onnx`, OpenVINO IR (`.xml` with `.bin`), `.tflite`, and programs of torch.
+
+A TorchScript program is a `.pt`, one of `torch.export` a `.pt2`. Each file has a card beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from typing import Final
 
 from vifex.models.cards import card_path, read_card
 from vifex.models.onnx_files import external_files
+from vifex.models.programs import CHECKPOINTS, check_program, checkpoint_error, program_model
 from vifex.values import Model, ModelError
 
-__all__ = ["SUFFIXES", "load_file", "weights_files", "weights_sha256"]
+__all__ = ["PROGRAMS", "SUFFIXES", "load_file", "weights_files", "weights_sha256"]
 
-SUFFIXES: Final = (".onnx", ".xml", ".tflite")
+PROGRAMS: Final = (".pt", ".pt2")
+SUFFIXES: Final = (".onnx", ".xml", ".tflite", *PROGRAMS)
 
 
 def load_file(path: Path, *, card: Path | None = None) -> Model:
@@ -27,6 +32,8 @@ def load_file(path: Path, *, card: Path | None = None) -> Model:
         ModelError: If a file is missing, of another kind, or not the one that the card names.
     """
     graph = _graph_file(path)
+    if graph.suffix.lower() in PROGRAMS:
+        check_program(graph)
     place = card or card_path(graph)
     if not place.is_file():
         raise ModelError(
@@ -43,6 +50,8 @@ def load_file(path: Path, *, card: Path | None = None) -> Model:
             of=str(graph),
             todo=f"Get the right file, or correct sha256 in {place.name} if the change is meant.",
         )
+    if graph.suffix.lower() in PROGRAMS:
+        return program_model(graph.absolute(), checked, digest)
     return Model(card=checked, graph=graph.absolute(), weights_sha256=digest)
 
 
@@ -101,6 +110,8 @@ def _graph_file(path: Path) -> Path:
         )
     if not path.is_file():
         raise ModelError("there is no such file.", of=text, todo="Check the path of the model.")
+    if path.suffix.lower() in CHECKPOINTS:
+        raise checkpoint_error(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ModelError(
             "this is no kind of model file that can be opened.",

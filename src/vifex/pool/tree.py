@@ -146,7 +146,7 @@ def shot_starts(
     unit = _unit(np.asarray(features, dtype=np.float64))
     distances = np.maximum(1.0 - np.einsum("td,td->t", unit[:-1], unit[1:]), 0.0)
     cuts = np.zeros(len(distances), dtype=bool)
-    for t in np.nonzero(distances >= least)[0]:
+    for t in map(int, np.nonzero(distances >= least)[0]):
         others = np.delete(distances[max(0, t - radius) : t + 1 + radius], min(t, radius))
         cuts[t] = distances[t] >= factor * (np.median(others) if len(others) else 0.0)
     # The largest cut first; each one that stays rules out those too near to it.

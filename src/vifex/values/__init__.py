@@ -13,13 +13,14 @@ from vifex.values.errors import (
     VifexError,
 )
 from vifex.values.media import Box, Medium, Span
-from vifex.values.models import Builder, Model, ModelCard, Tap, TapKind, TapSpec
+from vifex.values.models import Asked, Builder, Model, ModelCard, Tap, TapKind, TapSpec
 from vifex.values.outcomes import Outcome, Status
 from vifex.values.pixels import PixelSpec
 from vifex.values.recipes import Recipe
 from vifex.values.sampling import Limits, Sample, Sampling, Seen, Wish
 
 __all__ = [
+    "Asked",
     "Box",
     "Builder",
     "EngineError",

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from vifex.values.pixels import Interpolation, PixelSpec, Resize
 
-__all__ = ["AXES", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
+__all__ = ["AXES", "Asked", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
 
 TapKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
 
@@ -131,6 +131,18 @@ class Builder:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The words that a model was loaded by, for whoever must load it again."""
+
+    name: str
+    """Its name, or the absolute path of its file."""
+    weights: str | None = None
+    """`random:SEED` or an absolute path; `None` for those that come with the name."""
+    card: str | None = None
+    """Absolute path of a card that was given by hand."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A network that an engine can run: a file with its graph, or a builder. It holds no open resource."""
 
@@ -142,6 +154,8 @@ class Model:
     engine: str = "openvino"
     """Name in the engine registry."""
     builder: Builder | None = None
+    asked: Asked | None = field(default=None, compare=False)
+    """How it was asked for, where its card's name and its file do not say it all."""
 
     def __post_init__(self) -> None:
         if (self.graph is None) == (self.builder is None):
@@ -150,6 +164,8 @@ class Model:
     @property
     def address(self) -> str:
         """What finds the model again: its file, or its name."""
+        if self.asked is not None:
+            return self.asked.name
         return self.card.name if self.graph is None else str(self.graph)
 
     @property

@@ -62,7 +62,7 @@ class PixelSpec:
             raise ValueError(f"resize_hw_px must be at least the crop's size, got {self.resize_hw_px}")
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values for JSON; what a spec did not say in the first format is left out where it is unset."""
+        """Plain values for JSON; what later formats added is left out where it is not used."""
         data = asdict(self)
         # The hash of a recipe is made of this: what came later must not change the older ones.
         if self.resize_hw_px is None:

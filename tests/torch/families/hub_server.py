@@ -60,9 +60,8 @@ def visit() -> dict[str, str]:
     """Load one model of each family and give the hash of its weights."""
     import open_clip
 
-    from vifex.models.families import hf
+    from vifex.models.families import hf, timm
     from vifex.models.families import open_clip as clip
-    from vifex.models.families import timm
 
     open_clip.add_model_config(Path(os.environ["VIFEX_TINY_CLIP"]))
     open_clip.pretrained._PRETRAINED["vifex-tiny"] = {

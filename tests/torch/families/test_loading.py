@@ -211,13 +211,12 @@ def test_an_architecture_without_a_tag_says_no_weights() -> None:
 
 
 @pytest.mark.parametrize("family", [timm, torchvision, hf, open_clip])
-def test_a_missing_library_names_its_extra(
-    family: ModuleType, monkeypatch: pytest.MonkeyPatch, tiny: Tiny
-) -> None:
+def test_a_missing_library_names_its_extra(family: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     name = family.FAMILY.prefix
     library = {"hf": "transformers"}.get(name, name)
-    for module in [m for m in sys.modules if m == library or m.startswith(f"{library}.")]:
-        monkeypatch.setitem(sys.modules, module, None)
+    for module in [m for m in sys.modules if m.startswith(f"{library}.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, library, None)
     extra = "torch" if name in ("timm", "torchvision") else "hf"
     with pytest.raises(MissingExtraError, match=rf"pip install 'vifex\[{extra}\]'"):
         list(family.FAMILY.catalogue())

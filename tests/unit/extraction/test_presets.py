@@ -17,7 +17,7 @@ TABLE = {
     "i3d-64": ("i3d/rgb-kinetics400", ("features",), clips(64)),
     "c3d-16": ("c3d/sports1m", ("fc6",), clips(16, hop=8)),
     "r21d-16": ("torchvision/r2plus1d_18.KINETICS400_V1", ("penultimate",), clips(16)),
-    "clip-1fps": ("hf/openai/clip-vit-base-patch32", ("features",), Sampling(sampler="fps", fps=1.0)),
+    "clip-1fps": ("hf/openai/clip-vit-base-patch32", ("embedding",), Sampling(sampler="fps", fps=1.0)),
 }
 
 

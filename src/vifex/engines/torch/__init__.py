@@ -7,14 +7,15 @@ taps come out equal there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
     from vifex.engines.base import Engine
+    from vifex.values import Model
 
-__all__ = ["make_engine"]
+__all__ = ["count_parameters", "make_engine"]
 
 
 def make_engine() -> Engine:
@@ -27,3 +28,22 @@ def make_engine() -> Engine:
     from vifex.engines.torch.engine import TorchEngine
 
     return TorchEngine()
+
+
+def count_parameters(model: Model) -> tuple[int, int]:
+    """Count a network's learned numbers, and their bytes in memory, buffers included.
+
+    Args:
+        model: Made by a builder.
+
+    Raises:
+        ModelError: If it cannot be made.
+        MissingExtraError: If torch is not installed.
+    """
+    from vifex.engines import load_engine
+
+    engine: Any = load_engine("torch")
+    with engine.borrowed(model) as (module, _):
+        learned = sum(p.numel() for p in module.parameters())
+        held = [*module.parameters(), *module.buffers()]
+        return learned, sum(t.numel() * t.element_size() for t in held)

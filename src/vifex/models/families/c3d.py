@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 from vifex.models.families.base import Entry
 from vifex.models.families.making import as_model, no_such, provenance
-from vifex.models.families.own import own_module
+from vifex.models.families.own import own_licence, own_module
 from vifex.values import Model, ModelCard, ModelError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _NAME: Final = "sports1m"
 _CROP: Final = 112
 _RESIZED: Final = (128, 171)
 """Height and width before the crop."""
-_LICENCE: Final = "CC-BY-NC-3.0 (the authors' code); the weights carry none of their own"
+_LICENCE: Final = "CC-BY-NC-3.0 (the authors' code; the weights carry none of their own)"
 _WHERE: Final = "the authors' page vlg.cs.dartmouth.edu/c3d; as PyTorch tensors DavideA/c3d-pytorch"
 
 
@@ -105,7 +105,7 @@ class C3DFamily:
                 "head": "fc8",
                 "logits": "fc8",
             },
-            licence=_LICENCE,
+            licence=own_licence(weights, _LICENCE),
             provenance=provenance(weights, f"Sports-1M; {_WHERE}"),
         )
         return as_model(card, "vifex.models.families.c3d:build", name, weights, module)

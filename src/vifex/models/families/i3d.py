@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Final
 
 from vifex.models.families.base import Entry
 from vifex.models.families.making import as_model, no_such, provenance
-from vifex.models.families.own import own_module
+from vifex.models.families.own import own_licence, own_module
 from vifex.values import Model, ModelCard
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class I3DFamily:
             crop_down=True,
             default_taps=("features",),
             aliases={"stem": "Conv3d_1a_7x7", "penultimate": "features", "head": "logits"},
-            licence=_LICENCE,
+            licence=own_licence(weights, _LICENCE),
             provenance=provenance(weights, f"Kinetics-400; {_WHERE}"),
         )
         return as_model(card, "vifex.models.families.i3d:build", name, weights, module)

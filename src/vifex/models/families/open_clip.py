@@ -37,6 +37,8 @@ _LICENCES: Final[Mapping[str, str]] = {
     "commonpool": "mit",
     "webli": "apache-2.0",
     "metaclip": "cc-by-nc-4.0",
+    "meta": "apache-2.0",
+    "merged2b": "mit",
     "dfn": "apple-amlr",
 }
 
@@ -260,11 +262,15 @@ def _forward(tower: Any, x: Tensor) -> Any:
 
 def _licence(tag: str, config: Mapping[str, Any]) -> str:
     """Give the licence of some weights: as timm states it, where timm serves them, else their publisher."""
-    timm: Any = require("timm", extra="torch", needed_for="a network of open_clip")
-    repository = config.get("hf_hub", "").rpartition("/")[0]
-    known = timm.get_pretrained_cfg(repository.removeprefix("timm/"), allow_unregistered=True)
-    if repository.startswith("timm/") and known is not None and known.license:
-        return str(known.license)
+    organisation, _, name = config.get("hf_hub", "").rpartition("/")[0].partition("/")
+    if organisation == "timm":
+        timm: Any = require("timm", extra="torch", needed_for="a network of open_clip")
+        try:
+            known = timm.get_pretrained_cfg(name)
+        except RuntimeError:
+            known = None  # served by timm, and of a network or a tag that it does not make itself
+        if known is not None and known.license:
+            return str(known.license)
     return next((licence for start, licence in _LICENCES.items() if tag.startswith(start)), "unknown")
 
 

@@ -12,7 +12,7 @@ from vifex.values.registry import require
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["own_module"]
+__all__ = ["own_licence", "own_module"]
 
 State = Mapping[str, "Tensor"]
 
@@ -55,3 +55,8 @@ def own_module(
     state, module = load_state(weights), make()
     apply_state(module, rename(state, module), of=weights)
     return module.eval()
+
+
+def own_licence(weights: str, published: str) -> str:
+    """Say the licence of weights that come from a file, as the published ones do here."""
+    return "none: untrained" if seed_of(weights) is not None else f"{published}, of the published weights"

@@ -18,4 +18,5 @@ FAMILIES: Final[Mapping[str, str]] = {
     "c3d": "vifex.models.families.c3d:FAMILY",
     "i3d": "vifex.models.families.i3d:FAMILY",
     "seq": "vifex.models.families.seq:FAMILY",
+    "torch": "vifex.models.families.user:FAMILY",
 }

@@ -136,6 +136,12 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
 
     parts = parse(name)
     seed = seed_of(weights)
+    if weights == "pretrained" and _head(parts, 1).state_dict():
+        raise ModelError(
+            f"the head {parts.head!r} has weights of its own, and none are published.",
+            of=f"seq/{name}",
+            todo="Give --weights FILE with the keys head.* (and backbone.*), or --weights random:SEED.",
+        )
     state = load_state(weights) if seed is None and weights != "pretrained" else None
     whole = state is not None and any(k.startswith("backbone.") for k in state)
     inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
@@ -145,12 +151,6 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
     module: nn.Module = OverFrames(backbone, tap, head).eval()
     if state is not None:
         apply_state(module if whole else head, state if whole else _of_head(state), of=weights)
-    elif seed is None and head.state_dict():
-        raise ModelError(
-            f"the head {parts.head!r} has weights of its own, and none are published.",
-            of=f"seq/{name}",
-            todo="Give --weights FILE with the keys head.* (and backbone.*), or --weights random:SEED.",
-        )
     return module, inner, parts
 
 

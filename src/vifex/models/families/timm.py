@@ -127,9 +127,10 @@ def _timm() -> Any:
 def _full_name(name: str) -> str:
     """Check a name and complete it by the tag that timm gives it by default."""
     timm = _timm()
-    config = timm.get_pretrained_cfg(name, allow_unregistered=False) if timm.is_model(name) else None
-    if config is None:
-        raise no_such("timm", name, timm.list_models(include_tags="." in name))
+    try:
+        config = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    except RuntimeError as exc:
+        raise no_such("timm", name, timm.list_models(include_tags="." in name)) from exc
     return f"{config.architecture}.{config.tag}" if config.tag else name
 
 

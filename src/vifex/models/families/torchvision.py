@@ -93,7 +93,8 @@ FAMILY: Final = TorchvisionFamily()
 
 
 def _models() -> Any:
-    return require("torchvision.models", extra="torch", needed_for="a network of torchvision")
+    library: Any = require("torchvision", extra="torch", needed_for="a network of torchvision")
+    return library.models
 
 
 def _names() -> list[str]:

@@ -40,6 +40,7 @@ CHANNEL_MEANS: Final = (90.25, 97.66, 101.41)
 As computed in DavideA/c3d-pytorch, issue 1 (comment of 2019-02-23). The cube itself differs from place to
 place; who has it puts it into the checkpoint (see `families/c3d.py`).
 """
+_SPREAD: Final = 64.0  # of pixels of 0 to 255, which no layer before the first scales
 _CELLS: Final = 8192  # 512 x 1 x 4 x 4 behind pool5
 
 
@@ -102,6 +103,15 @@ class C3D(nn.Module):
         self.fc7 = LinearReLU(4096, 4096)
         self.drop7 = nn.Dropout(0.5)
         self.fc8 = nn.Linear(4096, classes)
+        self._start()
+
+    def _start(self) -> None:
+        """Draw He's initial weights: torch's own let values die out until only biases are left."""
+        for layer in self.modules():
+            if isinstance(layer, ConvReLU | LinearReLU):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        with torch.no_grad():
+            self.conv1.weight /= _SPREAD
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a batch of clips to scores before the softmax."""

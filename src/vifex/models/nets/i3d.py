@@ -90,6 +90,8 @@ class Unit3D(nn.Module):
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.conv3d = nn.Conv3d(channels, out, kernel, stride, bias=False)
+        # He's initialisation: torch's own lets values die out over twenty layers until only biases are left.
+        nn.init.kaiming_normal_(self.conv3d.weight, nonlinearity="relu")
         self.bn = nn.BatchNorm3d(out, eps=_EPSILON, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:

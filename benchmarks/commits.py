@@ -1,0 +1,79 @@
+"""A store after 1,000 commits of 100 rows x 512: its size on disk, and how long opening it takes.
+
+A reader stays open all the while and must still read its version at the end.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from record import alternate, spread, write
+
+from vifex.extraction.collect import Rows, build_rows
+from vifex.extraction.messages import RowFacts
+from vifex.extraction.plan import plan_view
+from vifex.store import CommitRule, open_store, open_writer, row_schema
+from vifex.values import Medium, Outcome
+
+COMMITS, ROWS, DIMENSIONS = 1_000, 100, 512
+
+
+def fill(path: Path, commits: int) -> None:
+    recipe = plan_view("main", "default", precision="fp32").recipe
+    schema = row_schema(recipe)
+    facts = [RowFacts(i, i, i, "1/1", float(i), float(i), i + 1.0, None) for i in range(ROWS)]
+    rng = np.random.default_rng(0)
+    with open_writer(path, rule=CommitRule(media=1)) as writer:
+        view = writer.view("main", recipe)
+        for number in range(commits):
+            medium = Medium(f"file:///none/{number}.mp4", f"{number}.mp4", "video", 1, 1)
+            vectors = {"embedding": rng.standard_normal((ROWS, DIMENSIONS), dtype=np.float32)}
+            rows = build_rows([Rows(medium, facts, vectors)], schema, recipe)
+            view.add(Outcome(medium, "ok", rows=ROWS), rows)
+
+
+def size_bytes(path: Path) -> int:
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+
+
+def opening_s(path: Path) -> float:
+    began_s = time.perf_counter()
+    with open_store(path) as store:
+        store.view("main").count_rows()
+    return time.perf_counter() - began_s
+
+
+def main(rounds: int = 21) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        one, many = Path(folder) / "one.vifex", Path(folder) / "many.vifex"
+        fill(one, 1)
+        fill(many, 1)
+        with open_store(many) as early:
+            view = early.view("main")
+            first = view.to_numpy()
+            began_s = time.perf_counter()
+            fill(many, COMMITS)
+            filling_s = time.perf_counter() - began_s
+            assert np.array_equal(view.to_numpy(), first), "the early reader lost its version"
+        raw = COMMITS * ROWS * DIMENSIONS * 4
+        with_reader = size_bytes(many) / raw
+        values = alternate({"one": lambda: opening_s(one), "many": lambda: opening_s(many)}, rounds)
+    opening = {name: spread(v) for name, v in values.items()}
+    write(
+        "commits",
+        config={"commits": COMMITS, "rows": ROWS, "dimensions": DIMENSIONS},
+        rounds=rounds,
+        results={
+            "size_over_raw": round(with_reader, 3),
+            "seconds_per_commit": round(filling_s / COMMITS, 4),
+            "opening_seconds": opening,
+            "opening_many_over_one": round(opening["many"]["median"] / opening["one"]["median"], 2),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Which networks there are, and what is known of one: for `vifex models`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from vifex.engines import load_engine
+from vifex.models import load_model
+from vifex.models.families.base import Entry
+from vifex.models.families.licences import forbids_commerce
+from vifex.models.files import weights_files
+from vifex.models.named import entries, find_entry, split_name
+from vifex.models.registry import MODELS
+from vifex.values import Model, ModelCard, ModelError
+
+__all__ = ["Facts", "Line", "describe", "list_networks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A network in a listing."""
+
+    name: str
+    input: str
+    licence: str
+    non_commercial: bool
+    weights_from: str
+    paper: str = ""
+    parameters: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one network."""
+
+    name: str
+    input: str
+    licence: str
+    non_commercial: bool
+    weights_from: str
+    here: bool
+    """Whether the asked weights are on this machine."""
+    why_not: str
+    """Why they cannot be used, where they are not."""
+    parameters: int | None
+    """Numbers that were learned; `None` for a file of another engine."""
+    size_bytes: int | None
+    """Of the weights: as numbers in memory, or of its files."""
+    layers: int
+    default: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "default": list(self.default)}
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Label and text of each fact, for people."""
+        size = f"{(self.size_bytes or 0) / 1e6:.1f} MB"
+        if self.parameters is not None:
+            size = f"{self.parameters:,} parameters, {size}"
+        limit = " - forbids commercial use" if self.non_commercial else ""
+        return [
+            ("model", self.name),
+            ("size", size),
+            ("input", self.input),
+            ("layers", f"{self.layers}, by default {', '.join(self.default) or 'none: name them'}"),
+            ("licence", self.licence + limit),
+            ("weights", self.weights_from or "unknown"),
+            ("here", "yes" if self.here else f"no: {self.why_not}"),
+        ]
+
+
+def list_networks(search: str = "") -> tuple[list[Line], list[str]]:
+    """List every network that is known by name.
+
+    Args:
+        search: Only those whose name holds this text, in any case.
+
+    Returns:
+        The networks, and a sentence for each family whose library is not installed.
+    """
+    known, missing = [], []
+    for name in MODELS:
+        if search.lower() in name.lower():
+            card = load_model(name).card
+            limited = forbids_commerce(card.licence)
+            known.append(Line(name, _input(card), card.licence, limited, "inside the package"))
+    for found in entries(search):
+        if isinstance(found, str):
+            missing.append(found)
+        else:
+            known.append(_line(found))
+    return known, missing
+
+
+def describe(name: str, *, weights: str | None = None) -> Facts:
+    """Tell what is known of one network. Nothing is fetched.
+
+    Raises:
+        ModelError: If there is none of that name.
+        MissingExtraError: If its library is not installed.
+    """
+    why_not = ""
+    entry = None
+    with _offline():
+        try:
+            model = load_model(name, weights=weights)
+        except ModelError as exc:
+            if weights is not None or split_name(name) is None:
+                raise
+            # Everything but the numbers is told of a network with weights of chance.
+            model = load_model(name, weights="random:0")
+            why_not = "not fetched yet: vifex models pull" if "HF_HUB_OFFLINE" in exc.what else exc.what
+        if split_name(name) is not None:
+            entry = find_entry(model.card.name)
+    engine = load_engine(model.engine)
+    try:
+        default = tuple(tap.name for tap in engine.resolve_taps(model, []))
+    except ModelError:
+        default = ()
+    parameters, size_bytes = _size(model)
+    card = model.card
+    if why_not and entry is not None:  # not those of the weights of chance
+        card = replace(card, licence=entry.licence, provenance=entry.weights_from)
+    return Facts(
+        name=card.name,
+        input=_input(card),
+        licence=card.licence,
+        non_commercial=forbids_commerce(card.licence) or (entry is not None and entry.non_commercial),
+        weights_from=" ".join(card.provenance.split()),
+        here=not why_not,
+        why_not=why_not,
+        parameters=parameters,
+        size_bytes=size_bytes,
+        layers=len(engine.taps(model)),
+        default=default,
+    )
+
+
+def _line(entry: Entry) -> Line:
+    return Line(
+        name=entry.name,
+        input=entry.input,
+        licence=entry.licence,
+        non_commercial=entry.non_commercial,
+        weights_from=entry.weights_from,
+        paper=entry.paper,
+        parameters=entry.parameters,
+    )
+
+
+def _input(card: ModelCard) -> str:
+    size = f"{card.width_px} x {card.height_px}"
+    return f"{size} px" if card.frames is None else f"{card.frames} frames of {size} px"
+
+
+def _size(model: Model) -> tuple[int | None, int | None]:
+    if model.builder is None:
+        return None, sum(path.stat().st_size for path in weights_files(model.file))
+    from vifex.engines.torch import count_parameters
+
+    return count_parameters(model)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Tell the hubs' libraries to stay away from the network."""
+    before = os.environ.get("HF_HUB_OFFLINE")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HF_HUB_OFFLINE"]
+        else:
+            os.environ["HF_HUB_OFFLINE"] = before

@@ -1,0 +1,120 @@
+"""Models of families by name: `PREFIX/NAME` with its weights, and what the catalogues say of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, cast
+
+from vifex.models.cards import read_card
+from vifex.models.families.base import Entry, Family
+from vifex.models.families.registry import FAMILIES, GROUP
+from vifex.values import Asked, MissingExtraError, Model, ModelError
+from vifex.values.registry import load, names, near
+
+__all__ = ["check_prefix", "entries", "find_entry", "load_of_family", "prefixes", "split_name"]
+
+_NAME: Final = re.compile(r"([A-Za-z][\w-]*)[/:](.*)", re.DOTALL)
+
+
+def prefixes() -> str:
+    """Name the families, for a message."""
+    return ", ".join(names(FAMILIES, group=GROUP))
+
+
+def split_name(text: str) -> tuple[str, str] | None:
+    """Take a family's name apart: prefix and name behind it; `None` where it names a file or no family."""
+    match = _NAME.fullmatch(text)
+    if match is None or match[1] not in names(FAMILIES, group=GROUP) or Path(text).is_file():
+        return None
+    return match[1], match[2]
+
+
+def check_prefix(text: str) -> None:
+    """Refuse what looks like a family's name but for a misspelt prefix.
+
+    Raises:
+        ModelError: With the near prefix.
+    """
+    match = _NAME.fullmatch(text)
+    if match is None or Path(text).exists():
+        return
+    close = near(match[1], names(FAMILIES, group=GROUP))
+    if close:
+        raise ModelError(
+            f"there is no family {match[1]!r} and no file of that name.",
+            of=text,
+            todo=f"{close}Known: {prefixes()}.",
+        )
+
+
+def load_of_family(prefix: str, name: str, *, weights: str | None, card: Path | None) -> Model:
+    """Load a network of a family.
+
+    Args:
+        prefix: Of the family.
+        name: Behind the prefix.
+        weights: `random:SEED`, the path of a file, or `None` for the published ones.
+        card: A card given by hand: it takes the place of the family's own.
+
+    Raises:
+        ModelError: If there is no such network, or its weights are not to be had.
+        MissingExtraError: If its library is not installed.
+    """
+    family = _family(prefix)
+    chosen = "pretrained" if weights is None else _weights(weights)
+    own = None if card is None else Path(card).absolute()
+    if own is not None and prefix == "torch":
+        model: Model = cast(Any, family).load(name, chosen, card=own)
+    else:
+        model = family.load(name, chosen)
+        if own is not None:
+            model = replace(model, card=read_card(own))
+    asked = Asked(
+        name=f"{prefix}{':' if prefix == 'torch' else '/'}{name}",
+        weights=None if chosen == "pretrained" else chosen,
+        card=None if own is None else str(own),
+    )
+    return replace(model, asked=asked)
+
+
+def entries(search: str = "") -> Iterator[Entry | str]:
+    """Give the lines of all catalogues whose name holds a text, in any case.
+
+    Yields:
+        An `Entry`, or where a family's library is not installed the sentence that says which extra.
+    """
+    for prefix in names(FAMILIES, group=GROUP):
+        try:
+            for entry in _family(prefix).catalogue():
+                if search.lower() in entry.name.lower():
+                    yield entry
+        except MissingExtraError as exc:
+            yield f"{prefix}: {exc}"
+
+
+def find_entry(name: str) -> Entry | None:
+    """Give a network's line in its family's catalogue, where it has one."""
+    split = split_name(name)
+    if split is None:
+        return None
+    return next((e for e in _family(split[0]).catalogue() if e.name == name), None)
+
+
+def _family(prefix: str) -> Family:
+    return cast(Family, load(FAMILIES, prefix, group=GROUP, what="family"))
+
+
+def _weights(weights: str) -> str:
+    """Check the words for weights as far as that goes without the network; a path becomes absolute."""
+    from vifex.models.families.weights import seed_of
+
+    if weights == "pretrained" or seed_of(weights) is not None:
+        return weights
+    if not Path(weights).is_file():
+        raise ModelError(
+            f"{weights!r} is no file of weights.", todo="Give a file, random:SEED, or pretrained."
+        )
+    return str(Path(weights).absolute())

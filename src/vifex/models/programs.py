@@ -1,0 +1,86 @@
+"""Programs of torch in a file: TorchScript (`.pt`) and `torch.export` (`.pt2`), each with a card beside it.
+
+A program is code by its nature: it runs when its features are made, so open those alone that you trust.
+A `.pt2` shows its modules as taps, under the names they had; of a TorchScript program the inside is out
+of a hook's reach, and its taps are its output, and the outputs of its modules where it was not frozen.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vifex.values import Asked, Builder, Model, ModelCard, ModelError
+from vifex.values.registry import require
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["CHECKPOINTS", "build", "check_program", "checkpoint_error", "program_model"]
+
+CHECKPOINTS: Final = (".pth", ".th", ".ckpt", ".tar", ".safetensors")
+"""Suffixes that files of weights have and programs have not."""
+
+
+def program_model(path: Path, card: ModelCard, digest: str) -> Model:
+    """Give the model of a program's file.
+
+    Args:
+        path: Absolute.
+        card: Checked.
+        digest: sha256 of the file.
+    """
+    builder = Builder(f"{__name__}:build", str(path), "file")
+    return Model(card, None, digest, engine="torch", builder=builder, asked=Asked(str(path)))
+
+
+def check_program(path: Path) -> None:
+    """See that a file is a program and not a checkpoint; nothing of it is run.
+
+    Raises:
+        ModelError: If it is not.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = {name.partition("/")[2] for name in archive.namelist()}
+    except (zipfile.BadZipFile, OSError):
+        inside = set()
+    if path.suffix.lower() == ".pt" and "constants.pkl" not in inside:
+        raise checkpoint_error(path)
+    if not inside:
+        raise ModelError("the file is no program of torch.export.", of=str(path), todo="Save it again.")
+
+
+def checkpoint_error(path: Path) -> ModelError:
+    """Say that weights alone are no network."""
+    return ModelError(
+        "this file holds no network: at most its weights.",
+        of=str(path),
+        todo=f"Name the network and give them to it: --model FAMILY/NAME --weights {path.name}; "
+        "vifex models lists networks.",
+    )
+
+
+def build(name: str, weights: str) -> nn.Module:
+    """Open a program as a module.
+
+    Args:
+        name: Path of the file.
+        weights: Unused: they are in the file.
+
+    Raises:
+        ModelError: If torch cannot open it.
+        MissingExtraError: If torch is not installed.
+    """
+    torch: Any = require("torch", extra="torch", needed_for="a program of torch")
+    try:
+        if name.lower().endswith(".pt2"):
+            # Unflattened: its modules have their own names again, and hooks reach them.
+            return require("torch.export", extra="torch", needed_for=name).unflatten(torch.export.load(name))
+        return torch.jit.load(name, map_location="cpu").eval()
+    except (RuntimeError, ValueError, OSError, KeyError, AttributeError) as exc:
+        why = (str(exc).strip().splitlines() or [type(exc).__name__])[0].rstrip(".")
+        raise ModelError(
+            f"torch cannot open the program: {why}.", of=name, todo="Save it again with this torch."
+        ) from exc

@@ -86,11 +86,10 @@ def main(rows: int = 1_000_000, rounds: int = 3) -> None:
         name: {kind: {"seconds": spread(v)} for kind, v in kinds.items()} for name, kinds in seen.items()
     }
     for kind in ("cold", "one"):
-        ratio = (
-            results["vifex"][kind]["seconds"]["median"] / results["faiss"][kind]["seconds"]["median"]
-        )
+        ratio = results["vifex"][kind]["seconds"]["median"] / results["faiss"][kind]["seconds"]["median"]
         results[f"{kind}_over_faiss"] = round(ratio, 3)
-    write("search_exact", config={"rows": rows, "dimensions": DIMENSIONS, "k": K}, rounds=rounds, results=results)
+    config = {"rows": rows, "dimensions": DIMENSIONS, "k": K}
+    write("search_exact", config=config, rounds=rounds, results=results)
 
 
 if __name__ == "__main__":

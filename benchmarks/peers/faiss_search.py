@@ -28,4 +28,6 @@ for query in asked:
     seconds.append(time.perf_counter() - start)
 start = time.perf_counter()
 index.search(asked, k)
-print(json.dumps({"cold": cold, "one": seconds[2:], "many": time.perf_counter() - start, "ids": first.tolist()}))
+print(
+    json.dumps({"cold": cold, "one": seconds[2:], "many": time.perf_counter() - start, "ids": first.tolist()})
+)

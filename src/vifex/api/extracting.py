@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import BinaryIO, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO, Unpack
 
-from vifex.api.notices import tell_licence
-from vifex.extraction.options import make_sampling
+from vifex.api.views import Choices, ViewOptions, plan_views
 from vifex.extraction.pipeline import Progress
-from vifex.extraction.plan import plan_view
 from vifex.extraction.report import Report
 from vifex.extraction.run import run_views
-from vifex.models import load_model
-from vifex.values import InputError, Limits, Model, Outcome
+from vifex.values import InputError, Limits, Outcome
 
 __all__ = ["extract"]
 
@@ -23,25 +19,9 @@ def extract(
     sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     store: str | os.PathLike[str],
     *,
-    model: str | Sequence[str] = "default",
-    weights: str | None = None,
-    card: str | os.PathLike[str] | None = None,
-    layers: Sequence[str] = (),
+    model: str | Sequence[str] | None = None,
     view: str | None = None,
-    fps: float | None = None,
-    every: int | None = None,
-    uniform: int | None = None,
-    clip: str | None = None,
-    hop: int | None = None,
-    tail: Literal["drop", "pad", "repeat"] = "drop",
-    start_s: float | None = None,
-    end_s: float | None = None,
-    assume_fps: float | None = None,
-    pool: str | None = None,
-    normalize: bool = False,
-    dtype: Literal["float32", "float16"] = "float32",
-    decode: Literal["fast", "exact"] = "fast",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    views: Mapping[str, ViewOptions] | None = None,
     workers: int | None = None,
     limits: Limits | None = None,
     retry_failed: bool = False,
@@ -49,31 +29,19 @@ def extract(
     on_progress: Callable[[Progress], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
+    **choices: Unpack[Choices],
 ) -> Report:
     """Turn pictures and videos into features and keep them in a store. The same call again resumes.
 
     Args:
         sources: Files, folders, globs, CSV or JSONL manifests, or `-` for a list on `stdin`.
         store: The store's folder, e.g. `lib.vifex`; made if absent.
-        model: A model's name or file; several fill a view each, named by the model.
-        weights: For networks of families: `random:SEED` or a file; by default the published ones.
-        card: The model card of a file or of one's own network, where it does not stand beside it.
-        layers: Names, aliases or patterns of taps; by default the model's own choice.
+        model: A model's name or file, by default the embedded one; several fill a view each, named by
+            the model, from one decoding.
         view: Name of the view, by default `main`.
-        fps: Samples per second of video; 1 if no way of sampling is given.
-        every: Instead, each N-th frame.
-        uniform: Instead, N frames spread evenly.
-        clip: Instead, windows `LENGTHxSTRIDE`.
-        hop: Frames from one window's first frame to the next window's first.
-        tail: What becomes of a last window that the video does not fill.
-        start_s: Where sampling starts, in seconds.
-        end_s: Where it ends, in seconds.
-        assume_fps: Frame rate for streams that carry no times at all.
-        pool: How maps and tokens become vectors; by default what suits each kind.
-        normalize: Scale each vector to length 1.
-        dtype: What the store keeps.
-        decode: `fast`, or `exact` for the pixels of the model's own library.
-        precision: Of the arithmetic; `auto` is bf16 where the hardware has it.
+        views: Instead of `model` and `view`: name of each view to its own choices, e.g.
+            `{"frames": {"fps": 1}, "clips": {"model": "c3d/sports1m", "clip": "16x1"}}`. All are made
+            from one decoding.
         workers: Decoder processes; by default one for each core.
         limits: What one file may cost.
         retry_failed: Try media again that failed in an earlier run.
@@ -82,6 +50,28 @@ def extract(
         on_outcome: Called for each medium that did not end `ok`.
         on_notice: Called with what a user must know of a model, e.g. that its licence forbids commercial
             use; by default it is a `UserWarning`.
+        **choices: For every view that does not choose by itself:
+
+            - `weights`: For networks of families, `random:SEED` or a file; by default the published ones.
+            - `card`: The model card of a file or of one's own network, where it does not stand beside it.
+            - `preset`: Name of a published protocol: model, layers, sampling and decoding at once.
+            - `layers`: Names, aliases or patterns of taps; by default the model's own choice.
+            - `fps`: Samples per second of video; 1 if no way of sampling is given.
+            - `every`: Instead, each N-th frame.
+            - `uniform`: Instead, N frames spread evenly.
+            - `clip`: Instead, windows `LENGTHxSTRIDE`.
+            - `hop`: Frames from one window's first frame to the next window's first.
+            - `tail`: `drop`, `pad` or `repeat` a last window that the video does not fill.
+            - `start_s`, `end_s`: Where sampling starts and ends, in seconds.
+            - `assume_fps`: Frame rate for streams that carry no times at all.
+            - `pool`: How maps and tokens become vectors; by default what suits each kind.
+            - `normalize`: Scale each vector to length 1.
+            - `dtype`: What the store keeps, `float32` or `float16`.
+            - `decode`: `fast`, or `exact` for the pixels of the model's own library.
+            - `precision`: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it.
+            - `regions`: `crop`, `roi_align` or `roi_pool`: a row for each box of a manifest or grid.
+            - `grid`, `overlap`: `ROWSxCOLS` of boxes over each frame, and what neighbours share.
+            - `bins`, `sampling_ratio`, `aligned`: Of `roi_align` and `roi_pool`.
 
     Returns:
         Counts and problems. One bad medium is an outcome, never an exception.
@@ -89,44 +79,10 @@ def extract(
     Raises:
         VifexError: If the run cannot be done at all.
     """
-    models = [model] if isinstance(model, str) else list(model)
-    if not models:
-        raise InputError("no model was given.", todo="Leave `model` out for the embedded one.")
-    if view is not None and len(models) > 1:
-        raise InputError("one view cannot hold several models.", todo="Leave the view's name out.")
-    loaded = _load(models, weights, card)
-    for found in loaded:
-        tell_licence(found.card, on_notice)
-    sampling = make_sampling(
-        fps=fps,
-        every=every,
-        uniform=uniform,
-        clip=clip,
-        hop=hop,
-        tail=tail,
-        start_s=start_s,
-        end_s=end_s,
-        assume_fps=assume_fps,
-    )
-    plans = [
-        plan_view(
-            view or "main",
-            name,
-            layers=layers,
-            sampling=sampling,
-            pool=pool,
-            normalize=normalize,
-            dtype=dtype,
-            decode=decode,
-            precision=precision,
-            name_by_model=len(models) > 1,
-        )
-        for name in loaded
-    ]
     return run_views(
-        [sources] if isinstance(sources, (str, os.PathLike)) else sources,
+        [sources] if isinstance(sources, str | os.PathLike) else sources,
         store,
-        plans,
+        plan_views(_wanted(model, view, views), choices, on_notice),
         workers=workers,
         limits=limits,
         retry_failed=retry_failed,
@@ -136,9 +92,22 @@ def extract(
     )
 
 
-def _load(names: Sequence[str], weights: str | None, card: str | os.PathLike[str] | None) -> list[Model]:
-    if len(names) > 1 and (card is not None or (weights is not None and not weights.startswith("random:"))):
-        raise InputError(
-            "one file of weights, or one card, was given for several models.", todo="Give it with one model."
-        )
-    return [load_model(name, weights=weights, card=None if card is None else Path(card)) for name in names]
+def _wanted(
+    model: str | Sequence[str] | None, view: str | None, views: Mapping[str, ViewOptions] | None
+) -> list[tuple[str | None, ViewOptions]]:
+    """Name and own choices of each view; without a name where it is called after its model."""
+    if views is not None:
+        if model is not None or view is not None:
+            raise InputError(
+                "views were given beside a model or a view.", todo="Name the model inside the view."
+            )
+        return list(views.items())
+    models = [model] if isinstance(model, str) else list(model or ())
+    if model is not None and not models:
+        raise InputError("no model was given.", todo="Leave `model` out for the embedded one.")
+    if len(models) < 2:
+        own: ViewOptions = {"model": models[0]} if models else {}
+        return [(view or "main", own)]
+    if view is not None:
+        raise InputError("one view cannot hold several models.", todo="Leave the view's name out.")
+    return [(None, {"model": name}) for name in models]

@@ -6,13 +6,14 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line
 
 if TYPE_CHECKING:
+    from vifex.api.views import ViewOptions
     from vifex.extraction.pipeline import Progress
     from vifex.extraction.report import Report
     from vifex.values import Outcome
@@ -29,8 +30,10 @@ def extract(
     model: Annotated[list[str] | None, Parameter(name=["--model", "-m"], negative=())] = None,
     weights: str | None = None,
     card: Path | None = None,
+    preset: str | None = None,
     layers: str | None = None,
     view: str | None = None,
+    views: Path | None = None,
     fps: float | None = None,
     every: int | None = None,
     uniform: int | None = None,
@@ -40,6 +43,12 @@ def extract(
     start: float | None = None,
     end: float | None = None,
     assume_fps: float | None = None,
+    regions: Literal["crop", "roi_align", "roi_pool"] | None = None,
+    grid: str | None = None,
+    overlap: float = 0.0,
+    bins: int = 7,
+    sampling_ratio: int = -1,
+    aligned: bool = True,
     pool: str | None = None,
     normalize: Annotated[bool, Parameter(negative=())] = False,
     dtype: Literal["float32", "float16"] = "float32",
@@ -69,10 +78,14 @@ def extract(
         For a network by name: a file of weights, or random:SEED (default: the published ones).
     card
         The model card, where it does not stand beside the model.
+    preset
+        Replay a published protocol: its model, layers, sampling and decoding.
     layers
         Names or patterns of layers, separated by commas; see `vifex layers MODEL`.
     view
         Name of the view that is filled (default: main).
+    views
+        A TOML file with a table for each of several views, made from one decoding.
     fps
         Samples per second of video (default: 1).
     every
@@ -91,6 +104,18 @@ def extract(
         Where sampling ends, in seconds.
     assume_fps
         Frame rate for streams that carry no times at all.
+    regions
+        A row for each box: cut out and run by itself (crop), or read off the maps of the whole frame.
+    grid
+        ROWSxCOLS of boxes over each frame, instead of a manifest's boxes.
+    overlap
+        Part of a grid box's side that it shares with its neighbour.
+    bins
+        Bins per side that a box becomes on a map (roi_align, roi_pool).
+    sampling_ratio
+        Samples per bin and side (roi_align); -1 takes as many as a bin has cells.
+    aligned
+        Shift boxes by half a cell (roi_align).
     pool
         How maps become vectors: avg, max, gem, tokens, flatten, none.
     normalize
@@ -127,11 +152,13 @@ def extract(
         report = vifex.extract(
             list(sources) or _no_sources(),
             output,
-            model=model or "default",
+            model=model,
+            view=view,
+            views=None if views is None else _read_views(views),
             weights=weights,
             card=card,
-            layers=[name.strip() for name in layers.split(",") if name.strip()] if layers else (),
-            view=view,
+            preset=preset,
+            layers=_names(layers),
             fps=fps,
             every=every,
             uniform=uniform,
@@ -141,6 +168,12 @@ def extract(
             start_s=start,
             end_s=end,
             assume_fps=assume_fps,
+            regions=regions,
+            grid=grid,
+            overlap=overlap,
+            bins=bins,
+            sampling_ratio=sampling_ratio,
+            aligned=aligned,
             pool=pool,
             normalize=normalize,
             dtype=dtype,
@@ -166,6 +199,32 @@ def extract(
     else:
         _print_report(report)
     return report.exit_status
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()] if text else []
+
+
+def _read_views(path: Path) -> dict[str, ViewOptions]:
+    """Read a table for each view; its keys are the choices of `vifex.extract`."""
+    import tomllib
+
+    from vifex.values import InputError
+
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise InputError(f"the views cannot be read: {exc.strerror}.", of=str(path)) from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise InputError(f"the views are no TOML: {exc}.", of=str(path), todo="Correct that line.") from exc
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise InputError(
+                f"{name!r} stands outside of any view.", of=str(path), todo="Write a [table] for each view."
+            )
+        if isinstance(table.get("layers"), str):
+            table["layers"] = _names(table["layers"])
+    return cast("dict[str, ViewOptions]", tables)
 
 
 def _no_sources() -> list[str]:

@@ -36,20 +36,30 @@ class Collector:
     def __init__(self, medium: Medium) -> None:
         self.medium = medium
         self.received = 0
+        """Samples that came back from the engine."""
+        self.rows = 0
+        """Rows that they became."""
         self.size_bytes = 0
         self.held = 0
         self._runs: list[tuple[Sequence[RowFacts], Vectors]] = []
 
-    def add(self, rows: Sequence[RowFacts], vectors: Vectors) -> None:
-        """Take some rows and their vectors `[len(rows), *shape]`, one array for each column."""
+    def add(self, rows: Sequence[RowFacts], vectors: Vectors, *, samples: int) -> None:
+        """Take some rows and their vectors `[len(rows), *shape]`, one array for each column.
+
+        Args:
+            rows: One for each row.
+            vectors: Column name to the rows' vectors.
+            samples: How many decoded samples they are of.
+        """
         self._runs.append((rows, vectors))
-        self.received += len(rows)
+        self.received += samples
+        self.rows += len(rows)
         self.held += len(rows)
         self.size_bytes += sum(v.nbytes for v in vectors.values()) + 200 * len(rows)
 
-    def drop(self, rows: int) -> None:
-        """Count rows that cannot be stored; their medium will fail."""
-        self.received += rows
+    def drop(self, samples: int) -> None:
+        """Count samples that cannot be stored; their medium will fail."""
+        self.received += samples
 
     def take(self) -> Rows | None:
         """Give all rows that are here, ordered by ordinal, and forget them."""

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.engines import Network
+from vifex.extraction.messages import RowFacts
 from vifex.extraction.plan import ViewPlan
 from vifex.extraction.vectors import to_vectors
+from vifex.values import Box
 
 __all__ = ["compile_plan", "embed", "run_batches"]
 
@@ -55,5 +57,13 @@ def embed(plan: ViewPlan, pixels: Pixels) -> dict[str, npt.NDArray[Any]]:
         if frames is not None and pixels.ndim == 3:
             pixels = np.repeat(pixels[None], frames, axis=0)
         batch = np.ascontiguousarray(pixels.reshape(network.input_shape))
-        vectors = to_vectors(network.submit(batch).result(), plan).rows(0, 1)
+        arrays = network.submit(batch).result()
+    _, vectors = to_vectors(arrays, plan).rows(0, [_whole(plan)])
     return {name: v[0] for name, v in vectors.items()}
+
+
+def _whole(plan: ViewPlan) -> RowFacts:
+    """The facts of a query: where a view's rows are boxes on maps, the query is the box of all of it."""
+    size = (plan.recipe.pixels.width_px, plan.recipe.pixels.height_px)
+    box = Box(0, 0, *size)
+    return RowFacts(0, None, None, None, None, None, None, None, boxes=(box,), size_px=size)

@@ -110,6 +110,10 @@ class RowFacts:
     t_start_s: float | None
     t_end_s: float | None
     box: Box | None
+    boxes: tuple[Box, ...] = ()
+    """Boxes that are read off the maps of this sample, a row each."""
+    size_px: tuple[int, int] | None = None
+    """Width and height of the picture that they are in."""
 
 
 @dataclass(frozen=True, slots=True)

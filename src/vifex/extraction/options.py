@@ -1,13 +1,13 @@
-"""From the words of a user to a sampling."""
+"""From the words of a user to a sampling and to regions."""
 
 from __future__ import annotations
 
 import re
 
-from vifex.values import InputError, Sampling
-from vifex.values.sampling import Tail
+from vifex.values import InputError, Regions, Sampling
+from vifex.values.sampling import RegionMethod, Tail
 
-__all__ = ["make_sampling"]
+__all__ = ["make_regions", "make_sampling"]
 
 _CLIP = re.compile(r"(\d+)x(\d+)")
 
@@ -68,6 +68,46 @@ def make_sampling(
         )
     except ValueError as exc:
         raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc
+
+
+def make_regions(
+    *,
+    regions: RegionMethod | None = None,
+    grid: str | None = None,
+    overlap: float = 0.0,
+    bins: int = 7,
+    sampling_ratio: int = -1,
+    aligned: bool = True,
+) -> Regions | None:
+    """Give the regions that the options mean; `None` where nothing was asked for.
+
+    Args:
+        regions: `crop`, `roi_align` or `roi_pool`.
+        grid: `ROWSxCOLS` of boxes over each frame, instead of a manifest's boxes.
+        overlap: Part of a grid box's side that it shares with its neighbour.
+        bins: Bins per side that a box becomes on a map.
+        sampling_ratio: Samples per bin and side for `roi_align`.
+        aligned: For `roi_align`, shift boxes by half a cell.
+
+    Raises:
+        InputError: If a number makes no sense.
+    """
+    if regions is None and grid is None:
+        return None
+    match = _CLIP.fullmatch(grid.strip().lower()) if grid is not None else None
+    if grid is not None and match is None:
+        raise InputError(f"--grid {grid!r} is not ROWSxCOLS.", todo="Write for example --grid 3x3.")
+    try:
+        return Regions(
+            method=regions or "crop",
+            grid=None if match is None else (int(match[1]), int(match[2])),
+            overlap=overlap,
+            output_size=bins,
+            sampling_ratio=sampling_ratio,
+            aligned=aligned,
+        )
+    except ValueError as exc:
+        raise InputError(f"the regions make no sense: {exc}.", todo="Correct that option.") from exc
 
 
 def _parse_clip(clip: str) -> tuple[int, int]:

@@ -314,12 +314,12 @@ class Pipeline:
             return  # its decoder died: the medium is already settled as failed
         collector = job.collectors[number]
         try:
-            rows = vectors.rows(wrote.first, wrote.first + len(wrote.rows))
+            facts, rows = vectors.rows(wrote.first, wrote.rows)
         except InputError as exc:
             job.refused[number] = f"{exc.what} {exc.todo or ''}".rstrip()
             collector.drop(len(wrote.rows))
         else:
-            collector.add(wrote.rows, rows)
+            collector.add(facts, rows, samples=len(wrote.rows))
         if collector.size_bytes > _SPILL_BYTES and collector.held >= _SPILL_ROWS:
             self._spill(job, number)
         self._settle_if_complete(wrote.job)
@@ -411,7 +411,7 @@ def _outcome(job: _Job, wish: int) -> Outcome:
     failed = ended.failed or job.refused.get(wish)
     if failed is not None:
         return Outcome(medium, "failed", failed, wall_s=wall_s)
-    seen, rows = ended.seen, ended.counts[wish]
+    seen, rows = ended.seen, job.collectors[wish].rows
     assert seen is not None
     reason = " ".join(seen.problems)
     if not rows:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from vifex.engines import Engine, load_engine, settle
 from vifex.models import load_model
 from vifex.pool import default_pooling, load_pooling, pooled_shape
-from vifex.values import Asked, InputError, Model, Recipe, Sampling, Tap, TapSpec, Wish
+from vifex.values import Asked, InputError, Model, Recipe, Regions, Sampling, Tap, TapSpec, Wish
 
 __all__ = ["ViewPlan", "plan_view", "reopen_view"]
 
@@ -39,7 +39,7 @@ class ViewPlan:
     @property
     def wish(self) -> Wish:
         """What the decoders are to prepare."""
-        return Wish(self.recipe.sampling, self.recipe.pixels)
+        return Wish(self.recipe.sampling, self.recipe.pixels, self.recipe.regions)
 
     @property
     def window_frames(self) -> int | None:
@@ -64,7 +64,8 @@ def plan_view(
     dtype: Literal["float32", "float16"] = "float32",
     decode: Literal["fast", "exact"] = "fast",
     precision: str = "auto",
-    name_by_model: bool = False,
+    regions: Regions | None = None,
+    preset: str | None = None,
 ) -> ViewPlan:
     """Resolve a user's choices once; what comes out says all of them.
 
@@ -78,7 +79,8 @@ def plan_view(
         dtype: What is stored.
         decode: How files are decoded.
         precision: Of the arithmetic.
-        name_by_model: Whether the view is called after the model instead.
+        regions: How boxes become rows; by default a manifest's boxes are cut out.
+        preset: Name of the protocol that these choices replay, for the recipe.
 
     Raises:
         ModelError: If the model or a layer is unknown.
@@ -99,14 +101,17 @@ def plan_view(
         preprocess=_preprocess(model),
         pixels=model.card.pixel_spec(decode),
         sampling=sampling,
-        taps=tuple(_tap_spec(t, pool, normalize, dtype) for t in taps),
+        taps=tuple(_tap_spec(t, pool, normalize, dtype, regions) for t in taps),
         precision=engine.resolve_precision(precision),
         engine=settled.model.engine,
         time_pooling="mean" if clip_of_pictures else "none",
+        regions=regions,
+        preset=preset,
     )
+    _check_regions(recipe)
     _check_columns(recipe.taps)
     return ViewPlan(
-        name=model.card.name if name_by_model else name,
+        name=name,
         model=settled.model,
         engine=engine,
         recipe=recipe,
@@ -146,10 +151,29 @@ def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:
     return sampling
 
 
-def _tap_spec(tap: Tap, pool: str | None, normalize: bool, dtype: Literal["float32", "float16"]) -> TapSpec:
+def _tap_spec(
+    tap: Tap, pool: str | None, normalize: bool, dtype: Literal["float32", "float16"], regions: Regions | None
+) -> TapSpec:
     # A vector has nothing to pool: `--pool max` is meant for the maps among the layers.
     pooling = default_pooling(tap.kind) if pool is None or tap.kind == "vector" else pool
-    return TapSpec(tap, pooling, pooled_shape(pooling, tap), normalize, dtype)
+    if regions is None or not regions.on_maps:
+        return TapSpec(tap, pooling, pooled_shape(pooling, tap), normalize, dtype)
+    if tap.kind != "map":
+        raise InputError(
+            f"regions are read off maps, and the layer {tap.name!r} is a {tap.kind}.",
+            todo="Name layers that are maps (vifex layers MODEL), or use --regions crop.",
+        )
+    bins = Tap(tap.name, "map", (tap.shape[0], regions.output_size, regions.output_size))
+    return TapSpec(tap, pooling, pooled_shape(pooling, bins), normalize, dtype)
+
+
+def _check_regions(recipe: Recipe) -> None:
+    windows = recipe.sampling.frames_per_sample is not None
+    if recipe.regions is not None and recipe.regions.on_maps and windows:
+        raise InputError(
+            "regions on maps are for single frames, not for clips.",
+            todo="Leave --clip out, or use --regions crop.",
+        )
 
 
 def _preprocess(model: Model) -> dict[str, object]:

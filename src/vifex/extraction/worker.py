@@ -168,6 +168,8 @@ def _facts(sample: Sample) -> RowFacts:
         t_start_s=sample.t_start_s,
         t_end_s=sample.t_end_s,
         box=sample.box,
+        boxes=sample.boxes,
+        size_px=sample.size_px,
     )
 
 

@@ -1,4 +1,4 @@
-"""Boxes: grids of them over a picture, and boxes carried from a picture to a network's input.
+"""Boxes carried from a picture to a network's input.
 
 Coordinates are pixels, x to the right, y down; pixel i covers `[i, i + 1)`, so a whole picture is the box
 `0, 0, width, height`. What is read of a box is `pool/regions.py`'s matter.
@@ -9,50 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vifex.values import InputError, PixelSpec
+from vifex.values import PixelSpec
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
 
-__all__ = ["MappedBoxes", "grid_boxes", "map_boxes"]
-
-
-def grid_boxes(width: float, height: float, rows: int, cols: int, overlap: float = 0.0) -> Array:
-    """Lay boxes of one size over a picture, row by row, from edge to edge.
-
-    Args:
-        width: Of the picture, pixels.
-        height: Of the picture, pixels.
-        rows: Boxes from top to bottom.
-        cols: Boxes from left to right.
-        overlap: Part of a box's side that it shares with its neighbour, 0 to below 1.
-
-    Returns:
-        float64 `[rows * cols, 4]`: x0, y0, x1, y1.
-
-    Raises:
-        InputError: If a number makes no sense.
-    """
-    import numpy as np
-
-    if width <= 0 or height <= 0 or rows < 1 or cols < 1 or not 0 <= overlap < 1:
-        raise InputError(
-            f"a grid of {rows} x {cols} and overlap {overlap} over {width} x {height} pixels makes no sense.",
-            todo="Give at least 1 x 1 boxes and an overlap from 0 to below 1.",
-        )
-
-    def along(side: float, n: int) -> tuple[Array, Array]:
-        length = side / (n - (n - 1) * overlap)
-        starts = np.arange(n) * (length * (1 - overlap))
-        ends = starts + length
-        ends[-1] = side  # exactly, whatever rounding gave
-        return starts, ends
-
-    (y0, y1), (x0, x1) = along(height, rows), along(width, cols)
-    grid = [np.tile(x0, rows), np.repeat(y0, cols), np.tile(x1, rows), np.repeat(y1, cols)]
-    return np.stack(grid, axis=1)
+__all__ = ["MappedBoxes", "map_boxes"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from vifex.values.models import Asked, Builder, Model, ModelCard, Tap, TapKind, 
 from vifex.values.outcomes import Outcome, Status
 from vifex.values.pixels import PixelSpec
 from vifex.values.recipes import Recipe
-from vifex.values.sampling import Limits, Sample, Sampling, Seen, Wish
+from vifex.values.sampling import Limits, Regions, Sample, Sampling, Seen, Wish
 
 __all__ = [
     "Asked",
@@ -35,6 +35,7 @@ __all__ = [
     "Outcome",
     "PixelSpec",
     "Recipe",
+    "Regions",
     "Sample",
     "Sampling",
     "Seen",

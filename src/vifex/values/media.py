@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
-__all__ = ["Box", "Kind", "Medium", "Span", "path_to_uri", "uri_to_path"]
+__all__ = ["Box", "Kind", "Medium", "Span", "grid_boxes", "path_to_uri", "uri_to_path"]
 
 Kind = Literal["image", "video", "audio", "unknown"]
 """What the name and the first bytes promise; the decoder finds out what is true."""
@@ -73,6 +73,27 @@ class Box:
             raise ValueError("a box needs four finite numbers")
         if self.x1 <= self.x0 or self.y1 <= self.y0:
             raise ValueError(f"a box needs x0 < x1 and y0 < y1, got {self.x0},{self.y0},{self.x1},{self.y1}")
+
+
+def grid_boxes(width: float, height: float, rows: int, cols: int, overlap: float = 0.0) -> tuple[Box, ...]:
+    """Lay boxes of one size over a picture, row by row, from edge to edge.
+
+    Args:
+        width: Of the picture, pixels.
+        height: Of the picture, pixels.
+        rows: Boxes from top to bottom.
+        cols: Boxes from left to right.
+        overlap: Part of a box's side that it shares with its neighbour, 0 to below 1.
+    """
+    columns, lines = _cut(width, cols, overlap), _cut(height, rows, overlap)
+    return tuple(Box(x0, y0, x1, y1) for y0, y1 in lines for x0, x1 in columns)
+
+
+def _cut(side: float, count: int, overlap: float) -> list[tuple[float, float]]:
+    length = side / (count - (count - 1) * overlap)
+    starts = [i * length * (1 - overlap) for i in range(count)]
+    # The last one ends exactly at the edge, whatever rounding gave.
+    return [(start, side if i == count - 1 else start + length) for i, start in enumerate(starts)]
 
 
 @dataclass(frozen=True, slots=True)

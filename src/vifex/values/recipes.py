@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vifex.values.models import AXES, Tap, TapSpec
 from vifex.values.pixels import PixelSpec
-from vifex.values.sampling import Sampling
+from vifex.values.sampling import Regions, Sampling
 
 __all__ = ["Recipe"]
 
@@ -35,10 +35,14 @@ class Recipe:
     engine: str
     time_pooling: Literal["none", "mean"] = "none"
     """`mean` where a network for pictures saw every frame of a window and its rows are averages."""
+    regions: Regions | None = None
+    """How boxes became rows; `None` cuts out a manifest's boxes."""
+    preset: str | None = None
+    """Name of the published protocol that these choices replay."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal recipe back."""
-        return {
+        said: dict[str, Any] = {
             "model": self.model,
             "weights_sha256": self.weights_sha256,
             "preprocess": self.preprocess,
@@ -49,6 +53,12 @@ class Recipe:
             "engine": self.engine,
             "time_pooling": self.time_pooling,
         }
+        # What came later is left out where it is unset: the hash of older recipes must stay.
+        if self.regions is not None:
+            said["regions"] = self.regions.to_dict()
+        if self.preset is not None:
+            said["preset"] = self.preset
+        return said
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Recipe:
@@ -67,6 +77,8 @@ class Recipe:
             precision=data["precision"],
             engine=data["engine"],
             time_pooling=data["time_pooling"],
+            regions=_regions_from_dict(data.get("regions")),
+            preset=data.get("preset"),
         )
 
     @property
@@ -84,6 +96,13 @@ class Recipe:
             for k in keys
             if mine.get(k) != theirs.get(k)
         ]
+
+
+def _regions_from_dict(data: dict[str, Any] | None) -> Regions | None:
+    if data is None:
+        return None
+    grid = data["grid"]
+    return Regions(**{**data, "grid": None if grid is None else tuple(grid)})
 
 
 def _tap_to_dict(spec: TapSpec) -> dict[str, Any]:

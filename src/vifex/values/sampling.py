@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Limits", "Sample", "SamplerName", "Sampling", "Seen", "Tail", "Wish"]
+__all__ = ["Limits", "RegionMethod", "Regions", "Sample", "SamplerName", "Sampling", "Seen", "Tail", "Wish"]
 
 SamplerName = Literal["fps", "every", "uniform", "clip"]
 Tail = Literal["drop", "pad", "repeat"]
+RegionMethod = Literal["crop", "roi_align", "roi_pool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,49 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Regions:
+    """Parts of each picture or frame that get a row each, by boxes of a manifest or of a grid."""
+
+    method: RegionMethod = "crop"
+    """`crop`: each box is cut out, resized and run by itself. `roi_align`, `roi_pool`: the whole frame is
+    run once, and each box is read off the maps."""
+    grid: tuple[int, int] | None = None
+    """Rows and columns of boxes laid over each frame; `None` takes the medium's own boxes."""
+    overlap: float = 0.0
+    """Part of a grid box's side that it shares with its neighbour, 0 to below 1."""
+    output_size: int = 7
+    """Bins per side that a box becomes on a map; for `roi_align` and `roi_pool`."""
+    sampling_ratio: int = -1
+    """Samples per bin and side for `roi_align`; -1 takes as many as a bin has cells, rounded up."""
+    aligned: bool = True
+    """For `roi_align`: shift boxes by half a cell, so that a cell's value stands at its middle."""
+
+    def __post_init__(self) -> None:
+        if self.grid is not None and min(self.grid) < 1:
+            raise ValueError(f"a grid needs at least 1 x 1 boxes, got {self.grid[0]} x {self.grid[1]}")
+        if not 0 <= self.overlap < 1:
+            raise ValueError(f"overlap must be from 0 to below 1, got {self.overlap}")
+        if self.output_size < 1:
+            raise ValueError(f"output_size must be at least 1, got {self.output_size}")
+
+    @property
+    def on_maps(self) -> bool:
+        """Whether boxes are read off the maps of the whole frame."""
+        return self.method != "crop"
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What one view wants of every medium: its own samples in its own size, from one shared decoding."""
 
     sampling: Sampling
     pixels: PixelSpec
+    regions: Regions | None = None
+    """`None` cuts out the medium's own boxes, if it has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +155,10 @@ class Sample:
     """Where the last real frame of the sample ends."""
     box: Box | None = None
     """The part of the upright picture that was taken; `None` is the whole."""
+    boxes: tuple[Box, ...] = ()
+    """Boxes to be read off the maps of this sample, one row each, with ordinals from `ordinal` on."""
+    size_px: tuple[int, int] | None = None
+    """Width and height of the upright picture that `boxes` are in."""
 
 
 @dataclass(frozen=True, slots=True)

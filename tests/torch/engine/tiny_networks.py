@@ -11,6 +11,9 @@ from torch.nn import functional
 PICTURES = {"height_px": 24, "width_px": 32, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.25)}
 CLIPS = {"height_px": 16, "width_px": 16, "frames": 6, "layout": "NCTHW", "mean": (0.4, 0.5, 0.6)}
 
+FRAMES = {**CLIPS, "layout": "NTCHW"}
+SQUARES = {"height_px": 24, "width_px": 24}
+
 
 class Cnn(nn.Module):
     """One ReLU called three times, in place; a head behind a flattened pool."""
@@ -40,7 +43,9 @@ class Clip3d(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv3d(3, 6, 3, stride=(1, 2, 2), padding=1), nn.BatchNorm3d(6), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv3d(3, 6, 3, stride=(1, 2, 2), padding=1), nn.BatchNorm3d(6), nn.ReLU()
+        )
         self.body = nn.Conv3d(6, 8, 3, stride=2, padding=1)
         self.head = nn.Linear(8, 4)
         _stir(self)
@@ -52,7 +57,7 @@ class Clip3d(nn.Module):
 class Recurrent(nn.Module):
     """Frames folded into the batch, an LSTM over them, a convolution along time."""
 
-    vifex_card = {**CLIPS, "layout": "NTCHW"}
+    vifex_card = FRAMES
 
     def __init__(self) -> None:
         super().__init__()
@@ -109,7 +114,7 @@ class Transformer(nn.Module):
 class ChannelsLast(nn.Module):
     """A map that is channels-last inside, cut into windows and joined again."""
 
-    vifex_card = {"height_px": 24, "width_px": 24}
+    vifex_card = SQUARES
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,6 +147,20 @@ class Deciding(nn.Module):
         x = x.mean([2, 3])
         rows = [self.bright(r) if r.mean() > 0 else self.dark(r) for r in x.split(1)]
         return self.head(torch.cat(rows))
+
+
+class Gated(nn.Module):
+    """Calls one of two modules for the whole batch."""
+
+    vifex_card = PICTURES
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dark, self.bright = nn.Linear(3, 4), nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean([2, 3])
+        return (self.bright if x.mean() > 0 else self.dark)(x).relu()
 
 
 class Mixing(nn.Module):
@@ -194,6 +213,5 @@ def _stir(module: nn.Module) -> None:
 
 
 ALL: dict[str, Any] = {
-    c.__name__: c
-    for c in (Cnn, Clip3d, Recurrent, Transformer, ChannelsLast, Deciding, Mixing, OneByOne)
+    c.__name__: c for c in (Cnn, Clip3d, Recurrent, Transformer, ChannelsLast, Deciding, Mixing, OneByOne)
 }

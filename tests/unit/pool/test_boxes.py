@@ -1,4 +1,4 @@
-"""Grids of boxes, and boxes on their way to a network's input."""
+"""Boxes on their way to a network's input."""
 
 from __future__ import annotations
 
@@ -6,26 +6,8 @@ import numpy as np
 import pytest
 
 from vifex.media.decode.geometry import fit
-from vifex.pool.boxes import grid_boxes, map_boxes
-from vifex.values import InputError, PixelSpec
-
-
-def test_a_grid_goes_row_by_row() -> None:
-    expected = [[0, 0, 50, 20], [50, 0, 100, 20], [0, 20, 50, 40], [50, 20, 100, 40]]
-    np.testing.assert_allclose(grid_boxes(100, 40, 2, 2), expected)
-
-
-def test_overlapping_boxes_share_that_part_of_a_side_and_reach_the_edges() -> None:
-    """Three boxes of side s with a quarter shared: 3 s - 2 s / 4 = 100, so s = 40, steps of 30."""
-    boxes = grid_boxes(100, 10, 1, 3, overlap=0.25)
-    np.testing.assert_allclose(boxes[:, [0, 2]], [[0, 40], [30, 70], [60, 100]])
-    assert boxes[-1, 2] == 100
-
-
-@pytest.mark.parametrize("arguments", [(0, 1, 1, 1), (1, 1, 0, 1), (1, 1, 1, 1, 1.0), (1, 1, 1, 1, -0.1)])
-def test_a_grid_that_makes_no_sense(arguments: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match="makes no sense"):
-        grid_boxes(*arguments)  # type: ignore[arg-type]
+from vifex.pool.boxes import map_boxes
+from vifex.values import PixelSpec
 
 
 def test_a_stretched_box_keeps_its_part_of_the_picture() -> None:

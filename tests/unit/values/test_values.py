@@ -21,13 +21,14 @@ from vifex.values import (
     Outcome,
     PixelSpec,
     Recipe,
+    Regions,
     Sampling,
     Span,
     Tap,
     TapSpec,
     VifexError,
 )
-from vifex.values.media import path_to_uri, uri_to_path
+from vifex.values.media import grid_boxes, path_to_uri, uri_to_path
 from vifex.values.registry import load, near, require
 
 MEDIUM = Medium("file:///a/b.jpg", "b.jpg", "image", 10, 20)
@@ -129,6 +130,9 @@ def test_an_error_says_what_happened_to_what_and_what_to_do() -> None:
         (lambda: Box(1, 0, 1, 2), "x0 < x1"),
         (lambda: Span(2.0, 1.0), "end after it starts"),
         (lambda: Sampling(fps=0.0), "positive"),
+        (lambda: Regions(grid=(0, 3)), "at least 1 x 1"),
+        (lambda: Regions(overlap=1.0), "below 1"),
+        (lambda: Regions(output_size=0), "at least 1"),
         (lambda: Sampling(sampler="clip", fps=None, clip_length=4), "positive"),
         (lambda: PixelSpec(0, 4), "at least 1 x 1"),
         (lambda: PixelSpec(4, 4, resize="shortest"), "resize_px"),
@@ -166,3 +170,16 @@ def test_a_broken_extra_keeps_its_own_error(tmp_path: Path, monkeypatch: pytest.
 def test_a_card_gives_its_pixels() -> None:
     card = ModelCard("m-1", 224, 200, resize="shortest", resize_px=256, interpolation="bicubic")
     assert card.pixel_spec("exact") == PixelSpec(224, 200, "shortest", 256, "bicubic", "exact")
+
+
+def test_a_grid_goes_row_by_row() -> None:
+    boxes = [(b.x0, b.y0, b.x1, b.y1) for b in grid_boxes(100, 40, 2, 2)]
+    assert boxes == [(0, 0, 50, 20), (50, 0, 100, 20), (0, 20, 50, 40), (50, 20, 100, 40)]
+
+
+def test_overlapping_boxes_share_that_part_of_a_side_and_reach_the_edges() -> None:
+    """Three boxes of side s with a quarter shared: 3 s - 2 s / 4 = 100, so s = 40, steps of 30."""
+    boxes = grid_boxes(100, 10, 1, 3, 0.25)
+    assert [b.x0 for b in boxes] == pytest.approx([0, 30, 60])
+    assert [b.x1 for b in boxes] == pytest.approx([40, 70, 100])
+    assert boxes[-1].x1 == 100

@@ -54,11 +54,12 @@ def write_ir(
     firsts = list({_value(spot): spot for spot in reversed(spots)}.values())
     tapped = Tapped(module, firsts)
     try:
-        graph = _converted(tapped, card, 1 if fixed_batch else _EXAMPLES)
-        batch = -1 if _takes_any_batch(graph) else 1
-        if batch == 1 and not fixed_batch:
-            # Its code holds the example's batch for a constant: one input at a time, then.
-            graph = _converted(tapped, card, 1)
+        program = None if fixed_batch else _exported(tapped, card, _EXAMPLES)
+        batch = -1
+        if program is None or not _takes_any_batch(program):
+            # Its code holds a batch for a constant (`len(x)` is enough): one input at a time, then.
+            program, batch = _exported(tapped, card, 1), 1
+        graph = _converted(program)
     finally:
         tapped.close()
     ov = import_openvino()
@@ -79,22 +80,33 @@ def _value(spot: Spot) -> tuple[str, tuple[int, ...] | None]:
     return spot.twin or spot.tap.name, spot.order
 
 
-def _converted(tapped: Tapped, card: ModelCard, batch: int) -> Any:
-    ov = import_openvino()
+def _exported(tapped: Tapped, card: ModelCard, batch: int) -> Any:
     example = torch.rand(network_input(card, batch), generator=torch.Generator().manual_seed(0))
     dynamic = None if batch == 1 else ({0: torch.export.Dim.AUTO},)
     try:
         with _quietly(), torch.no_grad(), settings(torch.device("cpu")):
-            program = torch.export.export(tapped, (example,), dynamic_shapes=dynamic, strict=False)
+            return torch.export.export(tapped, (example,), dynamic_shapes=dynamic, strict=False)
+    except Exception as exc:  # a tracer fails in as many ways as networks are written
+        raise CannotConvert(f"it cannot be exported: {_reason(exc)}") from exc
+
+
+def _converted(program: Any) -> Any:
+    ov = import_openvino()
+    try:
+        with _quietly():
             return ov.convert_model(program)
-    except Exception as exc:  # both tracers and converters fail in ways of their own
-        lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
-        why = lines[0] if lines else "no reason was given"
-        raise CannotConvert(f"{type(exc).__name__}: {why[:200]}") from exc
+    except Exception as exc:
+        raise CannotConvert(f"OpenVINO cannot convert it: {_reason(exc)}") from exc
 
 
-def _takes_any_batch(graph: Any) -> bool:
-    return bool(graph.inputs[0].get_partial_shape()[0].is_dynamic)
+def _reason(exc: Exception) -> str:
+    lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+    return f"{type(exc).__name__}: {lines[0][:200] if lines else 'no reason was given'}"
+
+
+def _takes_any_batch(program: Any) -> bool:
+    """Tell whether an exported program left the first axis of its input open: its only range then."""
+    return bool(program.range_constraints)
 
 
 @contextmanager

@@ -38,7 +38,9 @@ def make_module(model: Model) -> nn.Module:
         raise ModelError(
             f"its builder gave {type(module).__name__}, not a torch.nn.Module.", of=model.card.name
         )
-    return module.eval().requires_grad_(False)
+    for parameter in module.parameters():  # programs have no `requires_grad_` of their own
+        parameter.requires_grad_(False)
+    return module.eval()
 
 
 class Modules:

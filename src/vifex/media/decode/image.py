@@ -10,10 +10,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from vifex.media.decode.colour import flat, to_rgb
-from vifex.media.decode.geometry import UPRIGHT, Turn, clip_box, fit
+from vifex.media.decode.geometry import UPRIGHT, Turn, fit
 from vifex.media.decode.pillow import loading, orientation
 from vifex.media.decode.resize import RESAMPLING, ready_pixels
-from vifex.media.decode.take import Picture, outside
+from vifex.media.decode.take import Picture, cuts
 from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sample, Seen, Wish
 
 __all__ = ["StillPicture", "draft", "draft_scale", "picture_samples"]
@@ -130,7 +130,10 @@ def draft(picture: Image.Image, wishes: Sequence[Wish], n_boxes: int) -> None:
 
 def draft_scale(picture: Image.Image, wish: Wish, n_boxes: int) -> int:
     """Give the divisor, 1, 2, 4 or 8, at which a JPEG still holds all that one wish needs."""
-    if picture.format != "JPEG" or n_boxes or wish.pixels.decode == "exact":
+    regions = wish.regions
+    on_maps = regions is not None and regions.on_maps
+    cut_out = not on_maps and bool(n_boxes or (regions is not None and regions.grid))
+    if picture.format != "JPEG" or cut_out or wish.pixels.decode == "exact":
         return 1
     width, height = picture.size
     if orientation(picture) >= 5:
@@ -149,22 +152,22 @@ def picture_samples(
         MediaError: If no box lies in the picture.
     """
     lost = list(problems)
-    boxes: list[Box | None] = []
-    for asked in medium.boxes:
-        inner = clip_box(asked, *picture.size)
-        if inner is None:
-            lost.append(outside(asked, picture.size))
-        else:
-            boxes.append(inner)
-    if medium.boxes and not boxes:
+    taken = [cuts(wish, medium.boxes, picture.size) for wish in wishes]
+    for _, missed in taken:
+        lost += [sentence for sentence in missed if sentence not in lost]
+    if all(cut is None for parts, _ in taken for cut in parts):
         raise MediaError(
             lost[-1][:1].lower() + lost[-1][1:],
             of=medium.name,
             todo="Correct the boxes in the manifest: they count pixels of the upright picture.",
         )
-    for number, wish in enumerate(wishes):
-        for ordinal, box in enumerate(boxes or [None]):
+    for number, (wish, (parts, _)) in enumerate(zip(wishes, taken, strict=True)):
+        ordinal = 0
+        for cut in parts:
+            if cut is None:
+                continue
             with loading(limits):
-                pixels = picture.ready(wish.pixels, box)
-            yield Sample(wish=number, ordinal=ordinal, pixels=pixels, box=box)
+                pixels = picture.ready(wish.pixels, cut.box)
+            yield Sample(number, ordinal, pixels, box=cut.box, boxes=cut.boxes, size_px=cut.size_px)
+            ordinal += cut.n_rows
     return Seen(kind="image", width_px=picture.size[0], height_px=picture.size[1], problems=tuple(lost))

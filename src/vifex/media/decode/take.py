@@ -17,12 +17,52 @@ from vifex.media.decode.geometry import clip_box
 from vifex.media.sample.base import Part, Pick
 from vifex.media.sample.registry import make
 from vifex.values import Box, PixelSpec, Sample, Wish
+from vifex.values.media import grid_boxes
 
-__all__ = ["Picture", "Shown", "Taker"]
+__all__ = ["Cut", "Picture", "Shown", "Taker", "cuts"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
 _FAILS: Final = (FFmpegError, OSError, ValueError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What one sample shows: a box cut out, or the whole with the boxes that are read off its maps."""
+
+    box: Box | None = None
+    boxes: tuple[Box, ...] = ()
+    size_px: tuple[int, int] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that the sample becomes."""
+        return max(1, len(self.boxes))
+
+
+def cuts(wish: Wish, boxes: Sequence[Box], size: tuple[int, int]) -> tuple[list[Cut | None], list[str]]:
+    """Say what a wish takes of a picture.
+
+    Args:
+        wish: Its regions decide.
+        boxes: The medium's own, in pixels of the upright picture.
+        size: Width and height of that picture.
+
+    Returns:
+        A cut for each sample, `None` in the place of a box that misses the picture; and sentences about
+        boxes that do.
+    """
+    regions = wish.regions
+    if regions is not None and regions.grid is not None:
+        boxes = grid_boxes(*size, *regions.grid, regions.overlap)
+    inner = [clip_box(box, *size) for box in boxes]
+    missed = [outside(box, size) for box, inside in zip(boxes, inner, strict=True) if inside is None]
+    if regions is None or not regions.on_maps:
+        return [None if b is None else Cut(box=b) for b in inner] or [Cut()], missed
+    kept = tuple(b for b in inner if b is not None)
+    if boxes and not kept:
+        return [None], missed
+    return [Cut(boxes=kept or (Box(0, 0, *size),), size_px=size)], missed
 
 
 class Picture(Protocol):
@@ -56,10 +96,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is kept of a frame: its place, and ready pixels for each box that lies in it."""
+    """What is kept of a frame: its place, and ready pixels for each part of it."""
 
     shown: tuple[int, int, str, Fraction, Fraction]
-    pixels: tuple[tuple[Box | None, UInt8Array] | None, ...]
+    pixels: tuple[tuple[Cut, UInt8Array] | None, ...]
 
 
 class Taker:
@@ -78,7 +118,7 @@ class Taker:
         self.wish = wish
         self.part = part
         self.n_samples = 0
-        self._boxes: Sequence[Box | None] = boxes or (None,)
+        self._boxes = boxes
         self._sampler = make(wish.sampling, part, duration)
         self._damage = damage
         self._held: dict[int, _Held] = {}
@@ -102,37 +142,34 @@ class Taker:
         return self._sampler.why_empty(n_frames, end)
 
     def _hold(self, shown: Shown) -> _Held | None:
+        parts, missed = cuts(self.wish, self._boxes, shown.picture.size)
+        for sentence in missed:
+            self._damage.other(sentence)
         try:
-            pixels = tuple(self._ready(shown.picture, box) for box in self._boxes)
+            pixels = tuple(
+                None if cut is None else (cut, shown.picture.ready(self.wish.pixels, cut.box))
+                for cut in parts
+            )
         except _FAILS:
             self._damage.n_unconverted += 1
             return None
         return _Held((shown.index, shown.pts, shown.time_base, shown.start, shown.end), pixels)
-
-    def _ready(self, picture: Picture, box: Box | None) -> tuple[Box | None, UInt8Array] | None:
-        spec = self.wish.pixels
-        if box is None:
-            return None, picture.ready(spec, None)
-        inner = clip_box(box, *picture.size)
-        if inner is None:
-            self._damage.other(outside(box, picture.size))
-            return None
-        return inner, picture.ready(spec, inner)
 
     def _samples(self, picks: Iterator[Pick]) -> Iterator[Sample]:
         for pick in picks:
             held = [self._held[i] for i in pick.frames if i in self._held]
             if len(held) < len(pick.frames):
                 continue  # a frame of it could not be converted; the tally says so
-            for place in range(len(self._boxes)):
+            for place in range(len(held[0].pixels)):
                 pixels = [h.pixels[place] for h in held]
                 found = [p for p in pixels if p is not None]
                 if len(found) == len(pixels):
                     yield self._sample(held, found, pick.n_real)
 
-    def _sample(self, held: list[_Held], pixels: list[tuple[Box | None, UInt8Array]], n_real: int) -> Sample:
+    def _sample(self, held: list[_Held], pixels: list[tuple[Cut, UInt8Array]], n_real: int) -> Sample:
         index, pts, time_base, start, _ = held[0].shown
         is_window = self.wish.sampling.frames_per_sample is not None
+        cut = pixels[0][0]
         sample = Sample(
             wish=self.number,
             ordinal=self.n_samples,
@@ -143,9 +180,11 @@ class Taker:
             t_s=float(start),
             t_start_s=float(start),
             t_end_s=float(held[n_real - 1].shown[4]),
-            box=pixels[0][0],
+            box=cut.box,
+            boxes=cut.boxes,
+            size_px=cut.size_px,
         )
-        self.n_samples += 1
+        self.n_samples += cut.n_rows
         return sample
 
 

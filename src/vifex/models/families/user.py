@@ -56,7 +56,14 @@ def build(name: str, weights: str) -> nn.Module:
     make = _callable(name)
     seed = seed_of(weights)
     with _from_here():
-        module = seeded(seed or 0, make)
+        try:
+            module = seeded(seed or 0, make)
+        except TypeError as exc:
+            raise ModelError(
+                f"it could not be called without arguments: {exc}.",
+                of=f"torch:{name}",
+                todo="Write a function without arguments that returns the network, and name that.",
+            ) from exc
     if not isinstance(module, torch_nn.Module):
         raise ModelError(
             f"it gave {type(module).__name__}, not a torch.nn.Module.",

@@ -1,0 +1,120 @@
+"""What a user may choose for each view, and how that becomes a plan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from vifex.api.notices import tell_licence
+from vifex.extraction.options import make_regions, make_sampling
+from vifex.extraction.plan import ViewPlan, plan_view
+from vifex.extraction.presets import load_preset
+from vifex.models import load_model
+from vifex.values import InputError
+from vifex.values.registry import near
+from vifex.values.sampling import RegionMethod, Tail
+
+__all__ = ["Choices", "ViewOptions", "plan_views"]
+
+_SAMPLING = ("fps", "every", "uniform", "clip", "hop", "tail", "start_s", "end_s", "assume_fps")
+_SAMPLERS = ("fps", "every", "uniform", "clip")
+_REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
+_PLAN = ("layers", "pool", "normalize", "dtype", "decode", "precision")
+
+
+class Choices(TypedDict, total=False):
+    """What may be chosen for a view, beside its model; `vifex.extract` tells of each."""
+
+    weights: str | None
+    card: str | os.PathLike[str] | None
+    preset: str | None
+    layers: Sequence[str]
+    fps: float | None
+    every: int | None
+    uniform: int | None
+    clip: str | None
+    hop: int | None
+    tail: Tail
+    start_s: float | None
+    end_s: float | None
+    assume_fps: float | None
+    pool: str | None
+    normalize: bool
+    dtype: Literal["float32", "float16"]
+    decode: Literal["fast", "exact"]
+    precision: Literal["auto", "fp32", "bf16"]
+    regions: RegionMethod | None
+    grid: str | None
+    overlap: float
+    bins: int
+    sampling_ratio: int
+    aligned: bool
+
+
+class ViewOptions(Choices, total=False):
+    """Choices for one view of several; what is left out is as for all views."""
+
+    model: str
+
+
+def plan_views(
+    views: Sequence[tuple[str | None, ViewOptions]],
+    common: Choices,
+    on_notice: Callable[[str], None] | None,
+) -> list[ViewPlan]:
+    """Plan every view.
+
+    Args:
+        views: Name and own choices of each; a view without a name is called after its model.
+        common: Choices for all views, where a view does not choose by itself.
+        on_notice: Told what a user must know of a model.
+
+    Raises:
+        VifexError: If a choice is unknown or does not fit the others.
+    """
+    if not views:
+        raise InputError("no view was asked for.", todo="Leave `views` out for one view.")
+    return [_plan(name, _joined(own, common), on_notice) for name, own in views]
+
+
+def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:
+    known = sorted({*Choices.__annotations__, *ViewOptions.__annotations__})
+    for word in (*own, *common):
+        if word not in known:
+            raise InputError(
+                f"there is no choice {word!r} for a view.",
+                todo=f"{near(word, known)}Known: {', '.join(known)}.",
+            )
+    shared: dict[str, Any] = dict(common)
+    if any(s in own for s in (*_SAMPLERS, "preset")):  # a way of sampling of its own replaces the common one
+        shared = {k: v for k, v in shared.items() if k not in _SAMPLING}
+    return {**shared, **own}
+
+
+def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], None] | None) -> ViewPlan:
+    sampling = make_sampling(**{k: chosen[k] for k in _SAMPLING if k in chosen})
+    options = {k: chosen[k] for k in _PLAN if k in chosen}
+    preset = load_preset(chosen["preset"]) if chosen.get("preset") else None
+    if preset is not None:
+        if sampling is not None:
+            raise InputError(
+                f"the preset {preset.name!r} says how to sample.",
+                todo="Leave --fps, --clip and their like out.",
+            )
+        sampling = preset.sampling
+        options |= {"decode": preset.decode, "layers": options.get("layers") or preset.layers}
+    card = chosen.get("card")
+    wanted = chosen.get("model") or (preset.model if preset else "default")
+    model = load_model(wanted, weights=chosen.get("weights"), card=None if card is None else Path(card))
+    tell_licence(model.card, on_notice)
+    regions = make_regions(**{k: chosen[k] for k in _REGIONS if k in chosen})
+    return plan_view(
+        name or model.card.name,
+        model,
+        sampling=sampling,
+        regions=regions,
+        preset=preset.name if preset else None,
+        **options,
+    )

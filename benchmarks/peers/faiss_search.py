@@ -1,4 +1,6 @@
-"""FAISS's flat index, in its own environment. usage: faiss_search.py VECTORS.npy QUERIES.npy K CORES
+"""FAISS's flat index, in its own environment.
+
+usage: faiss_search.py VECTORS.npy QUERIES.npy K CORES
 
 Prints JSON: the seconds to load and fill the index, and the seconds of each query after the first few.
 """

@@ -1,12 +1,13 @@
 """Programs of torch in a file: TorchScript (`.pt`) and `torch.export` (`.pt2`), each with a card beside it.
 
 A program is code by its nature: it runs when its features are made, so open those alone that you trust.
-A `.pt2` shows its modules as taps, under the names they had; of a TorchScript program the inside is out
-of a hook's reach, and its taps are its output, and the outputs of its modules where it was not frozen.
+A `.pt2` shows its modules as taps, under the names they had; the inside of a TorchScript program is out
+of a hook's reach, and its only tap is its `output`.
 """
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -75,12 +76,39 @@ def build(name: str, weights: str) -> nn.Module:
     """
     torch: Any = require("torch", extra="torch", needed_for="a program of torch")
     try:
-        if name.lower().endswith(".pt2"):
-            # Unflattened: its modules have their own names again, and hooks reach them.
-            return require("torch.export", extra="torch", needed_for=name).unflatten(torch.export.load(name))
-        return torch.jit.load(name, map_location="cpu").eval()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about itself
+            if name.lower().endswith(".pt2"):
+                exported: Any = require("torch.export", extra="torch", needed_for="a program of torch")
+                # Unflattened: its modules have their own names again, and hooks reach them.
+                return exported.unflatten(exported.load(name))
+            return _scripted(torch.jit.load(name, map_location="cpu").eval())
     except (RuntimeError, ValueError, OSError, KeyError, AttributeError) as exc:
         why = (str(exc).strip().splitlines() or [type(exc).__name__])[0].rstrip(".")
         raise ModelError(
             f"torch cannot open the program: {why}.", of=name, todo="Save it again with this torch."
         ) from exc
+
+
+def _scripted(program: Any) -> nn.Module:
+    """Put a TorchScript program, which takes no hooks, behind a module that does."""
+    torch_nn: Any = require("torch.nn", extra="torch", needed_for="a program of torch")
+
+    class Scripted(torch_nn.Module):  # type: ignore[misc]  # torch is Any where types are checked
+        def __init__(self) -> None:
+            super().__init__()
+            # Not as a submodule: it would be offered hooks.
+            object.__setattr__(self, "program", program)
+
+        def forward(self, x: Any) -> Any:
+            return program(x)
+
+        def parameters(self, recurse: bool = True) -> Any:
+            return program.parameters(recurse)
+
+        def _apply(self, fn: Any, recurse: bool = True) -> Any:
+            program._apply(fn, recurse)
+            return super()._apply(fn, recurse)
+
+    made: nn.Module = Scripted()
+    return made

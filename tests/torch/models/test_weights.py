@@ -33,7 +33,7 @@ def linear() -> dict[str, torch.Tensor]:
 
 
 def test_a_published_checkpoint_opens_and_loses_its_prefix(shared_models: Path) -> None:
-    """`{best_prec1, state_dict}` with `module.` keys, pickled from a GPU; the same as safetensors are the oracle."""
+    """`{best_prec1, state_dict}` with `module.` keys, from a GPU; its safetensors are the oracle."""
     published = load_state(shared_models / "resnet20-12fca82f.th")
     expected = load_state(shared_models / "cifar10-resnet20.safetensors")
     assert published.keys() == expected.keys()
@@ -109,8 +109,8 @@ def test_weights_of_another_network_are_counted_and_named() -> None:
     state |= {"1.bias": torch.ones(5), "head.weight": torch.ones(1)}
     with pytest.raises(
         ModelError,
-        match=r"w\.pt: .*2 of its 9 keys are missing \(0\.bias, 1\.weight\); 1 of the file's 7 keys is unknown "
-        r"to it \(head\.weight\); 1 of its 9 keys is of another shape \(1\.bias \[5\], not \[4\]\)",
+        match=r"w\.pt: .*2 of its 9 keys are missing \(0\.bias, 1\.weight\); 1 of the file's 7 keys is "
+        r"unknown to it \(head\.weight\); 1 of its 9 keys is of another shape \(1\.bias \[5\], not \[4\]\)",
     ):
         apply_state(module, state, of="w.pt")
 

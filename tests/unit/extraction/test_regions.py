@@ -86,7 +86,7 @@ def test_boxes_outside_and_layers_without_places_are_told(picture: Path, tmp_pat
     report = vifex.extract(manifest, tmp_path / "out.vifex", regions="roi_align", layers=["stages.2"])
     assert report.failed == 1
     assert "lies outside the picture of 200 x 100 pixels" in report.problems[0].reason
-    with pytest.raises(vifex.InputError, match="regions are read off maps.*'embedding' is a vector"):
+    with pytest.raises(vifex.InputError, match=r"regions are read off maps.*'embedding' is a vector"):
         vifex.extract(picture, tmp_path / "no.vifex", regions="roi_align")
     with pytest.raises(vifex.InputError, match="single frames, not for clips"):
         vifex.extract(picture, tmp_path / "no.vifex", regions="roi_pool", layers=["stem"], clip="4x1")

@@ -131,9 +131,9 @@ def test_a_draft_reads_what_the_graph_says(
 def test_a_draft_of_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such file"):
         draft_card(tmp_path / "net.onnx")
-    (tmp_path / "net.pt").write_bytes(b"")
+    (tmp_path / "net.h5").write_bytes(b"")
     with pytest.raises(ModelError, match=r"no kind of model file that can be opened\. Known: \.onnx"):
-        draft_card(tmp_path / "net.pt")
+        draft_card(tmp_path / "net.h5")
     for name in ("a.onnx", "a.xml", "a.tflite"):
         (tmp_path / name).write_bytes(b"\xff\xff\xff\xff no model")
         (tmp_path / "a.bin").write_bytes(b"")

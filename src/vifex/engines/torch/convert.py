@@ -52,18 +52,14 @@ def write_ir(
     """
     # OpenVINO's converter refuses a graph that gives one value twice.
     firsts = list({_value(spot): spot for spot in reversed(spots)}.values())
-    tapped = Tapped(module, firsts)
-    try:
-        program = None if fixed_batch else _exported(tapped, card, _EXAMPLES)
-        batch = -1
-        if program is None or not _takes_any_batch(program):
-            # Its code holds a batch for a constant (`len(x)` is enough): one input at a time, then.
-            program, batch = _exported(tapped, card, 1), 1
-        graph = _converted(program)
-    finally:
-        tapped.close()
+    graph, batch = _graph(module, firsts, card, fixed_batch=fixed_batch)
     ov = import_openvino()
-    graph.reshape({graph.inputs[0]: ov.PartialShape([batch, *network_input(card, 1)[1:]])})
+    try:
+        graph.reshape({graph.inputs[0]: ov.PartialShape([batch, *network_input(card, 1)[1:]])})
+    except RuntimeError as exc:
+        raise CannotConvert(f"OpenVINO does not take its input's size: {_reason(exc)}") from exc
+    if len(graph.outputs) != len(firsts):
+        raise CannotConvert(f"it has {len(graph.outputs)} outputs in OpenVINO, not {len(firsts)}")
     for output, spot in zip(graph.outputs, firsts, strict=True):
         output.get_tensor().set_names({spot.tap.name})
     places = {_value(spot): i for i, spot in enumerate(firsts)}
@@ -78,6 +74,27 @@ def write_ir(
 def _value(spot: Spot) -> tuple[str, tuple[int, ...] | None]:
     """Name what a spot reads: taps that are the same tensor in the same order are one value."""
     return spot.twin or spot.tap.name, spot.order
+
+
+def _graph(
+    module: nn.Module, spots: Sequence[Spot], card: ModelCard, *, fixed_batch: bool
+) -> tuple[Any, int]:
+    """Give a network as an OpenVINO graph, and the batch that it takes: -1 for any, else 1."""
+    program = getattr(module, "program", None)
+    if isinstance(program, torch.jit.ScriptModule):
+        # It is a graph already; its one tap is its output.
+        if any(spot.order is not None for spot in spots):
+            raise CannotConvert("its output's axes would have to be turned")
+        return _converted(program), 1 if fixed_batch else -1
+    tapped = Tapped(module, spots)
+    try:
+        exported = None if fixed_batch else _exported(tapped, card, _EXAMPLES)
+        if exported is not None and _takes_any_batch(exported):
+            return _converted(exported), -1
+        # Its code holds a batch for a constant (`len(x)` is enough): one input at a time, then.
+        return _converted(_exported(tapped, card, 1)), 1
+    finally:
+        tapped.close()
 
 
 def _exported(tapped: Tapped, card: ModelCard, batch: int) -> Any:
@@ -113,7 +130,7 @@ def _takes_any_batch(program: Any) -> bool:
 def _quietly() -> Iterator[None]:
     """Keep the tracer's remarks on a network's code to itself: what matters of it is raised or checked."""
     loud = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)  # torch logs as errors what it raises as well
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

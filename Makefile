@@ -11,7 +11,8 @@ demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a co
 	$(BIN)/python scripts/demo.py
 
 test: lint  ## everything: format, lint, types, import floors, tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 test-torch: $(TORCH)/.ready  ## the tests of networks that are code, in an environment of their own
 	VIFEX_TEST_TORCH=1 $(TORCH)/bin/python -m pytest tests/torch

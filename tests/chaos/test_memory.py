@@ -12,6 +12,7 @@ from record import peak_bytes
 import vifex
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="proportional set sizes are Linux's")

@@ -17,7 +17,7 @@ from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.export import export
 from vifex.search.find import search
 from vifex.search.hits import Hit
-from vifex.search.query import FrameQuery, PictureQuery, parse_query, video_needs_time
+from vifex.search.query import FrameQuery, PictureQuery, TextQuery, no_words, parse_query, video_needs_time
 from vifex.store import View, open_store
 from vifex.values import Asked, Box, InputError, Limits, Model, ModelError, Recipe, VifexError
 from vifex.values.media import path_to_uri
@@ -122,7 +122,8 @@ class Collection:
         """Find the rows nearest to a query, exactly.
 
         Args:
-            query: A picture, `VIDEO@TIME`, `row:KEY`, a `.npy` file, or a vector `[D]`.
+            query: A picture, `VIDEO@TIME`, `row:KEY`, a `.npy` file, a vector `[D]`, or words where the
+                view's model has a text tower.
             k: How many hits at most.
             column: A layer's column; may be left out where there is one.
             metric: `cosine`, `dot` or `l2`.
@@ -204,8 +205,12 @@ class Collection:
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _embed(self, query: PictureQuery | FrameQuery, column: str | None) -> npt.NDArray[np.floating[Any]]:
-        """Make a query's vector as the view's recipe makes a row's."""
+    def _embed(
+        self, query: PictureQuery | FrameQuery | TextQuery, column: str | None
+    ) -> npt.NDArray[np.floating[Any]]:
+        """Make a query's vector as the view's recipe makes a row's, or by the model's text tower."""
+        if isinstance(query, TextQuery):
+            return self._embed_words(query.text, one_column(self._view, column))
         # Only queries by picture need a network and a decoder: a search by row starts without them.
         from vifex.extraction.embed import embed
         from vifex.extraction.plan import reopen_view
@@ -219,6 +224,25 @@ class Collection:
         vectors = embed(plan, sample.pixels)
         vector: npt.NDArray[np.floating[Any]] = vectors[one_column(self._view, column)]
         return vector.reshape(-1)
+
+    def _embed_words(self, text: str, column: str) -> npt.NDArray[np.floating[Any]]:
+        """Give the words' vector in the space of the model's image vectors."""
+        from vifex.models.families.text import text_vectors
+        from vifex.pool import l2_normalize
+
+        model = self._find_model()
+        if model.builder is None:
+            raise no_words(text)
+        spec = next(s for s in self.recipe.taps if s.column == column)
+        if spec.tap.name != model.card.aliases.get("embedding", "embedding"):
+            raise InputError(
+                f"words are compared with the layer 'embedding', and this column holds {spec.tap.name!r}.",
+                of=self.view,
+                todo="Extract the layer 'embedding', or name its column.",
+            )
+        vectors = text_vectors(model, [text])
+        vector: npt.NDArray[np.floating[Any]] = (l2_normalize(vectors) if spec.normalized else vectors)[0]
+        return vector
 
     def _find_model(self) -> Model:
         """The model that made the view: by its name, else where the last run found it."""

@@ -36,7 +36,8 @@ def search(
     store
         The store.
     query
-        A picture, a video and time (clip.mp4@00:12), row:KEY, or a .npy file with a vector.
+        A picture, a video and time (clip.mp4@00:12), row:KEY, a .npy file with a vector, or words
+        where the view's model has a text tower.
     k
         How many hits.
     metric

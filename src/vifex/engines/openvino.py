@@ -94,7 +94,8 @@ class OpenVinoEngine:
             # Decoders share the cores with the engine: the system places threads better than a fixed plan.
             "ENABLE_CPU_PINNING": "NO",
         }
-        taps = [(p.tap.name, p.tap.shape) for p in places]
+        # A converted network's file is named by all that decided the conversion.
+        taps = [(model.file.name, p.tap.name, p.tap.shape) for p in places]
         key = self._cache.key(model.weights_sha256, model.card, taps, batch, config)
         compiled = self._cache.load(key, config)
         if compiled is None:

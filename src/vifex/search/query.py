@@ -9,7 +9,7 @@ The rules, first match first:
 3. `row:KEY` is a row of the store.
 4. What looks like a path (a slash, a suffix such as `.jpg`, a leading `~`) is a file that is not there: an
    error.
-5. Anything else is text, which needs a model with a text tower.
+5. Anything else is text, for a model with a text tower.
 
 A local `file://` address, as search itself prints, stands for its path in all of this.
 """
@@ -71,7 +71,14 @@ class VectorQuery:
     path: Path
 
 
-Query = PictureQuery | FrameQuery | RowQuery | VectorQuery
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """Words, for a model that has a text tower."""
+
+    text: str
+
+
+Query = PictureQuery | FrameQuery | RowQuery | VectorQuery | TextQuery
 
 
 def parse_query(query: str | os.PathLike[str]) -> Query:
@@ -81,7 +88,7 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
         query: As on the command line. A `Path` can only be a file, never a row, a time or text.
 
     Raises:
-        InputError: If it names a file that is not there, a folder, a time that cannot be read, or text.
+        InputError: If it names a file that is not there, a folder or a time that cannot be read.
     """
     text = _local(os.fspath(query))
     found = _existing(text)
@@ -101,7 +108,12 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
         raise _absent(head)
     if _looks_like_path(text) or (at and _looks_like_path(head)):
         raise _absent(text)
-    raise InputError(
+    return TextQuery(text)
+
+
+def no_words(text: str) -> InputError:
+    """The error for words where the store's model reads none."""
+    return InputError(
         "this is no file, and the store's model has no text tower to search by words.",
         of=repr(text),
         todo=f"Give {_KINDS}.",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vifex.search.columns import as_matrix, tap_of
 from vifex.search.hits import sql_text
-from vifex.search.query import FrameQuery, PictureQuery, Query, RowQuery, VectorQuery
+from vifex.search.query import FrameQuery, PictureQuery, Query, RowQuery, TextQuery, VectorQuery, no_words
 from vifex.values import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Embed", "load_vector", "query_vector"]
 
-Embed = Callable[[PictureQuery | FrameQuery], npt.ArrayLike]
-"""Makes the vector `[D]` of a picture or frame, just as the view's recipe made its rows."""
+Embed = Callable[[PictureQuery | FrameQuery | TextQuery], npt.ArrayLike]
+"""Makes the vector `[D]` of a picture or frame, just as the view's recipe made its rows, or of words."""
 
 
 def query_vector(
@@ -42,6 +42,8 @@ def query_vector(
     if isinstance(query, VectorQuery):
         return load_vector(query.path, size=tap_of(view, column).size, column=column)
     if embed is None:
+        if isinstance(query, TextQuery):
+            raise no_words(query.text)
         raise InputError(
             "pixels cannot be turned into a query here.",
             of=str(query.path),

@@ -174,37 +174,38 @@ def test_layers_and_models_are_listed(folder: Path, vifex_command: Any) -> None:
         ("torch:nets:Cnm", "the module 'nets' has no 'Cnm'. Did you mean Cnn?"),
         ("torch:nets:value", "'value' is a int and cannot be called"),
         ("torch:nets:no_network", "it gave int, not a torch.nn.Module"),
-        ("torch:nets:plain_function", None),
         ("torch:nets:Attention", "missing 2 required positional arguments"),
     ],
 )
 def test_what_is_wrong_with_one_s_own_network_is_told(
-    folder: Path, vifex_command: Any, model: str, message: str | None
+    folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, message: str
 ) -> None:
-    done = vifex_command("layers", model, cwd=folder)
-    if message is None:
-        assert done.returncode == 0, done.stderr  # its module carries the card
-        return
-    assert done.returncode == 4
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    import vifex
+
+    monkeypatch.chdir(folder)
+    with pytest.raises(vifex.ModelError) as caught:
+        vifex.load_model(model)
+    assert message in str(caught.value)
+    assert vifex.load_model("torch:nets:plain_function").card.height_px == 24, "its module carries the card"
 
 
-def test_a_network_without_a_card_says_what_is_needed(folder: Path, vifex_command: Any) -> None:
+def test_a_network_without_a_card_says_what_is_needed(
+    folder: Path, vifex_command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import vifex
+
     (folder / "bare.py").write_text("from torch import nn\ndef net():\n    return nn.Conv2d(3, 4, 3)\n")
-    done = vifex_command("layers", "torch:bare:net", cwd=folder)
-    assert done.returncode == 4
-    assert "no card" in done.stderr
-    assert "--card FILE" in done.stderr
-    assert "bare.vifex.toml" in done.stderr
     (folder / "mine.toml").write_text('name = "bare-1"\nheight_px = 8\nwidth_px = 8\n')
-    done = vifex_command("layers", "torch:bare:net", "--card", "mine.toml", "--json", cwd=folder)
-    assert json.loads(done.stdout)["model"] == "bare-1"
-    shutil.copy(folder / "mine.toml", folder / "bare.vifex.toml")
-    assert vifex_command("layers", "torch:bare:net", cwd=folder).returncode == 0
+    monkeypatch.chdir(folder)
+    with pytest.raises(
+        vifex.ModelError, match=r"no card .*--card FILE.*vifex_card = .*write bare\.vifex\.toml"
+    ):
+        vifex.load_model("torch:bare:net")
+    assert vifex.load_model("torch:bare:net", card="mine.toml").card.name == "bare-1"
     # A query finds the card again that was given by hand.
     words = ["extract", "media", "-o", "s.vifex", "-m", "torch:bare:net", "--card", "mine.toml"]
     made = vifex_command(*words, "--layers", "output", cwd=folder)
     assert made.returncode == 0, made.stderr
-    (folder / "bare.vifex.toml").unlink()
     assert vifex_command("search", "s.vifex", "media/1.png", cwd=folder).returncode == 0
+    shutil.copy(folder / "mine.toml", folder / "bare.vifex.toml")
+    assert vifex.load_model("torch:bare:net").card.name == "bare-1"

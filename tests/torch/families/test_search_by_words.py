@@ -1,0 +1,55 @@
+"""Words as a query, through the whole way: a small CLIP extracts, its text tower asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vifex
+from vifex.models import load_model
+from vifex.models.families.text import text_vectors
+
+
+@pytest.fixture
+def store(tmp_path: Path, tiny: Any) -> Path:
+    for i in range(6):
+        rng = np.random.default_rng(i)
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    target = tmp_path / "words.vifex"
+    vifex.extract(f"{tmp_path}/*.png", target, model=f"hf/{tiny('clip')}", precision="fp32")
+    return target
+
+
+def test_words_find_what_the_library_s_tower_finds(store: Path, tiny: Any) -> None:
+    words = "a red bus at night"
+    (asked,) = text_vectors(load_model(f"hf/{tiny('clip')}"), [words])
+    with vifex.open(store) as opened:
+        rows = opened.to_numpy()
+        names = opened.to_arrow(["name"]).column("name").to_pylist()
+        hits = opened.search(words, k=6)
+    cosine = rows @ asked / np.linalg.norm(rows, axis=1) / np.linalg.norm(asked)
+    order = np.argsort(-cosine)
+    assert [h.name for h in hits] == [names[i] for i in order]
+    np.testing.assert_allclose([h.score for h in hits], cosine[order], atol=1e-5)
+
+
+def test_words_need_the_layer_that_they_share(tmp_path: Path, store: Path, tiny: Any) -> None:
+    target = tmp_path / "inner.vifex"
+    options: dict[str, Any] = {"model": f"hf/{tiny('clip')}", "layers": ["vision_model.encoder.layers.0"]}
+    vifex.extract(tmp_path / "0.png", target, **options)
+    with vifex.open(target) as opened, pytest.raises(vifex.InputError, match="layer 'embedding'"):
+        opened.search("a cat")
+
+
+def test_a_store_of_a_model_without_words_says_so(tmp_path: Path, store: Path) -> None:
+    target = tmp_path / "plain.vifex"
+    vifex.extract(tmp_path / "0.png", target)
+    with (
+        vifex.open(target) as opened,
+        pytest.raises(vifex.InputError, match="no text tower"),
+    ):
+        opened.search("a red bus")

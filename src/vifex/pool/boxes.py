@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vifex.values import PixelSpec
+from vifex.values.pixels import fit
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -57,36 +58,13 @@ def map_boxes(boxes: Array, width: float, height: float, spec: PixelSpec) -> Map
     boxes = np.asarray(boxes, dtype=np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or width <= 0 or height <= 0:
         raise ValueError(f"boxes must be [K, 4] of a picture with a size, got {list(boxes.shape)}")
-    new_w, new_h, left, top = _fit(spec, width, height)
-    scale = np.array([new_w / width, new_h / height] * 2)
-    mapped = boxes * scale - np.array([left, top] * 2)
+    to = fit(spec, width, height)
+    scale = np.array([to.width / width, to.height / height] * 2)
+    mapped = boxes * scale - np.array([to.left, to.top] * 2)
     result = MappedBoxes(mapped, np.zeros(len(boxes)), spec.width_px, spec.height_px)
     whole, shown = _areas(mapped), _areas(result.clipped())
     inside = np.divide(shown, whole, out=np.zeros(len(boxes)), where=whole > 0)
     return MappedBoxes(mapped, inside, spec.width_px, spec.height_px)
-
-
-def _fit(spec: PixelSpec, width: float, height: float) -> tuple[int, int, int, int]:
-    """Give the resized width and height and the crop's corner; the rule of `media/decode/geometry.py`.
-
-    Written again as rooms on one floor do not import each other; a test holds the two together.
-    """
-    if spec.resize == "stretch":
-        return spec.width_px, spec.height_px, 0, 0
-    side = spec.resize_px or max(spec.width_px, spec.height_px)
-    if spec.resize_hw_px is not None:
-        new_h, new_w = spec.resize_hw_px
-    elif width <= height:
-        new_w, new_h = side, max(side, int(side * height / width))
-    else:
-        new_w, new_h = max(side, int(side * width / height)), side
-    left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0
-    return (
-        new_w,
-        new_h,
-        int(left) if spec.crop_down else round(left),
-        int(top) if spec.crop_down else round(top),
-    )
 
 
 def _areas(boxes: Array) -> Array:

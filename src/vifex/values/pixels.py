@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-__all__ = ["DecodeMode", "Interpolation", "PixelSpec", "Resize"]
+__all__ = ["DecodeMode", "Fit", "Interpolation", "PixelSpec", "Resize", "fit"]
 
 Resize = Literal["stretch", "shortest", "stretch_crop"]
 """`stretch`: to the target, aspect not kept. `shortest`: shorter side to `resize_px`, then centre crop.
@@ -70,3 +70,38 @@ class PixelSpec:
         if not self.crop_down:
             del data["crop_down"]
         return data
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A resize and the crop that follows it."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+
+
+def fit(spec: PixelSpec, width: float, height: float) -> Fit:
+    """Say how a picture of that size, in square pixels, becomes what `spec` asks for.
+
+    `shortest` rounds the longer side down, as torchvision does; a crop's corner goes to the nearest pixel,
+    or with `crop_down` to the one before it.
+    """
+    if spec.resize == "stretch":
+        return Fit(spec.width_px, spec.height_px, 0, 0)
+    new_w, new_h = _resized(spec, width, height)
+    left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0
+    if spec.crop_down:
+        return Fit(new_w, new_h, int(left), int(top))
+    return Fit(new_w, new_h, round(left), round(top))
+
+
+def _resized(spec: PixelSpec, width: float, height: float) -> tuple[int, int]:
+    """Give width and height before the crop."""
+    if spec.resize_hw_px is not None:
+        return spec.resize_hw_px[1], spec.resize_hw_px[0]
+    side = spec.resize_px or max(spec.width_px, spec.height_px)
+    if width <= height:
+        return side, max(side, int(side * height / width))
+    return max(side, int(side * width / height)), side

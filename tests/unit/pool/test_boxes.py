@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vifex.media.decode.geometry import fit
 from vifex.pool.boxes import map_boxes
 from vifex.values import PixelSpec
+from vifex.values.pixels import fit
 
 
 def test_a_stretched_box_keeps_its_part_of_the_picture() -> None:

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.values import Box, PixelSpec
+from vifex.values import Box
 
-__all__ = ["UPRIGHT", "Fit", "Shape", "Turn", "clip_box", "fit"]
+__all__ = ["UPRIGHT", "Shape", "Turn", "clip_box", "whole_pixels"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -112,38 +112,3 @@ def whole_pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]
     left, top = min(round(box.x0), width - 1), min(round(box.y0), height - 1)
     right, bottom = min(width, max(left + 1, round(box.x1))), min(height, max(top + 1, round(box.y1)))
     return left, top, right, bottom
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A resize and the crop that follows it."""
-
-    width: int
-    height: int
-    left: int
-    top: int
-
-
-def fit(spec: PixelSpec, width: float, height: float) -> Fit:
-    """Say how a picture of that size, in square pixels, becomes what `spec` asks for.
-
-    `shortest` rounds the longer side down, as torchvision does; a crop's corner goes to the nearest pixel,
-    or with `crop_down` to the one before it.
-    """
-    if spec.resize == "stretch":
-        return Fit(spec.width_px, spec.height_px, 0, 0)
-    new_w, new_h = _resized(spec, width, height)
-    left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0
-    if spec.crop_down:
-        return Fit(new_w, new_h, int(left), int(top))
-    return Fit(new_w, new_h, round(left), round(top))
-
-
-def _resized(spec: PixelSpec, width: float, height: float) -> tuple[int, int]:
-    """Give width and height before the crop."""
-    if spec.resize_hw_px is not None:
-        return spec.resize_hw_px[1], spec.resize_hw_px[0]
-    side = spec.resize_px or max(spec.width_px, spec.height_px)
-    if width <= height:
-        return side, max(side, int(side * height / width))
-    return max(side, int(side * width / height)), side

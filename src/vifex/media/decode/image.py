@@ -10,11 +10,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from vifex.media.decode.colour import flat, to_rgb
-from vifex.media.decode.geometry import UPRIGHT, Turn, fit
+from vifex.media.decode.geometry import UPRIGHT, Turn
 from vifex.media.decode.pillow import loading, orientation
 from vifex.media.decode.resize import RESAMPLING, ready_pixels
 from vifex.media.decode.take import Picture, cuts
 from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sample, Seen, Wish
+from vifex.values.pixels import fit
 
 __all__ = ["StillPicture", "draft", "draft_scale", "picture_samples"]
 

@@ -19,9 +19,10 @@ from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from vifex.media.decode.geometry import UPRIGHT, Shape, Turn, fit, whole_pixels
+from vifex.media.decode.geometry import UPRIGHT, Shape, Turn, whole_pixels
 from vifex.media.decode.resize import ready_pixels
 from vifex.values import Box, PixelSpec
+from vifex.values.pixels import fit
 
 __all__ = ["Converter", "FramePicture"]
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vifex.media.decode.geometry import Fit, fit, whole_pixels
+from vifex.media.decode.geometry import whole_pixels
 from vifex.values import Box, PixelSpec
+from vifex.values.pixels import Fit, fit
 
 __all__ = ["RESAMPLING", "ready_pixels"]
 

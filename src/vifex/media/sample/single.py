@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -11,7 +12,7 @@ from vifex.values import Sampling
 __all__ = ["SingleFrames", "outside"]
 
 
-class SingleFrames:
+class SingleFrames(ABC):
     """Base of the samplers that answer with one frame at a time; they say in `takes` which."""
 
     def __init__(self, sampling: Sampling, part: Part, duration: Fraction | None) -> None:
@@ -21,9 +22,9 @@ class SingleFrames:
         self.oldest = 0
         self._pick: Pick | None = None
 
+    @abstractmethod
     def takes(self, index: int, start: Fraction, end: Fraction) -> bool:
         """Whether the frame on screen in `[start, end)` is a sample."""
-        raise NotImplementedError
 
     def feed(self, index: int, start: Fraction, end: Fraction) -> bool:
         """Show the next frame; `True` if it is a sample."""

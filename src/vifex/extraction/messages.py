@@ -15,12 +15,10 @@ __all__ = [
     "Grant",
     "Job",
     "Need",
-    "Progress",
     "Ready",
     "RowFacts",
     "Setup",
     "SlotPlan",
-    "Started",
     "Wrote",
     "receive",
     "send",
@@ -48,6 +46,8 @@ class Setup:
     memory: str
     """The shared memory: `fd:N` for an inherited descriptor, else a file's path."""
     memory_bytes: int
+    board: int
+    """Where in it this decoder's board lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +80,8 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """From the decoder: this job's file is being opened now."""
-
-    job: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """From the decoder: still alive inside the current job."""
-
-
-@dataclass(frozen=True, slots=True)
 class Need:
-    """From the decoder: a sample is ready and there is no slot for it; it waits for a grant."""
+    """From the decoder: there is no slot for the next sample of this wish."""
 
     wish: int
 
@@ -137,9 +125,11 @@ class Finished:
     seen: Seen | None = None
     skipped: str | None = None
     failed: str | None = None
+    wall_s: float = 0.0
+    """What it took, waiting for room not counted."""
 
 
-Message = Setup | Job | Grant | Forget | Ready | Started | Progress | Need | Wrote | Finished
+Message = Setup | Job | Grant | Forget | Ready | Need | Wrote | Finished
 
 _HEADER = struct.Struct("<I")
 

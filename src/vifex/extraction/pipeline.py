@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from vifex.engines import Network
 from vifex.extraction.collect import Collector, Rows, build_rows
-from vifex.extraction.messages import Finished, Started, Wrote
+from vifex.extraction.messages import Finished, Ready, Wrote
 from vifex.extraction.plan import ViewPlan
 from vifex.extraction.report import Tally
 from vifex.extraction.supervisor import Filled, JobEnded, Supervisor
@@ -115,7 +115,6 @@ class _Job:
     refused: dict[int, str] = field(default_factory=dict)
     """View to the reason why its numbers cannot be stored."""
     ended: Finished | None = None
-    wall_s: float = 0.0
 
     @property
     def asked(self) -> list[int]:
@@ -178,6 +177,8 @@ class Pipeline:
         try:
             while True:
                 self._feed(media)
+                if self._supervisor is not None:
+                    self._supervisor.flush()
                 if self._all_found and not self._jobs:
                     break
                 self._listen()
@@ -273,6 +274,7 @@ class Pipeline:
             else:
                 self._end_job(event)
         self._submit()
+        self._supervisor.flush()  # before a commit may take its time
         self._tick()
 
     def _take(self, message: Any) -> None:
@@ -281,7 +283,7 @@ class Pipeline:
             return
         assert self._supervisor is not None
         number, said = message
-        if self._first_decode_s is None and any(isinstance(m, Started) for m in said or ()):
+        if self._first_decode_s is None and any(isinstance(m, Ready) for m in said or ()):
             self._first_decode_s = time.monotonic()
         self._supervisor.handle(number, said)
 
@@ -335,7 +337,7 @@ class Pipeline:
 
     def _end_job(self, event: JobEnded) -> None:
         job = self._jobs[event.job]
-        job.ended, job.wall_s = event.ended, event.wall_s
+        job.ended = event.ended
         if event.ended.seen is None:
             self._settle(event.job)
         else:
@@ -405,7 +407,7 @@ def _outcome(job: _Job, wish: int) -> Outcome:
     """How a medium ended for one view."""
     ended, medium = job.ended, job.medium
     assert ended is not None
-    wall_s = round(job.wall_s, 6)
+    wall_s = round(ended.wall_s, 6)
     if ended.skipped is not None:
         return Outcome(medium, "skipped", ended.skipped, wall_s=wall_s)
     failed = ended.failed or job.refused.get(wish)

@@ -15,9 +15,10 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
+from vifex.extraction.board import BOARD_BYTES, Board
 from vifex.extraction.messages import (
     Finished,
     Forget,
@@ -25,10 +26,8 @@ from vifex.extraction.messages import (
     Job,
     Message,
     Need,
-    Progress,
     Ready,
     Setup,
-    Started,
     Wrote,
     receive,
     send,
@@ -38,8 +37,10 @@ from vifex.values import EngineError, Limits, Medium, Wish
 
 __all__ = ["Filled", "JobEnded", "Supervisor", "SupervisorEvent"]
 
-JOBS_AHEAD = 2
-"""Media that a decoder holds: the one it reads and the next, so that it never waits for a message."""
+_JOBS_AHEAD = (2, 16)
+"""Media that a decoder holds, at least and at most: the one it reads, and more the less they take."""
+_AHEAD_S = 0.1
+"""Seconds of work that it may hold: more would wait behind it while others have nothing to do."""
 
 _START_TRIES = 3
 _JOIN_S = 5.0
@@ -60,7 +61,6 @@ class JobEnded:
 
     job: int
     ended: Finished
-    wall_s: float
 
 
 SupervisorEvent = Filled | JobEnded
@@ -72,16 +72,22 @@ class _Decoder:
 
     number: int
     process: subprocess.Popen[bytes]
+    board: Board
+    seat: int
+    """Which of the boards is its own."""
     ready: bool = False
     jobs: deque[Job] = field(default_factory=deque)
-    started: bool = False
+    untold: list[Message] = field(default_factory=list)
+    """On their way to it, to leave together."""
+    seen: tuple[int | None, int] = (None, 0)
+    """The job and the beats that its board showed last."""
     started_s: float = 0.0
     heard_s: float = 0.0
-    waits_since_s: float | None = None
-    waited_s: float = 0.0
     open: dict[int, int] = field(default_factory=dict)
     written: dict[int, list[Wrote]] = field(default_factory=dict)
     needs: set[int] = field(default_factory=set)
+    counted: int = -1
+    """The job whose samples `counts` holds, by wish."""
     counts: dict[int, int] = field(default_factory=dict)
     threads: list[threading.Thread] = field(default_factory=list)
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
@@ -111,33 +117,46 @@ class Supervisor:
     ) -> None:
         shapes = [_sample_shape(w) for w in wishes]
         per_wish = 2 * workers + extra_slots
-        self.plans, size = lay_out([(per_wish, n, s) for n, s in zip(batch_rows, shapes, strict=True)])
+        self.plans, boards = lay_out([(per_wish, n, s) for n, s in zip(batch_rows, shapes, strict=True)])
+        size = boards + workers * BOARD_BYTES
         self._block = SharedBlock(size)
-        self._setup = Setup(wishes, self.plans, limits, self._block.address, size)
+        self._setup = Setup(wishes, self.plans, limits, self._block.address, size, boards)
         self._limits = limits
         self._inbox = inbox
         self._free = [deque(range(per_wish)) for _ in wishes]
         self._decoders: dict[int, _Decoder] = {}
         self._number = 0
         self._failed_starts = 0
-        self._returned: deque[Job] = deque()
+        self._job_s = _AHEAD_S
+        """What a job takes, a running mean."""
         self._events: deque[SupervisorEvent] = deque()
-        for _ in range(workers):
-            self._start()
+        for seat in range(workers):
+            self._start(seat)
 
     # -- the way in ---------------------------------------------------------------------------------
 
     def wants_job(self) -> bool:
         """Whether some decoder would take another medium now."""
-        return not self._returned and any(len(d.jobs) < JOBS_AHEAD for d in self._decoders.values())
+        least, most = _JOBS_AHEAD
+        ahead = min(max(least, int(_AHEAD_S / max(self._job_s, 1e-6))), most)
+        return any(len(d.jobs) < ahead for d in self._decoders.values())
 
     def give(self, job: int, medium: Medium, wishes: tuple[int, ...]) -> None:
-        """Hand a medium to the decoder with the least to do."""
-        self._send_job(Job(job, medium, wishes))
+        """Hand a medium to the decoder with the least to do, with the next `flush`."""
+        self._give(Job(job, medium, wishes))
+
+    def flush(self) -> None:
+        """Send what waits: one write wakes a decoder once."""
+        for decoder in self._decoders.values():
+            if decoder.untold:
+                # A broken pipe means that the process is dying; its end arrives through the inbox.
+                with contextlib.suppress(OSError):
+                    send(cast(BinaryIO, decoder.process.stdin), *decoder.untold)
+                decoder.untold = []
 
     def idle(self) -> bool:
         """Whether every medium that was given is over."""
-        return not self._returned and all(not d.jobs for d in self._decoders.values())
+        return all(not d.jobs for d in self._decoders.values())
 
     def free(self, wish: int, slot: int) -> None:
         """Take a slot back whose pixels are no longer needed."""
@@ -160,7 +179,6 @@ class Supervisor:
         if messages is None:
             self._bury(decoder, None)
             return
-        decoder.heard_s = time.monotonic()
         for message in messages:
             self._handle(decoder, message)
 
@@ -169,13 +187,8 @@ class Supervisor:
             case Ready():
                 decoder.ready = True
                 self._failed_starts = 0
-            case Started():
-                decoder.started = True
-                decoder.started_s, decoder.waited_s = decoder.heard_s, 0.0
-                decoder.counts = {}
             case Need():
                 decoder.needs.add(message.wish)
-                decoder.waits_since_s = decoder.heard_s
                 if self._free[message.wish]:
                     self._grant(decoder, message.wish)
                 else:
@@ -184,16 +197,15 @@ class Supervisor:
                 self._note(decoder, message)
             case Finished():
                 self._finish(decoder, message)
-            case Progress():
-                pass
 
     def watch(self) -> None:
         """End decoders that hang, and start what is missing; to be called a few times a second."""
         now_s = time.monotonic()
         for decoder in list(self._decoders.values()):
-            if not decoder.started or decoder.waits_since_s is not None:
+            _look(decoder, now_s)
+            if decoder.seen[0] is None or decoder.board.waiting:
                 continue
-            spent_s = now_s - decoder.started_s - decoder.waited_s
+            spent_s = now_s - decoder.started_s - decoder.board.waited_s
             if now_s - decoder.heard_s > self._limits.stall_s:
                 self._bury(
                     decoder,
@@ -219,12 +231,16 @@ class Supervisor:
         """End every decoder and give the shared memory back."""
         for decoder in self._decoders.values():
             _end(decoder)
+            decoder.board.release()
         self._decoders.clear()
         self._block.close()
 
     # -- inside -------------------------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _start(self, seat: int) -> None:
+        offset = self._setup.board + seat * BOARD_BYTES
+        board = Board(self._block.memory, offset)
+        board.clear()
         # -P keeps the user's working folder out of the module search path.
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "vifex.extraction.worker"],
@@ -235,13 +251,14 @@ class Supervisor:
             env=_worker_environment(),
         )
         self._number += 1
-        decoder = _Decoder(self._number, process)
+        decoder = _Decoder(self._number, process, board, seat, heard_s=time.monotonic())
         self._decoders[self._number] = decoder
         for target in (self._listen, _drain):
             thread = threading.Thread(target=target, args=(decoder,), daemon=True)
             thread.start()
             decoder.threads.append(thread)
-        self._tell(decoder, self._setup)
+        decoder.untold.append(replace(self._setup, board=offset))
+        self.flush()
 
     def _listen(self, decoder: _Decoder) -> None:
         # A dead process closes the pipe; a pipe cut inside a message reads as its end.
@@ -250,28 +267,21 @@ class Supervisor:
                 self._inbox.put((decoder.number, messages))
         self._inbox.put((decoder.number, None))
 
-    def _tell(self, decoder: _Decoder, message: Message) -> None:
-        # A broken pipe means that the process is dying; its end arrives through the inbox.
-        with contextlib.suppress(OSError):
-            send(cast(BinaryIO, decoder.process.stdin), message)
-
-    def _send_job(self, job: Job) -> None:
+    def _give(self, job: Job) -> None:
         decoder = min(self._decoders.values(), key=lambda d: len(d.jobs))
         decoder.jobs.append(job)
-        self._tell(decoder, job)
+        decoder.untold.append(job)
 
     def _grant(self, decoder: _Decoder, wish: int) -> None:
         slot = self._free[wish].popleft()
         decoder.open[wish] = slot
         decoder.written[wish] = []
         decoder.needs.discard(wish)
-        if decoder.waits_since_s is not None:
-            now_s = time.monotonic()
-            decoder.waited_s += now_s - decoder.waits_since_s
-            decoder.waits_since_s, decoder.heard_s = None, now_s
-        self._tell(decoder, Grant(wish, slot))
+        decoder.untold.append(Grant(wish, slot))
 
     def _note(self, decoder: _Decoder, wrote: Wrote) -> None:
+        if decoder.counted != wrote.job:
+            decoder.counted, decoder.counts = wrote.job, {}
         decoder.counts[wrote.wish] = decoder.counts.get(wrote.wish, 0) + len(wrote.rows)
         decoder.written[wrote.wish].append(wrote)
         if wrote.first + len(wrote.rows) == self.plans[wrote.wish].rows:
@@ -287,43 +297,52 @@ class Supervisor:
     def _finish(self, decoder: _Decoder, message: Finished) -> None:
         job = decoder.jobs.popleft()
         assert job.job == message.job, "decoders finish their jobs in order"
-        wall_s = time.monotonic() - decoder.started_s - decoder.waited_s
-        decoder.started = False
-        self._events.append(JobEnded(job.job, message, wall_s))
+        self._job_s += 0.1 * (message.wall_s - self._job_s)
+        self._events.append(JobEnded(job.job, message))
 
     def _reclaim(self, wish: int) -> None:
         """Take half-filled slots from decoders that have nothing to do: another one waits for room."""
         for decoder in self._decoders.values():
             if not decoder.jobs and wish in decoder.open:
-                self._tell(decoder, Forget(wish))
+                decoder.untold.append(Forget(wish))
                 self._hand_over(decoder, wish)
 
     def _take_partial_slots(self) -> None:
         for decoder in self._decoders.values():
             for wish in list(decoder.open):
-                self._tell(decoder, Forget(wish))
+                decoder.untold.append(Forget(wish))
                 self._hand_over(decoder, wish)
 
     def _bury(self, decoder: _Decoder, reason: str | None) -> None:
         """Settle what a dead or hanging decoder held and start another in its place."""
         del self._decoders[decoder.number]
         _end(decoder)
+        _look(decoder, time.monotonic())
         if reason is None:
             reason = _cause_of_death(decoder)
         if not decoder.ready:
             self._count_failed_start(decoder)
         for wish in list(decoder.open):
             self._hand_over(decoder, wish)
-        jobs = decoder.jobs
-        if decoder.started:
-            job = jobs.popleft()
-            counts = tuple(decoder.counts.get(i, 0) for i in range(len(self.plans)))
-            ended = Finished(job.job, counts, failed=reason)
-            wall_s = time.monotonic() - decoder.started_s - decoder.waited_s
-            self._events.append(JobEnded(job.job, ended, wall_s))
-        self._start()
-        for job in jobs:
-            self._send_job(job)
+        again = [job for job in decoder.jobs if job.job != decoder.seen[0]]
+        if len(again) < len(decoder.jobs):
+            self._events.append(JobEnded(cast(int, decoder.seen[0]), self._lost(decoder, reason)))
+        decoder.board.release()
+        self._start(decoder.seat)
+        for job in again:
+            self._give(job)
+        self.flush()
+
+    def _lost(self, decoder: _Decoder, reason: str) -> Finished:
+        """What became of the job that was in work when a decoder died."""
+        counts = decoder.counts if decoder.counted == decoder.seen[0] else {}
+        wall_s = max(0.0, time.monotonic() - decoder.started_s - decoder.board.waited_s)
+        return Finished(
+            cast(int, decoder.seen[0]),
+            tuple(counts.get(i, 0) for i in range(len(self.plans))),
+            failed=reason,
+            wall_s=wall_s,
+        )
 
     def _count_failed_start(self, decoder: _Decoder) -> None:
         self._failed_starts += 1
@@ -333,6 +352,16 @@ class Supervisor:
                 f"decoder processes do not start: {words or _cause_of_death(decoder)}",
                 todo="Run `python -m vifex.extraction.worker < /dev/null` to see why.",
             )
+
+
+def _look(decoder: _Decoder, now_s: float) -> None:
+    """Take note of what a decoder's board shows."""
+    shown = decoder.board.job, decoder.board.beats
+    if shown[0] != decoder.seen[0]:
+        decoder.started_s = now_s
+    if shown != decoder.seen or decoder.board.waiting:
+        decoder.heard_s = now_s
+    decoder.seen = shown
 
 
 def _sample_shape(wish: Wish) -> tuple[int, ...]:

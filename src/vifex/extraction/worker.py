@@ -13,8 +13,10 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from typing import BinaryIO
 
+from vifex.extraction.board import Board
 from vifex.extraction.messages import (
     Finished,
     Forget,
@@ -22,11 +24,9 @@ from vifex.extraction.messages import (
     Job,
     Message,
     Need,
-    Progress,
     Ready,
     RowFacts,
     Setup,
-    Started,
     Wrote,
     receive,
     send,
@@ -37,7 +37,8 @@ from vifex.values import Limits, Sample, VifexError
 
 __all__ = ["main"]
 
-PROGRESS_EVERY_S = 0.5
+SEND_EVERY_S = 0.2
+"""Messages wait for a full batch, but not longer than this: each one sent wakes the supervisor."""
 
 
 class _OpenSlot:
@@ -51,36 +52,52 @@ class _OpenSlot:
 
 
 class Decoder:
-    """One decoder's state: its slots and its line to the supervisor."""
+    """One decoder's state: its slots and its line to the supervisor.
+
+    All messages of a job leave together where they can. A job of which some have left says at once when
+    it is over: so after a death, a job is either whole with the supervisor, or in work, or to be done again.
+    """
 
     def __init__(self, setup: Setup, inbox: queue.SimpleQueue[Message], out: BinaryIO) -> None:
         self._setup = setup
         self._memory = attach(setup.memory, setup.memory_bytes)
+        self._board = Board(self._memory, setup.board)
         self._inbox = inbox
         self._out = out
         self._open: dict[int, _OpenSlot] = {}
-        self._jobs: list[Job] = []
-        self._told_s = 0.0
+        self._asked: set[int] = set()
+        """Wishes for which a slot was asked and has not come."""
+        self._jobs: deque[Job] = deque()
         self._unsent: list[Message] = []
+        self._sent_s = 0.0
+        self._full = False
+        """Whether a slot is full and the supervisor does not know it yet."""
+        self._split = False
+        """Whether messages have left while the job was in work."""
+        self._waited_s = 0.0
 
     def run(self) -> None:
         """Read jobs until the supervisor is gone."""
-        send(self._out, Ready())
+        self._unsent.append(Ready())
+        self._send()
         while True:
-            while not self._inbox.empty():
-                self._take(self._inbox.get())
+            self._take_what_came()
             if not self._jobs:
                 self._send()
             while not self._jobs:
                 self._take(self._inbox.get())
-            self._do(self._jobs.pop(0))
+            self._do(self._jobs.popleft())
 
-    def _send(self, *messages: Message) -> None:
-        """Send these after all that waits: the end of a job waits for the start of the next one."""
-        self._unsent += messages
+    def _send(self) -> None:
         if self._unsent:
             send(self._out, *self._unsent)
-            self._unsent = []
+            self._unsent.clear()
+            self._sent_s = time.monotonic()
+            self._full, self._split = False, True
+
+    def _take_what_came(self) -> None:
+        while not self._inbox.empty():
+            self._take(self._inbox.get())
 
     def _take(self, message: Message) -> None:
         match message:
@@ -88,13 +105,18 @@ class Decoder:
                 self._jobs.append(message)
             case Grant():
                 self._open[message.wish] = _OpenSlot(message.slot)
+                self._asked.discard(message.wish)
             case Forget():
                 self._open.pop(message.wish, None)
             case _:
                 raise AssertionError(f"unexpected message: {message}")
 
     def _do(self, job: Job) -> None:
-        self._send(Started(job.job))
+        began_s = time.monotonic()
+        if began_s - self._sent_s > SEND_EVERY_S:
+            self._send()
+        self._split, self._waited_s = False, 0.0
+        self._board.start(job.job)
         counts = [0] * len(self._setup.wishes)
         ended: dict[str, object] = {}
         try:
@@ -111,7 +133,11 @@ class Decoder:
             ended["failed"] = f"The decoder failed with {type(exc).__name__}: {exc}".rstrip(".") + "."
         for wish in self._open:
             self._report(job.job, wish)
-        self._unsent.append(Finished(job.job, tuple(counts), **ended))  # type: ignore[arg-type]
+        wall_s = time.monotonic() - began_s - self._waited_s
+        self._unsent.append(Finished(job.job, tuple(counts), wall_s=wall_s, **ended))  # type: ignore[arg-type]
+        if self._full or self._split:
+            self._send()
+        self._board.stop()
 
     def _decode(self, job: Job, counts: list[int]) -> object:
         wishes = [self._setup.wishes[i] for i in job.wishes]
@@ -133,17 +159,32 @@ class Decoder:
         slot.pending.append(_facts(sample))
         if slot.filled == plan.rows:
             self._report(job, wish)
-            self._send()
             del self._open[wish]
+            if self._jobs:
+                self._ask(wish)  # it comes while the next file is read
+            self._full = True
 
     def _slot_for(self, wish: int) -> _OpenSlot:
-        while not self._inbox.empty():
-            self._take(self._inbox.get())
+        self._take_what_came()
         if wish not in self._open:
-            self._send(Need(wish))
-            while wish not in self._open:
-                self._take(self._inbox.get())
+            self._ask(wish)
+            self._send()
+            self._wait_for(wish)
         return self._open[wish]
+
+    def _ask(self, wish: int) -> None:
+        if wish not in self._asked:
+            self._asked.add(wish)
+            self._unsent.append(Need(wish))
+
+    def _wait_for(self, wish: int) -> None:
+        since_s = time.monotonic()
+        self._board.wait()
+        while wish not in self._open:
+            self._take(self._inbox.get())
+        waited_s = time.monotonic() - since_s
+        self._board.go_on(waited_s)
+        self._waited_s += waited_s
 
     def _report(self, job: int, wish: int) -> None:
         slot = self._open[wish]
@@ -152,10 +193,9 @@ class Decoder:
             slot.reported, slot.pending = slot.filled, []
 
     def _progress(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._told_s >= PROGRESS_EVERY_S:
-            self._told_s = now_s
-            self._send(Progress())
+        self._board.beat()
+        if self._full or (self._unsent and time.monotonic() - self._sent_s > SEND_EVERY_S):
+            self._send()
 
 
 def _facts(sample: Sample) -> RowFacts:
@@ -196,6 +236,13 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
 
 
+def _yield_to_the_engine() -> None:
+    """Ask Linux not to let this process interrupt others when it wakes: a batch runs better whole."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def _limit_memory(limits: Limits) -> None:
     """Bound the address space at what is mapped now and `memory_bytes` more."""
     if not limits.memory_bytes or sys.platform != "linux":
@@ -226,6 +273,7 @@ def main() -> None:
     (setup,) = first
     assert isinstance(setup, Setup), "the first message sets a decoder up"
     _limit_memory(setup.limits)
+    _yield_to_the_engine()
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(stdin, inbox), daemon=True).start()
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):

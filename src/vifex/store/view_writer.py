@@ -34,7 +34,7 @@ __all__ = ["CommitRule", "Spilled", "ViewWriter"]
 class CommitRule:
     """When gathered media are committed: whichever is reached first."""
 
-    media: int = 256
+    media: int = 4096
     size_bytes: int = 64 << 20
     seconds: float = 5.0
 

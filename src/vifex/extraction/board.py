@@ -1,0 +1,82 @@
+"""What a decoder says of itself without a message: a few numbers in shared memory.
+
+Writing here wakes nobody and costs next to nothing, so it is done for every file and packet. The
+supervisor looks a few times a second, and when the decoder has died.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Final
+
+__all__ = ["BOARD_BYTES", "Board"]
+
+BOARD_BYTES: Final = 64
+"""One cache line each: decoders do not slow each other down."""
+
+_JOB, _BEATS, _WAITING, _WAITED_US = range(4)
+
+
+class Board:
+    """One decoder's numbers: it alone writes, its supervisor reads.
+
+    Args:
+        memory: The shared memory.
+        offset: Where in it, in bytes, a multiple of `BOARD_BYTES`.
+    """
+
+    def __init__(self, memory: mmap.mmap, offset: int) -> None:
+        self._numbers = memoryview(memory)[offset : offset + BOARD_BYTES].cast("q")
+
+    def clear(self) -> None:
+        """Set everything back, for a new decoder."""
+        for i in range(len(self._numbers)):
+            self._numbers[i] = 0
+
+    def start(self, job: int) -> None:
+        """Say that a job's file is being opened now."""
+        self._numbers[_WAITED_US] = 0
+        self._numbers[_JOB] = job + 1
+        self._numbers[_BEATS] += 1
+
+    def stop(self) -> None:
+        """Say that there is nothing in work."""
+        self._numbers[_JOB] = 0
+
+    def beat(self) -> None:
+        """Say that there is progress."""
+        self._numbers[_BEATS] += 1
+
+    def wait(self) -> None:
+        """Say that the decoder waits for room, which is not its file's fault."""
+        self._numbers[_WAITING] = 1
+
+    def go_on(self, waited_s: float) -> None:
+        """Say that the wait is over, and how long it was."""
+        self._numbers[_WAITED_US] += int(waited_s * 1e6)
+        self._numbers[_WAITING] = 0
+
+    @property
+    def job(self) -> int | None:
+        """The job in work."""
+        number = self._numbers[_JOB]
+        return number - 1 if number else None
+
+    @property
+    def beats(self) -> int:
+        """Rises with every sign of life."""
+        return self._numbers[_BEATS]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for room."""
+        return bool(self._numbers[_WAITING])
+
+    @property
+    def waited_s(self) -> float:
+        """How long it has waited for room in this job, the wait that goes on now not counted."""
+        return self._numbers[_WAITED_US] / 1e6
+
+    def release(self) -> None:
+        """Let go of the memory."""
+        self._numbers.release()

@@ -46,10 +46,9 @@ def checksum(before: str, entries: Sequence[Mapping[str, Any]]) -> str:
 def seal(entries: Sequence[LedgerEntry], before: Seal, rows_version: int) -> tuple[pa.RecordBatch, Seal]:
     """Lay the entries of one commit out as columns, with rows version, commit number and checksum."""
     commit = before.commit + 1
-    batch = pa.RecordBatch.from_pylist(
-        [_as_text(dataclasses.replace(e, rows_version=rows_version, commit=commit)) for e in entries],
-        schema=LEDGER_SCHEMA,
-    )
+    given = {name: [_as_text(getattr(e, name)) for e in entries] for name in _FIELDS}
+    given |= {"rows_version": [rows_version] * len(entries), "commit": [commit] * len(entries)}
+    batch = pa.RecordBatch.from_pydict(given, schema=LEDGER_SCHEMA)
     # Hash what comes back out of the columns: an int in a float column is not what went in.
     total = checksum(before.checksum, batch.to_pylist())
     column = pa.array([total] * batch.num_rows, pa.string())
@@ -147,14 +146,11 @@ class Newest(Mapping[str, LedgerEntry]):
         self._chunks.append(pa.RecordBatch.from_arrays(dense, names=batch.schema.names))
 
 
-def _as_text(entry: LedgerEntry) -> dict[str, Any]:
-    """Give an entry's values; what a message quoted from the bytes of a name becomes plain text."""
-    # Not `asdict`, which copies deeply and takes most of the time of a commit of many media.
-    values = ((name, getattr(entry, name)) for name in _FIELDS)
-    return {
-        k: v.encode("utf-8", "backslashreplace").decode() if isinstance(v, str) and not v.isascii() else v
-        for k, v in values
-    }
+def _as_text(value: Any) -> Any:
+    """Give a value of an entry; what a message quoted from the bytes of a name becomes plain text."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(LedgerEntry))

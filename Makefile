@@ -23,7 +23,7 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.ready  ## the benchmarks; writes benchmarks/records/*.json
+bench: $(VENV)/.ready  ## the benchmarks, in hours; writes benchmarks/records/*.json and their page
 	$(BIN)/python benchmarks/run.py
 
 lock: $(VENV)/.ready  ## write what is installed now into the lock

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from inputs import parser
 from record import alternate, spread, write
 
 from vifex.extraction.collect import Rows, build_rows
@@ -46,7 +47,11 @@ def opening_s(path: Path) -> float:
     return time.perf_counter() - began_s
 
 
-def main(rounds: int = 21) -> None:
+def main() -> None:
+    words = parser(__doc__, rounds=21)
+    words.add_argument("--commits", type=int, default=COMMITS, help="default: %(default)s")
+    asked = words.parse_args()
+    commits, rounds = asked.commits, asked.rounds
     with tempfile.TemporaryDirectory() as folder:
         one, many = Path(folder) / "one.vifex", Path(folder) / "many.vifex"
         fill(one, 1)
@@ -55,20 +60,20 @@ def main(rounds: int = 21) -> None:
             view = early.view("main")
             first = view.to_numpy()
             began_s = time.perf_counter()
-            fill(many, COMMITS)
+            fill(many, commits)
             filling_s = time.perf_counter() - began_s
             assert np.array_equal(view.to_numpy(), first), "the early reader lost its version"
-        raw = COMMITS * ROWS * DIMENSIONS * 4
+        raw = commits * ROWS * DIMENSIONS * 4
         with_reader = size_bytes(many) / raw
         values = alternate({"one": lambda: opening_s(one), "many": lambda: opening_s(many)}, rounds)
     opening = {name: spread(v) for name, v in values.items()}
     write(
         "commits",
-        config={"commits": COMMITS, "rows": ROWS, "dimensions": DIMENSIONS},
+        config={"commits": commits, "rows": ROWS, "dimensions": DIMENSIONS},
         rounds=rounds,
         results={
             "size_over_raw": round(with_reader, 3),
-            "seconds_per_commit": round(filling_s / COMMITS, 4),
+            "seconds_per_commit": round(filling_s / commits, 4),
             "opening_seconds": opening,
             "opening_many_over_one": round(opening["many"]["median"] / opening["one"]["median"], 2),
         },

@@ -1,163 +1,138 @@
-"""A folder of JPEGs: the real command, store included, against a straight prototype and the bound.
+"""A folder of JPEGs: the real command, store included, against peers, a straight prototype and the bound.
 
-usage: jpegs.py PHOTOS MODEL.onnx [PRECISION] [ROUNDS]
+usage: jpegs.py [--network NAME] [--photos FOLDER] [--rounds N] [--seconds S] [--peer-seconds S]
 
-The prototype is the shortest program that does the same arithmetic and keeps nothing: Pillow's `draft` in
-threads, OpenVINO with several requests in flight, normalisation in the graph. The bound is 1 / (1/c + 1/d),
-c being inference alone and d decoding alone, each on all cores.
+All compute the features before the classifier of the same network (seeded random weights) for the same
+pictures. The bound is 1 / (1/c + 1/d), c being inference alone and d decoding alone, each on all cores.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-from record import alternate, spread, write
+from inputs import PHOTOS, Pictures, network, parser
+from peers.environment import pins
+from prototype import BATCH, CORES, REQUESTS, Prototype, decode
+from race import Contender, Peer, Wanted, race, start_peers
+from record import spread, write
+from vifex_run import VifexRun
 
-from vifex.engines.runtime import import_openvino
+FEWEST = 64
+PART_SECONDS = 5.0
+"""Of inference alone and of decoding alone, in a round."""
+NAMED = ("torch", "torchvision", "timm", "transformers", "img2vec_pytorch", "onnxruntime", "thingsvision")
+NAMED_PINS = tuple(f"{package}==" for package in NAMED)
 
-BATCH, REQUESTS = 8, 4
-CORES = len(os.sched_getaffinity(0))
-HINTS = {"bf16": "bf16", "fp32": "f32"}
 
-
-def compile_prototype(path: Path, precision: str) -> Any:
-    ov = import_openvino()
-    model = ov.Core().read_model(path)
-    steps = ov.preprocess.PrePostProcessor(model)
-    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    steps.input().model().set_layout(ov.Layout("NCHW"))
-    mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
-    steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(std)
-    model = steps.build()
-    model.reshape([BATCH, 224, 224, 3])
-    config = {
-        "INFERENCE_PRECISION_HINT": HINTS[precision],
-        "PERFORMANCE_HINT": "THROUGHPUT",
-        "NUM_STREAMS": str(CORES),
+def wanted_peers(name: str, model: Path, width: int) -> tuple[dict[str, Wanted], dict[str, str]]:
+    """Give the peers that can run this network, and why the others cannot."""
+    peers = {
+        "DataLoader loop, fp32": Wanted("torch", "torch_loop", (name, "fp32"), width),
+        "DataLoader loop, autocast bf16": Wanted("torch", "torch_loop", (name, "bf16"), width),
+        "thingsvision, fp32": Wanted("thingsvision", "thingsvision_images", (name,), width),
+        "transformers pipeline, fp32": Wanted("torch", "transformers_pipeline", (name, "fp32"), width),
+        "transformers pipeline, bf16": Wanted("torch", "transformers_pipeline", (name, "bf16"), width),
+        "ONNX Runtime and Pillow, fp32": Wanted("onnxruntime", "onnxruntime_images", (model,), width),
     }
-    return ov.Core().compile_model(model, "CPU", config)
+    if name.startswith("resnet"):
+        peers["img2vec_pytorch, fp32"] = Wanted("torch", "img2vec_images", (name,), width)
+        return peers, {}
+    return peers, {"img2vec_pytorch, fp32": "it knows no network of this name"}
 
 
-def pixels(path: Path) -> np.ndarray:
-    """Shorter side to 256, centre 224, in one resize."""
-    image = Image.open(path)
-    image.draft("RGB", (256, 256))
-    image = image.convert("RGB")
-    scale = 256 / min(image.size)
-    width, height = round(image.width * scale), round(image.height * scale)
-    x, y = (width - 224) / 2 / scale, (height - 224) / 2 / scale
-    box = (x, y, x + 224 / scale, y + 224 / scale)
-    return np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR, box=box))
+def contenders(
+    pictures: Pictures,
+    model: Path,
+    peers: dict[str, Peer],
+    ours: dict[str, VifexRun],
+    times: tuple[float, float],
+) -> dict[str, Contender]:
+    seconds, peer_seconds = times
+    prototypes = {p: Prototype(model, p) for p in ("bf16", "fp32")}
+
+    def files(count: int) -> list[Path]:
+        return sorted(pictures.folder(count).iterdir())
+
+    made = {name: Contender(run.run, seconds) for name, run in ours.items()}
+    for precision, prototype in prototypes.items():
+        made[f"prototype, {precision}"] = Contender(lambda n, p=prototype: p.run(files(n)), seconds)
+    for precision, prototype in prototypes.items():
+        made[f"inference alone, {precision}"] = Contender(prototype.infer, PART_SECONDS)
+    made["decoding alone"] = Contender(lambda n: decode(files(n)), PART_SECONDS)
+    return made | {name: Contender(peer.run, peer_seconds) for name, peer in peers.items()}
 
 
-def run_prototype(compiled: Any, files: list[Path]) -> float:
-    ov = import_openvino()
-    out = np.zeros((len(files), compiled.output(0).partial_shape[1].get_length()), np.float32)
-    waiting = ov.AsyncInferQueue(compiled, REQUESTS)
-
-    def keep(request: Any, start: int) -> None:
-        out[start : start + BATCH] = request.get_output_tensor(0).data
-
-    waiting.set_callback(keep)
-    began_s = time.perf_counter()
-    with ThreadPoolExecutor(CORES) as pool:
-        ready: list[np.ndarray] = []
-        for number, image in enumerate(pool.map(pixels, files)):
-            ready.append(image)
-            if len(ready) == BATCH:
-                waiting.start_async({0: np.stack(ready)}, number - BATCH + 1)
-                ready = []
-    waiting.wait_all()
-    return len(files) / (time.perf_counter() - began_s)
-
-
-def inference_rate(compiled: Any, seconds: float = 5.0) -> float:
-    ov = import_openvino()
-    waiting = ov.AsyncInferQueue(compiled, REQUESTS)
-    batch = np.random.default_rng(0).integers(0, 255, (BATCH, 224, 224, 3), dtype=np.uint8)
-    done, began_s = 0, time.perf_counter()
-    while time.perf_counter() - began_s < seconds:
-        waiting.start_async({0: batch})
-        done += BATCH
-    waiting.wait_all()
-    return done / (time.perf_counter() - began_s)
-
-
-def decoding_rate(files: list[Path]) -> float:
-    began_s = time.perf_counter()
-    with ThreadPoolExecutor(CORES) as pool:
-        count = sum(1 for _ in pool.map(pixels, files))
-    return count / (time.perf_counter() - began_s)
-
-
-def run_vifex(folder: Path, model: Path, precision: str, work: Path) -> float:
-    store = work / "speed.vifex"
-    shutil.rmtree(store, ignore_errors=True)
-    command = [sys.executable, "-m", "vifex", "extract", folder, "-o", store, "--model", model]
-    command += ["--precision", precision, "--json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return float(report["ok"] / report["busy_s"])
-
-
-def write_card(model: Path) -> None:
-    card = model.with_name(f"{model.stem}.vifex.toml")
-    if not card.exists():
-        card.write_text(
-            f'name = "{model.stem}-bench"\nheight_px = 224\nwidth_px = 224\nlayout = "NCHW"\n'
-            "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]\n"
-            'resize = "shortest"\nresize_px = 256\ninterpolation = "bilinear"\n'
-        )
-
-
-def main(photos: Path, model: Path, precision: str = "bf16", rounds: int = 3, seconds: float = 20.0) -> None:
-    write_card(model)
-    compiled = compile_prototype(model, precision)
-    originals = sorted(photos.glob("*.jpg"))
-    rate = run_prototype(compiled, originals)
-    copies = max(1, int(seconds * rate / len(originals)))
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "photos"
-        folder.mkdir()
-        for number in range(copies):
-            for path in originals:
-                shutil.copy(path, folder / f"{number:03d}-{path.name}")
-        files = sorted(folder.iterdir())
-        files = files[: len(files) // BATCH * BATCH]
-        contenders: dict[str, Callable[[], float]] = {
-            "vifex extract": lambda: run_vifex(folder, model, precision, Path(temporary)),
-            "prototype": lambda: run_prototype(compiled, files),
-            "inference alone": lambda: inference_rate(compiled),
-            "decoding alone": lambda: decoding_rate(files),
-        }
-        values = alternate(contenders, rounds)
-    rates = {name: spread(v) for name, v in values.items()}
-    c, d = rates["inference alone"]["median"], rates["decoding alone"]["median"]
-    bound = 1 / (1 / c + 1 / d)
-    mine = rates["vifex extract"]["median"]
-    write(
-        f"jpegs.{model.stem}.{precision}",
-        config={"photographs": len(files), "batch": BATCH, "requests": REQUESTS},
-        rounds=rounds,
-        results={
-            "images_per_s": rates,
+def summary(rates: dict[str, Any], precision: str) -> dict[str, Any]:
+    """Say how Vifex stands at each precision: to the bound, to the prototype and to every peer."""
+    middle = {name: rate["median"] for name, rate in rates.items()}
+    parts = ("vifex", "prototype", "inference", "decoding")
+    peers = [name for name in rates if not name.startswith(parts)]
+    results: dict[str, Any] = {"auto_is": precision}
+    for asked, named in (("auto", precision), ("fp32", "fp32")):
+        mine = middle[f"vifex, {asked}"]
+        bound = 1 / (1 / middle[f"inference alone, {named}"] + 1 / middle["decoding alone"])
+        results[asked] = {
             "bound": round(bound, 1),
             "efficiency": round(mine / bound, 3),
-            "over_prototype": round(mine / rates["prototype"]["median"], 3),
+            "over_prototype": round(mine / middle[f"prototype, {named}"], 3),
+            "over": {name: round(mine / middle[name], 2) for name in peers},
+        }
+    return results
+
+
+def main() -> None:
+    words = parser(__doc__, rounds=3, seconds=60.0)
+    words.add_argument(
+        "--network", default="resnet50", help="a timm network for 224 x 224; default: resnet50"
+    )
+    words.add_argument("--photos", type=Path, default=PHOTOS, help="a folder of JPEGs")
+    words.add_argument("--peer-seconds", type=float, default=20.0, help="of a peer's work in a round")
+    asked = words.parse_args()
+    model = network(asked.network)
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        pictures = Pictures(asked.photos, work)
+        ours = {
+            f"vifex, {precision}": VifexRun(
+                ["--model", model, "--precision", precision], folder=pictures.folder, work=work
+            )
+            for precision in ("auto", "fp32")
+        }
+        wanted, missing = wanted_peers(asked.network, model, Prototype(model, "fp32").width)
+        peers, not_installed = start_peers(wanted, pictures.folder)
+        try:
+            everyone = contenders(pictures, model, peers, ours, (asked.seconds, asked.peer_seconds))
+            seen = race(everyone, asked.rounds, fewest=FEWEST, step=BATCH)
+        finally:
+            for peer in peers.values():
+                peer.close()
+    startup = {name: round(peer.startup_s, 2) for name, peer in peers.items()}
+    startup |= {name: spread(run.startup_s)["median"] for name, run in ours.items()}
+    write(
+        f"jpegs.{asked.network}",
+        config={
+            "different_photographs": pictures.originals,
+            "pictures_of_a_run": seen["things"],
+            "seconds_of_a_run": seen["seconds"],
+            "file_cache": "warm",
+            "batch": BATCH,
+            "requests": REQUESTS,
+            "cores": CORES,
+            "peers": sorted(
+                {p for w in wanted.values() for p in pins(str(w.environment)) if p.startswith(NAMED_PINS)}
+            ),
+        },
+        rounds=asked.rounds,
+        results={
+            "images_per_s": seen["rates"],
+            **summary(seen["rates"], ours["vifex, auto"].precision),
+            "startup_s": startup,
+            "not_run": missing | not_installed,
         },
     )
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:4], *map(int, sys.argv[4:5]))
+    main()

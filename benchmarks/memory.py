@@ -1,6 +1,6 @@
 """Peak memory of the whole process tree: an hour of video against a minute of it.
 
-usage: memory.py CLIP
+usage: memory.py [--clip FILE] [--rounds N]
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from inputs import CLIPS, parser
 from looped import loop_clip
 from record import peak_bytes, write
 
 MIB = 1 << 20
 
 
-def main(clip: Path, rounds: int = 3) -> None:
+def main(clip: Path, rounds: int) -> None:
     results: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         peaks: dict[str, list[float]] = {"minute": [], "hour": []}
@@ -36,4 +37,7 @@ def main(clip: Path, rounds: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    words = parser(__doc__, rounds=3)
+    words.add_argument("--clip", type=Path, default=CLIPS / "clip-h264.flv", help="what is looped")
+    asked = words.parse_args()
+    main(asked.clip, asked.rounds)

@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-RECORDS = ROOT / "benchmarks" / "records"
+RECORDS = Path(os.environ.get("VIFEX_BENCH_RECORDS") or ROOT / "benchmarks" / "records")
+"""Short trials go elsewhere."""
 _PACKAGES = ("vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow")
 _FIELDS = {
     "bench": str,
@@ -54,13 +55,15 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"p25": round(low, 4), "median": round(middle, 4), "p75": round(high, 4)}
 
 
-def alternate(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Run contenders in turn, `rounds` times; the first of all rounds only warms them."""
+def alternate(
+    contenders: dict[str, Callable[[], float]], rounds: int, *, warm: bool = True
+) -> dict[str, list[float]]:
+    """Run contenders in turn, `rounds` times; with `warm`, after a round that does not count."""
     values: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
+    for number in range(rounds + warm):
         for name, run in contenders.items():
             value = run()
-            if number:
+            if number >= warm:
                 values[name].append(value)
     return values
 
@@ -112,7 +115,7 @@ def _children(tree: psutil.Process) -> list[psutil.Process]:
 
 
 def write(bench: str, *, config: dict[str, Any], rounds: int, results: dict[str, Any]) -> Path:
-    """Write a checked record to `benchmarks/records/BENCH.json`."""
+    """Write a checked record to `BENCH.json` among the records."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -126,7 +129,7 @@ def write(bench: str, *, config: dict[str, Any], rounds: int, results: dict[str,
         "results": results,
     }
     check(record)
-    RECORDS.mkdir(exist_ok=True)
+    RECORDS.mkdir(parents=True, exist_ok=True)
     path = RECORDS / f"{bench}.json"
     path.write_text(json.dumps(record, indent=2) + "\n")
     print(f"{bench}: {json.dumps(results)}")

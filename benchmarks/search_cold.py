@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from inputs import parser
 from record import alternate, spread, timed, write
 
 from vifex.extraction.collect import Rows, build_rows
@@ -41,7 +42,8 @@ def make_store(path: Path) -> None:
         view.commit()
 
 
-def main(rounds: int = 7) -> None:
+def main() -> None:
+    rounds = parser(__doc__, rounds=7).parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         store, query = Path(folder) / "many.vifex", Path(folder) / "query.npy"
         make_store(store)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from inputs import parser
 from peers.environment import python_of
 from record import spread, write
 
@@ -65,7 +66,11 @@ def ours(store: Path, queries: Path) -> dict[str, Any]:
     return {"cold": cold_s, "one": seconds[2:]}
 
 
-def main(rows: int = 1_000_000, rounds: int = 3) -> None:
+def main() -> None:
+    words = parser(__doc__, rounds=3)
+    words.add_argument("--rows", type=int, default=1_000_000, help="default: 1,000,000")
+    asked = words.parse_args()
+    rows, rounds = asked.rows, asked.rounds
     with tempfile.TemporaryDirectory() as folder:
         store, vectors, queries = (Path(folder) / n for n in ("s.vifex", "v.npy", "q.npy"))
         make(store, vectors, rows)
@@ -96,4 +101,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--ours"]:
         print(json.dumps(ours(Path(sys.argv[2]), Path(sys.argv[3]))))
     else:
-        main(*map(int, sys.argv[1:3]))
+        main()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from inputs import parser
 from record import alternate, spread, timed, write
 
 
-def main(rounds: int = 11) -> None:
+def main() -> None:
+    rounds = parser(__doc__, rounds=11).parse_args().rounds
     contenders = {
         "import numpy": lambda: timed([sys.executable, "-c", "import numpy"]),
         "vifex --help": lambda: timed([sys.executable, "-m", "vifex", "--help"]),

@@ -1,12 +1,13 @@
 """Two networks over one folder of videos in one command, against their inference and one decoding.
 
-usage: two_models.py CLIPS_FOLDER MODEL_A MODEL_B
+usage: two_models.py [--clips FOLDER] [--networks A B] [--copies N] [--rounds N]
 
 The bound is the inference of each alone on ready pixels, plus one decoding of everything on all cores.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from inputs import CLIPS, link, network, parser
 from record import alternate, spread, write
 
 from vifex.extraction.plan import plan_view
@@ -25,6 +27,14 @@ from vifex.media.sources import find
 from vifex.values import Limits, Medium, Wish
 
 CORES = len(os.sched_getaffinity(0))
+NAMES = (
+    "clip-av1.mkv",
+    "clip-h264-bframes.mp4",
+    "clip-h264-in-avi.avi",
+    "clip-h264-mp3-film.mp4",
+    "clip-hevc-bframes.mp4",
+    "clip-vp9.webm",
+)
 
 
 def command_s(folder: Path, models: list[str]) -> float:
@@ -60,7 +70,27 @@ def decoding_s(media: list[Medium], wishes: tuple[Wish, ...]) -> float:
         return time.perf_counter() - began_s
 
 
-def main(folder: Path, first: str, second: str, rounds: int = 5) -> None:
+def copied(clips: Path, copies: int, work: Path) -> Path:
+    """Make a folder with each clip under several names."""
+    folder = work / "clips"
+    folder.mkdir()
+    for name, number in itertools.product(NAMES, range(copies)):
+        link(clips / name, folder / f"{number}-{name}")
+    return folder
+
+
+def main() -> None:
+    words = parser(__doc__, rounds=5)
+    words.add_argument("--clips", type=Path, default=CLIPS, help=f"a folder with {', '.join(NAMES)}")
+    words.add_argument("--networks", nargs=2, default=["resnet50", "mobilenetv3_large_100"])
+    words.add_argument("--copies", type=int, default=4, help="of each clip; default: 4")
+    asked = words.parse_args()
+    first, second = (str(network(name)) for name in asked.networks)
+    with tempfile.TemporaryDirectory() as work:
+        bench(copied(asked.clips, asked.copies, Path(work)), first, second, asked.rounds)
+
+
+def bench(folder: Path, first: str, second: str, rounds: int) -> None:
     media = [m for m in find([folder]) if isinstance(m, Medium)]
     sampling = plan_view("main", first).recipe.sampling
     every = type(sampling)("every", fps=None, every=5)
@@ -90,4 +120,4 @@ def main(folder: Path, first: str, second: str, rounds: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vifex.api.collection import Collection
     from vifex.api.collection import open_collection as open
+    from vifex.api.deriving import fuse, tree
     from vifex.api.extracting import extract
     from vifex.api.network import LoadedModel, load_model
     from vifex.extraction.report import Report
@@ -43,8 +44,10 @@ __all__ = [
     "VifexError",
     "__version__",
     "extract",
+    "fuse",
     "load_model",
     "open",
+    "tree",
 ]
 
 _HOMES = {
@@ -61,8 +64,10 @@ _HOMES = {
     "StoreError": ("vifex.values", "StoreError"),
     "VifexError": ("vifex.values", "VifexError"),
     "extract": ("vifex.api.extracting", "extract"),
+    "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.network", "load_model"),
     "open": ("vifex.api.collection", "open_collection"),
+    "tree": ("vifex.api.deriving", "tree"),
 }
 
 

@@ -56,6 +56,8 @@ class Facts:
     """Of the weights: as numbers in memory, or of its files."""
     layers: int
     default: tuple[str, ...]
+    fusion: str | None = None
+    """How its vector comes to be, where it is read at several scales."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -73,6 +75,7 @@ class Facts:
             ("input", self.input),
             ("layers", f"{self.layers}, by default {', '.join(self.default) or 'none: name them'}"),
             ("licence", self.licence + limit),
+            *([("fusion", self.fusion)] if self.fusion else []),
             ("weights", self.weights_from or "unknown"),
             ("here", "yes" if self.here else f"no: {self.why_not}"),
         ]
@@ -142,6 +145,7 @@ def describe(name: str, *, weights: str | None = None) -> Facts:
         size_bytes=size_bytes,
         layers=len(engine.taps(model)),
         default=default,
+        fusion=card.fusion,
     )
 
 
@@ -158,6 +162,8 @@ def _line(entry: Entry) -> Line:
 
 
 def _input(card: ModelCard) -> str:
+    if card.audio is not None:
+        return f"{card.audio.window_s:g} s of sound at {card.audio.sample_rate_hz} Hz"
     size = f"{card.width_px} x {card.height_px}"
     return f"{size} px" if card.frames is None else f"{card.frames} frames of {size} px"
 

@@ -123,7 +123,8 @@ class Collection:
 
         Args:
             query: A picture, `VIDEO@TIME`, `row:KEY`, a `.npy` file, a vector `[D]`, or words where the
-                view's model has a text tower.
+                view's model has a text tower. Of a view of sound a sound of one window or less, or
+                `SOUND@TIME`.
             k: How many hits at most.
             column: A layer's column; may be left out where there is one.
             metric: `cosine`, `dot` or `l2`.
@@ -209,21 +210,57 @@ class Collection:
         self, query: PictureQuery | FrameQuery | TextQuery, column: str | None
     ) -> npt.NDArray[np.floating[Any]]:
         """Make a query's vector as the view's recipe makes a row's, or by the model's text tower."""
+        if self.recipe.is_derived:
+            return self._embed_by_sources(query)
         if isinstance(query, TextQuery):
             return self._embed_words(query.text, one_column(self._view, column))
         # Only queries by picture need a network and a decoder: a search by row starts without them.
+        from vifex.extraction.calibrate import graph_files
         from vifex.extraction.embed import embed
         from vifex.extraction.plan import reopen_view
-        from vifex.media.read import frame_at
+        from vifex.media.read import Skip, frame_at, sound_at
 
-        plan = reopen_view(self.view, self.recipe, self._find_model())
+        graph = graph_files(self._view.folder)[0]
+        plan = reopen_view(self.view, self.recipe, self._find_model(), graph)
         t_s = query.t_s if isinstance(query, FrameQuery) else 0.0
-        sample = frame_at(query.path, t_s, self.recipe.pixels, Limits())
-        if isinstance(query, PictureQuery) and sample.t_s is not None:
+        audio = self.recipe.audio
+        try:
+            if audio is not None:
+                start_s = query.t_s if isinstance(query, FrameQuery) else None
+                sample = sound_at(query.path, start_s, audio, Limits())
+            else:
+                sample = frame_at(query.path, t_s, self.recipe.pixels, Limits())
+        except Skip as exc:
+            wanted = "pictures" if audio is None else "sound"
+            said = f"the view is of {wanted}, and it has {exc.reason}."
+            raise InputError(said, of=str(query.path)) from exc
+        if audio is None and isinstance(query, PictureQuery) and sample.t_s is not None:
             raise video_needs_time(query.path)
         vectors = embed(plan, sample.pixels)
         vector: npt.NDArray[np.floating[Any]] = vectors[one_column(self._view, column)]
         return vector.reshape(-1)
+
+    def _embed_by_sources(
+        self, query: PictureQuery | FrameQuery | TextQuery
+    ) -> npt.NDArray[np.floating[Any]]:
+        """Make a query's vector of those that it has in the views that this one was made of."""
+        from vifex.api.deriving import derived_vector
+
+        def ask(view: str, recipe_hash: str, column: str) -> npt.NDArray[np.floating[Any]]:
+            with Collection(self.path, view=view) as source:
+                if source.recipe.hash != recipe_hash:
+                    raise InputError(
+                        f"the view {view!r} is no longer the one that {self.view!r} was made of.",
+                        of=os.fspath(self.path),
+                        todo="Make it anew, or search by row:KEY.",
+                    )
+                try:
+                    return source._embed(query, column)
+                except InputError as exc:
+                    said = f"{self.view!r} was made of {view!r}, which cannot take this query: {exc.what}"
+                    raise InputError(said, of=exc.of, todo=exc.todo) from exc
+
+        return derived_vector(self.recipe, self._view.folder, ask)
 
     def _embed_words(self, text: str, column: str) -> npt.NDArray[np.floating[Any]]:
         """Give the words' vector in the space of the model's image vectors."""
@@ -289,12 +326,12 @@ def _query_thumbnail(query: str | os.PathLike[str] | None) -> Image.Image | None
 
 
 def _thumbnail(uri: str, t_s: float | None, box: Box | None) -> Image.Image | None:
-    """A small picture of a row's source; `None` where the source is gone."""
-    from vifex.media.read import thumbnail
+    """A small picture of a row's source; `None` where the source is gone, or is sound alone."""
+    from vifex.media.read import Skip, thumbnail
 
     try:
         return thumbnail(uri, t_s, box, _THUMBNAIL_PX)
-    except (VifexError, OSError):
+    except (Skip, VifexError, OSError):
         return None
 
 

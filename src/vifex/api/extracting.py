@@ -31,7 +31,7 @@ def extract(
     on_notice: Callable[[str], None] | None = None,
     **choices: Unpack[Choices],
 ) -> Report:
-    """Turn pictures and videos into features and keep them in a store. The same call again resumes.
+    """Turn pictures, videos and sound into features and keep them in a store. The same call again resumes.
 
     Args:
         sources: Files, folders, globs, CSV or JSONL manifests, or `-` for a list on `stdin`.
@@ -64,11 +64,16 @@ def extract(
             - `tail`: `drop`, `pad` or `repeat` a last window that the video does not fill.
             - `start_s`, `end_s`: Where sampling starts and ends, in seconds.
             - `assume_fps`: Frame rate for streams that carry no times at all.
+            - `window_s`, `window_hop_s`: Of a model of sound, the length of its windows and the time from
+              one to the next, in seconds; by default the model's own length, end to end.
+            - `window_tail`: `drop` a last window that the sound does not fill, `pad` it with silence, or
+              `repeat` its sound; by default what the model's library does with short sound.
             - `pool`: How maps and tokens become vectors; by default what suits each kind.
             - `normalize`: Scale each vector to length 1.
             - `dtype`: What the store keeps, `float32` or `float16`.
             - `decode`: `fast`, or `exact` for the pixels of the model's own library.
-            - `precision`: `fp32`, `bf16`, or `auto`: bf16 where the hardware has it.
+            - `precision`: `fp32`, `bf16`, `auto` (bf16 where the hardware has it), or `int8`, whose ranges
+              are learned from a sample of the media when a view is made.
             - `regions`: `crop`, `roi_align` or `roi_pool`: a row for each box of a manifest or grid.
             - `grid`, `overlap`: `ROWSxCOLS` of boxes over each frame, and what neighbours share.
             - `bins`, `sampling_ratio`, `aligned`: Of `roi_align` and `roi_pool`.
@@ -89,6 +94,7 @@ def extract(
         stdin=stdin,
         on_progress=on_progress,
         on_outcome=on_outcome,
+        on_notice=on_notice,
     )
 
 

@@ -1,4 +1,4 @@
-"""`vifex.load_model`: any layer of a network for pictures at hand."""
+"""`vifex.load_model`: any layer of a network for pictures or sound at hand."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from vifex.extraction.embed import compile_plan, run_batches
 from vifex.extraction.plan import plan_view
 from vifex.media.decode.image import StillPicture
 from vifex.media.decode.pillow import orientation
-from vifex.media.read import frame_at
+from vifex.media.read import frame_at, sound_at
 from vifex.models import load_model as find_model
-from vifex.values import InputError, Limits, Model, ModelCard, ModelError, PixelSpec, Tap
+from vifex.values import AudioSpec, InputError, Limits, Model, ModelCard, ModelError, PixelSpec, Tap
 
 __all__ = ["LoadedModel", "load_model"]
 
@@ -57,10 +57,12 @@ class LoadedModel:
         precision: Literal["auto", "fp32", "bf16"] = "auto",
         decode: Literal["fast", "exact"] = "fast",
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Read layers for some pictures.
+        """Read layers for some pictures or sounds.
 
         Args:
-            images: Paths of pictures, Pillow images, or uint8 RGB arrays `[H, W, 3]`.
+            images: Paths of pictures, Pillow images, or uint8 RGB arrays `[H, W, 3]`. For a network of
+                sound paths of sounds of one window or less, or float32 arrays `[S]` of one window, mono,
+                -1 to 1, at `card.audio.sample_rate_hz`.
             layers: Names, aliases or patterns of taps; by default the model's own choice.
             precision: Of the arithmetic.
             decode: How files are decoded.
@@ -79,7 +81,10 @@ class LoadedModel:
                 f"the model {self.card.name!r} takes clips, not pictures.",
                 todo="Use vifex.extract(..., clip=...) for it.",
             )
-        pixels = [_pixels(image, plan.recipe.pixels) for image in images]
+        audio = plan.recipe.audio
+        pixels = [
+            _pixels(image, plan.recipe.pixels) if audio is None else _sound(image, audio) for image in images
+        ]
         if not pixels:
             return {t.name: np.empty((0, *t.shape), np.float32) for t in plan.taps}
         with compile_plan(plan, batch=min(_BATCH, len(pixels))) as network:
@@ -87,7 +92,9 @@ class LoadedModel:
         return {t.name: np.concatenate([p[t.name] for p in parts]) for t in plan.taps}
 
     def __repr__(self) -> str:
-        return f"LoadedModel({self.card.name!r}, {self.card.width_px} x {self.card.height_px} px)"
+        audio = self.card.audio
+        pixels = f"{self.card.width_px} x {self.card.height_px} px"
+        return f"LoadedModel({self.card.name!r}, {pixels if audio is None else f'{audio.window_s:g} s'})"
 
 
 def load_model(
@@ -113,6 +120,21 @@ def load_model(
     model = find_model(name, weights=weights, card=None if card is None else Path(card))
     tell_licence(model.card, on_notice)
     return LoadedModel(model)
+
+
+def _sound(sound: Any, spec: AudioSpec) -> npt.NDArray[np.float32]:
+    """One window of a path or an array."""
+    if isinstance(sound, str | os.PathLike):
+        return sound_at(sound, None, spec, Limits()).pixels
+    n = spec.window_samples
+    if not isinstance(sound, np.ndarray) or sound.dtype != np.float32 or sound.shape != (n,):
+        is_array = isinstance(sound, np.ndarray)
+        given = f"{sound.dtype} {list(sound.shape)}" if is_array else type(sound).__name__
+        raise InputError(
+            f"{given} is no window of sound.",
+            todo=f"Give paths or float32 arrays [{n}]: {spec.window_s:g} s at {spec.sample_rate_hz} Hz.",
+        )
+    return sound
 
 
 def _pixels(image: Any, spec: PixelSpec) -> npt.NDArray[np.uint8]:

@@ -11,8 +11,10 @@ from vifex.api.notices import tell_licence
 from vifex.extraction.options import make_regions, make_sampling
 from vifex.extraction.plan import ViewPlan, plan_view
 from vifex.extraction.presets import load_preset
+from vifex.extraction.sound import SoundChoice
 from vifex.models import load_model
 from vifex.values import InputError
+from vifex.values.audio import AudioTail
 from vifex.values.registry import near
 from vifex.values.sampling import RegionMethod, Tail
 
@@ -21,6 +23,8 @@ __all__ = ["Choices", "ViewOptions", "plan_views"]
 _SAMPLING = ("fps", "every", "uniform", "clip", "hop", "tail", "start_s", "end_s", "assume_fps")
 _SAMPLERS = ("fps", "every", "uniform", "clip")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
+_SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
+"""Choices for models of sound, and what `SoundChoice` calls them."""
 _PLAN = ("layers", "pool", "normalize", "dtype", "decode", "precision")
 
 
@@ -40,11 +44,14 @@ class Choices(TypedDict, total=False):
     start_s: float | None
     end_s: float | None
     assume_fps: float | None
+    window_s: float | None
+    window_hop_s: float | None
+    window_tail: AudioTail | None
     pool: str | None
     normalize: bool
     dtype: Literal["float32", "float16"]
     decode: Literal["fast", "exact"]
-    precision: Literal["auto", "fp32", "bf16"]
+    precision: Literal["auto", "fp32", "bf16", "int8"]
     regions: RegionMethod | None
     grid: str | None
     overlap: float
@@ -76,7 +83,25 @@ def plan_views(
     """
     if not views:
         raise InputError("no view was asked for.", todo="Leave `views` out for one view.")
-    return [_plan(name, _joined(own, common), on_notice) for name, own in views]
+    plans = [_plan(name, _joined(own, common), on_notice) for name, own in views]
+    _check_kinds(plans, [own for _, own in views], common)
+    return plans
+
+
+def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: Choices) -> None:
+    """See that each choice for pictures or for sound meets a view that it is for."""
+    views = [(plan.recipe.audio is not None, dict(words)) for plan, words in zip(plans, own, strict=True)]
+    for of_sound, words, todo in (
+        (True, tuple(_SOUND), "Name a model of sound, e.g. --model hf/laion/clap-htsat-unfused."),
+        (False, (*_SAMPLERS, "preset", "regions", "grid"), "Use --window and --window-hop for sound."),
+    ):
+        for word in words:
+            misplaced = any(v.get(word) is not None and is_sound != of_sound for is_sound, v in views)
+            unmet = all(is_sound != of_sound for is_sound, _ in views)
+            if misplaced or (unmet and dict(common).get(word) is not None):
+                wanted = "models of sound" if of_sound else "models of pictures and videos"
+                option = word.removesuffix("_s").replace("_", "-")
+                raise InputError(f"--{option} is for {wanted}, and this view has none.", todo=todo)
 
 
 def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:
@@ -116,5 +141,6 @@ def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], N
         sampling=sampling,
         regions=regions,
         preset=preset.name if preset else None,
+        sound=SoundChoice(**{_SOUND[k]: chosen[k] for k in _SOUND if k in chosen}),
         **options,
     )

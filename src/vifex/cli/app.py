@@ -29,9 +29,12 @@ COMMANDS = {
     "extract": ("vifex.cli.extracting:extract", "Turn pictures and videos into features; resumes by itself."),
     "show": ("vifex.cli.showing:show", "Tell what is in a store, and what failed and why."),
     "search": ("vifex.cli.searching:search", "Print the stored rows nearest to a query, exactly."),
+    "fuse": ("vifex.cli.deriving:fuse", "Make a view of rows fused from other views of a store."),
+    "tree": ("vifex.cli.deriving:tree", "Make views of shots, scenes and whole videos from one of frames."),
     "export": ("vifex.cli.exporting:export", "Write rows and vectors to npy, npz, parquet or csv."),
     "models": ("vifex.cli.models:models", "List the networks that are known by name; show or fetch one."),
     "layers": ("vifex.cli.models:layers", "List every layer that features can be read from."),
+    "bench": ("vifex.cli.benching:bench", "Print what each precision of a network gains and costs."),
     "card": ("vifex.cli.models:card", "Draft the card that a model file needs beside it."),
 }
 for _name, (_home, _help) in COMMANDS.items():

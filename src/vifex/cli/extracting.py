@@ -43,6 +43,9 @@ def extract(
     start: float | None = None,
     end: float | None = None,
     assume_fps: float | None = None,
+    window: float | None = None,
+    window_hop: float | None = None,
+    window_tail: Literal["drop", "pad", "repeat"] | None = None,
     regions: Literal["crop", "roi_align", "roi_pool"] | None = None,
     grid: str | None = None,
     overlap: float = 0.0,
@@ -53,7 +56,7 @@ def extract(
     normalize: Annotated[bool, Parameter(negative=())] = False,
     dtype: Literal["float32", "float16"] = "float32",
     decode: Literal["fast", "exact"] = "fast",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     workers: int | None = None,
     file_limit: float = 3600.0,
     stall_limit: float = 60.0,
@@ -64,7 +67,7 @@ def extract(
     json: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
 ) -> int:
-    """Turn pictures and videos into features; the same command again resumes.
+    """Turn pictures, videos and sound into features; the same command again resumes.
 
     Parameters
     ----------
@@ -104,6 +107,12 @@ def extract(
         Where sampling ends, in seconds.
     assume_fps
         Frame rate for streams that carry no times at all.
+    window
+        Seconds of sound in one window, for a model of sound (default: the model's own).
+    window_hop
+        Seconds from one window of sound to the next (default: WINDOW).
+    window_tail
+        What becomes of a last window that the sound does not fill: pad with silence, repeat it or drop it.
     regions
         A row for each box: cut out and run by itself (crop), or read off the maps of the whole frame.
     grid
@@ -125,7 +134,7 @@ def extract(
     decode
         fast, or exact for the pixels of the model's own library.
     precision
-        Of the arithmetic; auto is bf16 where the hardware has it.
+        Of the arithmetic; auto is bf16 where the hardware has it. int8 learns its ranges from the media.
     workers
         Decoder processes (default: one for each core).
     file_limit
@@ -168,6 +177,9 @@ def extract(
             start_s=start,
             end_s=end,
             assume_fps=assume_fps,
+            window_s=window,
+            window_hop_s=window_hop,
+            window_tail=window_tail,
             regions=regions,
             grid=grid,
             overlap=overlap,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from vifex.cli.output import clean, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from vifex.values import ModelCard
 
 __all__ = ["card", "layers", "models"]
 
@@ -125,13 +128,18 @@ def layers(
             }
         )
         return 0
-    size = f"{described.width_px} x {described.height_px} px"
-    print_line(f"{clean(described.name)}: {size}, licence: {clean(described.licence)}")
+    print_line(f"{clean(described.name)}: {_input(described)}, licence: {clean(described.licence)}")
     print_table(
         ["layer", "kind", "shape", ""],
         [[t.name, t.kind, " x ".join(map(str, t.shape)), "default" * (t.name in default)] for t in taps],
     )
     return 0
+
+
+def _input(card: ModelCard) -> str:
+    if card.audio is not None:
+        return f"windows of {card.audio.window_s:g} s of sound at {card.audio.sample_rate_hz} Hz"
+    return f"{card.width_px} x {card.height_px} px"
 
 
 def card(model: Path, /) -> int:

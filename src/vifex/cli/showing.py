@@ -95,8 +95,15 @@ def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
         f"view {clean(facts['view'])}: {facts['rows']} rows of {sum(facts['media'].values())} media ({media})"
     )
     print_line(f"  model    {clean(recipe['model'])} ({recipe['engine']}, {recipe['precision']})")
-    print_line(f"  pixels   {_pixels(recipe['pixels'])}")
-    print_line(f"  sampling {_sampling(recipe['sampling'])}")
+    if recipe.get("audio"):
+        print_line(f"  sound    {_sound(recipe['audio'])}")
+    elif recipe.get("fusion"):
+        print_line(f"  fusion   {clean(_fusion(recipe['fusion']))}")
+    elif recipe.get("tree"):
+        print_line(f"  tree     {clean(_tree(recipe['tree']))}")
+    else:
+        print_line(f"  pixels   {_pixels(recipe['pixels'])}")
+        print_line(f"  sampling {_sampling(recipe['sampling'])}")
     print_table(
         ["column", "layer", "kind", "layer shape", "pooling", "stored"],
         [
@@ -126,6 +133,33 @@ def _times(shape: list[int]) -> str:
     return " x ".join(map(str, shape))
 
 
+def _sound(audio: dict[str, Any]) -> str:
+    told = (
+        f"{audio['channels']}, {audio['sample_rate_hz']} Hz, windows of {audio['window_s']:g} s every "
+        f"{audio['hop_s']:g} s, tail {audio['tail']}"
+    )
+    return told + _between(audio)
+
+
+def _fusion(fusion: dict[str, Any]) -> str:
+    inputs = [
+        f"{i['view']}:{i['column']} [{i['size']}]{', mean of the medium' * (i['match'] == 'mean')}"
+        for i in fusion["inputs"]
+    ]
+    if fusion["weights"]:
+        inputs = [f"{w:g} x {i}" for w, i in zip(fusion["weights"], inputs, strict=True)]
+    lengths = "each of length 1" if fusion["unit"] else "lengths as they are"
+    return f"{fusion['method']} of {' + '.join(inputs)}; {lengths}; within {fusion['within_s']:g} s"
+
+
+def _tree(tree: dict[str, Any]) -> str:
+    return (
+        f"{tree['level']}s of {tree['view']}:{tree['column']}, {tree['pooling']}; cuts: radius "
+        f"{tree['radius']}, factor {tree['factor']:g}, least {tree['least']:g}, shortest {tree['shortest']}; "
+        f"scenes: similar {tree['similar']:g}"
+    )
+
+
 def _pixels(pixels: dict[str, Any]) -> str:
     how = pixels["resize"]
     if pixels["resize_px"]:
@@ -151,9 +185,10 @@ def _sampling(sampling: dict[str, Any]) -> str:
                 f"clips of {sampling['clip_length']} frames, step {sampling['frame_step']}, "
                 f"hop {hop}, tail {sampling['tail']}"
             )
-    start_s, end_s = sampling["t_start_s"], sampling["t_end_s"]
-    if start_s is not None:
-        told += f", from {start_s:g} s"
-    if end_s is not None:
-        told += f", to {end_s:g} s"
-    return told
+    return told + _between(sampling)
+
+
+def _between(chosen: dict[str, Any]) -> str:
+    start_s, end_s = chosen["t_start_s"], chosen["t_end_s"]
+    told = "" if start_s is None else f", from {start_s:g} s"
+    return told if end_s is None else f"{told}, to {end_s:g} s"

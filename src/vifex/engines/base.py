@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from vifex.values import Model, Tap
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 __all__ = ["Engine", "Network"]
@@ -24,15 +23,15 @@ class Network(Protocol):
     requests: int
     """How many batches run at once."""
     input_shape: tuple[int, ...]
-    """Of one batch: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows; uint8."""
+    """Of one batch: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows, uint8; `(B, S)` for sound, float32."""
     taps: tuple[Tap, ...]
 
-    def submit(self, pixels: npt.NDArray[np.uint8]) -> Future[dict[str, npt.NDArray[Any]]]:
+    def submit(self, pixels: npt.NDArray[Any]) -> Future[dict[str, npt.NDArray[Any]]]:
         """Start one batch; blocks while all requests are busy.
 
         Args:
-            pixels: uint8 of `input_shape`, C-contiguous. It is read without a copy, so it must stay
-                as it is until the future is done.
+            pixels: uint8 (float32 for sound) of `input_shape`, C-contiguous. It is read without a copy,
+                so it must stay as it is until the future is done.
 
         Returns:
             A future of tap name -> float32 `[B, *tap.shape]` in memory of its own. It resolves in a
@@ -80,10 +79,12 @@ class Engine(Protocol):
         """
 
     def resolve_precision(self, wanted: str) -> str:
-        """Turn `auto`, `fp32` or `bf16` into what this machine will run: `fp32` or `bf16`.
+        """Turn `auto`, `fp32`, `bf16` or `int8` into what this machine will run.
+
+        `auto` becomes `fp32` or `bf16`, `int8` says what computes all that is not quantised: `int8+bf16`.
 
         Raises:
-            EngineError: If it is unknown, or the hardware does not have it.
+            EngineError: If it is unknown, or the hardware or the engine does not have it.
         """
 
     def compile(

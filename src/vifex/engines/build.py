@@ -1,4 +1,4 @@
-"""The graph that is compiled: from uint8 pixels, normalised inside, cut at the wanted taps."""
+"""The graph that is compiled: from uint8 pixels, normalised inside, or from sound, cut at the wanted taps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,12 @@ def cut(graph: Graph, places: Sequence[Place], card: ModelCard, batch: int) -> A
 
 
 def pixels_shape(card: ModelCard, batch: int) -> tuple[int, ...]:
-    """Give the shape of a batch of ready pixels: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows."""
+    """Give the shape of a batch of ready pixels: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows.
+
+    Of sound it is `(B, S)`.
+    """
+    if card.audio is not None:
+        return (batch, card.audio.window_samples)
     frames = () if card.frames is None else (card.frames,)
     return (batch, *frames, card.height_px, card.width_px, 3)
 
@@ -45,7 +50,7 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
     """Put normalisation, channel order and layout before a graph, and float32 behind it.
 
     The result takes uint8 pixels, channels last. With `p` a pixel's value in the network's channel
-    order the network sees `(p / scale - mean) / std`.
+    order the network sees `(p / scale - mean) / std`. Sound goes in as it is, float32.
 
     Raises:
         ModelError: If the network takes whole numbers, and the card wants them normalised.
@@ -54,6 +59,9 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
     steps = ov.preprocess.PrePostProcessor(part)
     port = part.inputs[0]
     entry = steps.input()
+    if card.audio is not None:
+        entry.tensor().set_element_type(ov.Type.f32)
+        return _as_float32(steps, part)
     windows = card.frames is not None
     entry.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NTHWC" if windows else "NHWC"))
     entry.model().set_layout(ov.Layout(card.layout))
@@ -70,6 +78,11 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
         entry.preprocess().reverse_channels()
     if normalised:
         entry.preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(divisor)
+    return _as_float32(steps, part)
+
+
+def _as_float32(steps: Any, part: Any) -> Any:
+    ov = import_openvino()
     for i in range(len(part.outputs)):
         steps.output(i).tensor().set_element_type(ov.Type.f32)
     return steps.build()

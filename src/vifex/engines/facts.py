@@ -56,6 +56,8 @@ class _Trace(NamedTuple):
 def input_shape(card: ModelCard, batch: int) -> list[int]:
     """Give the shape of the network's own input for a batch, in the card's layout."""
     sizes = {"N": batch, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
+    if card.audio is not None:
+        sizes["S"] = card.audio.window_samples
     return [sizes[axis] for axis in card.layout]
 
 

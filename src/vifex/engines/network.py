@@ -25,7 +25,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 class _Job:
     """One submitted batch: what it gave so far, and how many requests still work on it."""
 
-    def __init__(self, pixels: npt.NDArray[np.uint8], parts: int) -> None:
+    def __init__(self, pixels: npt.NDArray[Any], parts: int) -> None:
         self.pixels = pixels  # kept alive: the requests read it in place
         self.future: Future[Arrays] = Future()
         # From here on nobody can cancel it: the engine will read the pixels.
@@ -60,11 +60,13 @@ class OpenVinoNetwork:
         input_shape: tuple[int, ...],
         requests: int,
         graph_batch: int,
+        dtype: npt.DTypeLike = np.uint8,
     ) -> None:
         self.taps = tuple(taps)
         self.input_shape = input_shape
         self.batch = input_shape[0]
         self.requests = requests
+        self._dtype = np.dtype(dtype)
         self._ov = import_openvino()
         self._compiled = compiled
         self._step = graph_batch
@@ -78,11 +80,11 @@ class OpenVinoNetwork:
         self._waiter = threading.Thread(target=self._wait, name="vifex-engine", daemon=True)
         self._waiter.start()
 
-    def submit(self, pixels: npt.NDArray[np.uint8]) -> Future[Arrays]:
+    def submit(self, pixels: npt.NDArray[Any]) -> Future[Arrays]:
         """Start one batch; see `base.Network.submit`."""
-        if pixels.dtype != np.uint8 or pixels.shape != self.input_shape or not pixels.flags.c_contiguous:
+        if pixels.dtype != self._dtype or pixels.shape != self.input_shape or not pixels.flags.c_contiguous:
             raise ValueError(
-                f"pixels must be C-contiguous uint8 {self.input_shape}, "
+                f"pixels must be C-contiguous {self._dtype} {self.input_shape}, "
                 f"got {pixels.dtype} {pixels.shape}{'' if pixels.flags.c_contiguous else ', not contiguous'}"
             )
         with self._lock:
@@ -150,11 +152,11 @@ class OpenVinoNetwork:
         self.close()
 
 
-def _writeable(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _writeable(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Look at read-only memory through an array that claims to be writeable; nobody writes to it.
 
     OpenVINO only reads its input, but takes no array in place that is marked read-only.
     """
     raw = (ctypes.c_uint8 * pixels.nbytes).from_address(pixels.ctypes.data)
-    alias: npt.NDArray[np.uint8] = np.ctypeslib.as_array(raw).reshape(pixels.shape)
+    alias: npt.NDArray[Any] = np.ctypeslib.as_array(raw).view(pixels.dtype).reshape(pixels.shape)
     return alias

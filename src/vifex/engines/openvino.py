@@ -10,10 +10,11 @@ from vifex.engines.build import cut, pixels_shape, with_pixels
 from vifex.engines.cache import Cache
 from vifex.engines.cores import available_cores
 from vifex.engines.graph import Graph, Place, read_graph
+from vifex.engines.inputs import input_dtype
 from vifex.engines.names import resolve_names
 from vifex.engines.network import OpenVinoNetwork
 from vifex.engines.plan import Plan, choose_batch, choose_plan, count_macs
-from vifex.engines.precision import HINTS, native_bf16, resolve
+from vifex.engines.precision import HINTS, is_int8, native_bf16, resolve
 from vifex.engines.probe import inputs_stay_apart
 from vifex.engines.runtime import import_openvino
 from vifex.values import EngineError, Model, ModelError, Tap
@@ -32,7 +33,7 @@ class OpenVinoEngine:
         self._ov = import_openvino()
         self._core = self._ov.Core()
         self._lock = threading.Lock()
-        self._graphs: dict[tuple[str, str, str], Graph] = {}
+        self._graphs: dict[tuple[str, ...], Graph] = {}
         self._cache = Cache.of_user(self._core, self._ov)
 
     def taps(self, model: Model) -> list[Tap]:
@@ -44,8 +45,8 @@ class OpenVinoEngine:
         return resolve_names(wanted, self._graph(model).named, model.card)
 
     def resolve_precision(self, wanted: str) -> str:
-        """Turn `auto`, `fp32` or `bf16` into what this machine will run."""
-        return resolve(wanted, bf16=native_bf16(self._core))
+        """Turn `auto`, `fp32`, `bf16` or `int8` into what this machine will run."""
+        return resolve(wanted, bf16=native_bf16(self._core), int8=True)
 
     def compile(
         self,
@@ -63,13 +64,15 @@ class OpenVinoEngine:
         places = [self._place(graph, model, tap.name) for tap in taps]
         plan = choose_plan(cores or available_cores())
         precision = self.resolve_precision(precision)
+        _check_quantised(model, precision)
         try:
             size = batch or _batch_for(model, cut(graph, places, model.card, 1))
             graph_batch = 1 if any(p.batching == "no" for p in places) else size
             compiled = self._compiled(model, graph, places, graph_batch, precision, plan)
             if graph_batch > 1 and any(p.batching == "likely" for p in places):
                 shape = pixels_shape(model.card, graph_batch)
-                if not inputs_stay_apart(compiled, shape, precision=precision):
+                dtype = input_dtype(model.card)
+                if not inputs_stay_apart(compiled, shape, precision=precision, dtype=dtype):
                     graph_batch = 1
                     compiled = self._compiled(model, graph, places, 1, precision, plan)
         except RuntimeError as exc:
@@ -81,6 +84,7 @@ class OpenVinoEngine:
             input_shape=pixels_shape(model.card, size),
             requests=plan.requests,
             graph_batch=graph_batch,
+            dtype=input_dtype(model.card),
         )
 
     def _compiled(
@@ -95,7 +99,7 @@ class OpenVinoEngine:
             "ENABLE_CPU_PINNING": "NO",
         }
         # A converted network's file is named by all that decided the conversion.
-        taps = [(model.file.name, p.tap.name, p.tap.shape) for p in places]
+        taps = [(model.file.name, model.int8_sha256, p.tap.name, p.tap.shape) for p in places]
         key = self._cache.key(model.weights_sha256, model.card, taps, batch, config)
         compiled = self._cache.load(key, config)
         if compiled is None:
@@ -107,7 +111,7 @@ class OpenVinoEngine:
     def _graph(self, model: Model) -> Graph:
         # The card is part of the key: sizes and layout decide the taps. One network may be converted to
         # several files, each with taps of its own.
-        key = (model.weights_sha256, repr(model.card), str(model.file))
+        key = (model.weights_sha256, model.int8_sha256, repr(model.card), str(model.file))
         with self._lock:
             if key not in self._graphs:
                 while len(self._graphs) >= _GRAPHS_KEPT:
@@ -126,6 +130,17 @@ class OpenVinoEngine:
         return place
 
 
+def _check_quantised(model: Model, precision: str) -> None:
+    """See that int8 is what its name says: a substitute would be silent."""
+    if is_int8(precision) and not model.int8_sha256:
+        raise EngineError(
+            "int8 needs a graph that was quantised on media, and this network has none.",
+            of=model.card.name,
+            todo="vifex extract --precision int8 makes one for a view; here use fp32 or bf16.",
+        )
+
+
 def _batch_for(model: Model, graph: Any) -> int:
     card = model.card
-    return choose_batch(count_macs(graph), card.height_px * card.width_px * (card.frames or 1))
+    size = card.height_px * card.width_px * (card.frames or 1)
+    return choose_batch(count_macs(graph), size if card.audio is None else card.audio.window_samples)

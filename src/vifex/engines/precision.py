@@ -1,4 +1,8 @@
-"""Precision: always an explicit choice, since OpenVINO takes bf16 silently where the processor has it."""
+"""Precision: always an explicit choice, since OpenVINO takes bf16 silently where the processor has it.
+
+`int8` is a graph whose linear layers compute in int8; what is left over computes in bf16 where the
+hardware has it, which is decided once and said in the precision's full name.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from typing import Any, Final
 from vifex.values import EngineError
 from vifex.values.registry import near
 
-__all__ = ["HINTS", "native_bf16", "resolve"]
+__all__ = ["HINTS", "is_int8", "native_bf16", "resolve"]
 
-HINTS: Final = {"fp32": "f32", "bf16": "bf16"}
-"""A precision's name in OpenVINO."""
+HINTS: Final = {"fp32": "f32", "bf16": "bf16", "int8+fp32": "f32", "int8+bf16": "bf16"}
+"""By resolved precision, OpenVINO's name for what computes all that is not quantised."""
+
+_WISHES: Final = ("auto", "fp32", "bf16", "int8")
 
 
 def native_bf16(core: Any) -> bool:
@@ -22,24 +28,37 @@ def native_bf16(core: Any) -> bool:
     return str(core.get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()) == "bf16"
 
 
-def resolve(wanted: str, *, bf16: bool) -> str:
-    """Turn a wish into `fp32` or `bf16`.
+def is_int8(precision: str) -> bool:
+    """Tell whether a precision needs a quantised graph."""
+    return precision.partition("+")[0] == "int8"
+
+
+def resolve(wanted: str, *, bf16: bool, int8: bool = False) -> str:
+    """Turn a wish into `fp32`, `bf16`, `int8+fp32` or `int8+bf16`.
 
     Args:
-        wanted: `auto`, `fp32` or `bf16`.
+        wanted: `auto`, `fp32`, `bf16`, `int8`, or what this gave.
         bf16: Whether the hardware has it.
+        int8: Whether the engine runs quantised graphs.
 
     Raises:
-        EngineError: If it is unknown, or the hardware does not have it.
+        EngineError: If it is unknown, or the hardware or the engine does not have it.
     """
     if wanted == "auto":
         return "bf16" if bf16 else "fp32"
-    if wanted not in HINTS:
-        known = ["auto", *HINTS]
+    if wanted not in HINTS and wanted not in _WISHES:
+        known = ", ".join(_WISHES)
         raise EngineError(
-            f"there is no precision {wanted!r}.", todo=f"{near(wanted, known)}Known: {', '.join(known)}."
+            f"there is no precision {wanted!r}.", todo=f"{near(wanted, list(_WISHES))}Known: {known}."
         )
-    if wanted == "bf16" and not bf16:
+    if is_int8(wanted) and not int8:
+        raise EngineError(
+            "int8 is for networks that OpenVINO runs, and another engine runs this one.",
+            todo="Use auto, fp32 or bf16.",
+        )
+    if wanted == "int8":
+        return "int8+bf16" if bf16 else "int8+fp32"
+    if HINTS[wanted] == "bf16" and not bf16:
         raise EngineError(
             "this processor does not compute in bf16.", todo="Use fp32, or auto, which takes it."
         )

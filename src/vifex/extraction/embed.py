@@ -16,7 +16,7 @@ from vifex.values import Box
 
 __all__ = ["compile_plan", "embed", "run_batches"]
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[Any]
 
 
 def compile_plan(plan: ViewPlan, *, batch: int = 1) -> Network:
@@ -30,7 +30,7 @@ def run_batches(network: Network, pixels: Sequence[Pixels]) -> Iterator[dict[str
 
     Args:
         network: Compiled.
-        pixels: uint8 samples, each `network.input_shape[1:]`.
+        pixels: Samples, uint8 or of sound float32, each `network.input_shape[1:]`.
 
     Yields:
         Tap name to float32 `[samples of the batch, *tap.shape]`.
@@ -48,6 +48,7 @@ def embed(plan: ViewPlan, pixels: Pixels) -> dict[str, npt.NDArray[Any]]:
     Args:
         plan: The view's.
         pixels: uint8 `[H, W, 3]`; where the recipe takes windows, one frame stands for the whole window.
+            Of sound float32 `[S]`.
 
     Returns:
         Column name to `[*shape]`.

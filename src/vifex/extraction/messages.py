@@ -33,7 +33,9 @@ class SlotPlan:
     count: int
     rows: int
     sample_shape: tuple[int, ...]
-    """uint8 axes of one sample: `(H, W, 3)` or `(T, H, W, 3)`."""
+    """Axes of one sample: `(H, W, 3)` or `(T, H, W, 3)`; `(S,)` of sound."""
+    dtype: str = "uint8"
+    """Of its numbers; `float32` of sound."""
 
 
 @dataclass(frozen=True, slots=True)

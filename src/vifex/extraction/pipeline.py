@@ -24,7 +24,7 @@ from vifex.extraction.report import Tally
 from vifex.extraction.supervisor import Filled, JobEnded, Supervisor
 from vifex.extraction.vectors import Vectors, to_vectors
 from vifex.store import Spilled, ViewWriter, row_schema
-from vifex.values import InputError, Limits, Medium, Outcome, Status, StoreError
+from vifex.values import InputError, Limits, Medium, Outcome, Status, StoreError, Unread
 
 __all__ = ["Pipeline", "Progress", "RunningView"]
 
@@ -400,7 +400,8 @@ class Pipeline:
         )
 
 
-_BADNESS = {"ok": 0, "skipped": 1, "partial": 2, "failed": 3}
+_BADNESS = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}
+"""A picture is none the worse for having no sound, where another view asks for that."""
 
 
 def _outcome(job: _Job, wish: int) -> Outcome:
@@ -413,12 +414,17 @@ def _outcome(job: _Job, wish: int) -> Outcome:
     failed = ended.failed or job.refused.get(wish)
     if failed is not None:
         return Outcome(medium, "failed", failed, wall_s=wall_s)
-    seen, rows = ended.seen, job.collectors[wish].rows
-    assert seen is not None
+    assert ended.seen is not None
+    seen = dict(ended.seen.apart).get(job.asked.index(wish), ended.seen)
+    if isinstance(seen, Unread):
+        return Outcome(medium, "skipped" if seen.is_skipped else "failed", seen.reason, wall_s=wall_s)
+    rows = job.collectors[wish].rows
     reason = " ".join(seen.problems)
     if not rows:
         why = dict(seen.empty).get(job.asked.index(wish), "No frame of it was sampled.")
         reason = f"{reason} {why}".strip()
         return Outcome(medium, "failed", reason, lost=seen.frames_lost, wall_s=wall_s)
     status: Status = "partial" if reason else "ok"
+    if seen.kind == "audio":  # silence that was filled in is told, though nothing was lost
+        reason = " ".join([*seen.problems, *seen.notes])
     return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s)

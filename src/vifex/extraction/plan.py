@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
-from vifex.engines import Engine, load_engine, settle
+from vifex.engines import Engine, Settled, load_engine, settle
+from vifex.engines.int8 import with_graph
+from vifex.engines.precision import is_int8
+from vifex.extraction.sound import SoundChoice, fit_sound, with_window
 from vifex.models import load_model
 from vifex.pool import default_pooling, load_pooling, pooled_shape
-from vifex.values import Asked, InputError, Model, Recipe, Regions, Sampling, Tap, TapSpec, Wish
+from vifex.values import Asked, EngineError, InputError, Model, Recipe, Regions, Sampling, Tap, TapSpec, Wish
 
 __all__ = ["ViewPlan", "plan_view", "reopen_view"]
 
@@ -39,7 +43,7 @@ class ViewPlan:
     @property
     def wish(self) -> Wish:
         """What the decoders are to prepare."""
-        return Wish(self.recipe.sampling, self.recipe.pixels, self.recipe.regions)
+        return Wish(self.recipe.sampling, self.recipe.pixels, self.recipe.regions, self.recipe.audio)
 
     @property
     def window_frames(self) -> int | None:
@@ -66,6 +70,7 @@ def plan_view(
     precision: str = "auto",
     regions: Regions | None = None,
     preset: str | None = None,
+    sound: SoundChoice | None = None,
 ) -> ViewPlan:
     """Resolve a user's choices once; what comes out says all of them.
 
@@ -81,6 +86,8 @@ def plan_view(
         precision: Of the arithmetic.
         regions: How boxes become rows; by default a manifest's boxes are cut out.
         preset: Name of the protocol that these choices replay, for the recipe.
+        sound: Windows of a network for sound; of `sampling` it takes start and end, of the choices for
+            pictures none.
 
     Raises:
         ModelError: If the model or a layer is unknown.
@@ -88,9 +95,16 @@ def plan_view(
     """
     if isinstance(model, str):
         model = load_model(model)
+    model, audio = fit_sound(model, sound, sampling)
+    if audio is not None:
+        # The logarithm of quiet sound does not survive numbers of eight bits.
+        precision = "fp32" if precision == "auto" else precision
+        sampling = regions = preset = None
     taps = load_engine(model.engine).resolve_taps(model, layers)
     settled = settle(model, taps)
     engine = load_engine(settled.model.engine)
+    if is_int8(precision):
+        _check_int8(model, settled)
     sampling = _fit_sampling(model, sampling)
     if pool is not None:
         load_pooling(pool)  # a misspelt one is told even where only vectors are read
@@ -107,6 +121,7 @@ def plan_view(
         time_pooling="mean" if clip_of_pictures else "none",
         regions=regions,
         preset=preset,
+        audio=audio,
     )
     _check_regions(recipe)
     _check_columns(recipe.taps)
@@ -120,8 +135,14 @@ def plan_view(
     )
 
 
-def reopen_view(name: str, recipe: Recipe, model: Model) -> ViewPlan:
+def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = None) -> ViewPlan:
     """Plan again what a stored recipe says, for the features of a query.
+
+    Args:
+        name: Of the view.
+        recipe: As it is stored.
+        model: The one that made the view.
+        graph: The view's quantised graph, where the recipe names one.
 
     Raises:
         InputError: If the model's weights are not the recipe's.
@@ -132,8 +153,12 @@ def reopen_view(name: str, recipe: Recipe, model: Model) -> ViewPlan:
             f"the model {model.card.name!r} has other weights than those that made the view.",
             todo="Give the model that made the store with --model.",
         )
-    settled = settle(model, [spec.tap for spec in recipe.taps], engine=recipe.engine)
+    model = with_window(model, recipe.audio)
     asked = model.asked or Asked(model.address)
+    if recipe.graph_sha256 is not None and graph is not None:
+        quantised = with_graph(model, graph, recipe.graph_sha256)
+        return ViewPlan(name, quantised, load_engine(recipe.engine), recipe, asked)
+    settled = settle(model, [spec.tap for spec in recipe.taps], engine=recipe.engine)
     return ViewPlan(name, settled.model, load_engine(recipe.engine), recipe, asked)
 
 
@@ -176,8 +201,27 @@ def _check_regions(recipe: Recipe) -> None:
         )
 
 
+def _check_int8(model: Model, settled: Settled) -> None:
+    """Say for which networks there is no int8."""
+    if model.card.audio is not None:
+        raise EngineError(
+            "int8 is for networks of pictures and clips, and this one hears.",
+            of=model.card.name,
+            todo="Use fp32 for it.",
+        )
+    if settled.model.engine != "openvino":
+        why = f" ({settled.why})" if settled.why else ""
+        raise EngineError(
+            f"int8 is for networks that OpenVINO runs, and this one runs in {settled.model.engine}{why}.",
+            of=model.card.name,
+            todo="Use auto, fp32 or bf16.",
+        )
+
+
 def _preprocess(model: Model) -> dict[str, object]:
     card = model.card
+    if card.audio is not None:
+        return {"layout": card.layout}
     return {
         "layout": card.layout,
         "scale": card.scale,

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import platform
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, BinaryIO
 
+from vifex.extraction.calibrate import graph_files, lacks_graph, settle_int8
 from vifex.extraction.pipeline import Pipeline, Progress, RunningView
 from vifex.extraction.plan import ViewPlan
 from vifex.extraction.report import Report, Tally
 from vifex.media.sources import find
 from vifex.store import StoreWriter, open_writer
-from vifex.values import InputError, Limits, Outcome
+from vifex.values import InputError, Limits, Medium, Outcome
 
 __all__ = ["run_views"]
 
@@ -33,6 +38,7 @@ def run_views(
     stdin: BinaryIO | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Report:
     """Fill views of a store from sources; the same call again resumes.
 
@@ -46,6 +52,7 @@ def run_views(
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
         on_outcome: Called for each medium that did not end `ok`.
+        on_notice: Called with what a user must know of a view; by default it is a `UserWarning`.
 
     Raises:
         VifexError: If nothing was found, the store is another recipe's, the disk is full.
@@ -53,22 +60,45 @@ def run_views(
     began_s = time.monotonic()
     if len({p.name for p in plans}) < len(plans):
         raise InputError("two models would fill one view.", todo="Give models with different names.")
+    cores, limits = _cores(), limits or Limits()
+    # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
+    heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
+
+    def find_media() -> Iterator[Medium | Outcome]:
+        return find(sources, stdin=stdin if heard is None else io.BytesIO(heard))
+
     # Sources that lead nowhere are told before a store is made or a network compiled.
-    media = _primed(find(sources, stdin=stdin))
-    cores = _cores()
+    media = _primed(find_media())
     with contextlib.ExitStack() as stack:
+        plans = settle_int8(
+            plans,
+            store,
+            find_media,
+            Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))),
+            workers=workers or cores,
+            limits=limits,
+            on_notice=on_notice or _warn,
+        )
         writer = stack.enter_context(open_writer(store, run=_run_facts(plans)))
         views = [_open_view(stack, writer, plan, cores) for plan in plans]
         pipeline = Pipeline(
             views,
             workers=workers or cores,
-            limits=limits or Limits(),
+            limits=limits,
             retry_failed=retry_failed,
             on_progress=on_progress,
             on_outcome=on_outcome,
         )
         tally = pipeline.run(media)
     return _report(store, plans, tally, time.monotonic() - began_s)
+
+
+def _heard(stdin: BinaryIO | None) -> bytes:
+    return (sys.stdin.buffer if stdin is None else stdin).read()
+
+
+def _warn(notice: str) -> None:
+    warnings.warn(notice, UserWarning, stacklevel=4)
 
 
 def _primed(found: Any) -> Any:
@@ -80,7 +110,8 @@ def _primed(found: Any) -> Any:
 
 
 def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan, cores: int) -> RunningView:
-    view = writer.view(plan.name, plan.recipe)
+    files = graph_files(plan.model.file.parent) if plan.model.int8_sha256 else ()
+    view = writer.view(plan.name, plan.recipe, files=files)
     network = plan.engine.compile(
         plan.model, plan.taps, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
     )

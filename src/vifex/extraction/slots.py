@@ -21,7 +21,7 @@ from vifex.extraction.messages import SlotPlan
 
 __all__ = ["SharedBlock", "attach", "lay_out", "view_slot"]
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 _PAGE = 4096
 
@@ -68,29 +68,30 @@ def attach(address: str, size_bytes: int) -> mmap.mmap:
         return mmap.mmap(file.fileno(), size_bytes)
 
 
-def lay_out(wanted: list[tuple[int, int, tuple[int, ...]]]) -> tuple[tuple[SlotPlan, ...], int]:
+def lay_out(wanted: list[tuple[int, int, tuple[int, ...], str]]) -> tuple[tuple[SlotPlan, ...], int]:
     """Place slots one after the other, each on its own pages.
 
     Args:
-        wanted: For each wish the number of slots, samples per slot and axes of a sample.
+        wanted: For each wish the number of slots, samples per slot, axes and dtype of a sample.
 
     Returns:
         A plan for each wish, and the size of the whole in bytes.
     """
     plans, offset = [], 0
-    for count, rows, shape in wanted:
-        plans.append(SlotPlan(offset, count, rows, shape))
-        offset += count * _slot_bytes(rows, shape)
+    for count, rows, shape, dtype in wanted:
+        plans.append(SlotPlan(offset, count, rows, shape, dtype))
+        offset += count * _slot_bytes(plans[-1])
     return tuple(plans), max(offset, _PAGE)
 
 
 def view_slot(memory: mmap.mmap, plan: SlotPlan, slot: int) -> Pixels:
-    """A slot as a uint8 array `[rows, *sample_shape]` over the shared memory."""
-    start = plan.offset + slot * _slot_bytes(plan.rows, plan.sample_shape)
+    """A slot as an array `[rows, *sample_shape]` of the plan's dtype over the shared memory."""
+    start = plan.offset + slot * _slot_bytes(plan)
     count = plan.rows * math.prod(plan.sample_shape)
-    flat = np.frombuffer(memory, dtype=np.uint8, count=count, offset=start)
+    flat: Pixels = np.frombuffer(memory, dtype=plan.dtype, count=count, offset=start)
     return flat.reshape(plan.rows, *plan.sample_shape)
 
 
-def _slot_bytes(rows: int, shape: tuple[int, ...]) -> int:
-    return -(-rows * math.prod(shape) // _PAGE) * _PAGE
+def _slot_bytes(plan: SlotPlan) -> int:
+    size = plan.rows * math.prod(plan.sample_shape) * np.dtype(plan.dtype).itemsize
+    return -(-size // _PAGE) * _PAGE

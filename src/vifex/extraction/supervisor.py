@@ -77,6 +77,8 @@ class _Decoder:
     """Which of the boards is its own."""
     ready: bool = False
     jobs: deque[Job] = field(default_factory=deque)
+    long: int = 0
+    """How many of them are no pictures."""
     untold: list[Message] = field(default_factory=list)
     """On their way to it, to leave together."""
     seen: tuple[int | None, int] = (None, 0)
@@ -115,9 +117,9 @@ class Supervisor:
         limits: Limits,
         inbox: queue.SimpleQueue[object],
     ) -> None:
-        shapes = [_sample_shape(w) for w in wishes]
+        samples = [(n, _sample_shape(w), _dtype(w)) for n, w in zip(batch_rows, wishes, strict=True)]
         per_wish = 2 * workers + extra_slots
-        self.plans, boards = lay_out([(per_wish, n, s) for n, s in zip(batch_rows, shapes, strict=True)])
+        self.plans, boards = lay_out([(per_wish, *sample) for sample in samples])
         size = boards + workers * BOARD_BYTES
         self._block = SharedBlock(size)
         self._setup = Setup(wishes, self.plans, limits, self._block.address, size, boards)
@@ -137,9 +139,7 @@ class Supervisor:
 
     def wants_job(self) -> bool:
         """Whether some decoder would take another medium now."""
-        least, most = _JOBS_AHEAD
-        ahead = min(max(least, int(_AHEAD_S / max(self._job_s, 1e-6))), most)
-        return any(len(d.jobs) < ahead for d in self._decoders.values())
+        return bool(self._hungry())
 
     def give(self, job: int, medium: Medium, wishes: tuple[int, ...]) -> None:
         """Hand a medium to the decoder with the least to do, with the next `flush`."""
@@ -166,7 +166,7 @@ class Supervisor:
                 self._grant(decoder, wish)
 
     def pixels(self, wish: int, slot: int) -> Pixels:
-        """A slot's pixels `[rows, *sample_shape]`, uint8, over the shared memory."""
+        """A slot's pixels or sound `[rows, *sample_shape]` over the shared memory."""
         return view_slot(self._block.memory, self.plans[wish], slot)
 
     # -- the way out --------------------------------------------------------------------------------
@@ -267,9 +267,17 @@ class Supervisor:
                 self._inbox.put((decoder.number, messages))
         self._inbox.put((decoder.number, None))
 
+    def _hungry(self) -> list[_Decoder]:
+        """Give the decoders that would take another medium."""
+        least, most = _JOBS_AHEAD
+        ahead = min(max(least, int(_AHEAD_S / max(self._job_s, 1e-6))), most)
+        # A video may take an hour: little waits behind it that another decoder could do.
+        return [d for d in self._decoders.values() if len(d.jobs) < (least if d.long else ahead)]
+
     def _give(self, job: Job) -> None:
-        decoder = min(self._decoders.values(), key=lambda d: len(d.jobs))
+        decoder = min(self._hungry() or self._decoders.values(), key=lambda d: (d.long, len(d.jobs)))
         decoder.jobs.append(job)
+        decoder.long += job.medium.kind != "image"
         decoder.untold.append(job)
 
     def _grant(self, decoder: _Decoder, wish: int) -> None:
@@ -297,6 +305,7 @@ class Supervisor:
     def _finish(self, decoder: _Decoder, message: Finished) -> None:
         job = decoder.jobs.popleft()
         assert job.job == message.job, "decoders finish their jobs in order"
+        decoder.long -= job.medium.kind != "image"
         self._job_s += 0.1 * (message.wall_s - self._job_s)
         self._events.append(JobEnded(job.job, message))
 
@@ -364,7 +373,13 @@ def _look(decoder: _Decoder, now_s: float) -> None:
     decoder.seen = shown
 
 
+def _dtype(wish: Wish) -> str:
+    return "uint8" if wish.audio is None else "float32"
+
+
 def _sample_shape(wish: Wish) -> tuple[int, ...]:
+    if wish.audio is not None:
+        return (wish.audio.window_samples,)
     frame = (wish.pixels.height_px, wish.pixels.width_px, 3)
     length = wish.sampling.frames_per_sample
     return frame if length is None else (length, *frame)

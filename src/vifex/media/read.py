@@ -1,25 +1,45 @@
 """One medium, decoded once for everybody who wants something of it.
 
-`read` is what a decoder process runs; `frame_at` and `thumbnail` look at a single moment.
+`read` is what a decoder process runs; `frame_at`, `sound_at` and `thumbnail` look at a single moment. Where
+pictures and sound are wanted, the file is opened once and gone through twice, the pictures first.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from PIL import Image
 
 from vifex.media.decode.animation import read_animation
+from vifex.media.decode.audio import read_audio
 from vifex.media.decode.moment import Moment, at
 from vifex.media.decode.picture import is_animated, is_known_picture, read_picture
 from vifex.media.decode.reasons import Skip
 from vifex.media.decode.sniff import look, text_kind
 from vifex.media.decode.source import LocalFile, open_medium, open_uri
 from vifex.media.decode.video import StillInside, read_video
-from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sample, Seen, Wish
+from vifex.values import (
+    AudioSpec,
+    Box,
+    InputError,
+    Limits,
+    MediaError,
+    Medium,
+    PixelSpec,
+    Sample,
+    Sampling,
+    Seen,
+    Unread,
+    Wish,
+)
+from vifex.values.pixels import NO_PIXELS
 
-__all__ = ["Skip", "frame_at", "read", "thumbnail"]
+__all__ = ["Skip", "frame_at", "read", "sound_at", "thumbnail"]
+
+_Part = Callable[[list[Wish]], Generator[Sample, None, Seen]]
 
 
 def read(
@@ -38,24 +58,61 @@ def read(
         progress: Called for each packet or picture, so that a supervisor sees life.
 
     Yields:
-        Samples, of all wishes mixed, in the order of time, each wish's with rising `ordinal`.
+        Samples, those of pictures before those of sound, of all wishes of a kind mixed, in the order of
+        time, each wish's with rising `ordinal`.
 
     Returns:
-        What was learned. Damage that left something over is in `problems` and `frames_lost`.
+        What was learned. Damage that left something over is in `problems` and `frames_lost`. Where
+        pictures and sound were wanted, each wish's own is in `apart`.
 
     Raises:
-        Skip: If there is nothing to do with the medium by its kind, e.g. sound alone.
+        Skip: If there is nothing to do with the medium by its kind, e.g. sound alone where pictures are
+            wanted alone.
         MediaError: If there is nothing to be had of it; also, at the very end, if the file changed
             while it was read: then its samples are to be thrown away.
     """
     report = progress or _nothing
     with open_medium(medium) as file:
-        seen = yield from _read(file, medium, wishes, limits, report)
+        look = partial(_read, file, medium, limits=limits, progress=report)
+        listen = partial(read_audio, file, medium, limits=limits, progress=report)
+        if all(w.audio is None for w in wishes):
+            seen = yield from look(wishes)
+        elif all(w.audio is not None for w in wishes):
+            seen = yield from listen(wishes)
+        else:
+            seen = yield from _both(wishes, look, listen)
     return seen
 
 
+def _both(wishes: Sequence[Wish], look: _Part, listen: _Part) -> Generator[Sample, None, Seen]:
+    """Read pictures, then sound: what is wrong with one is not the other's fault."""
+    apart: dict[int, Seen | Unread] = {}
+    for part, of_sound in ((look, False), (listen, True)):
+        places = [i for i, w in enumerate(wishes) if (w.audio is not None) == of_sound]
+        found: Seen | Unread
+        try:
+            found = yield from _renumbered(part([wishes[i] for i in places]), places)
+        except Skip as exc:
+            found = Unread(exc.reason, is_skipped=True)
+        except MediaError as exc:
+            found = Unread(f"{exc.what} {exc.todo or ''}".rstrip(), is_skipped=False)
+        apart |= dict.fromkeys(places, found)
+    return Seen(kind="video", apart=tuple(sorted(apart.items())))
+
+
+def _renumbered(part: Generator[Sample, None, Seen], places: list[int]) -> Generator[Sample, None, Seen]:
+    """Pass samples and what was learned on with the numbers that the wishes have among all."""
+    while True:
+        try:
+            sample = next(part)
+        except StopIteration as stop:
+            seen: Seen = stop.value
+            return replace(seen, empty=tuple((places[i], why) for i, why in seen.empty))
+        yield replace(sample, wish=places[sample.wish])
+
+
 def _read(
-    file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits, progress: Callable[[], None]
+    file: LocalFile, medium: Medium, wishes: Sequence[Wish], *, limits: Limits, progress: Callable[[], None]
 ) -> Generator[Sample, None, Seen]:
     progress()
     is_still = is_picture(file, limits)
@@ -109,6 +166,38 @@ def frame_at(path_or_uri: str | os.PathLike[str], t_s: float, spec: PixelSpec, l
     """
     with open_uri(path_or_uri) as file:
         return _moment(file, t_s, limits, spec).sample(spec)
+
+
+def sound_at(
+    path_or_uri: str | os.PathLike[str], t_s: float | None, spec: AudioSpec, limits: Limits
+) -> Sample:
+    """Give the window of a file's sound that starts at a time.
+
+    Args:
+        path_or_uri: A local file.
+        t_s: Seconds of the file's own time; `None` where the sound is one window or less.
+        spec: What the window is to be like; a shorter rest is filled as its `tail` says, not dropped.
+        limits: What it may cost.
+
+    Raises:
+        InputError: If no time was given and the sound is longer than one window.
+        MediaError: If the file cannot be read or its sound ends before that time.
+        Skip: If it has no sound.
+    """
+    tail = "pad" if spec.tail == "drop" else spec.tail
+    wish = replace(spec, hop_s=spec.window_s, tail=tail, t_start_s=t_s, t_end_s=None)
+    text = os.fspath(path_or_uri)
+    with open_uri(text) as file:
+        medium = Medium(text, os.path.basename(text), "audio", file.size_bytes, file.stat.st_mtime_ns)  # noqa: PTH119
+        windows = read_audio(file, medium, [Wish(Sampling(), NO_PIXELS, audio=wish)], limits, _nothing)
+        first = next(windows)  # none at all is an error of its own
+        if t_s is None and next(windows, None) is not None:
+            raise InputError(
+                f"it is longer than one window of sound ({spec.window_s:g} s), so a time must be said.",
+                of=text,
+                todo=f"Name where the window starts, e.g. {medium.name}@0, or cut it.",
+            )
+        return first
 
 
 def thumbnail(

@@ -1,6 +1,7 @@
 """Model cards: `MODEL.vifex.toml` beside a model's file, read, checked and written.
 
-A card says how a network wants its pixels, what its taps are called and where its weights come from.
+A card says how a network wants its pixels, or its sound, what its taps are called and where its weights
+come from.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from vifex.values import ModelCard, ModelError
+from vifex.values import AudioInput, ModelCard, ModelError
+from vifex.values.audio import AudioTail
 from vifex.values.pixels import Interpolation, Resize
 from vifex.values.registry import near
 
 __all__ = ["LAYOUTS", "card_path", "format_card", "make_card", "parse_card", "read_card"]
 
-LAYOUTS: Final = ("NCHW", "NHWC", "NCTHW", "NTHWC", "NTCHW")
-"""Axes of a network's own input; those with `T` take windows of frames."""
+LAYOUTS: Final = ("NCHW", "NHWC", "NCTHW", "NTHWC", "NTCHW", "NS")
+"""Axes of a network's own input; those with `T` take windows of frames, `NS` takes samples of sound."""
 
-_REQUIRED: Final = ("name", "height_px", "width_px")
+_SIZES: Final = ("height_px", "width_px")
+_REQUIRED: Final = ("name", *_SIZES)
 
 
 def card_path(graph: Path) -> Path:
@@ -80,10 +83,13 @@ def make_card(data: Mapping[str, Any], *, of: str) -> ModelCard:
                 of=of,
                 todo=f"{near(key, known)}Known: {', '.join(known)}.",
             )
+    if "audio" in data:  # a network for sound has no size in pixels
+        data = {"height_px": 0, "width_px": 0, "layout": "NS", **data}
     for key in _REQUIRED:
         if key not in data:
             raise ModelError(f"the model card has no {key!r}.", of=of, todo=f"Add {key}: {_CHECKS[key][1]}.")
-    values = {key: _checked(key, value, of) for key, value in data.items()}
+    unchecked = _SIZES if "audio" in data else ()
+    values = {k: v if k in unchecked else _checked(k, v, of) for k, v in data.items()}
     _check_together(values, of)
     return ModelCard(**values)
 
@@ -94,6 +100,10 @@ def format_card(card: ModelCard) -> str:
     tables = []
     for field in fields(card):
         value = getattr(card, field.name)
+        if isinstance(value, AudioInput):
+            value = value.to_dict()
+        if card.audio is not None and field.name in _SIZES:
+            continue
         if isinstance(value, Mapping):
             if value:
                 rows = (f"{_toml(k)} = {_toml(v)}" for k, v in value.items())
@@ -132,6 +142,12 @@ def _checked(key: str, value: Any, of: str) -> Any:
 
 def _check_together(values: dict[str, Any], of: str) -> None:
     layout, frames = values.get("layout", "NCHW"), values.get("frames")
+    if (layout == "NS") != ("audio" in values):
+        raise ModelError(
+            f"the model card's layout {layout!r} and its [audio] do not fit.",
+            of=of,
+            todo="A network for sound has an [audio] table and the layout NS, others have neither.",
+        )
     if ("T" in layout) != (frames is not None):
         raise ModelError(
             f"the model card's layout {layout!r} and frames {frames!r} do not fit.",
@@ -215,6 +231,19 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _audio(value: Any) -> AudioInput:
+    if not isinstance(value, dict) or set(value) - {"sample_rate_hz", "window_s", "max_window_s", "tail"}:
+        raise TypeError
+    said = dict(value)
+    said["sample_rate_hz"] = _count(said.get("sample_rate_hz"))
+    for key in ("window_s", "max_window_s"):
+        if key in said or key == "window_s":
+            said[key] = _positive(said.get(key))
+    if "tail" in said:
+        said["tail"] = _one_of(*get_args(AudioTail))(said["tail"])
+    return AudioInput(**said)
+
+
 def _text_map(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise TypeError
@@ -252,4 +281,9 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "sha256": (_digest, "64 hexadecimal digits"),
     "resize_hw_px": (_size, "a list of two whole numbers of pixels: height and width before the crop"),
     "crop_down": (_flag, "true or false"),
+    "fusion": (_text, "a text: which layers became one vector, and how"),
+    "audio": (
+        _audio,
+        "a table with sample_rate_hz and window_s, and maybe max_window_s and tail (drop, pad or repeat)",
+    ),
 }

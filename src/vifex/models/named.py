@@ -113,7 +113,7 @@ def _weights(weights: str) -> str:
 
     if weights == "pretrained" or seed_of(weights) is not None:
         return weights
-    if not Path(weights).is_file():
+    if not Path(weights).exists():
         raise ModelError(
             f"{weights!r} is no file of weights.", todo="Give a file, random:SEED, or pretrained."
         )

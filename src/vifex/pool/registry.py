@@ -1,4 +1,4 @@
-"""Registry of poolings: name -> `module:attribute`, a `Pooling`."""
+"""Registry of poolings and of fusions: name -> `module:attribute`, a `Pooling` or a `FusionRule`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from vifex.values import TapKind
 
-__all__ = ["DEFAULTS", "GROUP", "POOLINGS"]
+__all__ = ["DEFAULTS", "FUSIONS", "FUSION_GROUP", "GROUP", "POOLINGS"]
 
 GROUP: Final = "vifex.poolings"
 """Entry point group for poolings that other packages bring."""
@@ -33,3 +33,16 @@ DEFAULTS: Final[Mapping[TapKind, str]] = {
     "attention": "none",
 }
 """What is done to a tap where the user does not say."""
+
+FUSION_GROUP: Final = "vifex.fusions"
+"""Entry point group for fusions that other packages bring."""
+
+FUSIONS: Final[Mapping[str, str]] = {
+    "attention": "vifex.pool.fusion:ATTENTION",
+    "concat": "vifex.pool.fusion:CONCAT",
+    "gated": "vifex.pool.fusion:GATED",
+    "pca": "vifex.pool.fusion:PCA",
+    "sum": "vifex.pool.fusion:SUM",
+    "weighted": "vifex.pool.fusion:WEIGHTED",
+}
+"""Ways to make one vector of several."""

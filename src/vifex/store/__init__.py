@@ -4,6 +4,7 @@
 says what became of every medium. The format is docs/store-format.md.
 """
 
+from vifex.store.layout import stored_view
 from vifex.store.reading import Store, View, open_store
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
 from vifex.store.view_writer import CommitRule, Spilled, ViewWriter
@@ -21,4 +22,5 @@ __all__ = [
     "open_store",
     "open_writer",
     "row_schema",
+    "stored_view",
 ]

@@ -13,7 +13,16 @@ from urllib.parse import quote, unquote
 from vifex.store.sync import sync_folder, write_aside
 from vifex.values import InputError, Recipe, StoreError
 
-__all__ = ["FORMAT", "StoreInfo", "ViewPaths", "create_store", "list_views", "read_recipe", "read_store"]
+__all__ = [
+    "FORMAT",
+    "StoreInfo",
+    "ViewPaths",
+    "create_store",
+    "list_views",
+    "read_recipe",
+    "read_store",
+    "stored_view",
+]
 
 FORMAT: Final = 1
 """Version of the format that this code writes; docs/store-format.md says what may change it."""
@@ -173,6 +182,21 @@ def write_recipe(file: Path, recipe: Recipe) -> None:
     """Write how a view is made."""
     data = {"hash": recipe.hash, "recipe": recipe.to_dict()}
     write_aside(file, json.dumps(data, indent=1, sort_keys=True) + "\n")
+
+
+def stored_view(path: Path, name: str) -> tuple[Recipe, Path] | None:
+    """Give the recipe and the folder of a view, or `None` where there is no such view or store.
+
+    Both stay as they are as long as the view is there.
+
+    Raises:
+        StoreError: If the store or the recipe cannot be read.
+        InputError: If no view can have that name.
+    """
+    if not (path / "STORE.json").exists():
+        return None
+    paths = read_store(path).view(name)
+    return (read_recipe(paths), paths.folder) if paths.folder.exists() else None
 
 
 def read_recipe(view: ViewPaths) -> Recipe:

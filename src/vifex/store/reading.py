@@ -101,6 +101,7 @@ class View:
 
     def __init__(self, paths: ViewPaths, head: Head, store: Store) -> None:
         self.name = paths.name
+        self.folder = paths.folder
         self.recipe = read_recipe(paths)
         self._head = head
         self._store = store  # keeps the registration alive

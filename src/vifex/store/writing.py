@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from vifex.store.lance_adapter import Table
@@ -85,8 +86,14 @@ class StoreWriter:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def view(self, name: str, recipe: Recipe) -> ViewWriter:
+    def view(self, name: str, recipe: Recipe, *, files: Sequence[Path] = ()) -> ViewWriter:
         """Open a view to write, recovered to its last commit, and make it if it is not there.
+
+        Args:
+            name: Of the view.
+            recipe: How its rows are made.
+            files: What a new view keeps beside its tables, under the files' own names: what the recipe
+                names by its hash. They are there with the view, whole, or not at all.
 
         Raises:
             StoreError: If the view was made by another recipe; the message names the differences.
@@ -98,7 +105,7 @@ class StoreWriter:
             if paths.folder.exists():
                 self._refuse_another_recipe(paths, recipe)
             else:
-                self._build(paths, recipe)
+                self._build(paths, recipe, files)
         writer = ViewWriter(self._info, paths, recipe, run=self._run, rule=self._rule)
         self._views[name] = writer
         return writer
@@ -113,13 +120,15 @@ class StoreWriter:
             self._views = {}
             self._lock.free()
 
-    def _build(self, paths: ViewPaths, recipe: Recipe) -> None:
+    def _build(self, paths: ViewPaths, recipe: Recipe, files: Sequence[Path]) -> None:
         """Make a view beside its place and rename it there, so that it is whole or absent."""
         folder = self._info.building()
         new = ViewPaths(paths.name, folder)
         folder.mkdir()
         try:
             write_recipe(new.recipe, recipe)
+            for file in files:
+                shutil.copyfile(file, folder / file.name)
             rows = Table.create(new.rows, row_schema(recipe))
             entry = LedgerEntry.maintenance("view made", recipe.hash, self._run)
             batch, _ = seal([entry], Seal(0, FIRST, 0), rows.version)

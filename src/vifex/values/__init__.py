@@ -3,6 +3,7 @@
 Nothing here opens a file, imports an engine or knows how a feature is made.
 """
 
+from vifex.values.audio import AudioInput, AudioSpec
 from vifex.values.errors import (
     EngineError,
     InputError,
@@ -12,18 +13,24 @@ from vifex.values.errors import (
     StoreError,
     VifexError,
 )
+from vifex.values.fusion import Fusion, FusionInput, Tree
 from vifex.values.media import Box, Medium, Span
 from vifex.values.models import Asked, Builder, Model, ModelCard, Tap, TapKind, TapSpec
 from vifex.values.outcomes import Outcome, Status
-from vifex.values.pixels import PixelSpec
+from vifex.values.pixels import NO_PIXELS, PixelSpec
 from vifex.values.recipes import Recipe
-from vifex.values.sampling import Limits, Regions, Sample, Sampling, Seen, Wish
+from vifex.values.sampling import Limits, Regions, Sample, Sampling, Seen, Unread, Wish
 
 __all__ = [
+    "NO_PIXELS",
     "Asked",
+    "AudioInput",
+    "AudioSpec",
     "Box",
     "Builder",
     "EngineError",
+    "Fusion",
+    "FusionInput",
     "InputError",
     "Limits",
     "MediaError",
@@ -45,6 +52,8 @@ __all__ = [
     "Tap",
     "TapKind",
     "TapSpec",
+    "Tree",
+    "Unread",
     "VifexError",
     "Wish",
 ]

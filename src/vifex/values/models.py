@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from vifex.values.pixels import Interpolation, PixelSpec, Resize
+from vifex.values.audio import AudioInput
+from vifex.values.pixels import NO_PIXELS, Interpolation, PixelSpec, Resize
 
 __all__ = ["AXES", "Asked", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
 
@@ -72,7 +73,7 @@ class TapSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """How a network wants its pixels and what it is; `MODEL.vifex.toml` beside the weights."""
+    """How a network wants its pixels or its sound and what it is; `MODEL.vifex.toml` beside the weights."""
 
     name: str
     """Name with version, e.g. `vifex-interim-1`."""
@@ -81,7 +82,7 @@ class ModelCard:
     frames: int | None = None
     """Frames per input for a network that takes windows; `None` for pictures."""
     layout: str = "NCHW"
-    """Of the network's own input: `NCHW`, `NHWC`, `NCTHW`, `NTCHW` or `NTHWC`."""
+    """Of the network's own input: `NCHW`, `NHWC`, `NCTHW`, `NTCHW` or `NTHWC`; `NS` for samples of sound."""
     scale: float = 255.0
     """Pixels 0 to 255 are divided by this before mean and std are applied."""
     mean: tuple[float, ...] = (0.0, 0.0, 0.0)
@@ -103,9 +104,15 @@ class ModelCard:
     """Height and width after `stretch_crop`'s resize, before its centre crop."""
     crop_down: bool = False
     """Whether the centre crop's corner is rounded down, see `PixelSpec`."""
+    audio: AudioInput | None = None
+    """For a network of sound: what it takes. Its layout is `NS`, its height and width are 0."""
+    fusion: str | None = None
+    """Of a network that is read at several scales: method, taps and sizes, in words."""
 
     def pixel_spec(self, decode: Literal["fast", "exact"] = "fast") -> PixelSpec:
         """The ready pixels that this network takes."""
+        if self.audio is not None:
+            return NO_PIXELS
         return PixelSpec(
             height_px=self.height_px,
             width_px=self.width_px,
@@ -154,6 +161,8 @@ class Model:
     engine: str = "openvino"
     """Name in the engine registry."""
     builder: Builder | None = None
+    int8_sha256: str = ""
+    """Where `graph` is one that was quantised to int8 for a view: the hash of its files."""
     asked: Asked | None = field(default=None, compare=False)
     """How it was asked for, where its card's name and its file do not say it all."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Final, Literal
 
-__all__ = ["DecodeMode", "Fit", "Interpolation", "PixelSpec", "Resize", "fit"]
+__all__ = ["NO_PIXELS", "DecodeMode", "Fit", "Interpolation", "PixelSpec", "Resize", "fit"]
 
 Resize = Literal["stretch", "shortest", "stretch_crop"]
 """`stretch`: to the target, aspect not kept. `shortest`: shorter side to `resize_px`, then centre crop.
@@ -70,6 +70,10 @@ class PixelSpec:
         if not self.crop_down:
             del data["crop_down"]
         return data
+
+
+NO_PIXELS: Final = PixelSpec(1, 1)
+"""Stands in a recipe of sound, which wants no pixels and does not write them down."""
 
 
 @dataclass(frozen=True, slots=True)

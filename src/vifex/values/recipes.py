@@ -7,8 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vifex.values.audio import AudioSpec
+from vifex.values.fusion import Fusion, Tree
 from vifex.values.models import AXES, Tap, TapSpec
-from vifex.values.pixels import PixelSpec
+from vifex.values.pixels import NO_PIXELS, PixelSpec
 from vifex.values.sampling import Regions, Sampling
 
 __all__ = ["Recipe"]
@@ -31,7 +33,7 @@ class Recipe:
     sampling: Sampling
     taps: tuple[TapSpec, ...]
     precision: str
-    """As resolved: `fp32` or `bf16`, never `auto`."""
+    """As resolved: `fp32`, `bf16`, or int8 with what computes the rest, `int8+bf16`; never `auto`."""
     engine: str
     time_pooling: Literal["none", "mean"] = "none"
     """`mean` where a network for pictures saw every frame of a window and its rows are averages."""
@@ -39,6 +41,14 @@ class Recipe:
     """How boxes became rows; `None` cuts out a manifest's boxes."""
     preset: str | None = None
     """Name of the published protocol that these choices replay."""
+    audio: AudioSpec | None = None
+    """Windows of sound; then there are no pixels, and `sampling` says nothing."""
+    graph_sha256: str | None = None
+    """For int8: of the quantised graph, whose ranges were learned from samples of the view's own media."""
+    fusion: Fusion | None = None
+    """Where rows were made from rows of other views; then there are no pixels and no sampling of its own."""
+    tree: Tree | None = None
+    """Where rows are parts of videos, pooled from another view's; then neither."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal recipe back."""
@@ -58,12 +68,22 @@ class Recipe:
             said["regions"] = self.regions.to_dict()
         if self.preset is not None:
             said["preset"] = self.preset
+        if self.graph_sha256 is not None:
+            said["graph_sha256"] = self.graph_sha256
+        if self.audio is not None:
+            said["audio"] = self.audio.to_dict()
+        if self.fusion is not None:
+            said["fusion"] = self.fusion.to_dict()
+        if self.tree is not None:
+            said["tree"] = self.tree.to_dict()
+        if self.audio is not None or self.is_derived:
+            del said["pixels"], said["sampling"]
         return said
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Recipe:
         """Read what `to_dict` wrote, also after a trip through JSON."""
-        pixels = dict(data["pixels"])
+        pixels = dict(data.get("pixels") or NO_PIXELS.to_dict())
         for name in ("background", "resize_hw_px"):
             if pixels.get(name) is not None:
                 pixels[name] = tuple(pixels[name])
@@ -72,14 +92,23 @@ class Recipe:
             weights_sha256=data["weights_sha256"],
             preprocess=data["preprocess"],
             pixels=PixelSpec(**pixels),
-            sampling=Sampling(**data["sampling"]),
+            sampling=Sampling(**data.get("sampling", {})),
             taps=tuple(_tap_from_dict(t) for t in data["taps"]),
             precision=data["precision"],
             engine=data["engine"],
             time_pooling=data["time_pooling"],
             regions=_regions_from_dict(data.get("regions")),
             preset=data.get("preset"),
+            graph_sha256=data.get("graph_sha256"),
+            audio=AudioSpec(**data["audio"]) if data.get("audio") else None,
+            fusion=Fusion.from_dict(data["fusion"]) if data.get("fusion") else None,
+            tree=Tree(**data["tree"]) if data.get("tree") else None,
         )
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether the view was made from other views of its store, not from media."""
+        return self.fusion is not None or self.tree is not None
 
     @property
     def hash(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from vifex.values.audio import AudioSpec
 from vifex.values.media import Box
 from vifex.values.pixels import PixelSpec
 
@@ -13,7 +14,18 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Limits", "RegionMethod", "Regions", "Sample", "SamplerName", "Sampling", "Seen", "Tail", "Wish"]
+__all__ = [
+    "Limits",
+    "RegionMethod",
+    "Regions",
+    "Sample",
+    "SamplerName",
+    "Sampling",
+    "Seen",
+    "Tail",
+    "Unread",
+    "Wish",
+]
 
 SamplerName = Literal["fps", "every", "uniform", "clip"]
 Tail = Literal["drop", "pad", "repeat"]
@@ -115,6 +127,8 @@ class Wish:
     pixels: PixelSpec
     regions: Regions | None = None
     """`None` cuts out the medium's own boxes, if it has any."""
+    audio: AudioSpec | None = None
+    """Where windows of sound are wanted: then nothing of the other fields counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,7 @@ class Sample:
     ordinal: int
     """Counts the samples of this medium for this wish from 0, boxes included."""
     pixels: npt.NDArray[Any]
-    """uint8 `[H, W, 3]`, or `[T, H, W, 3]` for a window."""
+    """uint8 `[H, W, 3]`, or `[T, H, W, 3]` for a window; of sound float32 `[S]`."""
     frame_index: int | None = None
     """In presentation order from 0, of the (first) frame; `None` for pictures, as are the times."""
     pts: int | None = None
@@ -162,10 +176,19 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Why a wish got nothing of a medium of which others had something."""
+
+    reason: str
+    is_skipped: bool
+    """Whether there is nothing of the wanted kind in it; else it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What a decoder learned about a medium beyond its samples."""
 
-    kind: Literal["image", "video"]
+    kind: Literal["image", "video", "audio"]
     width_px: int = 0
     height_px: int = 0
     frames_seen: int = 1
@@ -176,3 +199,6 @@ class Seen:
     """Facts worth telling that cost nothing, e.g. a second video stream that was not read."""
     empty: tuple[tuple[int, str], ...] = ()
     """Wishes that got no sample although others did: index of the wish and why, one sentence."""
+    apart: tuple[tuple[int, Seen | Unread], ...] = ()
+    """Wishes that ended in another way than the rest, as sound does beside pictures: index of the wish,
+    and all that was learned for it."""

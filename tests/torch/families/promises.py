@@ -27,6 +27,8 @@ def batch(model: Model, n: int = 1) -> Any:
 
     card = model.card
     sizes = {"N": n, "C": 3, "T": card.frames, "H": card.height_px, "W": card.width_px}
+    if card.audio is not None:
+        sizes["S"] = card.audio.window_samples
     return torch.randn([sizes[axis] for axis in card.layout], generator=torch.Generator().manual_seed(1))
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tiny_audio import SOUND
+
 __all__ = ["TINY", "make"]
 
 _VIT = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -207,4 +209,5 @@ TINY: dict[str, Callable[[Path], None]] = {
     "timesformer": _timesformer,
     "vjepa2": _vjepa2,
     "vivit": _vivit,
+    **SOUND,
 }

@@ -153,7 +153,7 @@ def _resized(letters: str | None, before: tuple[int, ...], after: tuple[int, ...
 
 def _grid(shape: tuple[int, ...], card: ModelCard) -> str | None:
     """Tell whether channels-last data is a grid of the picture's cells: its size by one whole stride."""
-    if len(shape) not in (4, 5) or (len(shape) == 5 and card.frames is None):
+    if card.audio is not None or len(shape) not in (4, 5) or (len(shape) == 5 and card.frames is None):
         return None
     height, width = shape[-3], shape[-2]
     whole = card.height_px % height == 0 and card.width_px % width == 0

@@ -117,8 +117,10 @@ def _converted(program: Any) -> Any:
 
 
 def _reason(exc: Exception) -> str:
-    lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
-    return f"{type(exc).__name__}: {lines[0][:200] if lines else 'no reason was given'}"
+    lines = [line.strip().removeprefix("-- ") for line in str(exc).splitlines() if line.strip()]
+    # OpenVINO names the operation that it lacks below its own file and line.
+    telling = [line for line in lines if line.startswith("No conversion rule")] or lines
+    return f"{type(exc).__name__}: {telling[0][:200] if telling else 'no reason was given'}"
 
 
 def _takes_any_batch(program: Any) -> bool:

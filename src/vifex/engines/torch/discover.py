@@ -92,6 +92,8 @@ def first_tensor(value: Any) -> Tensor | None:
 def network_input(card: ModelCard, batch: int) -> tuple[int, ...]:
     """Give the shape of the network's own input for a batch, in the card's layout."""
     sizes = {"N": batch, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
+    if card.audio is not None:
+        sizes["S"] = card.audio.window_samples
     return tuple(sizes[axis] for axis in card.layout)
 
 
@@ -170,7 +172,9 @@ def _run(module: nn.Module, card: ModelCard, batch: int) -> _Seen:
             raise ModelError(
                 f"the network does not run on the card's {list(shape)} ({card.layout}): {why}",
                 of=card.name,
-                todo="Correct height_px, width_px, frames or layout in its card.",
+                todo="Take longer windows."
+                if card.audio is not None
+                else "Correct height_px, width_px, frames or layout in its card.",
             ) from exc
     return seen
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from vifex.engines.build import pixels_shape
 from vifex.engines.cores import available_cores
+from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.names import Named, resolve_names
 from vifex.engines.plan import choose_batch
 from vifex.engines.precision import resolve
@@ -98,6 +99,7 @@ class TorchEngine:
             input_shape=pixels_shape(model.card, size),
             requests=_REQUESTS[self.device.type],
             on_close=give_back,
+            dtype=input_dtype(model.card),
         )
 
     def spots(self, model: Model, taps: Sequence[Tap]) -> list[Spot]:
@@ -142,10 +144,12 @@ class TorchEngine:
 
     def _in_memory_order(self, module: nn.Module) -> nn.Module:
         """Lay the weights of convolutions channels last, as ready pixels are."""
-        if any(isinstance(part, nn.Conv2d) for part in module.modules()):
-            return module.to(memory_format=torch.channels_last)
-        if any(isinstance(part, nn.Conv3d) for part in module.modules()):
-            return module.to(memory_format=torch.channels_last_3d)
+        for part in module.modules():
+            # By itself: a buffer of four axes beside convolutions over time would be refused.
+            if isinstance(part, nn.Conv2d):
+                part.to(memory_format=torch.channels_last)
+            elif isinstance(part, nn.Conv3d):
+                part.to(memory_format=torch.channels_last_3d)
         return module
 
     def _apart(self, network: Network, model: Model, batch: int, precision: str) -> bool:
@@ -154,7 +158,7 @@ class TorchEngine:
             return True
         rng = np.random.default_rng(0)
         shape = pixels_shape(model.card, 2)
-        first, last = (rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(2))
+        first, last = (noise(shape, input_dtype(model.card), rng) for _ in range(2))
         last[-1] = first[0]
         with torch.inference_mode(), settings(self.device):
             a, b = (network(torch.from_numpy(p).to(self.device)) for p in (first, last))

@@ -62,11 +62,11 @@ def _row(sizes: tuple[int, ...], letters: str | None, card: ModelCard) -> Shown:
     """Tell tokens from a sequence.
 
     Steps are time where the axis is known to be, where a one-dimensional convolution runs along it in a
-    network for clips, and where it is unknown and as long as the clip. All else are tokens.
+    network for clips or sound, and where it is unknown and as long as the clip. All else are tokens.
     """
     order = None if letters is None or letters[1] != "C" else (0, 2, 1)
     axis = "L" if letters is None else letters[1 if order is None else 2]
-    clips = card.frames is not None
+    clips = card.frames is not None or card.audio is not None
     timed = axis == "T" or (clips and axis == "S") or (clips and axis == "L" and sizes[0] == card.frames)
     return Shown("sequence" if timed else "tokens", order)
 

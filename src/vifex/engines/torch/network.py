@@ -35,15 +35,17 @@ class TorchNetwork:
         input_shape: tuple[int, ...],
         requests: int,
         on_close: Callable[[], None],
+        dtype: npt.DTypeLike = np.uint8,
     ) -> None:
         self.taps = tuple(taps)
         self.input_shape = input_shape
         self.batch = input_shape[0]
         self.requests = requests
+        self._dtype = np.dtype(dtype)
         self._runner = runner
         self._on_close = on_close
         self._free = threading.Semaphore(requests)
-        self._waiting: queue.SimpleQueue[tuple[npt.NDArray[np.uint8], Future[Arrays]] | None]
+        self._waiting: queue.SimpleQueue[tuple[npt.NDArray[Any], Future[Arrays]] | None]
         self._waiting = queue.SimpleQueue()
         self._launched: queue.SimpleQueue[tuple[Callable[[], Any], Future[Arrays]] | None]
         self._launched = queue.SimpleQueue()
@@ -57,11 +59,11 @@ class TorchNetwork:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, pixels: npt.NDArray[np.uint8]) -> Future[Arrays]:
+    def submit(self, pixels: npt.NDArray[Any]) -> Future[Arrays]:
         """Start one batch; see `base.Network.submit`."""
-        if pixels.dtype != np.uint8 or pixels.shape != self.input_shape or not pixels.flags.c_contiguous:
+        if pixels.dtype != self._dtype or pixels.shape != self.input_shape or not pixels.flags.c_contiguous:
             raise ValueError(
-                f"pixels must be C-contiguous uint8 {self.input_shape}, "
+                f"pixels must be C-contiguous {self._dtype} {self.input_shape}, "
                 f"got {pixels.dtype} {pixels.shape}{'' if pixels.flags.c_contiguous else ', not contiguous'}"
             )
         if self._closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import queue
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,11 @@ from vifex.engines.torch.devices import settings
 
 __all__ = ["CudaRunner", "PlainRunner", "Runner", "as_network"]
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[Any]
 Outputs = list[npt.NDArray[np.float32]]
 Network = Callable[[Tensor], Sequence[Tensor]]
+
+_TYPES: Final = {"uint8": torch.uint8, "float32": torch.float32}
 
 
 class Runner(Protocol):
@@ -93,7 +95,7 @@ class CudaRunner:
     def _queue(self, pixels: Pixels, lane: dict[str, Any]) -> torch.cuda.Event:
         arithmetic = torch.cuda.current_stream(self._device)
         if lane["in"] is None:
-            lane["in"] = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+            lane["in"] = torch.empty(pixels.shape, dtype=_TYPES[pixels.dtype.name], pin_memory=True)
         lane["in"].numpy()[...] = pixels
         with torch.inference_mode(), settings(self._device):
             with torch.cuda.stream(self._going_in):
@@ -117,7 +119,7 @@ class CudaRunner:
 def _borrow(pixels: Pixels) -> Tensor:
     """Look at an array as a tensor, without a copy and whether or not it may be written to: nobody does."""
     raw = (ctypes.c_uint8 * pixels.nbytes).from_address(pixels.ctypes.data)
-    return torch.frombuffer(raw, dtype=torch.uint8).view(pixels.shape)
+    return torch.frombuffer(raw, dtype=_TYPES[pixels.dtype.name]).view(pixels.shape)
 
 
 def as_network(pixels: nn.Module, tapped: nn.Module, device: torch.device, *, bf16: bool) -> Network:

@@ -25,10 +25,11 @@ import numpy.typing as npt
 
 from vifex.engines.base import Engine
 from vifex.engines.cache import cache_folder
+from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.settled import Settled
 from vifex.engines.torch.convert import CannotConvert, write_ir
 from vifex.engines.torch.engine import TorchEngine
-from vifex.values import EngineError, Model, Tap, VifexError
+from vifex.values import EngineError, Model, ModelCard, Tap, VifexError
 
 __all__ = ["convert", "settle_on_cpu"]
 
@@ -109,13 +110,18 @@ def _compare(
     results = []
     for engine, which in ((torch_engine, model), (openvino, converted)):
         with engine.compile(which, taps, precision="fp32", batch=_INPUTS) as network:
-            results.append(network.submit(_pixels(network.input_shape)).result())
+            results.append(network.submit(_inputs(network.input_shape, model.card)).result())
     return {tap.name: _measured(results[0][tap.name], results[1][tap.name]) for tap in taps}
 
 
-def _pixels(shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """Noise, smooth noise and a flat picture: each stirs other parts of a network."""
+def _inputs(shape: tuple[int, ...], card: ModelCard) -> npt.NDArray[Any]:
+    """Noise, smooth noise and a flat picture (sound: a tone over faint noise): each stirs other parts."""
     rng = np.random.default_rng(0)
+    if card.audio is not None:
+        sound = noise(shape, input_dtype(card), rng)
+        sound[1] = np.convolve(sound[1], np.full(32, 1 / 32), mode="same")
+        sound[2] = 0.3 * np.sin(np.arange(shape[1]) * 0.1) + 1e-3 * sound[2]
+        return sound
     pixels = rng.integers(0, 256, shape, dtype=np.uint8)
     coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     rows, columns = (np.arange(n) * 8 // n for n in shape[-3:-1])

@@ -21,12 +21,14 @@ class Pixels(nn.Module):
     """From ready pixels to the network's input.
 
     Takes uint8 `[N, H, W, 3]` or `[N, T, H, W, 3]`, gives float32 in the card's layout. With `p` a pixel's
-    value in the network's channel order the network sees `(p / scale - mean) / std`.
+    value in the network's channel order the network sees `(p / scale - mean) / std`. Sound, float32
+    `[N, S]`, goes through as it is.
     """
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()
-        given = "NHWC" if card.frames is None else "NTHWC"
+        self._sound = card.audio is not None
+        given = "NS" if self._sound else "NHWC" if card.frames is None else "NTHWC"
         self._order = [given.index(axis) for axis in card.layout]
         self._scale = card.scale
         self._reverse = card.channel_order == "BGR"
@@ -37,6 +39,8 @@ class Pixels(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalise and permute; channels-first layouts come as views, channels last in memory."""
+        if self._sound:
+            return pixels
         x = pixels.flip(-1) if self._reverse else pixels
         x = (x.float() / self._scale - self.mean) / self.std
         return x.permute(self._order)

@@ -90,7 +90,7 @@ def open_container(file: LocalFile, limits: Limits, log: Log) -> InputContainer:
             )
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError) as exc:
         raise MediaError(
-            f"no picture or video could be found in it: {why_not(exc)}.",
+            f"no picture, video or sound could be found in it: {why_not(exc)}.",
             of=file.shown,
             todo="Check the file with a player, or get a fresh copy.",
         ) from exc

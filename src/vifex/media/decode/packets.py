@@ -16,7 +16,7 @@ from vifex.media.decode.log import listening
 from vifex.media.decode.times import Clock
 from vifex.values import Limits
 
-__all__ = ["decoded"]
+__all__ = ["decoded", "frames_of", "packets_of", "prepare"]
 
 
 def decoded(
@@ -34,14 +34,11 @@ def decoded(
     Yields:
         Frames in the decoder's output order, which is that of presentation.
     """
-    context = opened.stream.codec_context
-    context.thread_type = ThreadType.NONE
-    context.thread_count = 1
-    context.options = {"max_pixels": str(limits.max_pixels)}
+    context = prepare(opened, limits)
     n = 0
-    for packet in _packets(opened, damage):
+    for packet in packets_of(opened, damage):
         progress()
-        for frame in _frames(context, packet, damage, clock):
+        for frame in frames_of(context, packet, damage, clock):
             if n >= limits.max_frames:
                 damage.other(f"Only the first {limits.max_frames:,} frames were decoded, as the limit says.")
                 return
@@ -50,7 +47,16 @@ def decoded(
             yield frame
 
 
-def _packets(opened: Opened, damage: Damage) -> Iterator[Packet[Any] | None]:
+def prepare(opened: Opened, limits: Limits) -> Any:
+    """Set a stream's codec context to one thread and to frames that are not too large, and give it."""
+    context = opened.stream.codec_context
+    context.thread_type = ThreadType.NONE
+    context.thread_count = 1
+    context.options = {"max_pixels": str(limits.max_pixels)}
+    return context
+
+
+def packets_of(opened: Opened, damage: Damage) -> Iterator[Packet[Any] | None]:
     """Give the stream's packets, then `None`, which drains the decoder; a broken end is an end."""
     demuxer = opened.container.demux(opened.stream)
     while True:
@@ -68,7 +74,8 @@ def _packets(opened: Opened, damage: Damage) -> Iterator[Packet[Any] | None]:
     yield None
 
 
-def _frames(context: Any, packet: Packet[Any] | None, damage: Damage, clock: Clock) -> list[VideoFrame]:
+def frames_of(context: Any, packet: Packet[Any] | None, damage: Damage, clock: Clock) -> list[VideoFrame]:
+    """Send one packet to the decoder, or `None` for the end; gives what comes out and counts errors."""
     try:
         with listening(damage.log):
             frames: list[VideoFrame] = context.decode(packet)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Final, cast
 
 import numpy as np
@@ -158,8 +159,11 @@ class FramePicture:
     def __init__(self, frame: VideoFrame, converter: Converter) -> None:
         self._frame = frame
         self._converter = converter
-        self._shape = converter.shape(frame)
         self._full: Image.Image | None = None
+
+    @cached_property
+    def _shape(self) -> Shape:
+        return self._converter.shape(self._frame)  # most frames are never looked at
 
     @property
     def is_key(self) -> bool:

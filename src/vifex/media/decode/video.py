@@ -16,11 +16,12 @@ from vifex.media.decode.log import Log
 from vifex.media.decode.packets import decoded
 from vifex.media.decode.pixels import Converter, FramePicture
 from vifex.media.decode.source import LocalFile
+from vifex.media.decode.sparse import Unclear, can_pay, sparse_frames
 from vifex.media.decode.take import Shown
 from vifex.media.decode.times import Clock, Gaps, Survey, survey
-from vifex.media.decode.viewing import Viewing
+from vifex.media.decode.viewing import Viewing, part_of
 from vifex.media.sample.base import exact
-from vifex.media.sample.registry import needs_duration
+from vifex.media.sample.registry import make, needs_duration
 from vifex.values import Limits, Medium, Sample, Seen, Wish
 
 __all__ = ["OutOfOrder", "StillInside", "open_video", "read_video", "shown_frames", "survey_video"]
@@ -82,12 +83,19 @@ def read_video(
     surveyed = None
     if any(needs_duration(w.sampling) for w in wishes):
         surveyed = survey_video(file, limits, progress)
+    given = [0] * len(wishes)
     try:
-        return (yield from _held_back(_attempt(job, surveyed, None)))
-    except OutOfOrder:
-        surveyed = surveyed or survey_video(file, limits, progress)
+        return (yield from _new(_held_back(_attempt(job, surveyed, None, may_skip=True)), given))
+    except (Unclear, OutOfOrder) as exc:
+        is_in_order = isinstance(exc, Unclear)
+    if is_in_order:
+        try:
+            return (yield from _new(_held_back(_attempt(job, surveyed, None)), given))
+        except OutOfOrder:
+            pass
+    surveyed = surveyed or survey_video(file, limits, progress)
     order = surveyed if surveyed.is_rising else None
-    return (yield from _held_back(_attempt(job, surveyed, order, is_last=True)))
+    return (yield from _new(_held_back(_attempt(job, surveyed, order, is_last=True)), given))
 
 
 def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> Survey:
@@ -97,6 +105,19 @@ def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) 
         return survey(opened.container, opened.stream, progress)
     finally:
         opened.close()
+
+
+def _new(samples: Generator[Sample, None, Seen], given: list[int]) -> Generator[Sample, None, Seen]:
+    """Pass on the samples of each wish that an attempt before has not given; `given` counts them."""
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration as stop:
+            seen: Seen = stop.value
+            return seen
+        if sample.ordinal >= given[sample.wish]:
+            given[sample.wish] = sample.ordinal + 1
+            yield sample
 
 
 def _held_back(attempt: Generator[tuple[list[Sample], bool], None, Seen]) -> Generator[Sample, None, Seen]:
@@ -116,7 +137,12 @@ def _held_back(attempt: Generator[tuple[list[Sample], bool], None, Seen]) -> Gen
 
 
 def _attempt(
-    job: _Job, surveyed: Survey | None, order: Survey | None, *, is_last: bool = False
+    job: _Job,
+    surveyed: Survey | None,
+    order: Survey | None,
+    *,
+    may_skip: bool = False,
+    is_last: bool = False,
 ) -> Generator[tuple[list[Sample], bool], None, Seen]:
     """Decode a video from start to end.
 
@@ -124,6 +150,7 @@ def _attempt(
         For each frame the samples it completes, and whether the order of frames is beyond doubt.
 
     Raises:
+        Unclear: If what nobody needs was to be skipped (`may_skip`), and that may not give the same.
         OutOfOrder: If pts fall among the first frames and this is not the last attempt.
     """
     damage = Damage()
@@ -137,11 +164,20 @@ def _attempt(
             viewing.notes.append(
                 f"The file has {opened.n_streams} video streams; stream {opened.stream.index} was read."
             )
-        frames = shown_frames(
-            opened, job.limits, damage, job.progress, order=order, assume_fps=assumed, strict=not is_last
-        )
+        parts = [part_of(job.medium, wish) for wish in job.wishes]
+        is_sparse = may_skip and can_pay(job.wishes, parts, opened, surveyed)
+        if is_sparse:
+            twins = [
+                (make(wish.sampling, part, duration), part)
+                for wish, part in zip(job.wishes, parts, strict=True)
+            ]
+            frames = sparse_frames(opened, twins, job.limits, damage, job.progress)
+        else:
+            frames = shown_frames(
+                opened, job.limits, damage, job.progress, order=order, assume_fps=assumed, strict=not is_last
+            )
         for shown in frames:
-            is_settled = is_last or shown.index >= _SETTLED_AFTER
+            is_settled = is_last or is_sparse or shown.index >= _SETTLED_AFTER
             if is_settled:
                 # One by one: a whole window may be large.
                 for sample in viewing.show(shown):
@@ -190,7 +226,9 @@ def shown_frames(
     clock = Clock.of(opened.container, opened.stream)
     converter = Converter(opened.stream.sample_aspect_ratio)
     gaps = Gaps()
+    time_base = clock.text
     before: tuple[int, VideoFrame] | None = None
+    start = Fraction(0)
     n = 0
     for count, frame in enumerate(decoded(opened, limits, damage, progress, clock)):
         pts = _pts(frame, count, clock, order, assume_fps)
@@ -202,14 +240,17 @@ def shown_frames(
                 raise OutOfOrder
             damage.n_backwards += 1
             continue
+        end = clock.seconds(pts)
         if before is not None:
-            yield _shown(n - 1, before, clock, pts, converter)
+            picture = FramePicture(before[1], converter)
+            yield Shown(n - 1, before[0], time_base, start, end, picture)
         gaps.add(pts)
-        before = (pts, frame)
+        before, start = (pts, frame), end
         n += 1
     if before is not None:
-        own = before[1].duration or gaps.median()
-        yield _shown(n - 1, before, clock, before[0] + max(1, own), converter)
+        pts, frame = before
+        end = clock.seconds(pts + max(1, frame.duration or gaps.median()))
+        yield Shown(n - 1, pts, time_base, start, end, FramePicture(frame, converter))
 
 
 def _pts(
@@ -220,9 +261,3 @@ def _pts(
     if frame.pts is None and assume_fps is not None:
         return clock.start + round(Fraction(count) / exact(assume_fps) / clock.time_base)
     return frame.pts
-
-
-def _shown(index: int, timed: tuple[int, VideoFrame], clock: Clock, end: int, converter: Converter) -> Shown:
-    pts, frame = timed
-    picture = FramePicture(frame, converter)
-    return Shown(index, pts, clock.text, clock.seconds(pts), clock.seconds(end), picture)

@@ -10,7 +10,14 @@ from vifex.media.decode.take import Shown, Taker
 from vifex.media.sample.base import Part
 from vifex.values import MediaError, Medium, Sample, Seen, Wish
 
-__all__ = ["Viewing"]
+__all__ = ["Viewing", "part_of"]
+
+
+def part_of(medium: Medium, wish: Wish) -> Part:
+    """Give the part of a video that counts for a wish: what the medium's span and the wish have in common."""
+    span = medium.span
+    sides = (None, None) if span is None else (span.t_start_s, span.t_end_s)
+    return Part.of(sides, (wish.sampling.t_start_s, wish.sampling.t_end_s))
 
 
 class Viewing:
@@ -19,19 +26,10 @@ class Viewing:
     def __init__(
         self, medium: Medium, wishes: Sequence[Wish], damage: Damage, duration: Fraction | None
     ) -> None:
-        span = medium.span
-        sides = (None, None) if span is None else (span.t_start_s, span.t_end_s)
         self._medium = medium
         self._damage = damage
         self._takers = [
-            Taker(
-                number,
-                wish,
-                medium.boxes,
-                Part.of(sides, (wish.sampling.t_start_s, wish.sampling.t_end_s)),
-                duration,
-                damage,
-            )
+            Taker(number, wish, medium.boxes, part_of(medium, wish), duration, damage)
             for number, wish in enumerate(wishes)
         ]
         self._n_frames = 0

@@ -1,4 +1,5 @@
-"""The family `hf/`: networks for pictures and videos of the library transformers, `hf/ORG/NAME[@REVISION]`.
+"""The family `hf/`: networks for pictures and videos of the library transformers, `hf/ORG/NAME[@REVISION]`;
+those for sound are in `hf_audio`.
 
 A local folder does as well, `hf/./FOLDER` or `hf//FULL/PATH`, as `save_pretrained` writes it. Code that
 lies in a repository is never run. Taps are transformers' own module names, and one point that is no
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
+from vifex.models.families import hf_audio
 from vifex.models.families.base import Entry
 from vifex.models.families.hf_catalogue import CATALOGUE
 from vifex.models.families.hf_pixels import processor_pixels
@@ -123,6 +125,8 @@ class HfFamily:
     def load(self, name: str, weights: str) -> Model:
         """Make the model; see `base.Family.load`."""
         source = Source.of(name)
+        if source.config.model_type in hf_audio.KINDS:
+            return hf_audio.load(source, weights)
         network: Any = build(source.name, weights)
         frames = source.frames
         place = next(p for p in ("embedding", "penultimate", "pooled") if hasattr(network, p))

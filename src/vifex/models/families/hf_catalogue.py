@@ -18,6 +18,11 @@ _VIDEOMAE: Final = "Tong et al., 2022, arXiv:2203.12602"
 _TIMESFORMER: Final = "Bertasius et al., 2021, arXiv:2102.05095"
 _VIVIT: Final = "Arnab et al., 2021, arXiv:2103.15691"
 _VJEPA2: Final = "Assran et al., 2025, arXiv:2506.09985"
+_CLAP: Final = "Wu et al., 2023, arXiv:2211.06687"
+_WAV2VEC2: Final = "Baevski et al., 2020, arXiv:2006.11477"
+_HUBERT: Final = "Hsu et al., 2021, arXiv:2106.07447"
+_WAVLM: Final = "Chen et al., 2022, arXiv:2110.13900"
+_AST: Final = "Gong et al., 2021, arXiv:2104.01778"
 
 CATALOGUE: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("openai/clip-vit-base-patch32", "224 x 224", "mit (openai/CLIP)", _CLIP),
@@ -44,4 +49,13 @@ CATALOGUE: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("google/vivit-b-16x2-kinetics400", "32 x 224 x 224", "mit", _VIVIT),
     ("facebook/vjepa2-vitl-fpc64-256", "64 x 256 x 256", "mit", _VJEPA2),
     ("facebook/vjepa2-vitl-fpc16-256-ssv2", "16 x 256 x 256", "mit", _VJEPA2),
+    ("laion/clap-htsat-unfused", "10 s at 48 kHz", "apache-2.0", _CLAP),
+    ("laion/clap-htsat-fused", "10 s at 48 kHz", "apache-2.0", _CLAP),
+    ("facebook/wav2vec2-base", "sound at 16 kHz", "apache-2.0", _WAV2VEC2),
+    ("facebook/wav2vec2-base-960h", "sound at 16 kHz", "apache-2.0", _WAV2VEC2),
+    ("facebook/wav2vec2-large-xlsr-53", "sound at 16 kHz", "apache-2.0", _WAV2VEC2),
+    ("facebook/hubert-base-ls960", "sound at 16 kHz", "apache-2.0", _HUBERT),
+    ("facebook/hubert-large-ll60k", "sound at 16 kHz", "apache-2.0", _HUBERT),
+    ("microsoft/wavlm-base-plus", "sound at 16 kHz", "unknown", _WAVLM),
+    ("MIT/ast-finetuned-audioset-10-10-0.4593", "10.24 s at 16 kHz", "bsd-3-clause", _AST),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,17 @@ class Source:
         if self.frames is None:
             return self._get(library.AutoImageProcessor.from_pretrained, "its settings of pixels")
         return self._get(library.AutoVideoProcessor.from_pretrained, "its settings of pixels")
+
+    def hearing(self) -> Any:
+        """Give what makes its input from sound.
+
+        Raises:
+            ModelError: If it is not to be had.
+        """
+        with warnings.catch_warnings():
+            # The library's own settings for AST leave the narrowest bands empty, and it says so each time.
+            warnings.filterwarnings("ignore", "At least one mel filter")
+            return self._get(transformers().AutoFeatureExtractor.from_pretrained, "its settings of sound")
 
     def tokenizer(self) -> Any:
         """Give what cuts its texts.

@@ -2,6 +2,8 @@
 
 Names: `rgb-kinetics400` and `flow-kinetics400`, for clips of 64 frames; `-24f` behind one makes it for
 clips of 24 (any number from 1). The weights are the same: the network is convolutional in time.
+`raft-flow-kinetics400` and `two-stream-kinetics400` take 65 frames of pixels (`-24f`: 25) and compute their
+64 flows themselves (`i3d_streams.py`).
 
 Keys of a checkpoint, two published ports of DeepMind's weights, told apart by themselves:
 
@@ -21,7 +23,7 @@ Shapes are those of `nets/i3d.py`, e.g. `Conv3d_1a_7x7.conv3d.weight` [64, 3 or 
 Pixels of the RGB network: shorter side to 256 (bilinear), middle 224 x 224, -1 to 1
 (google-deepmind/kinetics-i3d, `README.md`); the crop's corner is rounded down (v-iashin/video_features,
 `models/i3d/transforms/transforms.py`). The flow network takes float32 of two channels
-(`nets/flow.py`), which the way from files to rows does not make yet.
+(`nets/flow.py`), so it is a network for Python: the way from files to rows gives pixels.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from vifex.models.families.base import Entry
+from vifex.models.families.i3d_streams import PARAMETERS, STREAMS
+from vifex.models.families.i3d_streams import make as streams
 from vifex.models.families.making import as_model, no_such, provenance
 from vifex.models.families.own import own_licence, own_module
 from vifex.values import Model, ModelCard
@@ -69,6 +73,8 @@ def build(name: str, weights: str) -> nn.Module:
         MissingExtraError: If torch is not installed.
     """
     net, _ = _parse(name)
+    if net in STREAMS:
+        return streams(net, weights, of=f"i3d/{name}")
 
     def make() -> nn.Module:
         from vifex.models.nets.i3d import I3D
@@ -89,7 +95,7 @@ class I3DFamily:
     prefix = "i3d"
 
     def catalogue(self) -> Iterable[Entry]:
-        """Give the two streams."""
+        """Give the two streams, and those that make their flow."""
         for name, channels in _CHANNELS.items():
             yield Entry(
                 name=f"i3d/{name}",
@@ -99,26 +105,42 @@ class I3DFamily:
                 paper="Carreira and Zisserman, CVPR 2017, arXiv:1705.07750",
                 parameters=_PARAMETERS[name],
             )
+        for name, parameters in PARAMETERS.items():
+            yield Entry(
+                name=f"i3d/{name}",
+                input=f"{_FRAMES + 1} x 224 x 224",
+                licence=_LICENCE,
+                weights_from=f"{_WHERE}; torchvision's raft_large",
+                paper="Carreira and Zisserman, CVPR 2017, arXiv:1705.07750",
+                parameters=parameters,
+            )
 
     def load(self, name: str, weights: str) -> Model:
         """Make the model; see `base.Family.load`."""
         net, frames = _parse(name)
         module = build(name, weights)
+        rgb = net in STREAMS or _CHANNELS[net] == 3
+        prefix = {"raft-flow-kinetics400": "flow.", "two-stream-kinetics400": "streams."}.get(net, "")
+        stem = "rgb." if net.startswith("two-stream") else ""
         card = ModelCard(
             name=f"i3d/{name}",
             height_px=224,
             width_px=224,
-            frames=frames,
+            frames=frames + 1 if net in STREAMS else frames,
             layout="NCTHW",
             # Flow comes from -1 to 1 already; a mean per channel would claim otherwise.
-            scale=255.0 if _CHANNELS[net] == 3 else 1.0,
-            mean=(0.5, 0.5, 0.5) if _CHANNELS[net] == 3 else (0.0, 0.0),
-            std=(0.5, 0.5, 0.5) if _CHANNELS[net] == 3 else (1.0, 1.0),
+            scale=255.0 if rgb else 1.0,
+            mean=(0.5, 0.5, 0.5) if rgb else (0.0, 0.0),
+            std=(0.5, 0.5, 0.5) if rgb else (1.0, 1.0),
             resize="shortest",
             resize_px=256,
             crop_down=True,
-            default_taps=("features",),
-            aliases={"stem": "Conv3d_1a_7x7", "penultimate": "features", "head": "logits"},
+            default_taps=(f"{prefix}features",),
+            aliases={
+                "stem": f"{prefix}{stem}Conv3d_1a_7x7",
+                "penultimate": f"{prefix}features",
+                "head": "streams" if stem else f"{prefix}logits",
+            },
             licence=own_licence(weights, _LICENCE),
             provenance=provenance(weights, f"Kinetics-400; {_WHERE}"),
         )
@@ -129,8 +151,8 @@ def _parse(name: str) -> tuple[str, int]:
     """Split `rgb-kinetics400-24f` into the network and its frames."""
     match = _NAME.fullmatch(name)
     net = match["net"] if match else name
-    if match is None or net not in _CHANNELS:
-        raise no_such("i3d", name, list(_CHANNELS))
+    if match is None or (net not in _CHANNELS and net not in STREAMS):
+        raise no_such("i3d", name, [*_CHANNELS, *STREAMS])
     return net, int(match["frames"] or _FRAMES)
 
 

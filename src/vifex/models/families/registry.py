@@ -17,6 +17,7 @@ FAMILIES: Final[Mapping[str, str]] = {
     "torchvision": "vifex.models.families.torchvision:FAMILY",
     "c3d": "vifex.models.families.c3d:FAMILY",
     "i3d": "vifex.models.families.i3d:FAMILY",
+    "fuse": "vifex.models.families.fuse:FAMILY",
     "seq": "vifex.models.families.seq:FAMILY",
     "torch": "vifex.models.families.user:FAMILY",
 }

@@ -23,16 +23,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from vifex.models.families.base import Entry, Family
+from vifex.models.families.base import Entry
+from vifex.models.families.composing import find_module, inner_model, module_of, option_value
 from vifex.models.families.making import as_model
-from vifex.models.families.registry import FAMILIES, GROUP
 from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
 from vifex.models.heads import head_names, make_head
 from vifex.values import InputError, Model, ModelError
-from vifex.values.registry import load, near, require
+from vifex.values.registry import require
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,7 +75,7 @@ def parse(name: str) -> Composite:
         key, equals, value = word.strip().partition("=")
         if not equals:
             key, value = ("both", "true") if key == "bi" else (_size_of(match["head"]), key)
-        options[key] = _value(value)
+        options[key] = option_value(value)
     frames = options.pop("frames", _FRAMES)
     if not isinstance(frames, int) or isinstance(frames, bool) or frames < 1:
         raise ModelError(
@@ -145,7 +144,7 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
     state = load_state(weights) if seed is None and weights != "pretrained" else None
     whole = state is not None and any(k.startswith("backbone.") for k in state)
     inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
-    backbone = _module(inner)
+    backbone = module_of(inner)
     tap = _tap(backbone, inner, parts.tap)
     head = seeded(seed or 0, lambda: _head(parts, _size(backbone, tap, inner)))
     module: nn.Module = OverFrames(backbone, tap, head).eval()
@@ -156,12 +155,7 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
 
 def _inner(name: str, weights: str) -> Model:
     """Load the network for pictures by its full name."""
-    prefix, rest = [*re.split("[/:]", name, maxsplit=1), ""][:2]
-    try:
-        family: Family = load(FAMILIES, prefix, group=GROUP, what="family of models")
-    except InputError as exc:
-        raise ModelError(exc.what, of=name, todo=exc.todo) from exc
-    model = family.load(rest, weights)
+    model = inner_model(name, weights)
     if model.builder is None or model.card.frames is not None:
         raise ModelError(
             f"{name} is no network for single pictures that is made by code.",
@@ -171,28 +165,12 @@ def _inner(name: str, weights: str) -> Model:
     return model
 
 
-def _module(model: Model) -> nn.Module:
-    if model.builder is None:
-        raise ValueError(f"{model.card.name}: no builder")
-    module, _, attribute = model.builder.target.partition(":")
-    made: nn.Module = getattr(import_module(module), attribute)(model.builder.name, model.builder.weights)
-    return made.eval()
-
-
 def _tap(backbone: nn.Module, model: Model, wanted: str | None) -> str:
     """Find the module that is read: by its name, or by an alias."""
-    known = [n for n, _ in backbone.named_modules() if n]
     asked = wanted or next(iter(model.card.default_taps), None)
     if asked is None:
         raise ModelError("it names no default tap.", of=model.card.name, todo="Name one: BACKBONE#TAP.")
-    tap = model.card.aliases.get(asked, asked)
-    if tap not in known:
-        raise ModelError(
-            f"there is no module {asked!r} to read a frame's feature at.",
-            of=model.card.name,
-            todo=f"{near(asked, [*known, *model.card.aliases])}Name one: BACKBONE#TAP.",
-        )
-    return tap
+    return find_module(backbone, model, asked, example="BACKBONE#TAP")
 
 
 def _size(backbone: nn.Module, tap: str, model: Model) -> int:
@@ -223,12 +201,6 @@ def _of_head(state: dict[str, Any]) -> dict[str, Any]:
 
 def _size_of(head: str) -> str:
     return "inner" if head == "nonlocal" else "hidden"
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return int(text) if text.isdecimal() else text
 
 
 FAMILY: Final = SeqFamily()

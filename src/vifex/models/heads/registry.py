@@ -1,11 +1,11 @@
-"""Registry of temporal heads: name -> `module:attribute`, called with the size of a frame's feature."""
+"""Registries of heads: name -> `module:attribute`, called with the size of a feature, or sizes of several."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["GROUP", "HEADS"]
+__all__ = ["FUSION_GROUP", "FUSION_HEADS", "GROUP", "HEADS"]
 
 GROUP: Final = "vifex.heads"
 """Entry point group for heads that other packages bring."""
@@ -20,3 +20,15 @@ HEADS: Final[Mapping[str, str]] = {
     "rnn": "vifex.models.heads.recurrent:RNNHead",
     "tcn": "vifex.models.heads.tcn:TCNHead",
 }
+
+FUSION_GROUP: Final = "vifex.fusion_heads"
+"""Entry point group for fusion heads that other packages bring."""
+
+FUSION_HEADS: Final[Mapping[str, str]] = {
+    "attention": "vifex.models.heads.fusion:AttentionFusion",
+    "concat": "vifex.models.heads.fusion:ConcatFusion",
+    "gated": "vifex.models.heads.fusion:GatedFusion",
+    "sum": "vifex.models.heads.pyramid:PyramidFusion",
+    "weighted": "vifex.models.heads.fusion:WeightedFusion",
+}
+"""Several features at once; `sum` takes maps, the others vectors."""

@@ -1,0 +1,199 @@
+"""The benchmarks' page: its table and its plots, written from the records alone.
+
+usage: page.py
+
+Everything between the two marks in README.md is replaced; a test checks that page and records agree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plots import bars
+from record import ROOT
+
+HERE = ROOT / "benchmarks"
+PAGE, RECORDS, PLOTS = HERE / "README.md", HERE / "records", HERE / "plots"
+BEGIN, END = "<!-- written by page.py: begin -->", "<!-- written by page.py: end -->"
+Records = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A line of the table: one number of one record, and what it should be."""
+
+    text: str
+    record: str
+    path: tuple[str, ...]
+    """Keys from the record's results to the number."""
+    least: float | None = None
+    most: float | None = None
+    unit: str = ""
+
+    def value(self, records: Records) -> float | None:
+        """Look the number up; `None` where there is no such record or contender."""
+        found: Any = records.get(self.record, {}).get("results", {})
+        for key in self.path:
+            if not isinstance(found, Mapping) or key not in found:
+                return None
+            found = found[key]
+        return float(found)
+
+    def line(self, value: float) -> str:
+        """Write the line of the table."""
+        aim, met = "", ""
+        if self.least is not None:
+            aim, met = f"at least {self.least:g}", "met" if value >= self.least else "**missed**"
+        elif self.most is not None:
+            aim, met = f"at most {self.most:g}", "met" if value <= self.most else "**missed**"
+        unit = f" {self.unit}" if self.unit else ""
+        return f"| {self.text} | {value:.3g}{unit} | {aim}{unit if aim else ''} | {met} |"
+
+
+_LOOPS = ("DataLoader loop, fp32", "DataLoader loop, autocast bf16", "ONNX Runtime and Pillow, fp32")
+
+
+def _jpegs(network: str, named: str) -> list[Figure]:
+    record = f"jpegs.{network}"
+    figures = []
+    for precision in ("auto", "fp32"):
+        start = f"JPEGs, {named}, {precision}: over"
+        figures += [
+            Figure(f"{start} the prototype", record, (precision, "over_prototype"), least=1.0),
+            Figure(f"{start} inference plus decoding", record, (precision, "efficiency"), least=0.95),
+            *(Figure(f"{start} {peer}", record, (precision, "over", peer)) for peer in _LOOPS),
+        ]
+    return figures
+
+
+def _zoo(name: str, named: str, least: float | None = None) -> list[Figure]:
+    record, text = f"zoo.{name}", f"{named}, {{}}: over eager PyTorch, {{}}"
+    return [
+        Figure(text.format("auto", "fp32"), record, ("auto_over", "PyTorch, fp32"), least),
+        Figure(text.format("auto", "bf16"), record, ("auto_over", "PyTorch, bf16")),
+        Figure(text.format("fp32", "fp32"), record, ("fp32_over", "PyTorch, fp32")),
+    ]
+
+
+FIGURES = (
+    Figure("`vifex --help` over `import numpy`", "startup", ("help_over_numpy",), most=3),
+    Figure(
+        "exact search in 100,000 x 512 by `vifex search`, a new process, warm file cache",
+        "search_cold",
+        ("vector file", "seconds", "median"),
+        most=1.5,
+        unit="s",
+    ),
+    Figure("1,000,000 x 512, from cold: time over FAISS's", "search_exact", ("cold_over_faiss",)),
+    Figure("1,000,000 x 512, a warm query: time over FAISS's", "search_exact", ("one_over_faiss",)),
+    Figure("peak memory, an hour of video over a minute", "memory", ("hour_over_minute",), most=1.1),
+    Figure("peak memory, 10,000 pictures over 1,000", "memory_images", ("many_over_few",), most=1.1),
+    Figure("size after 1,000 commits over the raw vectors", "commits", ("size_over_raw",), most=1.1),
+    Figure("opening after 1,000 commits over after one", "commits", ("opening_many_over_one",), most=1.5),
+    Figure(
+        "the store's calls, part of a run with ResNet-50",
+        "store_cost.resnet50",
+        ("inside_share", "median"),
+        most=0.03,
+    ),
+    Figure(
+        "the store's calls, part of a run with the embedded network",
+        "store_cost.default",
+        ("inside_share", "median"),
+        most=0.03,
+    ),
+    Figure("resuming 100,000 files over ResNet-50 on them", "resume", ("resume_over_again",), most=0.01),
+    Figure("two networks over inference plus one decoding", "two_models", ("over_bound",), most=1.1),
+    *_jpegs("resnet50", "ResNet-50"),
+    *_jpegs("mobilenetv3_large_100", "MobileNetV3-Large"),
+    Figure("12 megapixels: over the DataLoader loop", "large_jpegs", ("over", "DataLoader loop, OpenVINO")),
+    Figure("720p, 1 frame/s: over the OpenCV loop", "video_frames", ("over", "OpenCV, read all"), least=2.5),
+    Figure("720p, 1 frame/s: over the PyAV loop", "video_frames", ("over", "PyAV, decode all")),
+    Figure("720p, 1 frame/s: over raw decoding", "video_frames", ("over", "raw decoding"), least=0.9),
+    *_zoo("r2plus1d_18", "R(2+1)D-18", 3.3),
+    *_zoo("i3d", "I3D"),
+    *_zoo("vit_base_patch16_224", "ViT-B/16"),
+    *_zoo("clip_vit_b_32", "CLIP ViT-B/32"),
+)  # fmt: skip
+
+
+def load() -> dict[str, dict[str, Any]]:
+    """Read all records by name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(RECORDS.glob("*.json"))}
+
+
+def rates(record: Mapping[str, Any]) -> tuple[str, Mapping[str, Mapping[str, float]]] | None:
+    """Give a record's rates by contender with their unit, where it is a race."""
+    for key, value in record["results"].items():
+        if key.endswith("_per_s") and all(isinstance(v, dict) and "median" in v for v in value.values()):
+            return key.replace("_per_s", " / s").replace("_", " "), value
+    return None
+
+
+def table(records: Records) -> str:
+    """Write the table of figures, and what has no record yet."""
+    lines = ["| what | figure | aim | |", "| --- | --- | --- | --- |"]
+    absent = []
+    for figure in FIGURES:
+        value = figure.value(records)
+        if value is not None:
+            lines.append(figure.line(value))
+        elif figure.record not in records and figure.record not in absent:
+            absent.append(figure.record)
+    if absent:
+        lines += ["", f"Without a record yet: {', '.join(absent)}."]
+    return "\n".join(lines)
+
+
+def race(name: str, record: Mapping[str, Any]) -> str:
+    """Write a race's plot and the spread of each contender."""
+    found = rates(record)
+    assert found is not None
+    unit, contenders = found
+    lines = [f"### {name}", "", f"![{unit} of each contender](plots/{name}.svg)", ""]
+    lines += [f"| contender | {unit} | quartiles |", "| --- | --- | --- |"]
+    for contender, rate in contenders.items():
+        lines.append(f"| {contender} | {rate['median']:.1f} | {rate['p25']:.1f} to {rate['p75']:.1f} |")
+    missing = record["results"].get("not_run", {})
+    lines += (
+        ["", *(f"{contender} did not run: {why}." for contender, why in missing.items())] if missing else []
+    )
+    return "\n".join(lines)
+
+
+def written(records: Records) -> str:
+    """Write all that stands between the marks."""
+    races = [race(name, record) for name, record in records.items() if rates(record)]
+    return "\n\n".join([BEGIN, table(records), *races, END])
+
+
+def page(text: str, records: Records) -> str:
+    """Give the page with its figures replaced."""
+    before, _, rest = text.partition(BEGIN)
+    return before + written(records) + rest.partition(END)[2]
+
+
+def pictures(records: Records) -> dict[str, str]:
+    """Draw the plot of each race, by file name."""
+    found = {name: rates(record) for name, record in records.items()}
+    return {f"{name}.svg": bars(name, *seen) for name, seen in found.items() if seen}
+
+
+def main() -> None:
+    records = load()
+    PAGE.write_text(page(PAGE.read_text(), records))
+    PLOTS.mkdir(exist_ok=True)
+    wanted = pictures(records)
+    for old in PLOTS.glob("*.svg"):
+        if old.name not in wanted:
+            old.unlink()
+    for name, drawn in wanted.items():
+        Path(PLOTS, name).write_text(drawn)
+
+
+if __name__ == "__main__":
+    main()

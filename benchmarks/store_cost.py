@@ -1,0 +1,142 @@
+"""What the store costs: features, ledger and fsync as a share of the run.
+
+usage: store_cost.py [--network NAME] [--photos FOLDER] [--rounds N] [--seconds S]
+
+Two measures from outside, alternating. `inside`: wall seconds that the run spends inside the store's calls
+(laying out rows, writing, syncing, committing) between its first decode and its last commit, over all of
+that time; decoders and engine go on meanwhile, so it is the most that the store can cost. `difference`: the
+same run with those calls replaced by ones that keep nothing, against the real one. Both hold the layout
+of rows, which is Python of the pipeline.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from inputs import PHOTOS, Pictures, network, parser
+from record import alternate, spread, write
+
+import vifex
+from vifex.extraction.pipeline import Pipeline, RunningView
+from vifex.store import StoreWriter
+
+FEWEST = 64
+
+
+class Stopwatch:
+    """Wall and processor seconds inside some methods; a call inside a call counts once."""
+
+    def __init__(self) -> None:
+        self.wall_s = self.cpu_s = 0.0
+        self._deep = False
+
+    def watch(self, owner: type, name: str) -> None:
+        """Time a method from now on."""
+        method = getattr(owner, name)
+
+        @functools.wraps(method)
+        def timed(*args: Any, **options: Any) -> Any:
+            if self._deep:
+                return method(*args, **options)
+            self._deep, wall_s, cpu_s = True, time.perf_counter(), time.thread_time()
+            try:
+                return method(*args, **options)
+            finally:
+                self.wall_s += time.perf_counter() - wall_s
+                self.cpu_s += time.thread_time() - cpu_s
+                self._deep = False
+
+        setattr(owner, name, timed)
+
+
+def keep_nothing() -> None:
+    """Replace what hands rows to the store by what drops them."""
+
+    def drop(view: RunningView, *_: object) -> None:
+        view.settled = []
+
+    for name in ("hand_over", "commit", "tick", "settle_spilled"):
+        setattr(RunningView, name, drop)
+
+
+def child(kind: str, folder: str, store: str, model: str) -> dict[str, float]:
+    """Run in a process of its own: an extraction, watched."""
+    inside, closing = Stopwatch(), Stopwatch()
+    if kind == "without":
+        keep_nothing()
+    for name in ("hand_over", "commit", "tick", "settle_spilled"):
+        inside.watch(RunningView, name)
+    inside.watch(Pipeline, "_spill")
+    closing.watch(StoreWriter, "close")
+    report = vifex.extract([folder], store, model=model)
+    return {
+        "count": report.ok,
+        "busy_s": report.busy_s,
+        "inside_s": inside.wall_s,
+        "inside_cpu_s": inside.cpu_s,
+        "closing_s": closing.wall_s,
+    }
+
+
+def run(kind: str, folder: Path, model: str, work: Path) -> dict[str, float]:
+    store = work / "cost.vifex"
+    shutil.rmtree(store, ignore_errors=True)
+    command = [sys.executable, __file__, "--child", kind, folder, store, model]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout))
+
+
+def main() -> None:
+    words = parser(__doc__, rounds=5, seconds=60.0)
+    words.add_argument("--network", default="resnet50", help="as in jpegs.py, or `default`")
+    words.add_argument("--photos", type=Path, default=PHOTOS, help="a folder of JPEGs")
+    asked = words.parse_args()
+    model = "default" if asked.network == "default" else str(network(asked.network))
+    seen: dict[str, list[dict[str, float]]] = {"with": [], "without": []}
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        pictures = Pictures(asked.photos, work)
+        count = FEWEST
+        for part in (0.1, 1.05):
+            told = run("with", pictures.folder(count), model, work)
+            count = max(FEWEST, int(part * asked.seconds * count / told["busy_s"]))
+
+        def once(kind: str) -> Callable[[], float]:
+            def measured() -> float:
+                seen[kind].append(run(kind, pictures.folder(count), model, work))
+                return seen[kind][-1]["busy_s"]
+
+            return measured
+
+        busy = alternate({kind: once(kind) for kind in seen}, asked.rounds, warm=False)
+    stored = seen["with"]
+    seconds = {f"{kind}_store": spread(values) for kind, values in busy.items()}
+    with_s, without_s = (seconds[f"{kind}_store"]["median"] for kind in ("with", "without"))
+    write(
+        f"store_cost.{asked.network}",
+        config={"pictures": count, "different_photographs": pictures.originals},
+        rounds=asked.rounds,
+        results={
+            "seconds": seconds,
+            "inside_share": spread([r["inside_s"] / r["busy_s"] for r in stored]),
+            "inside_cpu_share": spread([r["inside_cpu_s"] / r["busy_s"] for r in stored]),
+            "difference_share": round(1 - without_s / with_s, 4),
+            "closing_seconds": spread([r["closing_s"] for r in stored]),
+        },
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        print(json.dumps(child(*sys.argv[2:6])))
+    else:
+        main()

@@ -1,0 +1,63 @@
+"""The real command as a contender: a new process each time, its store thrown away."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from race import Told
+
+
+class VifexRun:
+    """`vifex extract` over a folder, counted from the first decode to the last durable commit.
+
+    Args:
+        words: Of the command, after the folder and the store.
+        folder: Gives the folder of the first `n` things.
+        work: Where stores are made.
+        count: How many things a report tells of; media that ended well unless given.
+        python: What runs the command.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str | Path],
+        *,
+        folder: Callable[[int], Path],
+        work: Path,
+        count: Callable[[dict[str, Any]], int] | None = None,
+        python: Path | str = sys.executable,
+    ) -> None:
+        self._words, self._folder, self._python = words, folder, python
+        self._store = work / "speed.vifex"
+        self._count = count or (lambda report: int(report["ok"]))
+        self.precision = ""
+        self.startup_s: list[float] = []
+        """Wall seconds of each run outside its busy time: start, compiled graph, finding files, care, end."""
+
+    def run(self, things: int) -> Told:
+        """Run the command over the first `things` things."""
+        report = extract([self._folder(things), "-o", self._store, *self._words], python=self._python)
+        shutil.rmtree(self._store)
+        self.precision = report["precision"]["main"]
+        self.startup_s.append(report["wall_s"] - report["busy_s"])
+        return Told(report["busy_s"], self._count(report))
+
+
+def extract(words: Sequence[str | Path], *, python: Path | str = sys.executable) -> dict[str, Any]:
+    """Run `vifex extract` and give its report, and `wall_s` of the whole process."""
+    import time
+
+    began_s = time.perf_counter()
+    done = subprocess.run(
+        [python, "-m", "vifex", "extract", *words, "--json"], capture_output=True, text=True
+    )
+    wall_s = time.perf_counter() - began_s
+    if done.returncode:
+        raise RuntimeError(f"vifex extract ended with {done.returncode}: {done.stderr[-1000:]}")
+    return {**json.loads(done.stdout), "wall_s": wall_s}

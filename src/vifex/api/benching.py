@@ -1,0 +1,52 @@
+"""`vifex bench`: what each precision of a model gains and costs on the user's own media."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vifex.api.notices import tell_licence
+from vifex.extraction.bench import PRECISIONS, run_bench
+from vifex.extraction.measured import Bench
+from vifex.models import load_model
+
+__all__ = ["bench"]
+
+
+def bench(
+    model: str | os.PathLike[str] = "default",
+    media: Sequence[str | os.PathLike[str]] = (),
+    *,
+    precisions: Sequence[str] = PRECISIONS,
+    layers: Sequence[str] = (),
+    seconds: float = 5.0,
+    weights: str | None = None,
+    card: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    on_step: Callable[[str], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
+) -> Bench:
+    """Measure the speed of a model in several precisions, and how near each comes to fp32.
+
+    Args:
+        model: A model's name or file, by default the embedded one.
+        media: Files, folders, globs or manifests. Without any, made-up pictures give the speed of the
+            network alone, and nothing is said of fidelity.
+        precisions: What is compared.
+        layers: Names, aliases or patterns of layers; by default the model's own choice.
+        seconds: For each measurement, all its rounds together.
+        weights: For networks of families, `random:SEED` or a file; by default the published ones.
+        card: The model card, where it does not stand beside the model.
+        workers: Decoder processes; by default one for each core.
+        on_step: Told what is being done.
+        on_notice: Called with what a user must know of the model; by default it is a `UserWarning`.
+
+    Raises:
+        VifexError: If the model, a layer or the media cannot be used.
+    """
+    found = load_model(model, weights=weights, card=None if card is None else Path(card))
+    tell_licence(found.card, on_notice)
+    return run_bench(
+        found, media, precisions=precisions, layers=layers, seconds=seconds, workers=workers, on_step=on_step
+    )

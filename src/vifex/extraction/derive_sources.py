@@ -1,0 +1,193 @@
+"""A stored view as the source of another view: its rows by medium, and what its ledger says of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vifex.store import View
+from vifex.values import InputError, Medium, TapSpec
+from vifex.values.registry import near
+
+__all__ = ["FACTS", "MadeFrom", "SourceView", "column_of", "split_name"]
+
+Array = npt.NDArray[Any]
+
+FACTS: Final = (
+    "medium_id",
+    "uri",
+    "name",
+    "time_base",
+    "label",
+    "split",
+    "ordinal",
+    "frame_index",
+    "pts",
+    "t_s",
+    "t_start_s",
+    "t_end_s",
+    "x0",
+    "y0",
+    "x1",
+    "y1",
+)
+"""What a row has beside its key and its vectors."""
+
+_ENTRY: Final = (
+    "medium_id",
+    "uri",
+    "name",
+    "size_bytes",
+    "mtime_ns",
+    "status",
+    "reason",
+    "rows",
+    "lost",
+    "commit",
+    "checksum",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFrom(Medium):
+    """A medium of a view that is made from other views.
+
+    It is the source's medium, so it has its id, whose span is not known here. What a manifest says of a
+    medium elsewhere is said here by the sources' entries: where one of them is new, the rows are made anew.
+    """
+
+    id: str = ""
+    entries: tuple[tuple[str, int, str] | None, ...] = ()
+    """Of each source: view, commit and checksum of the medium's newest entry; `None` where it has none."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "medium_id", self.id)
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of the entries that the rows come of."""
+        text = json.dumps([None if e is None else list(e) for e in self.entries], separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class SourceView:
+    """One column of a view that is read, by medium.
+
+    Args:
+        view: Open; its state stays as it is.
+        column: A feature column of it.
+    """
+
+    def __init__(self, view: View, column: str) -> None:
+        self.view = view
+        self.name = view.name
+        self.column = column
+        self.spec: TapSpec = next(s for s in view.recipe.taps if s.column == column)
+        self.entries: dict[str, dict[str, Any]] = {
+            e["medium_id"]: e for e in view.ledger().select(list(_ENTRY)).to_pylist()
+        }
+        """Newest entry of each medium, in the order of their commits."""
+        self._runs = _runs(view)
+
+    def beside(self, column: str) -> SourceView:
+        """Give another column of the same state of the same view."""
+        twin = copy(self)
+        twin.column = column
+        twin.spec = next(s for s in self.view.recipe.taps if s.column == column)
+        return twin
+
+    def entry_of(self, medium_id: str) -> tuple[str, int, str] | None:
+        """Name the newest entry of a medium; nothing else in the store has this name."""
+        entry = self.entries.get(medium_id)
+        return None if entry is None else (self.name, entry["commit"], entry["checksum"])
+
+    def places(self, medium_id: str) -> Array:
+        """Where the rows of a medium stand in the view, int64."""
+        runs = self._runs.get(medium_id, ())
+        parts = [np.arange(start, stop, dtype=np.int64) for start, stop in runs]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def facts(self, places: Array) -> pa.Table:
+        """Read what rows are of: `FACTS`."""
+        return self.view.take(places.tolist(), FACTS).combine_chunks()
+
+    def vectors(self, places: Array) -> npt.NDArray[np.float32]:
+        """Read vectors, float32 `[len(places), D]`; a place may be asked for several times."""
+        once, back = np.unique(places, return_inverse=True)
+        if not len(once):
+            return np.empty((0, self.spec.size), np.float32)
+        column = self.view.take(once.tolist(), [self.column]).column(0).combine_chunks()
+        flat = column.flatten().to_numpy(zero_copy_only=False)
+        return np.asarray(flat, dtype=np.float32).reshape(len(once), self.spec.size)[back]
+
+
+def split_name(text: str, views: Sequence[str]) -> tuple[str, str | None]:
+    """Read `VIEW` or `VIEW:COLUMN`; a view's own name may hold colons.
+
+    Raises:
+        InputError: If there is no such view.
+    """
+    if text in views:
+        return text, None
+    view, colon, column = text.rpartition(":")
+    if colon and view in views:
+        return view, column
+    raise InputError(
+        f"the store has no view {view or text!r}.",
+        todo=f"{near(view or text, list(views))}It has: {', '.join(views) or 'none'}.",
+    )
+
+
+def column_of(view: View, column: str | None) -> str:
+    """Settle which feature column of a view is meant, by its name or its layer's.
+
+    Raises:
+        InputError: If there is no such column, or none was named and the view has several.
+    """
+    known = {name: s.column for s in view.recipe.taps for name in (s.tap.name, s.column)}
+    if column is None and len(view.columns) == 1:
+        return view.columns[0]
+    if column is None:
+        raise InputError(
+            f"the view has {len(view.columns)} feature columns, so one must be named.",
+            of=view.name,
+            todo=f"Write {view.name}:COLUMN with one of {', '.join(view.columns)}.",
+        )
+    if column not in known:
+        raise InputError(
+            f"there is no feature column {column!r}.",
+            of=view.name,
+            todo=f"{near(column, list(known))}Columns: {', '.join(view.columns)}.",
+        )
+    return known[column]
+
+
+def _runs(view: View) -> dict[str, list[tuple[int, int]]]:
+    """Find where the rows of each medium stand, without holding a name for each row."""
+    runs: dict[str, list[tuple[int, int]]] = {}
+    at = 0
+    for batch in view.batches(["medium_id"], batch_rows=1 << 16):
+        for medium_id, count in _counted(batch.column(0)):
+            mine = runs.setdefault(medium_id, [])
+            if mine and mine[-1][1] == at:
+                mine[-1] = (mine[-1][0], at + count)
+            else:
+                mine.append((at, at + count))
+            at += count
+    return runs
+
+
+def _counted(ids: pa.Array) -> Iterable[tuple[str, int]]:
+    import pyarrow.compute as pc
+
+    encoded = pc.run_end_encode(ids)
+    ends = encoded.run_ends.to_numpy()
+    return zip(encoded.values.to_pylist(), np.diff(ends, prepend=0).tolist(), strict=True)

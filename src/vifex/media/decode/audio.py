@@ -1,0 +1,127 @@
+"""The sound of a file, decoded once for all wishes, with the times that the file itself gives it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, Final
+
+from vifex.media.decode.container import Opened, open_container
+from vifex.media.decode.damage import Damage
+from vifex.media.decode.ear import Ear
+from vifex.media.decode.packets import decoded
+from vifex.media.decode.reasons import Skip
+from vifex.media.decode.sniff import look, text_kind
+from vifex.media.decode.source import LocalFile
+from vifex.media.decode.timeline import Timeline
+from vifex.media.decode.times import Clock
+from vifex.media.sample.base import Part
+from vifex.values import Limits, MediaError, Medium, Sample, Seen, Wish
+
+__all__ = ["NO_AUDIO", "read_audio"]
+
+NO_AUDIO: Final = "no audio stream"
+
+
+def read_audio(
+    file: LocalFile,
+    medium: Medium,
+    wishes: Sequence[Wish],
+    limits: Limits,
+    progress: Callable[[], None],
+) -> Generator[Sample, None, Seen]:
+    """Decode a file's sound once for all wishes; see `vifex.media.read.read`.
+
+    Raises:
+        Skip: If it has none, as pictures and animations have.
+        MediaError: If nothing can be had of it.
+    """
+    damage = Damage()
+    opened = _open(file, limits, damage)
+    try:
+        clock = _clock(opened)
+        span = medium.span
+        side = (None, None) if span is None else (span.t_start_s, span.t_end_s)
+        ears = [_ear(number, wish, side, clock) for number, wish in enumerate(wishes)]
+        timeline = Timeline(clock, damage)
+        unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is of pictures
+        for piece in timeline.pieces(decoded(opened, unlimited, damage, progress, clock)):  # type: ignore[arg-type]
+            for ear in ears:
+                yield from ear.feed(piece.frame, piece.start, is_new=piece.is_new)
+            if all(ear.is_over for ear in ears):
+                break
+        for ear in ears:
+            yield from ear.finish()
+        return _seen(medium, opened, ears, timeline, damage)
+    finally:
+        opened.close()
+
+
+def _open(file: LocalFile, limits: Limits, damage: Damage) -> Opened:
+    head = file.head()
+    kind = look(head)
+    if kind == "text":
+        raise MediaError(
+            f"it is no sound but {text_kind(head)}.", of=file.shown, todo="Give the file that is meant."
+        )
+    if kind == "picture":
+        raise Skip(NO_AUDIO)
+    container = open_container(file, limits, damage.opening)
+    try:
+        if container.format.name.endswith("_pipe") or not len(container.streams.audio):
+            raise Skip(NO_AUDIO)
+        best: Any = container.streams.best("audio") or container.streams.audio[0]
+        # A stream whose codec FFmpeg does not know has no context at all, whatever the types say.
+        if getattr(best, "codec_context", None) is None:
+            raise MediaError(
+                "there is no decoder for its sound.",
+                of=file.shown,
+                todo="Convert it with a tool that has one.",
+            )
+        return Opened(container, best, len(container.streams.audio))
+    except BaseException:
+        container.close()
+        raise
+
+
+def _clock(opened: Opened) -> Clock:
+    """Give the file's clock in ticks of its sound, which may be finer than the microseconds of its start."""
+    clock, own = Clock.of(opened.container, opened.stream), opened.stream.start_time
+    if own is not None and abs(own - clock.start) * clock.time_base < Fraction(1, 1_000_000):
+        return replace(clock, start=own)
+    return clock
+
+
+def _ear(number: int, wish: Wish, side: tuple[float | None, float | None], clock: Clock) -> Ear:
+    assert wish.audio is not None
+    part = Part.of(side, (wish.audio.t_start_s, wish.audio.t_end_s))
+    return Ear(number, wish.audio, part, clock)
+
+
+def _seen(medium: Medium, opened: Opened, ears: Sequence[Ear], timeline: Timeline, damage: Damage) -> Seen:
+    if not timeline.n_frames:
+        raise MediaError(
+            f"no sound could be decoded: {damage.cause()}.",
+            of=medium.name,
+            todo="Check the file with a player, or get a fresh copy.",
+        )
+    empty = [(ear.number, ear.why_empty(timeline.end)) for ear in ears if not ear.n_samples]
+    if len(empty) == len(ears):
+        raise MediaError(
+            f"no window could be taken: {empty[0][1]}.",
+            of=medium.name,
+            todo="Ask for another part of it, shorter windows, or --window-tail pad.",
+        )
+    notes = list(timeline.notes())
+    if opened.n_streams > 1:
+        notes.append(f"The file has {opened.n_streams} audio streams; stream {opened.stream.index} was read.")
+    return Seen(
+        kind="audio",
+        frames_seen=timeline.n_frames,
+        frames_lost=damage.n_lost,
+        problems=damage.sentences(),
+        notes=tuple(notes),
+        empty=tuple((number, f"No window could be taken: {why}.") for number, why in empty),
+    )

@@ -125,24 +125,30 @@ def _library(model: Model, pixels: Array, taps: list[Tap], engine: TorchEngine) 
     found: dict[str, list[Array]] = {tap.name: [] for tap in taps}
     with engine.borrowed(model) as (module, _):
         module = module.to(memory_format=torch.contiguous_format)
-        last: dict[str, Any] = {}
+        first: dict[str, Any] = {}
         hooks = [
             module.get_submodule(tap.name).register_forward_hook(
-                # A copy: an activation behind it may work in place.
-                lambda _m, _i, output, name=tap.name: last.__setitem__(name, _first(output).clone())
+                lambda _m, _i, output, name=tap.name: _keep(first, name, output)
             )
             for tap in taps
         ]
         try:
             for one in pixels:
+                first.clear()
                 with torch.inference_mode():
                     module(_normalised(one, model.card))
                 for tap in taps:
-                    found[tap.name].append(_as_tap(last[tap.name], tap))
+                    found[tap.name].append(_as_tap(first[tap.name], tap))
         finally:
             for hook in hooks:
                 hook.remove()
     return {name: np.stack(values) for name, values in found.items()}
+
+
+def _keep(kept: dict[str, Any], name: str, output: Any) -> None:
+    """Keep a module's first output; a copy, as an activation behind it may work in place."""
+    if name not in kept:
+        kept[name] = _first(output).clone()
 
 
 def _normalised(pixels: Array, card: ModelCard) -> Any:

@@ -110,6 +110,28 @@ def test_windows_are_those_of_the_rule(
     assert all(p.n_real == length for p in picks[:-1])
 
 
+@given(
+    gaps=GAPS,
+    rate=RATES,
+    length=st.integers(1, 9),
+    step=st.integers(1, 5),
+    hop=st.none() | st.integers(1, 30),
+    tail=st.sampled_from(["drop", "pad", "repeat"]),
+)
+def test_windows_at_a_rate_lie_over_the_frames_on_screen(
+    gaps: list[int], rate: float, length: int, step: int, hop: int | None, tail: str
+) -> None:
+    times, end = _times(gaps)
+    grid: list[int] = []  # the frame on screen at 0, 1/F, 2/F ... below the end, as often as it is asked for
+    while (t := Fraction(len(grid)) / exact(rate)) < end and len(grid) < 400:
+        grid.append(max((i for i, start in enumerate(times) if start <= t), default=0))
+    assume(len(grid) < 400)
+    sampling = Sampling("clip", None, clip_length=length, frame_step=step, hop=hop, tail=tail, clip_fps=rate)  # type: ignore[arg-type]
+    picks = _picks(sampling, times, end)
+    places = windows(len(grid), length, step, hop, tail)
+    assert [list(p.frames) for p in picks] == [[grid[i] for i in window] for window in places]
+
+
 @given(gaps=GAPS, rate=RATES, n=st.integers(1, 50))
 def test_no_single_frame_sampler_takes_a_frame_twice(gaps: list[int], rate: float, n: int) -> None:
     times, end = _times(gaps)

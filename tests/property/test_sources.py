@@ -23,7 +23,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="names are text there")
 some = settings(max_examples=60, deadline=None)
 
 NAMES = st.binary(min_size=1, max_size=60).map(
-    lambda raw: raw.replace(b"/", b"_").replace(b"\0", b"_").removeprefix(b".") + b".jpg"
+    lambda raw: (raw.replace(b"/", b"_").replace(b"\0", b"_").lstrip(b".") or b"x") + b".jpg"
 )
 
 

@@ -30,8 +30,10 @@ def test_public_names_are_the_reviewed_list() -> None:
         "VifexError",
         "__version__",
         "extract",
+        "fuse",
         "load_model",
         "open",
+        "tree",
     ]
     assert sorted(dir(vifex)) == sorted(vifex.__all__)
 

@@ -56,7 +56,8 @@ def extract(
             - `card`: The model card of a file or of one's own network, where it does not stand beside it.
             - `preset`: Name of a published protocol: model, layers, sampling and decoding at once.
             - `layers`: Names, aliases or patterns of taps; by default the model's own choice.
-            - `fps`: Samples per second of video; 1 if no way of sampling is given.
+            - `fps`: Samples per second of video; 1 if no way of sampling is given. With `clip`, the rate at
+              which a clip's frames are taken.
             - `every`: Instead, each N-th frame.
             - `uniform`: Instead, N frames spread evenly.
             - `clip`: Instead, windows `LENGTHxSTRIDE`.

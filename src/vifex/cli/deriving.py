@@ -48,14 +48,13 @@ def fuse(
     view
         A view, or VIEW:COLUMN; give it twice or more, the base first.
     method
-        concat: one behind the other; weighted: the same, cosines become the weighted mean of the
-        parts'; sum: of vectors of one size; pca: the --dims directions of largest variance; gated,
-        attention: learned from labels (--train-on label, or --weights FILE).
+        concat, weighted (cosines become the weighted mean of the parts'), sum, pca
+        (needs --dims), or gated and attention (learned: --train-on or --weights).
     output
         Name of the new view.
     weights
-        Numbers for weighted and sum, one for each view, e.g. 0.7,0.3; or a file of what was learned:
-        the fusion.npz of another view, or a head's state (.safetensors, .pt).
+        For weighted and sum a number for each view, e.g. 0.7,0.3; else a file of
+        what was learned: another view's fusion.npz, or .safetensors or .pt.
     mean
         A view of which the mean over the whole medium is taken, instead of each row's partner.
     within

@@ -90,7 +90,8 @@ def extract(
     views
         A TOML file with a table for each of several views, made from one decoding.
     fps
-        Samples per second of video (default: 1).
+        Samples per second of video (default: 1); with --clip, the rate at which a clip's frames are taken
+        (default: the video's own frames).
     every
         Instead: each N-th frame.
     uniform

@@ -26,7 +26,6 @@ from vifex.store import ViewWriter, row_schema
 from vifex.values import NO_PIXELS, Outcome, Recipe, Sampling, Status, Tap, TapSpec
 
 __all__ = [
-    "ROWS_AT_ONCE",
     "batch_of",
     "derived_recipe",
     "media_to_make",
@@ -37,9 +36,6 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-
-ROWS_AT_ONCE: Final = 4096
-"""Rows whose vectors are in memory at the same time."""
 
 _ORDER: Final[Mapping[Status, int]] = {"ok": 0, "partial": 1, "skipped": 2, "failed": 3}
 

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.extraction.derive import ROWS_AT_ONCE
 from vifex.extraction.derive_match import partners
-from vifex.extraction.derive_sources import MadeFrom, SourceView
+from vifex.extraction.derive_sources import ROWS_AT_ONCE, MadeFrom, SourceView
 from vifex.pool import l2_normalize
 from vifex.values import Fusion, Outcome, Status
 
@@ -29,7 +28,7 @@ class Aligned:
     facts: pa.Table
     """Of the base rows that have partners everywhere."""
     places: tuple[Array, ...]
-    """For each input the place of each row; where it is averaged, the places of all rows of the medium."""
+    """For each input the place of each row in its view; empty where it is averaged over the medium."""
 
     def __len__(self) -> int:
         return self.outcome.rows
@@ -89,7 +88,7 @@ def inputs_of(
         if given.match == "row":
             vectors = source.vectors(np.concatenate([m.places[number] for m in media])[start:stop])
         else:
-            means = np.stack([_mean(source, m.places[number]) for m in media])
+            means = np.stack([source.mean(m.outcome.medium.medium_id) for m in media])
             vectors = np.repeat(means, [len(m) for m in media], axis=0)[start:stop]
         inputs.append(l2_normalize(vectors) if fusion.unit else vectors)
     return inputs
@@ -149,10 +148,8 @@ def _aligned(
             return _nothing(Outcome(medium, "failed", f"{without}.", lost=lost), base, len(sources))
         status, reason = "partial", "; ".join(filter(None, [reason.removesuffix("."), without])) + "."
     places = tuple(
-        own if given.match == "mean" else own[f[kept]]
-        for own, f, source, given in zip(
-            (s.places(medium_id) for s in sources), found, sources, fusion.inputs, strict=True
-        )
+        np.empty(0, np.int64) if given.match == "mean" else source.places(medium_id)[f[kept]]
+        for f, source, given in zip(found, sources, fusion.inputs, strict=True)
     )
     outcome = Outcome(medium, status, reason, rows=len(kept), lost=lost)
     return Aligned(outcome, base.take(pa.array(kept)), places)
@@ -174,13 +171,3 @@ def _of_sources(medium_id: str, sources: Sequence[SourceView]) -> tuple[Status, 
         if entry["status"] == "partial":
             problems.append(said.removesuffix("."))
     return ("partial", "; ".join(problems) + ".") if problems else ("ok", "")
-
-
-def _mean(source: SourceView, places: Array) -> npt.NDArray[np.float32]:
-    if not len(places):
-        return np.zeros(source.spec.size, np.float32)  # of a medium without rows
-    total = np.zeros(source.spec.size, np.float64)
-    for start in range(0, len(places), ROWS_AT_ONCE):
-        total += source.vectors(places[start : start + ROWS_AT_ONCE]).sum(axis=0, dtype=np.float64)
-    mean: npt.NDArray[np.float32] = (total / len(places)).astype(np.float32)
-    return mean

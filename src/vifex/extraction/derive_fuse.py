@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.extraction.derive import ROWS_AT_ONCE, batch_of, media_to_make, note, report_of, run_facts
+from vifex.extraction.derive import batch_of, media_to_make, note, report_of, run_facts
 from vifex.extraction.derive_align import Aligned, align, inputs_of
 from vifex.extraction.derive_plan import PARAMETERS, FusionPlan, Learn, open_inputs, plan_fusion
-from vifex.extraction.derive_sources import FACTS
+from vifex.extraction.derive_sources import FACTS, ROWS_AT_ONCE
 from vifex.extraction.report import Report, Tally
 from vifex.pool.fusion import FusionRule
 from vifex.store import ViewWriter, open_store, open_writer

@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.extraction.derive import ROWS_AT_ONCE, derived_recipe
+from vifex.extraction.derive import derived_recipe
 from vifex.extraction.derive_align import align, inputs_of
-from vifex.extraction.derive_sources import MadeFrom, SourceView, column_of, split_name
+from vifex.extraction.derive_sources import ROWS_AT_ONCE, MadeFrom, SourceView, column_of, split_name
 from vifex.extraction.gather import evenly
 from vifex.pool.fusion import FusionRule, fit_pca, load_fusion
 from vifex.store import Store, stored_view
@@ -27,7 +27,7 @@ Arrays = Mapping[str, Array]
 
 PARAMETERS: Final = "fusion.npz"
 """Name of the file of learned arrays in a view's folder."""
-_LEARN_ROWS: Final = 50_000
+_LEARN_ROWS: Final = 20_000
 """Rows that are learned from at most, spread evenly."""
 
 Learn = Callable[[list[npt.NDArray[np.float32]], Sequence[str | None]], Arrays]

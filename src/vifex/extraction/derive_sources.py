@@ -17,9 +17,12 @@ from vifex.store import View
 from vifex.values import InputError, Medium, TapSpec
 from vifex.values.registry import near
 
-__all__ = ["FACTS", "MadeFrom", "SourceView", "column_of", "split_name"]
+__all__ = ["FACTS", "ROWS_AT_ONCE", "MadeFrom", "SourceView", "column_of", "split_name"]
 
 Array = npt.NDArray[Any]
+
+ROWS_AT_ONCE: Final = 4096
+"""Rows whose vectors are in memory at the same time."""
 
 FACTS: Final = (
     "medium_id",
@@ -96,11 +99,13 @@ class SourceView:
         }
         """Newest entry of each medium, in the order of their commits."""
         self._runs = _runs(view)
+        self._mean: tuple[str, npt.NDArray[np.float32]] | None = None
 
     def beside(self, column: str) -> SourceView:
         """Give another column of the same state of the same view."""
         twin = copy(self)
         twin.column = column
+        twin._mean = None
         twin.spec = next(s for s in self.view.recipe.taps if s.column == column)
         return twin
 
@@ -127,6 +132,15 @@ class SourceView:
         column = self.view.take(once.tolist(), [self.column]).column(0).combine_chunks()
         flat = column.flatten().to_numpy(zero_copy_only=False)
         return np.asarray(flat, dtype=np.float32).reshape(len(once), self.spec.size)[back]
+
+    def mean(self, medium_id: str) -> npt.NDArray[np.float32]:
+        """Average the rows of a medium that has some, float32 `[D]`; the last one asked for is kept."""
+        if self._mean is None or self._mean[0] != medium_id:
+            places, total = self.places(medium_id), np.zeros(self.spec.size, np.float64)
+            for start in range(0, len(places), ROWS_AT_ONCE):
+                total += self.vectors(places[start : start + ROWS_AT_ONCE]).sum(axis=0, dtype=np.float64)
+            self._mean = medium_id, (total / max(1, len(places))).astype(np.float32)
+        return self._mean[1]
 
 
 def split_name(text: str, views: Sequence[str]) -> tuple[str, str | None]:

@@ -27,7 +27,7 @@ def make_sampling(
     """Give the sampling that the options mean; `None` where nothing was asked for.
 
     Args:
-        fps: Samples per second.
+        fps: Samples per second; with `clip`, the rate at which the clip's frames are taken.
         every: Each N-th frame.
         uniform: N samples spread evenly.
         clip: Windows, `LENGTHxSTRIDE`: LENGTH frames, STRIDE from one to the next.
@@ -42,20 +42,20 @@ def make_sampling(
     """
     given = {"--fps": fps, "--every": every, "--uniform": uniform, "--clip": clip}
     chosen = [name for name, value in given.items() if value is not None]
-    if len(chosen) > 1:
+    if len(chosen) > 1 and chosen != ["--fps", "--clip"]:
         raise InputError(
             f"{' and '.join(chosen)} were given together.", todo="Give one way of sampling per run and view."
         )
     if hop is not None and clip is None:
         raise InputError("--hop is for windows.", todo="Give it together with --clip LENGTHxSTRIDE.")
     length, step = _parse_clip(clip) if clip is not None else (None, None)
-    sampler = chosen[0].removeprefix("--") if chosen else "fps"
+    sampler = chosen[-1].removeprefix("--") if chosen else "fps"
     if not chosen and start_s is None and end_s is None and assume_fps is None:
         return None
     try:
         return Sampling(
             sampler=sampler,  # type: ignore[arg-type]
-            fps=fps if fps is not None else (1.0 if sampler == "fps" else None),
+            fps=(1.0 if fps is None else fps) if sampler == "fps" else None,
             every=every,
             uniform=uniform,
             clip_length=length,
@@ -65,6 +65,7 @@ def make_sampling(
             t_start_s=start_s,
             t_end_s=end_s,
             assume_fps=assume_fps,
+            clip_fps=fps if sampler == "clip" else None,
         )
     except ValueError as exc:
         raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc

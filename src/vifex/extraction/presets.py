@@ -65,13 +65,35 @@ def _i3d(frames: int) -> Preset:
         replays=f"The video's own frames; windows of {frames}, step 1, hop {frames}, an unfilled last one "
         "dropped; shorter side to 256 by Pillow's bilinear, middle 224 x 224, corner rounded down, -1 to 1; "
         "average pooling 2 x 7 x 7 and mean over time, 1,024 numbers; the RGB stream.",
-        differs=(_ONE_MORE, "The flow stream is not made."),
+        differs=(_ONE_MORE, f"The flow stream is not made; i3d-two-stream-{frames} makes it."),
+    )
+
+
+def _two_stream(frames: int) -> Preset:
+    return Preset(
+        name=f"i3d-two-stream-{frames}",
+        model="i3d/two-stream-kinetics400" + ("" if frames == 64 else f"-{frames}f"),
+        layers=("streams.features",),
+        sampling=_clips(frames + 1, hop=frames),
+        source=f"{_VIDEO_FEATURES}, models/i3d/extract_i3d.py, configs/i3d.yml: streams=null (both), "
+        f"flow_type=raft, stack_size={frames}, step_size={frames}, extraction_fps=null",
+        replays=f"The video's own frames; windows of {frames + 1}, step 1, hop {frames}, an unfilled last "
+        f"one dropped: {frames} frames of pixels and the {frames} flows between all; RAFT with 20 updates, "
+        "cut at 20 pixels, in 256 steps; pixels as in i3d-24; 1,024 numbers of RGB, then 1,024 of flow.",
+        differs=(
+            "RAFT sees the middle 224 x 224 alone; there it sees the whole frame, and the flow is cropped.",
+            "RAFT's weights are those that are given (torchvision's raft_large); the source's are "
+            "princeton-vl/RAFT's for Sintel.",
+            "The two vectors are one row; the source stores them apart.",
+        ),
     )
 
 
 _ALL: Final = (
     _i3d(24),
     _i3d(64),
+    _two_stream(24),
+    _two_stream(64),
     Preset(
         name="c3d-16",
         model="c3d/sports1m",
@@ -123,10 +145,10 @@ PRESETS: Final[Mapping[str, Preset]] = {preset.name: preset for preset in _ALL}
 LEFT_OUT: Final[Mapping[str, str]] = {
     "i3d-21-pad": "Each frame has a window of its own, 21 frames with itself in the middle, filled with "
     "zeros at both ends (yabufarha/ms-tcn, issues 19 and 34), RGB and flow: here the first window starts at "
-    "the first frame, windows are filled with frames, and flow is not joined in.",
-    "s3d": "The video is re-encoded to 25 frames per second first (v-iashin/video_features, "
-    "models/s3d/extract_s3d.py, which cannot be told not to): windows over resampled frames are no sampling "
-    "here, and its weights (kylemin/S3D) are not torchvision's.",
+    "the first frame, and windows are filled with frames, not with zeros.",
+    "s3d": "The video is encoded anew at 25 frames per second first, for windows of 64 "
+    "(v-iashin/video_features, models/s3d/extract_s3d.py); --clip 128x1 --fps 25 comes near with "
+    "torchvision/s3d, which takes 128 frames here and whose weights are not the source's (kylemin/S3D).",
 }
 """Protocols that cannot be expressed, and why: asked for, they are an error with that reason."""
 

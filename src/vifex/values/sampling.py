@@ -58,6 +58,8 @@ class Sampling:
     t_end_s: float | None = None
     assume_fps: float | None = None
     """Frame rate for streams that carry no times at all; without it such frames are lost, in words."""
+    clip_fps: float | None = None
+    """For `clip`: the rate at which a window's frames are taken; `None` takes the video's own frames."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -68,6 +70,8 @@ class Sampling:
         }[self.sampler]
         if any(v is None or v <= 0 for v in wanted):
             raise ValueError(f"sampler {self.sampler!r} needs positive numbers, got {wanted}")
+        if self.clip_fps is not None and (self.sampler != "clip" or self.clip_fps <= 0):
+            raise ValueError(f"clip_fps is for clips and must be > 0, got {self.clip_fps}")
         if self.hop is not None and self.hop < 1:
             raise ValueError(f"hop must be at least 1 frame, got {self.hop}")
         if self.assume_fps is not None and self.assume_fps <= 0:
@@ -80,7 +84,10 @@ class Sampling:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
-        return asdict(self)
+        said = asdict(self)
+        if self.clip_fps is None:
+            del said["clip_fps"]  # it came later: the hash of older recipes must stay
+        return said
 
 
 @dataclass(frozen=True, slots=True)

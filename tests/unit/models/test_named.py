@@ -33,7 +33,7 @@ def test_a_name_is_taken_apart_at_its_prefix(tmp_path: Path, monkeypatch: pytest
 def test_a_misspelt_prefix_offers_near_ones() -> None:
     with pytest.raises(ModelError, match=r"no family 'timn' and no file of that name\. Did you mean timm\?"):
         load_model("timn/resnet18")
-    with pytest.raises(ModelError, match=r"no model 'resnet18'.*or give PREFIX/NAME \(c3d, hf, i3d"):
+    with pytest.raises(ModelError, match=r"no model 'resnet18'.*or give PREFIX/NAME \(c3d, fuse, hf, i3d"):
         load_model("resnet18")
 
 

@@ -12,7 +12,9 @@ from vifex.models.heads import head_names, make_head
 from vifex.values import MissingExtraError
 from vifex.values.registry import load
 
-NAMES = {"c3d": "sports1m", "i3d": "flow-kinetics400", "seq": "mean(torchvision/resnet18)"}
+NAMES = {"c3d": "sports1m", "i3d": "flow-kinetics400", "seq": "mean(torchvision/resnet18)"} | {
+    "fuse": "concat(torchvision/resnet18#layer2+layer4)"
+}
 
 
 @pytest.mark.parametrize("prefix", sorted(NAMES))

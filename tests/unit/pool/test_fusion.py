@@ -42,8 +42,9 @@ def test_a_sum_is_the_mean_by_weight_and_needs_one_size() -> None:
         load_fusion("sum").size((2, 3), {})
 
 
-def test_pca_is_scikit_learns() -> None:
-    a, b = unit(50, 8), unit(50, 5)
+@pytest.mark.parametrize("n_rows", [50, 10], ids=["many", "fewer rows than numbers"])
+def test_pca_is_scikit_learns(n_rows: int) -> None:
+    a, b = unit(n_rows, 8), unit(n_rows, 5)
     rows = np.concatenate([a, b], axis=1)
     arrays = fit_pca(rows, 4)
     fused = load_fusion("pca").apply([a, b], [0.5, 0.5], arrays)

@@ -50,9 +50,9 @@ def make(net: str, weights: str, *, of: str) -> nn.Module:
     flow = build("flow-kinetics400", given["flow"])
     flows = raft(given["raft"])
     if net.startswith("raft-flow"):
-        return OverFlow(flows, flow).eval()  # type: ignore[arg-type]
+        return OverFlow(flows, flow).eval()
     rgb = build("rgb-kinetics400", given["rgb"])
-    return OverPixelsAndFlow(flows, TwoStream(rgb, flow)).eval()  # type: ignore[arg-type]
+    return OverPixelsAndFlow(flows, TwoStream(rgb, flow)).eval()
 
 
 def _part(part: str, weights: str, of: str) -> str:

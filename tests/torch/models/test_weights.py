@@ -153,3 +153,13 @@ def test_a_seed_must_be_a_number(word: str) -> None:
     with pytest.raises(ModelError, match=r"names no seed\. Write random:SEED"):
         seed_of(word)
     assert (seed_of("random:12"), seed_of("pretrained"), seed_of("w.pt")) == (12, None, None)
+
+
+def test_a_network_may_draw_parts_of_its_own_from_a_seed() -> None:
+    import torch
+
+    part = seeded(3, lambda: torch.nn.Linear(4, 4))
+    both = seeded(
+        0, lambda: torch.nn.Sequential(torch.nn.Linear(4, 4), seeded(3, lambda: torch.nn.Linear(4, 4)))
+    )
+    torch.testing.assert_close(both[1].weight, part.weight, rtol=0, atol=0)

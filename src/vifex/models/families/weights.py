@@ -29,7 +29,7 @@ _CONTAINERS: Final = ("state_dict", "model_state_dict", "model_state", "model", 
 _WRAPPERS: Final = ("module.", "_orig_mod.")
 """What `DataParallel` and `torch.compile` put before every name."""
 _SHOWN: Final = 3
-_RANDOM: Final = threading.Lock()
+_RANDOM: Final = threading.RLock()  # a network of a user may draw parts of its own
 
 
 def load_state(path: str | Path) -> dict[str, Tensor]:

@@ -161,6 +161,21 @@ def test_uniform_and_parts_and_windows_on_a_video(tmp_path: Path) -> None:
     assert seen.empty == ()
 
 
+def test_centred_windows_on_a_video_have_their_middle_frames_time(tmp_path: Path) -> None:
+    path = made.write_video(tmp_path / "v.mp4", [100 * i for i in range(10)], b_frames=2)
+    wish = Wish(
+        Sampling("clip", None, clip_length=5, frame_step=1, hop=3, tail="zeros", centre=True),
+        PixelSpec(64, 128, decode="exact"),
+    )
+    samples, _ = made.collect(path, wish)
+    numbers = [[made.number_of(p) if p.any() else None for p in s.pixels] for s in samples]
+    assert numbers == [[None, None, 0, 1, 2], [1, 2, 3, 4, 5], [4, 5, 6, 7, 8], [7, 8, 9, None, None]]
+    assert [s.frame_index for s in samples] == [0, 3, 6, 9]
+    assert [s.t_s for s in samples] == [0.0, 0.3, 0.6, 0.9]
+    assert [s.t_start_s for s in samples] == [0.0, 0.1, 0.4, 0.7]
+    assert [s.t_end_s for s in samples] == pytest.approx([0.3, 0.6, 0.9, 1.0])
+
+
 @pytest.mark.shared
 def test_a_stream_without_times_takes_them_from_a_rate_only_if_asked(shared_media: Path) -> None:
     path = shared_media / "odd" / "no-pts-raw.h264"

@@ -38,7 +38,7 @@ def _picks(sampling: Sampling, times: list[Fraction], end: Fraction, part: Part 
         picks += sampler.ready()
         kept = {i for i in kept if i >= sampler.oldest}
     rest = list(sampler.finish())
-    assert {i for pick in rest for i in pick.frames} <= kept
+    assert {i for pick in rest for i in pick.frames if i is not None} <= kept
     return picks + rest
 
 
@@ -130,6 +130,30 @@ def test_windows_at_a_rate_lie_over_the_frames_on_screen(
     picks = _picks(sampling, times, end)
     places = windows(len(grid), length, step, hop, tail)
     assert [list(p.frames) for p in picks] == [[grid[i] for i in window] for window in places]
+
+
+@given(
+    n_frames=st.integers(1, 60),
+    length=st.integers(1, 9),
+    step=st.integers(1, 5),
+    hop=st.none() | st.integers(1, 30),
+    tail=st.sampled_from(["drop", "pad", "zeros"]),
+)
+def test_centred_windows_lie_around_their_frames(
+    n_frames: int, length: int, step: int, hop: int | None, tail: str
+) -> None:
+    times, end = _times([40] * n_frames)
+    sampling = Sampling("clip", None, clip_length=length, frame_step=step, hop=hop, tail=tail, centre=True)  # type: ignore[arg-type]
+    expected = []
+    for middle in range(0, n_frames, hop or 1):
+        places = [middle + (i - (length - 1) // 2) * step for i in range(length)]
+        inside = [p for p in places if 0 <= p < n_frames]
+        fill = {p: None if tail == "zeros" else min(inside, key=lambda q: abs(p - q)) for p in places}
+        if tail != "drop" or inside == places:
+            frames = tuple(p if p in inside else fill[p] for p in places)
+            expected.append((frames, inside, middle))
+    picks = _picks(sampling, times, end)
+    assert [(p.frames, p.real, p.frames[p.anchor]) for p in picks] == expected
 
 
 @given(gaps=GAPS, rate=RATES, n=st.integers(1, 50))

@@ -62,7 +62,10 @@ def extract(
             - `uniform`: Instead, N frames spread evenly.
             - `clip`: Instead, windows `LENGTHxSTRIDE`.
             - `hop`: Frames from one window's first frame to the next window's first.
-            - `tail`: `drop`, `pad` or `repeat` a last window that the video does not fill.
+            - `tail`: `drop` a last window that the video does not fill, `pad` it with its last frame,
+              `repeat` its frames, or fill it with black ones (`zeros`).
+            - `centre`: Windows around frames, around every one unless `hop` says otherwise; both ends are
+              filled as `tail` says, and a row has the time of its middle frame.
             - `start_s`, `end_s`: Where sampling starts and ends, in seconds.
             - `assume_fps`: Frame rate for streams that carry no times at all.
             - `window_s`, `window_hop_s`: Of a model of sound, the length of its windows and the time from

@@ -20,7 +20,7 @@ from vifex.values.sampling import RegionMethod, Tail
 
 __all__ = ["Choices", "ViewOptions", "plan_views"]
 
-_SAMPLING = ("fps", "every", "uniform", "clip", "hop", "tail", "start_s", "end_s", "assume_fps")
+_SAMPLING = ("fps", "every", "uniform", "clip", "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
 _SAMPLERS = ("fps", "every", "uniform", "clip")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
@@ -41,6 +41,7 @@ class Choices(TypedDict, total=False):
     clip: str | None
     hop: int | None
     tail: Tail
+    centre: bool
     start_s: float | None
     end_s: float | None
     assume_fps: float | None

@@ -39,7 +39,8 @@ def extract(
     uniform: int | None = None,
     clip: str | None = None,
     hop: int | None = None,
-    tail: Literal["drop", "pad", "repeat"] = "drop",
+    tail: Literal["drop", "pad", "repeat", "zeros"] = "drop",
+    centre: Annotated[bool, Parameter(negative=())] = False,
     start: float | None = None,
     end: float | None = None,
     assume_fps: float | None = None,
@@ -99,9 +100,12 @@ def extract(
     clip
         Instead: windows LENGTHxSTRIDE, e.g. 16x2.
     hop
-        Frames from one window's start to the next one's (default: LENGTH x STRIDE).
+        Frames from one window's start to the next one's (default: LENGTH x STRIDE, or what the model wants).
     tail
-        What becomes of a last window that the video does not fill.
+        What becomes of a last window that the video does not fill: drop it, pad it with its last frame,
+        repeat its frames, or fill it with black ones (zeros).
+    centre
+        Windows around frames, one around every frame unless --hop; both ends are filled as --tail says.
     start
         Where sampling starts, in seconds.
     end
@@ -175,6 +179,7 @@ def extract(
             clip=clip,
             hop=hop,
             tail=tail,
+            centre=centre,
             start_s=start,
             end_s=end,
             assume_fps=assume_fps,

@@ -180,10 +180,12 @@ def _sampling(sampling: dict[str, Any]) -> str:
         case "uniform":
             told = f"{sampling['uniform']} spread evenly"
         case _:
-            hop = sampling["hop"] or sampling["clip_length"] * sampling["frame_step"]
+            centre = sampling.get("centre")
+            hop = sampling["hop"] or (1 if centre else sampling["clip_length"] * sampling["frame_step"])
+            rate = f" at {sampling['clip_fps']:g} per second" if sampling.get("clip_fps") else ""
             told = (
-                f"clips of {sampling['clip_length']} frames, step {sampling['frame_step']}, "
-                f"hop {hop}, tail {sampling['tail']}"
+                f"clips of {sampling['clip_length']} frames{rate}, step {sampling['frame_step']}, "
+                f"hop {hop}, {'centred, ' if centre else ''}tail {sampling['tail']}"
             )
     return told + _between(sampling)
 

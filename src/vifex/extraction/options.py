@@ -20,6 +20,7 @@ def make_sampling(
     clip: str | None = None,
     hop: int | None = None,
     tail: Tail = "drop",
+    centre: bool = False,
     start_s: float | None = None,
     end_s: float | None = None,
     assume_fps: float | None = None,
@@ -31,8 +32,9 @@ def make_sampling(
         every: Each N-th frame.
         uniform: N samples spread evenly.
         clip: Windows, `LENGTHxSTRIDE`: LENGTH frames, STRIDE from one to the next.
-        hop: Frames from one window's first to the next window's first.
-        tail: What becomes of a last window that is not full.
+        hop: Frames from one window's first to the next window's first; with `fps`, times of that rate.
+        tail: What becomes of a window that is not full.
+        centre: Lay windows around frames, by default around every one.
         start_s: Where sampling starts, in seconds of the video.
         end_s: Where it ends.
         assume_fps: Frame rate for streams without any times.
@@ -48,6 +50,11 @@ def make_sampling(
         )
     if hop is not None and clip is None:
         raise InputError("--hop is for windows.", todo="Give it together with --clip LENGTHxSTRIDE.")
+    if centre and (clip is None or tail == "repeat"):
+        why = "is for windows" if clip is None else "leaves both ends unfilled, and --tail repeat is for one"
+        raise InputError(
+            f"--centre {why}.", todo="Give it with --clip LENGTHxSTRIDE and --tail drop, pad or zeros."
+        )
     length, step = _parse_clip(clip) if clip is not None else (None, None)
     sampler = chosen[-1].removeprefix("--") if chosen else "fps"
     if not chosen and start_s is None and end_s is None and assume_fps is None:
@@ -66,6 +73,7 @@ def make_sampling(
             t_end_s=end_s,
             assume_fps=assume_fps,
             clip_fps=fps if sampler == "clip" else None,
+            centre=centre,
         )
     except ValueError as exc:
         raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,13 +166,17 @@ def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:
     frames = model.card.frames
     if frames is None:
         return sampling or Sampling()
+    step = model.card.frame_step or _DEFAULT_STEP
     if sampling is None:
-        return Sampling(sampler="clip", fps=None, clip_length=frames, frame_step=_DEFAULT_STEP)
+        sampling = Sampling(sampler="clip", fps=None, clip_length=frames, frame_step=step)
     if sampling.sampler != "clip" or sampling.clip_length != frames:
         raise InputError(
             f"the model {model.card.name!r} takes clips of {frames} frames.",
-            todo=f"Use --clip {frames}x{_DEFAULT_STEP}, or another step.",
+            todo=f"Use --clip {frames}x{step}, or another step.",
         )
+    if sampling.hop is None and not sampling.centre and model.card.shared_frames:
+        shared = model.card.shared_frames * (sampling.frame_step or 1)
+        return replace(sampling, hop=sampling.window_hop - shared)
     return sampling
 
 

@@ -95,6 +95,21 @@ _ALL: Final = (
     _two_stream(24),
     _two_stream(64),
     Preset(
+        name="i3d-21-pad",
+        model="i3d/rgb-kinetics400-21f",
+        layers=("features",),
+        sampling=Sampling(sampler="clip", fps=None, clip_length=21, frame_step=1, tail="zeros", centre=True),
+        source="yabufarha/ms-tcn, issues 19 and 34 (the features of Abu Farha and Gall, CVPR 2019, "
+        "arXiv:1903.01945)",
+        replays="The video's own frames; a window of 21 around every frame, itself in the middle, filled "
+        "with zeros at both ends: as many rows as frames, each with its frame's time; 1,024 numbers of RGB.",
+        differs=(
+            "The flow stream is not made; the source stores it beside RGB, 2,048 numbers in all.",
+            "Zeros are black pixels; whether the source fills before or behind its scaling is not said.",
+            "Resize and crop are those of i3d-24; the source does not say its own.",
+        ),
+    ),
+    Preset(
         name="c3d-16",
         model="c3d/sports1m",
         layers=("fc6",),
@@ -143,9 +158,6 @@ _ALL: Final = (
 PRESETS: Final[Mapping[str, Preset]] = {preset.name: preset for preset in _ALL}
 
 LEFT_OUT: Final[Mapping[str, str]] = {
-    "i3d-21-pad": "Each frame has a window of its own, 21 frames with itself in the middle, filled with "
-    "zeros at both ends (yabufarha/ms-tcn, issues 19 and 34), RGB and flow: here the first window starts at "
-    "the first frame, and windows are filled with frames, not with zeros.",
     "s3d": "The video is encoded anew at 25 frames per second first, for windows of 64 "
     "(v-iashin/video_features, models/s3d/extract_s3d.py); --clip 128x1 --fps 25 comes near with "
     "torchvision/s3d, which takes 128 frames here and whose weights are not the source's (kylemin/S3D).",

@@ -154,6 +154,12 @@ def _check_together(values: dict[str, Any], of: str) -> None:
             of=of,
             todo="A layout with T needs frames; one without takes single pictures and no frames.",
         )
+    if values.get("shared_frames", 0) >= (frames or 1):
+        raise ModelError(
+            f"the model card's shared_frames {values['shared_frames']} and frames {frames!r} do not fit.",
+            of=of,
+            todo="A window shares fewer frames with its next than it has.",
+        )
     try:
         # The spec of its pixels has the last word on resize, resize_px and the size.
         ModelCard(**values).pixel_spec()
@@ -179,6 +185,10 @@ def _count(value: Any) -> int:
     if value < 1:
         raise ValueError
     return value
+
+
+def _whole(value: Any) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else _count(value)
 
 
 def _number(value: Any) -> float:
@@ -282,6 +292,8 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "resize_hw_px": (_size, "a list of two whole numbers of pixels: height and width before the crop"),
     "crop_down": (_flag, "true or false"),
     "fusion": (_text, "a text: which layers became one vector, and how"),
+    "frame_step": (_count, "a whole number of frames of at least 1, from one of a window to its next"),
+    "shared_frames": (_whole, "a whole number of frames, fewer than a window has"),
     "audio": (
         _audio,
         "a table with sample_rate_hz and window_s, and maybe max_window_s and tail (drop, pad or repeat)",

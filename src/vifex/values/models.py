@@ -108,6 +108,11 @@ class ModelCard:
     """For a network of sound: what it takes. Its layout is `NS`, its height and width are 0."""
     fusion: str | None = None
     """Of a network that is read at several scales: method, taps and sizes, in words."""
+    frame_step: int | None = None
+    """Step between the frames of a window where the user says none."""
+    shared_frames: int = 0
+    """Frames that a window shares with its next where the user says no hop: 1 for a network that looks from
+    each frame to the one behind it."""
 
     def pixel_spec(self, decode: Literal["fast", "exact"] = "fast") -> PixelSpec:
         """The ready pixels that this network takes."""

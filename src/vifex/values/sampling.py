@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SamplerName = Literal["fps", "every", "uniform", "clip"]
-Tail = Literal["drop", "pad", "repeat"]
+Tail = Literal["drop", "pad", "repeat", "zeros"]
 RegionMethod = Literal["crop", "roi_align", "roi_pool"]
 
 
@@ -48,11 +48,13 @@ class Sampling:
     frame_step: int | None = None
     """For `clip`: frames from one frame of a window to its next."""
     hop: int | None = None
-    """For `clip`: frames from one window's first frame to the next's; `None` is length x step."""
+    """For `clip`: frames from one window's first frame to the next's; `None` is length x step, or 1 with
+    `centre`."""
     tail: Tail = "drop"
-    """For `clip`: what becomes of a last window that the video does not fill.
+    """For `clip`: what becomes of a window that the video does not fill.
 
-    `drop` leaves it out, `pad` repeats its last real frame, `repeat` starts again at its first.
+    `drop` leaves it out, `pad` repeats its last real frame, `repeat` starts again at its first, `zeros`
+    fills it with black frames. Centred windows may lack frames at both ends; `repeat` is not for them.
     """
     t_start_s: float | None = None
     t_end_s: float | None = None
@@ -60,6 +62,9 @@ class Sampling:
     """Frame rate for streams that carry no times at all; without it such frames are lost, in words."""
     clip_fps: float | None = None
     """For `clip`: the rate at which a window's frames are taken; `None` takes the video's own frames."""
+    centre: bool = False
+    """For `clip`: windows lie around frames 0, hop, 2 hop ... and not behind them; of an even number of
+    frames the middle is the earlier of the two."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -72,6 +77,8 @@ class Sampling:
             raise ValueError(f"sampler {self.sampler!r} needs positive numbers, got {wanted}")
         if self.clip_fps is not None and (self.sampler != "clip" or self.clip_fps <= 0):
             raise ValueError(f"clip_fps is for clips and must be > 0, got {self.clip_fps}")
+        if self.centre and (self.sampler != "clip" or self.tail == "repeat"):
+            raise ValueError("centred windows are clips whose tail is drop, pad or zeros")
         if self.hop is not None and self.hop < 1:
             raise ValueError(f"hop must be at least 1 frame, got {self.hop}")
         if self.assume_fps is not None and self.assume_fps <= 0:
@@ -82,11 +89,19 @@ class Sampling:
         """Frames in one sample: the clip's length, `None` where a sample is a single frame."""
         return self.clip_length if self.sampler == "clip" else None
 
+    @property
+    def window_hop(self) -> int:
+        """For `clip`: places from one window to the next, as asked or as it follows from the rest."""
+        return self.hop or (1 if self.centre else (self.clip_length or 1) * (self.frame_step or 1))
+
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         said = asdict(self)
+        # What came later is left out where it is unset: the hash of older recipes must stay.
         if self.clip_fps is None:
-            del said["clip_fps"]  # it came later: the hash of older recipes must stay
+            del said["clip_fps"]
+        if not self.centre:
+            del said["centre"]
         return said
 
 
@@ -165,13 +180,16 @@ class Sample:
     pixels: npt.NDArray[Any]
     """uint8 `[H, W, 3]`, or `[T, H, W, 3]` for a window; of sound float32 `[S]`."""
     frame_index: int | None = None
-    """In presentation order from 0, of the (first) frame; `None` for pictures, as are the times."""
+    """In presentation order from 0, of the frame, of a window its first frame or with `centre` its middle
+    one; `None` for pictures, as are the times."""
     pts: int | None = None
-    """Ticks of `time_base`, the (first) frame's own."""
+    """Ticks of `time_base`, that frame's own."""
     time_base: str | None = None
     """Seconds per tick as a fraction, e.g. `1/90000`."""
     t_s: float | None = None
+    """Where that frame starts."""
     t_start_s: float | None = None
+    """Where the first real frame of the sample starts."""
     t_end_s: float | None = None
     """Where the last real frame of the sample ends."""
     box: Box | None = None

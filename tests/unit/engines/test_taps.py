@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from vifex.extraction.plan import plan_view
 from vifex.models import load_model
-from vifex.values import ModelError
+from vifex.values import ModelError, Sampling
 
 node = helper.make_node
 
@@ -119,6 +120,29 @@ def test_windows_give_volumes(engine: Any, save: Any, pixels: Any, layout: str, 
     frames = pixels(2, 4, 8, 8, 3)
     got = run(engine, model, ["y"], frames)["y"]
     np.testing.assert_allclose(got, frames.transpose(0, 4, 1, 2, 3) / np.float32(255), rtol=1e-6)
+
+
+def test_a_card_says_how_windows_lie_where_the_user_does_not(save: Any) -> None:
+    model = save(
+        [node("Relu", ["x"], ["y"])],
+        {},
+        input_shape=["n", 3, 4, 8, 8],
+        outputs={"y": ["n", 3, 4, 8, 8]},
+        card='layout = "NCTHW"\nframes = 4\nframe_step = 1\nshared_frames = 1',
+    )
+
+    def hop(sampling: Sampling | None = None) -> tuple[int | None, int | None]:
+        planned = plan_view("main", model, layers=["y"], sampling=sampling).recipe.sampling
+        assert planned is not None
+        return planned.frame_step, planned.hop
+
+    def clips(**said: Any) -> Sampling:
+        return Sampling("clip", None, clip_length=4, **said)
+
+    assert hop() == (1, 3)
+    assert hop(clips(frame_step=2)) == (2, 6)
+    assert hop(clips(frame_step=1, hop=2)) == (1, 2)
+    assert hop(clips(frame_step=1, centre=True)) == (1, None)
 
 
 def test_names_are_unique_and_last(engine: Any) -> None:

@@ -22,6 +22,10 @@ def test_nothing_asked_for_leaves_the_choice_to_the_model() -> None:
         ({"uniform": 8}, Sampling("uniform", fps=None, uniform=8)),
         ({"clip": "16x2"}, Sampling("clip", fps=None, clip_length=16, frame_step=2)),
         (
+            {"clip": "21x1", "centre": True, "tail": "zeros"},
+            Sampling("clip", fps=None, clip_length=21, frame_step=1, tail="zeros", centre=True),
+        ),
+        (
             {"clip": " 8X4 ", "hop": 8, "tail": "pad"},
             Sampling("clip", fps=None, clip_length=8, frame_step=4, hop=8, tail="pad"),
         ),
@@ -38,6 +42,8 @@ def test_options_become_a_sampling(options: dict[str, Any], wanted: Sampling) ->
     [
         ({"fps": 1.0, "every": 2}, "--fps and --every were given together"),
         ({"hop": 2}, "--hop is for windows"),
+        ({"centre": True}, "--centre is for windows"),
+        ({"clip": "4x1", "centre": True, "tail": "repeat"}, "--centre leaves both ends unfilled"),
         ({"clip": "16"}, "not LENGTHxSTRIDE"),
         ({"clip": "0x2"}, "positive"),
         ({"fps": -1.0}, "positive"),

@@ -17,6 +17,11 @@ TABLE = {
     "i3d-64": ("i3d/rgb-kinetics400", ("features",), clips(64)),
     "i3d-two-stream-24": ("i3d/two-stream-kinetics400-24f", ("streams.features",), clips(25, hop=24)),
     "i3d-two-stream-64": ("i3d/two-stream-kinetics400", ("streams.features",), clips(65, hop=64)),
+    "i3d-21-pad": (
+        "i3d/rgb-kinetics400-21f",
+        ("features",),
+        Sampling("clip", None, clip_length=21, frame_step=1, tail="zeros", centre=True),
+    ),
     "c3d-16": ("c3d/sports1m", ("fc6",), clips(16, hop=8)),
     "r21d-16": ("torchvision/r2plus1d_18.KINETICS400_V1", ("penultimate",), clips(16)),
     "clip-1fps": ("hf/openai/clip-vit-base-patch32", ("embedding",), Sampling(sampler="fps", fps=1.0)),

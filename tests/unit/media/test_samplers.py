@@ -63,6 +63,24 @@ def test_the_tail_of_the_docstring(tail: str, last: list[int] | None) -> None:
     assert [list(w) for w in _taken(sampling, 6, Fraction(1))] == expected
 
 
+@pytest.mark.parametrize(
+    ("tail", "expected"),
+    [
+        ("drop", [(0, 1, 2), (1, 2, 3)]),
+        ("pad", [(0, 0, 1), (0, 1, 2), (1, 2, 3), (2, 3, 3)]),
+        ("zeros", [(None, 0, 1), (0, 1, 2), (1, 2, 3), (2, 3, None)]),
+    ],
+)
+def test_centred_windows_of_the_docstring(tail: str, expected: list[tuple[int | None, ...]]) -> None:
+    sampling = Sampling(sampler="clip", fps=None, clip_length=3, frame_step=1, centre=True, tail=tail)  # type: ignore[arg-type]
+    assert _taken(sampling, 4, Fraction(1)) == expected
+
+
+def test_a_tail_of_black_frames() -> None:
+    sampling = Sampling(sampler="clip", fps=None, clip_length=4, frame_step=1, tail="zeros")
+    assert _taken(sampling, 6, Fraction(1)) == [(0, 1, 2, 3), (4, 5, None, None)]
+
+
 def test_windows_overlap_and_leave_no_tail_that_shows_nothing_new() -> None:
     sampling = Sampling(sampler="clip", clip_length=3, frame_step=1, hop=1, tail="pad")
     assert _taken(sampling, 5, Fraction(1)) == [(0, 1, 2), (1, 2, 3), (2, 3, 4)]

@@ -74,6 +74,8 @@ def test_a_card_of_a_stretch_and_crop_comes_back_from_its_text() -> None:
         (MINIMAL + 'layout = "CHW"', r"'layout' is 'CHW'\. It must be \"NCHW\" or \"NHWC\""),
         (MINIMAL + 'layout = "NCTHW"', r"layout 'NCTHW' and frames None do not fit\. A layout with T needs"),
         (MINIMAL + "frames = 4", r"layout 'NCHW' and frames 4 do not fit"),
+        (MINIMAL + "shared_frames = 1", r"shared_frames 1 and frames None do not fit"),
+        (MINIMAL + "shared_frames = -1", r"'shared_frames' is -1\. It must be a whole number of frames"),
         (MINIMAL + 'resize = "shortest"', r"contradicts itself: resize_px must be at least the crop"),
         (MINIMAL + "resize_px = 9", r"contradicts itself: resize_px is for resize='shortest' only"),
         (MINIMAL + 'resize = "stretch_crop"', r"contradicts itself: resize_hw_px must be at least the crop"),

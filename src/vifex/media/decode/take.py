@@ -157,29 +157,35 @@ class Taker:
 
     def _samples(self, picks: Iterator[Pick]) -> Iterator[Sample]:
         for pick in picks:
-            held = [self._held[i] for i in pick.frames if i in self._held]
-            if len(held) < len(pick.frames):
+            numbers = [i for i in pick.frames if i is not None]
+            if not all(i in self._held for i in numbers):
                 continue  # a frame of it could not be converted; the tally says so
-            for place in range(len(held[0].pixels)):
-                pixels = [h.pixels[place] for h in held]
-                found = [p for p in pixels if p is not None]
-                if len(found) == len(pixels):
-                    yield self._sample(held, found, pick.n_real)
+            for place in range(len(self._held[numbers[0]].pixels)):
+                if all(self._held[i].pixels[place] is not None for i in numbers):
+                    yield self._sample(pick, place)
 
-    def _sample(self, held: list[_Held], pixels: list[tuple[Cut, UInt8Array]], n_real: int) -> Sample:
-        index, pts, time_base, start, _ = held[0].shown
+    def _sample(self, pick: Pick, place: int) -> Sample:
+        """Make a sample of one part, by its place among them, of frames that are all held."""
+        real = [self._held[i] for i in pick.real]
+        anchor = real[pick.anchor - pick.first_real]
+        found = [None if i is None else self._held[i].pixels[place] for i in pick.frames]
+        own = found[pick.anchor]
+        assert own is not None
+        index, pts, time_base, start, _ = anchor.shown
         is_window = self.wish.sampling.frames_per_sample is not None
-        cut = pixels[0][0]
+        cut, pixels = own
         sample = Sample(
             wish=self.number,
             ordinal=self.n_samples,
-            pixels=np.stack([p for _, p in pixels]) if is_window else pixels[0][1],
+            pixels=np.stack([np.zeros_like(pixels) if f is None else f[1] for f in found])
+            if is_window
+            else pixels,
             frame_index=index,
             pts=pts,
             time_base=time_base,
             t_s=float(start),
-            t_start_s=float(start),
-            t_end_s=float(held[n_real - 1].shown[4]),
+            t_start_s=float(real[0].shown[3]),
+            t_end_s=float(real[-1].shown[4]),
             box=cut.box,
             boxes=cut.boxes,
             size_px=cut.size_px,

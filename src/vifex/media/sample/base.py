@@ -30,10 +30,20 @@ def exact(value: float) -> Fraction:
 class Pick:
     """One sample, by the numbers of its frames in presentation order."""
 
-    frames: tuple[int, ...]
-    """Frames of the sample, in order; a padded or repeated tail names frames again."""
+    frames: tuple[int | None, ...]
+    """Frames of the sample, in order; a filled end names frames again, or `None` for black ones."""
     n_real: int
-    """How many of them, from the first on, are there by right and not to fill a tail."""
+    """How many of them are there by right and not to fill an end; they stand together."""
+    first_real: int = 0
+    """Place of the first of those."""
+    anchor: int = 0
+    """Place of the frame that gives the sample its number and its time, a real one."""
+
+    @property
+    def real(self) -> list[int]:
+        """Numbers of the frames that are there by right."""
+        shown = self.frames[self.first_real : self.first_real + self.n_real]
+        return [number for number in shown if number is not None]
 
 
 @dataclass(frozen=True, slots=True)

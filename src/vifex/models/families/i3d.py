@@ -127,6 +127,9 @@ class I3DFamily:
             height_px=224,
             width_px=224,
             frames=frames + 1 if net in STREAMS else frames,
+            # N + 1 frames of pixels are N flows: windows that share a frame leave none out.
+            frame_step=1 if net in STREAMS else None,
+            shared_frames=1 if net in STREAMS else 0,
             layout="NCTHW",
             # Flow comes from -1 to 1 already; a mean per channel would claim otherwise.
             scale=255.0 if rgb else 1.0,

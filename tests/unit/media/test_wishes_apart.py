@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from vifex.media.read import read
 from vifex.values import Limits, Medium, PixelSpec, Sample, Sampling, Wish
 from vifex.values.media import path_to_uri
+
+made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "made.py")))
 
 WISHES = (
     Wish(Sampling(), PixelSpec(96, 96)),
     Wish(Sampling(fps=3.0), PixelSpec(224, 224, "shortest", 256, "bicubic")),
     Wish(Sampling("clip", fps=None, clip_length=4, frame_step=2), PixelSpec(64, 48)),
     Wish(Sampling(), PixelSpec(112, 112, decode="exact")),
+    Wish(Sampling("every", fps=None, every=3), PixelSpec(96, 96)),
+    Wish(Sampling(), PixelSpec(112, 112, decode="exact", background=(0, 0, 0))),
 )
 FILES = (
     "photo-12mp-exif-6-srgb.jpg",
@@ -43,7 +52,37 @@ def samples(path: Path, wishes: Sequence[Wish]) -> list[list[Sample]]:
 @pytest.mark.shared
 @pytest.mark.parametrize("name", FILES)
 def test_wishes_are_met_as_if_each_were_alone(name: str, shared_media: Path) -> None:
-    path = shared_media / "good" / name
+    check_apart(shared_media / "good" / name)
+
+
+def test_a_film_with_alpha_lies_over_each_wishs_own_background(tmp_path: Path) -> None:
+    path = tmp_path / "alpha.mov"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=10, width=32, height=24, pix_fmt="rgba")
+        for level in range(0, 240, 12):
+            rgba = np.full((24, 32, 4), level, dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgba, "rgba")))
+        container.mux(stream.encode(None))
+    check_apart(path)
+    over_white, over_black = (samples(path, [WISHES[n]])[0][0].pixels for n in (3, 5))
+    assert over_white.min() == 255
+    assert over_black.max() == 0
+
+
+def test_wishes_for_the_same_pixels_of_a_frame_share_them(tmp_path: Path) -> None:
+    film = made.write_video(tmp_path / "film.mp4", range(0, 1000, 100))
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (40, 30), "teal").save(picture)
+    for path in (film, picture):
+        first, *others = samples(path, [Wish(Sampling(), PixelSpec(16, 16))] * 2 + [WISHES[0]])
+        assert first[0].pixels is others[0][0].pixels
+        assert not first[0].pixels.flags.writeable
+        assert others[1][0].pixels.shape == (96, 96, 3)
+
+
+def check_apart(path: Path) -> None:
+    """Compare what all wishes get together with what each gets by itself."""
+    name = path.name
     together = samples(path, WISHES)
     for number, wish in enumerate(WISHES):
         if name.startswith("photo") and wish.sampling.sampler == "clip":

@@ -11,6 +11,7 @@ from PIL import Image
 
 from vifex.media.decode.colour import flat, to_rgb
 from vifex.media.decode.geometry import UPRIGHT, Turn
+from vifex.media.decode.once import Once, share_pixels
 from vifex.media.decode.pillow import loading, orientation
 from vifex.media.decode.resize import RESAMPLING, ready_pixels
 from vifex.media.decode.take import Picture, cuts
@@ -153,6 +154,8 @@ def picture_samples(
         MediaError: If no box lies in the picture.
     """
     lost = list(problems)
+    if share_pixels(wishes):
+        picture = Once(picture)
     taken = [cuts(wish, medium.boxes, picture.size) for wish in wishes]
     for _, missed in taken:
         lost += [sentence for sentence in missed if sentence not in lost]

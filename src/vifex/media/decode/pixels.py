@@ -159,7 +159,7 @@ class FramePicture:
     def __init__(self, frame: VideoFrame, converter: Converter) -> None:
         self._frame = frame
         self._converter = converter
-        self._full: Image.Image | None = None
+        self._full: dict[tuple[int, int, int], Image.Image] = {}
 
     @cached_property
     def _shape(self) -> Shape:
@@ -190,10 +190,10 @@ class FramePicture:
         return ready_pixels(self._turned(spec.background), spec, inner, (float(pw), float(ph)))
 
     def _turned(self, background: tuple[int, int, int]) -> Image.Image:
-        if self._full is None:
+        if background not in self._full:
             stored = self._converter.rgb(self._frame, background=background)
-            self._full = Image.fromarray(np.ascontiguousarray(self._shape.turn.apply(stored)))
-        return self._full
+            self._full[background] = Image.fromarray(np.ascontiguousarray(self._shape.turn.apply(stored)))
+        return self._full[background]
 
     def _fast(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
         width, height = self.size

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from vifex.media.decode.damage import Damage
+from vifex.media.decode.once import Once, share_pixels
 from vifex.media.decode.take import Shown, Taker
 from vifex.media.sample.base import Part
 from vifex.values import MediaError, Medium, Sample, Seen, Wish
@@ -32,6 +34,7 @@ class Viewing:
             Taker(number, wish, medium.boxes, part_of(medium, wish), duration, damage)
             for number, wish in enumerate(wishes)
         ]
+        self._share_pixels = share_pixels(wishes)
         self._n_frames = 0
         self._end = Fraction(0)
         self._size = (0, 0)
@@ -43,6 +46,8 @@ class Viewing:
             self._size = shown.picture.size
         self._n_frames += 1
         self._end = max(self._end, shown.end)
+        if self._share_pixels:
+            shown = replace(shown, picture=Once(shown.picture))
         for taker in self._takers:
             yield from taker.feed(shown)
 

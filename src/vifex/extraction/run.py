@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -129,6 +130,7 @@ def _cores() -> int:
 def _run_facts(plans: Sequence[ViewPlan]) -> str:
     """What is true of this run and decides no number: versions, machine, where the models lie."""
     names = ["vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
+    names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
     # What makes networks that are code, as far as this run has loaded it.
     names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
     return json.dumps(

@@ -13,7 +13,8 @@ from vifex.media.decode.colour import flat, to_rgb
 from vifex.media.decode.geometry import UPRIGHT, Turn
 from vifex.media.decode.once import Once, share_pixels
 from vifex.media.decode.pillow import loading, orientation
-from vifex.media.decode.resize import RESAMPLING, ready_pixels
+from vifex.media.decode.resample import resize_part
+from vifex.media.decode.resize import ready_pixels
 from vifex.media.decode.take import Picture, cuts
 from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sample, Seen, Wish
 from vifex.values.pixels import fit
@@ -104,7 +105,7 @@ class StillPicture:
             min(part.x1 * width, width),
             min(part.y1 * height, height),
         )
-        small = small.resize(size, RESAMPLING[spec.interpolation], box=inside, reducing_gap=3.0)
+        small = resize_part(small, size, spec.interpolation, inside)
         if profile:
             small.info["icc_profile"] = profile
         return np.array(self._turn(self._rgb(small)), dtype=np.uint8)

@@ -9,18 +9,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from vifex.media.decode.geometry import whole_pixels
+from vifex.media.decode.resample import RESAMPLING
 from vifex.values import Box, PixelSpec
 from vifex.values.pixels import Fit, fit
 
-__all__ = ["RESAMPLING", "ready_pixels"]
-
-RESAMPLING: Final = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "bilinear_2x2": Image.Resampling.BILINEAR,  # the nearest that a resize can do; exact pixels do better
-}
+__all__ = ["ready_pixels"]
 
 # A picture of 1 x 15000 resized by its shorter side would become 96 x 1,440,000: what is cropped away
 # is then not made in the first place. Below this, resize and crop are done as torchvision does them.

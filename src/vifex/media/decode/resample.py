@@ -76,7 +76,7 @@ def _by_vectors(
         crop_box=fast.CropBox(x0, y0, x1 - x0, y1 - y0),
         use_alpha=False,
     )
-    small = Image.new(picture.mode, size)
+    small = Image.new(picture.mode, size, None)  # every pixel of it will be written
     _resizer().resize_pil(picture, small, options)
     return small
 

@@ -22,6 +22,8 @@ class Network(Protocol):
     """Inputs in one batch; it never changes, so a caller pads the last one."""
     requests: int
     """How many batches run at once."""
+    runs_on: str
+    """The device, as torch writes it (`cpu`, `cuda:0`): networks on the same one share it."""
     input_shape: tuple[int, ...]
     """Of one batch: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows, uint8; `(B, S)` for sound, float32."""
     taps: tuple[Tap, ...]

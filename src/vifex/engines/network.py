@@ -66,6 +66,7 @@ class OpenVinoNetwork:
         self.input_shape = input_shape
         self.batch = input_shape[0]
         self.requests = requests
+        self.runs_on = "cpu"
         self._dtype = np.dtype(dtype)
         self._ov = import_openvino()
         self._compiled = compiled

@@ -22,6 +22,7 @@ from vifex.extraction.messages import Finished, Ready, Wrote
 from vifex.extraction.plan import ViewPlan
 from vifex.extraction.report import Tally
 from vifex.extraction.supervisor import Filled, JobEnded, Supervisor
+from vifex.extraction.turns import Turns
 from vifex.extraction.vectors import Vectors, to_vectors
 from vifex.store import Spilled, ViewWriter, row_schema
 from vifex.values import InputError, Limits, Medium, Outcome, Status, StoreError, Unread
@@ -155,6 +156,7 @@ class Pipeline:
     ) -> None:
         self.tally = Tally()
         self._views = list(views)
+        self._turns = _turns(self._views)
         self._retry_failed = retry_failed
         self._on_progress, self._on_outcome = on_progress, on_outcome
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -289,16 +291,18 @@ class Pipeline:
 
     def _submit(self) -> None:
         """Keep the engine's requests busy without ever waiting for one."""
+        for turns, numbers in self._turns:
+            while (place := turns.next()) is not None:
+                self._submit_one(numbers[place])
+
+    def _submit_one(self, number: int) -> None:
         assert self._supervisor is not None
-        for number, view in enumerate(self._views):
-            while view.ready and view.in_flight < view.network.requests:
-                filled = view.ready.popleft()
-                pixels = self._supervisor.pixels(filled.wish, filled.slot)
-                view.in_flight += 1
-                result = view.network.submit(pixels.reshape(view.network.input_shape))
-                result.add_done_callback(
-                    lambda r, n=number, f=filled: self._inbox.put(_Computed(n, f, r))  # type: ignore[misc]
-                )
+        view = self._views[number]
+        filled = view.ready.popleft()
+        pixels = self._supervisor.pixels(filled.wish, filled.slot)
+        view.in_flight += 1
+        result = view.network.submit(pixels.reshape(view.network.input_shape))
+        result.add_done_callback(lambda r: self._inbox.put(_Computed(number, filled, r)))
 
     def _collect(self, computed: _Computed) -> None:
         assert self._supervisor is not None
@@ -398,6 +402,14 @@ class Pipeline:
                 all_found=self._all_found,
             )
         )
+
+
+def _turns(views: Sequence[RunningView]) -> list[tuple[Turns, list[int]]]:
+    """Group views by the device of their networks; each group with the views' numbers."""
+    devices: dict[str, list[int]] = {}
+    for number, view in enumerate(views):
+        devices.setdefault(view.network.runs_on, []).append(number)
+    return [(Turns([views[n] for n in numbers]), numbers) for numbers in devices.values()]
 
 
 _BADNESS = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}

@@ -98,6 +98,7 @@ class TorchEngine:
             [spot.tap for spot in spots],
             input_shape=pixels_shape(model.card, size),
             requests=_REQUESTS[self.device.type],
+            runs_on=str(self.device),
             on_close=give_back,
             dtype=input_dtype(model.card),
         )

@@ -34,6 +34,7 @@ class TorchNetwork:
         *,
         input_shape: tuple[int, ...],
         requests: int,
+        runs_on: str,
         on_close: Callable[[], None],
         dtype: npt.DTypeLike = np.uint8,
     ) -> None:
@@ -41,6 +42,7 @@ class TorchNetwork:
         self.input_shape = input_shape
         self.batch = input_shape[0]
         self.requests = requests
+        self.runs_on = runs_on
         self._dtype = np.dtype(dtype)
         self._runner = runner
         self._on_close = on_close

@@ -7,6 +7,7 @@ import json
 import math
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
@@ -31,6 +32,7 @@ def path_to_uri(path: str | os.PathLike[str]) -> str:
     return "file://" + quote_from_bytes(os.fsencode(absolute), safe=_SAFE_IN_PATH)
 
 
+@lru_cache(maxsize=64)  # a medium's address is asked for several times while it is read
 def uri_to_path(uri: str) -> str:
     """Give the local path of a `file://` address, undecodable bytes as surrogates.
 

@@ -46,7 +46,8 @@ def read_picture(
     """
     for numbers in _alike(file, wishes, n_boxes=len(medium.boxes)):
         samples = _read_alike(file, medium, [wishes[i] for i in numbers], limits)
-        seen = yield from _renumbered(samples, numbers)
+        is_all = len(numbers) == len(wishes)
+        seen = yield from (samples if is_all else _renumbered(samples, numbers))
     return seen
 
 
@@ -89,7 +90,7 @@ def _read_alike(
     notes = loaded.notes
     if isinstance(loaded.picture, StillPicture):
         notes += tuple(loaded.picture.notes)
-    return replace(seen, notes=notes)
+    return replace(seen, notes=notes) if notes else seen
 
 
 def is_animated(file: LocalFile, limits: Limits) -> bool:

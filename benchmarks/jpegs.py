@@ -57,7 +57,7 @@ def contenders(
 
     made = {name: Contender(run.run, seconds) for name, run in ours.items()}
     for precision, prototype in prototypes.items():
-        made[f"prototype, {precision}"] = Contender(lambda n, p=prototype: p.run(files(n)), seconds)
+        made[f"prototype, {precision}"] = Contender(lambda n, p=prototype: p.run(files(n)), peer_seconds)
     for precision, prototype in prototypes.items():
         made[f"inference alone, {precision}"] = Contender(prototype.infer, PART_SECONDS)
     made["decoding alone"] = Contender(lambda n: decode(files(n)), PART_SECONDS)
@@ -88,7 +88,7 @@ def main() -> None:
         "--network", default="resnet50", help="a timm network for 224 x 224; default: resnet50"
     )
     words.add_argument("--photos", type=Path, default=PHOTOS, help="a folder of JPEGs")
-    words.add_argument("--peer-seconds", type=float, default=20.0, help="of a peer's work in a round")
+    words.add_argument("--peer-seconds", type=float, default=20.0, help="of a peer's or the prototype's work in a round")
     asked = words.parse_args()
     model = network(asked.network)
     with tempfile.TemporaryDirectory() as temporary:

@@ -88,7 +88,7 @@ def main() -> None:
         "--network", default="resnet50", help="a timm network for 224 x 224; default: resnet50"
     )
     words.add_argument("--photos", type=Path, default=PHOTOS, help="a folder of JPEGs")
-    words.add_argument("--peer-seconds", type=float, default=20.0, help="of a peer's or the prototype's work in a round")
+    words.add_argument("--peer-seconds", type=float, default=20.0, help="of a peer's or prototype's work")
     asked = words.parse_args()
     model = network(asked.network)
     with tempfile.TemporaryDirectory() as temporary:

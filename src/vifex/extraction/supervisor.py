@@ -32,6 +32,7 @@ from vifex.extraction.messages import (
     receive,
     send,
 )
+from vifex.extraction.room import Room
 from vifex.extraction.slots import Pixels, SharedBlock, lay_out, view_slot
 from vifex.values import EngineError, Limits, Medium, Wish
 
@@ -125,7 +126,7 @@ class Supervisor:
         self._setup = Setup(wishes, self.plans, limits, self._block.address, size, boards)
         self._limits = limits
         self._inbox = inbox
-        self._free = [deque(range(per_wish)) for _ in wishes]
+        self._rooms = [Room(per_wish, low=extra_slots // 2) for _ in wishes]
         self._decoders: dict[int, _Decoder] = {}
         self._number = 0
         self._failed_starts = 0
@@ -160,10 +161,8 @@ class Supervisor:
 
     def free(self, wish: int, slot: int) -> None:
         """Take a slot back whose pixels are no longer needed."""
-        self._free[wish].append(slot)
-        for decoder in self._decoders.values():
-            if wish in decoder.needs and self._free[wish]:
-                self._grant(decoder, wish)
+        self._rooms[wish].clear(slot)
+        self._grant_all(wish)
 
     def pixels(self, wish: int, slot: int) -> Pixels:
         """A slot's pixels or sound `[rows, *sample_shape]` over the shared memory."""
@@ -189,9 +188,7 @@ class Supervisor:
                 self._failed_starts = 0
             case Need():
                 decoder.needs.add(message.wish)
-                if self._free[message.wish]:
-                    self._grant(decoder, message.wish)
-                else:
+                if not self._grant(decoder, message.wish) and self._rooms[message.wish].is_empty:
                     self._reclaim(message.wish)
             case Wrote():
                 self._note(decoder, message)
@@ -280,12 +277,21 @@ class Supervisor:
         decoder.long += job.medium.kind != "image"
         decoder.untold.append(job)
 
-    def _grant(self, decoder: _Decoder, wish: int) -> None:
-        slot = self._free[wish].popleft()
+    def _grant_all(self, wish: int) -> None:
+        for decoder in self._decoders.values():
+            if wish in decoder.needs:
+                self._grant(decoder, wish)
+
+    def _grant(self, decoder: _Decoder, wish: int) -> bool:
+        """Give a decoder the slot that it needs, or let it wait."""
+        slot = self._rooms[wish].take()
+        if slot is None:
+            return False
         decoder.open[wish] = slot
         decoder.written[wish] = []
         decoder.needs.discard(wish)
         decoder.untold.append(Grant(wish, slot))
+        return True
 
     def _note(self, decoder: _Decoder, wrote: Wrote) -> None:
         if decoder.counted != wrote.job:
@@ -298,9 +304,11 @@ class Supervisor:
     def _hand_over(self, decoder: _Decoder, wish: int) -> None:
         slot, rows = decoder.open.pop(wish), decoder.written.pop(wish)
         if rows:
+            self._rooms[wish].fill()
             self._events.append(Filled(wish, slot, tuple(rows)))
         else:
-            self._free[wish].append(slot)
+            self._rooms[wish].put_back(slot)
+            self._grant_all(wish)
 
     def _finish(self, decoder: _Decoder, message: Finished) -> None:
         job = decoder.jobs.popleft()

@@ -1,0 +1,60 @@
+"""Slots are given in bursts, each to one at a time, and whoever waits is given one in the end."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vifex.extraction.room import Room
+
+
+def test_slots_are_given_until_none_is_left_and_then_from_the_mark_on() -> None:
+    room = Room(5, low=2)
+    slots = [room.take() for _ in range(6)]
+    assert sorted(s for s in slots if s is not None) == [0, 1, 2, 3, 4]
+    assert slots[-1] is None
+    assert room.is_empty
+    for _ in range(5):
+        room.fill()
+    for slot in (0, 1):
+        room.clear(slot)
+        assert room.take() is None  # three and four are filled, more than the mark
+    assert not room.is_empty
+    room.clear(2)
+    assert [room.take() for _ in range(4)] == [0, 1, 2, None]
+
+
+def test_a_slot_that_comes_back_unused_is_given_again() -> None:
+    room = Room(1, low=1)
+    slot = room.take()
+    assert slot is not None
+    assert room.take() is None
+    room.put_back(slot)
+    assert room.take() == slot
+
+
+@given(
+    count=st.integers(1, 12),
+    low=st.integers(0, 12),
+    steps=st.lists(st.sampled_from(["take", "fill", "clear", "back"]), max_size=200),
+)
+def test_no_slot_is_given_twice_and_an_engine_with_nothing_to_do_gets_some(
+    count: int, low: int, steps: list[str]
+) -> None:
+    room = Room(count, low=low)
+    held: list[int] = []
+    filled: list[int] = []
+    for step in steps:
+        if step == "take" and (slot := room.take()) is not None:
+            assert slot not in held + filled
+            held.append(slot)
+        elif step == "fill" and held:
+            filled.append(held.pop())
+            room.fill()
+        elif step == "clear" and filled:
+            room.clear(filled.pop(0))
+        elif step == "back" and held:
+            room.put_back(held.pop())
+        assert room.is_empty == (len(held) + len(filled) == count)
+    if not filled and len(held) < count:
+        assert room.take() is not None, "nothing is filled, so nobody would ever free a slot"

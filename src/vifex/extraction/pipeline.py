@@ -219,7 +219,7 @@ class Pipeline:
     def _settle_at_once(self, outcome: Outcome) -> None:
         """Write what a source already knew: no file of that name, not a medium at all."""
         self.tally.media += 1
-        open_views = [v for v in self._views if not self._is_done(v, outcome.medium)]
+        open_views = [v for v in self._views if self._done(v, outcome.medium) is None]
         if not open_views:
             self.tally.note_done(outcome.status)
             return
@@ -229,9 +229,9 @@ class Pipeline:
 
     def _admit(self, medium: Medium) -> None:
         self.tally.media += 1
-        wanted = tuple(i for i, v in enumerate(self._views) if not self._is_done(v, medium))
+        done = [self._done(v, medium) for v in self._views]
+        wanted = tuple(i for i, status in enumerate(done) if status is None)
         if not wanted:
-            done = [v.writer.finished()[medium.medium_id].status for v in self._views]
             self.tally.note_done(next((s for s in done if s in ("failed", "partial")), "ok"))
             return
         if self._supervisor is None:
@@ -240,11 +240,10 @@ class Pipeline:
         self._supervisor.give(self._next_job, medium, wanted)
         self._next_job += 1
 
-    def _is_done(self, view: RunningView, medium: Medium) -> bool:
-        entry = view.writer.finished().get(medium.medium_id)
-        if entry is None or (self._retry_failed and entry.status == "failed"):
-            return False
-        return entry.matches(medium, view.recipe_hash)
+    def _done(self, view: RunningView, medium: Medium) -> Status | None:
+        """How a medium ended in a view; `None` if it is to be done, or done again."""
+        status = view.writer.finished().status_of(medium, view.recipe_hash)
+        return None if status == "failed" and self._retry_failed else status
 
     def _start_supervisor(self) -> Supervisor:
         # Started with the first medium: a resume that finds nothing to do starts no process.

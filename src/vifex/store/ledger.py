@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from vifex.store.lance_adapter import BrokenTableError, Table, broken
-from vifex.store.schema import ENTRY_NAMES, LEDGER_SCHEMA, LedgerEntry
+from vifex.store.schema import ENTRY_NAMES, LEDGER_SCHEMA, STANDING, LedgerEntry, standing
+from vifex.values import Medium, Status
 
 __all__ = ["FIRST", "Newest", "Seal", "checksum", "newest_entries", "prove", "seal"]
 
@@ -109,7 +110,7 @@ class Newest(Mapping[str, LedgerEntry]):
     """The newest entry of each medium, kept as columns: some hundred bytes per medium."""
 
     def __init__(self, ledger: Table) -> None:
-        self._chunks: list[pa.RecordBatch] = []
+        self._chunks: list[tuple[pa.Array, ...]] = []
         self._places: dict[bytes, int] = {}
         for batch in newest_entries(ledger).to_batches(max_chunksize=_CHUNK):
             self.update(batch)
@@ -124,7 +125,24 @@ class Newest(Mapping[str, LedgerEntry]):
             number, place = divmod(self._places[bytes.fromhex(medium_id)], _CHUNK)
         except ValueError:
             raise KeyError(medium_id) from None
-        return LedgerEntry(*(column[place].as_py() for column in self._chunks[number].columns))
+        return LedgerEntry(*(column[place].as_py() for column in self._chunks[number]))
+
+    def status_of(self, medium: Medium, recipe_hash: str) -> Status | None:
+        """How a medium ended, if its newest entry still holds for it; else `None`.
+
+        The same as to look the entry up and ask it (`LedgerEntry.matches`), but it reads those columns alone:
+        a resume asks this of every file.
+        """
+        found = self._places.get(bytes.fromhex(medium.medium_id))
+        if found is None:
+            return None
+        number, place = divmod(found, _CHUNK)
+        columns = self._chunks[number]
+        for index, wanted in zip(_STANDING, standing(medium, recipe_hash), strict=True):
+            if columns[index][place].as_py() != wanted:
+                return None
+        status: Status = columns[_STATUS][place].as_py()
+        return status
 
     def __iter__(self) -> Iterator[str]:
         return (key.hex() for key in self._places)
@@ -143,7 +161,7 @@ class Newest(Mapping[str, LedgerEntry]):
             c.dictionary_encode() if n in ("run", "recipe_hash", "checksum", "status", "reason") else c
             for n, c in zip(batch.schema.names, batch.columns, strict=True)
         ]
-        self._chunks.append(pa.RecordBatch.from_arrays(dense, names=batch.schema.names))
+        self._chunks.append(tuple(dense))
 
 
 def _as_text(value: Any) -> Any:
@@ -153,6 +171,8 @@ def _as_text(value: Any) -> Any:
     return value
 
 
+_STANDING: Final = tuple(ENTRY_NAMES.index(name) for name in STANDING)
+_STATUS: Final = ENTRY_NAMES.index("status")
 _FIELDS = tuple(field.name for field in dataclasses.fields(LedgerEntry))
 
 

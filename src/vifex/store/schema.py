@@ -131,13 +131,16 @@ class LedgerEntry:
 
     def matches(self, medium: Medium, recipe_hash: str) -> bool:
         """Tell whether this entry still holds for the medium as it stands now."""
-        return (self.uri, self.size_bytes, self.mtime_ns, self.spec_hash, self.recipe_hash) == (
-            medium.uri,
-            medium.size_bytes,
-            medium.mtime_ns,
-            medium.spec_hash,
-            recipe_hash,
-        )
+        return tuple(getattr(self, name) for name in STANDING) == standing(medium, recipe_hash)
+
+
+STANDING: Final = ("mtime_ns", "size_bytes", "uri", "spec_hash", "recipe_hash")
+"""Fields by which an entry tells whether it still holds; what changes most often first."""
+
+
+def standing(medium: Medium, recipe_hash: str) -> tuple[object, ...]:
+    """What those fields say of a medium as it stands now."""
+    return medium.mtime_ns, medium.size_bytes, medium.uri, medium.spec_hash, recipe_hash
 
 
 ENTRY_NAMES: Final[tuple[str, ...]] = tuple(f.name for f in fields(LedgerEntry))

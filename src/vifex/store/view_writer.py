@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,7 @@ __all__ = ["CommitRule", "Spilled", "ViewWriter"]
 class CommitRule:
     """When gathered media are committed: whichever is reached first."""
 
-    media: int = 4096
+    media: int = 2048
     size_bytes: int = 64 << 20
     seconds: float = 5.0
 
@@ -85,7 +85,7 @@ class ViewWriter:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def finished(self) -> Mapping[str, LedgerEntry]:
+    def finished(self) -> Newest:
         """Newest committed entry of each medium by its id; it follows the commits of this writer."""
         return self._newest
 

@@ -150,6 +150,13 @@ def test_commits_come_by_count_bytes_and_seconds(tmp_path: Path, monkeypatch: py
         view.add(outcome(medium(6, 1), 0, "failed"))  # again: the first is committed before
         assert len(view.finished()) == 7
         assert view.finished()[medium(6).medium_id].status == "ok"
+        assert view.finished().status_of(medium(6), of.hash) == "ok"
+        assert view.finished().status_of(medium(6), "another recipe") is None
+        assert view.finished().status_of(medium(6, 1), of.hash) is None  # it was edited since
+        assert view.finished().status_of(medium(7), of.hash) is None
+        for number in range(6):
+            assert view.finished()[medium(number).medium_id].matches(medium(number), of.hash)
+            assert view.finished().status_of(medium(number), of.hash) == "ok"
     with open_store(tmp_path / "s.vifex") as read:
         entries = {e["name"]: e for e in read.view().ledger().to_pylist()}
         assert entries[medium(6).name]["status"] == "failed"

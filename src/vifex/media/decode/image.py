@@ -121,14 +121,18 @@ class StillPicture:
         return picture if how is None else picture.transpose(how)
 
 
-def draft(picture: Image.Image, wishes: Sequence[Wish], n_boxes: int) -> None:
+def draft(picture: Image.Image, wishes: Sequence[Wish], n_boxes: int) -> int:
     """Let the JPEG decoder scale in the DCT domain, to no less than any wish needs.
 
     Wishes for exact pixels and for boxes need the whole; other kinds of files take no notice.
+
+    Returns:
+        The divisor: 1, 2, 4 or 8.
     """
     scale = min(draft_scale(picture, wish, n_boxes) for wish in wishes)
     if scale > 1:
         picture.draft(picture.mode, (picture.width // scale, picture.height // scale))
+    return scale
 
 
 def draft_scale(picture: Image.Image, wish: Wish, n_boxes: int) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from vifex.media.decode.colour import flat
+from vifex.media.decode.eighth import SCALE, decode_eighth
 from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
@@ -157,17 +158,33 @@ def _by_pillow(
         picture = open_picture(file)
         size = picture.size
         check_pixels(*size, limits, file)
-        turned = 1
+        turned, scale = 1, 1
         if picture.format in ("JPEG", "MPO"):
             turned = orientation(picture)
             if wishes and picture.format == "JPEG":
-                draft(picture, wishes, n_boxes)
+                scale = draft(picture, wishes, n_boxes)
+        small = _eighth(picture, file, size) if scale == SCALE else None
+        if small is not None:
+            return StillPicture(small, size, turned)
         picture.load()
         if picture.format not in ("JPEG", "MPO"):
             # PNG may state it behind the pixels; TIFF turns itself when loaded, and AVIF's plug-in
             # gives its boxes for turns as EXIF.
             turned, size = orientation(picture), picture.size
     return StillPicture(picture, size, turned)
+
+
+def _eighth(picture: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image.Image | None:
+    """Give the pixels that `load` would give; `None` where that has to do it."""
+    if picture.mode != "RGB":
+        return None
+    read = file.tell()  # Pillow's reader goes on from there
+    small = decode_eighth(file, file.size_bytes, size)
+    if small is None:
+        file.seek(read)
+    else:
+        small.info = picture.info
+    return small
 
 
 def _second_try(file: LocalFile, limits: Limits, first: Exception) -> Loaded:

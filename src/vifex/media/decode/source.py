@@ -40,7 +40,14 @@ class LocalFile:
         """Read up to `size` bytes."""
         return self._file.read(size) or b""
 
-    def seek(self, offset: int, whence: int = 0) -> int:
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Read as much as the buffer holds, or up to the end."""
+        have = 0
+        while have < len(buffer) and (read := self._file.readinto(buffer[have:])):
+            have += read
+        return have
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to a place in the file."""
         return self._file.seek(offset, whence)
 

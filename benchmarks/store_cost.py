@@ -2,11 +2,10 @@
 
 usage: store_cost.py [--network NAME] [--photos FOLDER] [--rounds N] [--seconds S]
 
-Two measures from outside, alternating. `inside`: wall seconds that the run spends inside the store's calls
-(laying out rows, writing, syncing, committing) between its first decode and its last commit, over all of
-that time; decoders and engine go on meanwhile, so it is the most that the store can cost. `difference`: the
-same run with those calls replaced by ones that keep nothing, against the real one. Both hold the layout
-of rows, which is Python of the pipeline.
+Two measures from outside, alternating. `inside`: wall seconds that the keeper's thread spends in laying out
+rows and in the store's calls (writing, syncing, committing), over the time from the first decode to the last
+commit; all else goes on meanwhile, so it is the most that the store can cost. `difference`: the same run with
+nothing handed to the keeper, against the real one.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from inputs import PHOTOS, Pictures, network, parser
 from record import alternate, spread, write
 
 import vifex
-from vifex.extraction.pipeline import Pipeline, RunningView
-from vifex.store import StoreWriter
+from vifex.extraction.keeping import Shelf
+from vifex.store import StoreWriter, ViewWriter
 
 FEWEST = 64
 
@@ -60,12 +59,8 @@ class Stopwatch:
 
 def keep_nothing() -> None:
     """Replace what hands rows to the store by what drops them."""
-
-    def drop(view: RunningView, *_: object) -> None:
-        view.settled = []
-
-    for name in ("hand_over", "commit", "tick", "settle_spilled"):
-        setattr(RunningView, name, drop)
+    for name in ("settle", "settle_spilled", "spill", "discard", "tick", "commit"):
+        setattr(Shelf, name, lambda *_: None)
 
 
 def child(kind: str, folder: str, store: str, model: str) -> dict[str, float]:
@@ -73,9 +68,10 @@ def child(kind: str, folder: str, store: str, model: str) -> dict[str, float]:
     inside, closing = Stopwatch(), Stopwatch()
     if kind == "without":
         keep_nothing()
-    for name in ("hand_over", "commit", "tick", "settle_spilled"):
-        inside.watch(RunningView, name)
-    inside.watch(Pipeline, "_spill")
+    for name in ("_keep", "_keep_spilled", "_keep_some", "_drop"):
+        inside.watch(Shelf, name)
+    for name in ("tick", "commit"):
+        inside.watch(ViewWriter, name)
     closing.watch(StoreWriter, "close")
     report = vifex.extract([folder], store, model=model)
     return {

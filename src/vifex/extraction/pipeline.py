@@ -1,6 +1,7 @@
 """The run: media in, committed rows and outcomes out. It joins the rooms and holds no rule of theirs.
 
-One thread owns everything here. Decoder processes and engine threads only put messages into its inbox.
+One thread owns everything here. Decoder processes and engine threads only put messages into its inbox; what
+is finished it hands to the keeper's thread.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
-import pyarrow as pa
 
 from vifex.engines import Network
-from vifex.extraction.collect import Collector, Rows, build_rows
+from vifex.extraction.collect import Collector
+from vifex.extraction.keeping import Keeper, Shelf, Spill
 from vifex.extraction.messages import Finished, Ready, Wrote
 from vifex.extraction.plan import ViewPlan
 from vifex.extraction.report import Tally
 from vifex.extraction.supervisor import Filled, JobEnded, Supervisor
 from vifex.extraction.turns import Turns
 from vifex.extraction.vectors import Vectors, to_vectors
-from vifex.store import Spilled, ViewWriter, row_schema
-from vifex.values import InputError, Limits, Medium, Outcome, Status, StoreError, Unread
+from vifex.store import ViewWriter
+from vifex.values import InputError, Limits, Medium, Outcome, Status, Unread
 
 __all__ = ["Pipeline", "Progress", "RunningView"]
 
@@ -33,8 +34,6 @@ _TICK_S = 0.1
 _SPILL_BYTES = 2 << 20
 _SPILL_ROWS = 16
 """Rows of one medium that are kept in memory before they go to the disk uncommitted."""
-_HANDED_OVER = 64
-"""Media that go to the store at once: laying out rows costs nearly the same for one and for many."""
 _HAND_OVER_S = 0.5
 
 
@@ -59,45 +58,6 @@ class RunningView:
     writer: ViewWriter
     ready: deque[Filled] = field(default_factory=deque)
     in_flight: int = 0
-    recipe_hash: str = ""
-    schema: pa.Schema = None
-    settled: list[tuple[Outcome, Rows | None]] = field(default_factory=list)
-    """Finished media on their way into the store, handed over a few at a time."""
-
-    def __post_init__(self) -> None:
-        self.recipe_hash = self.plan.recipe.hash
-        self.schema = row_schema(self.plan.recipe)
-
-    def settle(self, outcome: Outcome, rows: Rows | None) -> None:
-        """Take a finished medium with all its rows."""
-        self.settled.append((outcome, rows))
-        if len(self.settled) >= _HANDED_OVER:
-            self.hand_over()
-
-    def settle_spilled(self, outcome: Outcome, rows: Rows | None, spilled: Spilled) -> None:
-        """Take a finished medium of which some rows lie on the disk already."""
-        batch = None if rows is None else build_rows([rows], self.schema, self.plan.recipe)
-        self.writer.add(outcome, batch, spilled)
-
-    def hand_over(self) -> None:
-        """Give what is settled to the store."""
-        parts = [rows for _, rows in self.settled if rows is not None]
-        batch = build_rows(parts, self.schema, self.plan.recipe) if parts else None
-        outcomes = [outcome for outcome, _ in self.settled]
-        self.settled = []
-        self.writer.add_many(outcomes, batch)
-
-    def commit(self) -> None:
-        """Make everything that is finished durable."""
-        if self.settled:
-            self.hand_over()
-        self.writer.commit()
-
-    def tick(self) -> None:
-        """Hand over and commit what has waited long enough."""
-        if self.settled:
-            self.hand_over()
-        self.writer.tick()
 
     @property
     def batch_rows(self) -> int:
@@ -112,7 +72,7 @@ class _Job:
     medium: Medium
     collectors: dict[int, Collector]
     """One for each view that wants it, by the view's number."""
-    spilled: dict[int, Spilled] = field(default_factory=dict)
+    spilled: dict[int, Spill] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     """View to the reason why its numbers cannot be stored."""
     ended: Finished | None = None
@@ -156,6 +116,8 @@ class Pipeline:
     ) -> None:
         self.tally = Tally()
         self._views = list(views)
+        self._keeper = Keeper()
+        self._shelves = [Shelf(self._keeper, v.writer, v.plan.recipe) for v in self._views]
         self._turns = _turns(self._views)
         self._retry_failed = retry_failed
         self._on_progress, self._on_outcome = on_progress, on_outcome
@@ -185,21 +147,24 @@ class Pipeline:
                     break
                 self._listen()
                 self._tell_progress()
-            for view in self._views:
-                view.commit()
+            self._commit()
             if self._first_decode_s is not None:
                 self.tally.busy_s = time.monotonic() - self._first_decode_s
-        except StoreError:
-            raise  # what cannot be written now will not be written by trying again
         except BaseException:
-            for view in self._views:
-                view.commit()
+            if not self._keeper.has_failed:  # what cannot be written now will not be by trying again
+                self._commit()
             raise
         finally:
+            self._keeper.close()
             if self._supervisor is not None:
                 self._supervisor.close()
         self._tell_progress(now=True)
         return self.tally
+
+    def _commit(self) -> None:
+        for shelf in self._shelves:
+            shelf.commit()
+        self._keeper.finish()
 
     # -- media in -----------------------------------------------------------------------------------
 
@@ -219,17 +184,17 @@ class Pipeline:
     def _settle_at_once(self, outcome: Outcome) -> None:
         """Write what a source already knew: no file of that name, not a medium at all."""
         self.tally.media += 1
-        open_views = [v for v in self._views if self._done(v, outcome.medium) is None]
-        if not open_views:
+        open_shelves = [s for s in self._shelves if self._done(s, outcome.medium) is None]
+        if not open_shelves:
             self.tally.note_done(outcome.status)
             return
-        for view in open_views:
-            view.settle(outcome, None)
+        for shelf in open_shelves:
+            shelf.settle(outcome, None)
         self._count(outcome)
 
     def _admit(self, medium: Medium) -> None:
         self.tally.media += 1
-        done = [self._done(v, medium) for v in self._views]
+        done = [self._done(s, medium) for s in self._shelves]
         wanted = tuple(i for i, status in enumerate(done) if status is None)
         if not wanted:
             self.tally.note_done(next((s for s in done if s in ("failed", "partial")), "ok"))
@@ -240,9 +205,9 @@ class Pipeline:
         self._supervisor.give(self._next_job, medium, wanted)
         self._next_job += 1
 
-    def _done(self, view: RunningView, medium: Medium) -> Status | None:
+    def _done(self, shelf: Shelf, medium: Medium) -> Status | None:
         """How a medium ended in a view; `None` if it is to be done, or done again."""
-        status = view.writer.finished().status_of(medium, view.recipe_hash)
+        status = shelf.status_of(medium)
         return None if status == "failed" and self._retry_failed else status
 
     def _start_supervisor(self) -> Supervisor:
@@ -275,7 +240,7 @@ class Pipeline:
             else:
                 self._end_job(event)
         self._submit()
-        self._supervisor.flush()  # before a commit may take its time
+        self._supervisor.flush()  # before the source of media may take its time
         self._tick()
 
     def _take(self, message: Any) -> None:
@@ -330,11 +295,9 @@ class Pipeline:
         self._settle_if_complete(wrote.job)
 
     def _spill(self, job: _Job, number: int) -> None:
-        view = self._views[number]
         rows = job.collectors[number].take()
         if rows is not None:
-            batch = build_rows([rows], view.schema, view.plan.recipe)
-            job.spilled[number] = view.writer.spill(job.spilled.get(number), batch)
+            self._shelves[number].spill(job.spilled.setdefault(number, Spill()), rows)
 
     # -- outcomes out -------------------------------------------------------------------------------
 
@@ -359,15 +322,13 @@ class Pipeline:
         assert job.ended is not None
         worst: Outcome | None = None
         for i, collector in job.collectors.items():
-            view = self._views[i]
-            outcome = _outcome(job, i)
-            spilled = job.spilled.get(i)
-            if outcome.rows and spilled is not None:
-                view.settle_spilled(outcome, collector.take(), spilled)
+            shelf, outcome, spill = self._shelves[i], _outcome(job, i), job.spilled.get(i)
+            if outcome.rows and spill is not None:
+                shelf.settle_spilled(outcome, collector.take(), spill)
             else:
-                if spilled is not None:
-                    view.writer.discard(spilled)
-                view.settle(outcome, collector.take() if outcome.rows else None)
+                if spill is not None:
+                    shelf.discard(spill)
+                shelf.settle(outcome, collector.take() if outcome.rows else None)
             self.tally.rows += outcome.rows
             if worst is None or _BADNESS[outcome.status] > _BADNESS[worst.status]:
                 worst = outcome
@@ -383,8 +344,8 @@ class Pipeline:
         now_s = time.monotonic()
         if now_s - self._ticked_s >= _HAND_OVER_S:
             self._ticked_s = now_s
-            for view in self._views:
-                view.tick()
+            for shelf in self._shelves:
+                shelf.tick()
 
     def _tell_progress(self, *, now: bool = False) -> None:
         now_s = time.monotonic()

@@ -151,17 +151,18 @@ class Newest(Mapping[str, LedgerEntry]):
         return len(self._places)
 
     def _append(self, batch: pa.RecordBatch) -> None:
-        number = len(self._chunks)
-        kinds = batch.column("kind").to_pylist()
-        for place, medium_id in enumerate(batch.column("medium_id").to_pylist()):
-            if kinds[place] == "medium":
-                self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
         # The same few long texts stand in every entry.
         dense = [
             c.dictionary_encode() if n in ("run", "recipe_hash", "checksum", "status", "reason") else c
             for n, c in zip(batch.schema.names, batch.columns, strict=True)
         ]
+        # First the entries and then their places: another thread may be looking one up.
+        number = len(self._chunks)
         self._chunks.append(tuple(dense))
+        kinds = batch.column("kind").to_pylist()
+        for place, medium_id in enumerate(batch.column("medium_id").to_pylist()):
+            if kinds[place] == "medium":
+                self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
 
 
 def _as_text(value: Any) -> Any:

@@ -32,26 +32,27 @@ class Seal:
     rows_version: int
 
 
-def checksum(before: str, entries: Sequence[Mapping[str, Any]]) -> str:
+def checksum(before: str, entries: pa.RecordBatch | pa.Table) -> str:
     """Hash the entries of one commit on top of the checksum of the commit before.
 
     Each entry is one JSON line: its values in the order of the columns, without the checksum.
     """
     digest = hashlib.blake2b(before.encode(), digest_size=16)
-    for entry in entries:
-        values = [entry[name] for name in ENTRY_NAMES if name != "checksum"]
-        digest.update(json.dumps(values, separators=(",", ":")).encode() + b"\n")
+    columns = [entries.column(name).to_pylist() for name in ENTRY_NAMES if name != "checksum"]
+    for values in zip(*columns, strict=True):
+        digest.update(_JSON.encode(values).encode() + b"\n")
     return digest.hexdigest()
 
 
 def seal(entries: Sequence[LedgerEntry], before: Seal, rows_version: int) -> tuple[pa.RecordBatch, Seal]:
     """Lay the entries of one commit out as columns, with rows version, commit number and checksum."""
     commit = before.commit + 1
-    given = {name: [_as_text(getattr(e, name)) for e in entries] for name in _FIELDS}
+    given: dict[str, list[Any]] = {name: [getattr(e, name) for e in entries] for name in _FIELDS}
+    given |= {name: [_as_text(text) for text in given[name]] for name in _TEXTS}
     given |= {"rows_version": [rows_version] * len(entries), "commit": [commit] * len(entries)}
     batch = pa.RecordBatch.from_pydict(given, schema=LEDGER_SCHEMA)
     # Hash what comes back out of the columns: an int in a float column is not what went in.
-    total = checksum(before.checksum, batch.to_pylist())
+    total = checksum(before.checksum, batch)
     column = pa.array([total] * batch.num_rows, pa.string())
     place = LEDGER_SCHEMA.get_field_index("checksum")
     columns = [*batch.columns[:place], column, *batch.columns[place + 1 :]]
@@ -76,13 +77,15 @@ def prove(ledger: Table) -> Seal:
     last = int(commits[-1])
     # The last two commits: the older one gives the checksum on which the newer one stands.
     start = int(np.searchsorted(commits, last - 1))
-    tail = _read(ledger, skip=start).to_pylist()
-    newest = [e for e in tail if e["commit"] == last]
-    before = next((e["checksum"] for e in tail if e["commit"] == last - 1), FIRST)
-    said = {(e["checksum"], e["rows_version"]) for e in newest}
-    if said != {(checksum(before, newest), newest[0]["rows_version"])}:
+    tail = _read(ledger, skip=start)
+    first = int(np.searchsorted(commits[start:], last))
+    newest = tail.slice(first)
+    before = tail.column("checksum")[0].as_py() if first else FIRST
+    said = set(zip(*(newest.column(n).to_pylist() for n in ("checksum", "rows_version")), strict=True))
+    total, version = checksum(before, newest), newest.column("rows_version")[0].as_py()
+    if said != {(total, version)}:
         raise BrokenTableError(f"commit {last} of the ledger does not give its checksum")
-    return Seal(last, newest[0]["checksum"], newest[0]["rows_version"])
+    return Seal(last, total, version)
 
 
 def commits_since_care(ledger: Table, seal: Seal) -> int:
@@ -165,15 +168,16 @@ class Newest(Mapping[str, LedgerEntry]):
                 self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
 
 
-def _as_text(value: Any) -> Any:
-    """Give a value of an entry; what a message quoted from the bytes of a name becomes plain text."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "backslashreplace").decode()
-    return value
+def _as_text(text: str) -> str:
+    """Give a text of an entry; what a message quoted from the bytes of a name becomes plain text."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 _STANDING: Final = tuple(ENTRY_NAMES.index(name) for name in STANDING)
 _STATUS: Final = ENTRY_NAMES.index("status")
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
+_TEXTS: Final = ("name", "uri", "reason", "run")
+"""Columns of free text."""
 _FIELDS = tuple(field.name for field in dataclasses.fields(LedgerEntry))
 
 

@@ -105,10 +105,12 @@ def build_rows(parts: Sequence[Rows], schema: pa.Schema, recipe: Recipe) -> pa.R
     }
     columns = {name: pa.array(values, type=schema.field(name).type) for name, values in plain.items()}
     for spec in recipe.taps:
-        together = [part.vectors[spec.column] for part in parts]
+        column = spec.column
+        together = [part.vectors[column] for part in parts]
         flat = np.concatenate(together) if len(together) > 1 else np.ascontiguousarray(together[0])
-        columns[spec.column] = pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), spec.size)
-    return pa.RecordBatch.from_arrays([columns[f.name].cast(f.type) for f in schema], schema=schema)
+        columns[column] = pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), spec.size)
+    cast = [c if c.type == f.type else c.cast(f.type) for f in schema for c in (columns[f.name],)]
+    return pa.RecordBatch.from_arrays(cast, schema=schema)
 
 
 _FACTS = ("time_base", "ordinal", "frame_index", "pts", "t_s", "t_start_s", "t_end_s")

@@ -131,6 +131,7 @@ def _run_facts(plans: Sequence[ViewPlan]) -> str:
     """What is true of this run and decides no number: versions, machine, where the models lie."""
     names = ["vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
     names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
+    names += ["wasmtime"] if find_spec("wasmtime") else []
     # What makes networks that are code, as far as this run has loaded it.
     names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
     return json.dumps(

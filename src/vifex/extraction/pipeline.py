@@ -155,9 +155,9 @@ class Pipeline:
                 self._commit()
             raise
         finally:
-            self._keeper.close()
             if self._supervisor is not None:
                 self._supervisor.close()
+            self._keeper.close()  # last: an interrupt here, where a disk hangs, leaves no decoder behind
         self._tell_progress(now=True)
         return self.tally
 

@@ -124,16 +124,16 @@ class Medium:
     @property
     def spec_hash(self) -> str:
         """Hash of what a manifest said of the medium beyond its uri: a change makes it anew."""
-        if not (self.span or self.boxes or self.label or self.split):
-            return _hash_of_nothing(self.label, self.split)
+        if self.span is None and not self.boxes:
+            return _hash_of_labels(self.label, self.split)
         span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
         boxes = [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]
         return _hash_128([span, boxes, self.label, self.split])
 
 
-@lru_cache
-def _hash_of_nothing(label: str | None, split: str | None) -> str:
-    """Most media were found in a folder, and nothing was said of them."""
+@lru_cache(maxsize=4096)
+def _hash_of_labels(label: str | None, split: str | None) -> str:
+    """Most media have no more than these, which many share."""
     return _hash_128([None, [], label, split])
 
 

@@ -54,7 +54,10 @@ def decode_eighth(file: _File, size_bytes: int, size: tuple[int, int]) -> Image.
     """
     if size_bytes > _MOST_BYTES or not _is_trusted():
         return None
-    return _room().decode(file, size_bytes, size)
+    try:
+        return _room().decode(file, size_bytes, size)
+    except Exception:  # a fault of the decoder's ends in its room, and says nothing of the file
+        return None
 
 
 class _Room:

@@ -21,7 +21,7 @@ __all__ = ["Keeper", "Shelf", "Spill"]
 
 _WAITING: Final = 8
 """Calls that wait for the thread: whoever has more waits too."""
-_TOGETHER: Final = 64
+_TOGETHER: Final = 256
 """Media handed over at once: laying out rows costs nearly the same for one and for many."""
 _TOGETHER_BYTES: Final = 8 << 20
 

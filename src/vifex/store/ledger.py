@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from vifex.store.lance_adapter import BrokenTableError, Table, broken
-from vifex.store.schema import ENTRY_NAMES, LEDGER_SCHEMA, STANDING, LedgerEntry, standing
+from vifex.store.schema import ENTRY_NAMES, LEDGER_SCHEMA, STANDING, Entries, LedgerEntry, standing
 from vifex.values import Medium, Status
 
 __all__ = ["FIRST", "Newest", "Seal", "checksum", "newest_entries", "prove", "seal"]
@@ -44,12 +44,11 @@ def checksum(before: str, entries: pa.RecordBatch | pa.Table) -> str:
     return digest.hexdigest()
 
 
-def seal(entries: Sequence[LedgerEntry], before: Seal, rows_version: int) -> tuple[pa.RecordBatch, Seal]:
-    """Lay the entries of one commit out as columns, with rows version, commit number and checksum."""
-    commit = before.commit + 1
-    given: dict[str, list[Any]] = {name: [getattr(e, name) for e in entries] for name in _FIELDS}
-    given |= {name: [_as_text(text) for text in given[name]] for name in _TEXTS}
-    given |= {"rows_version": [rows_version] * len(entries), "commit": [commit] * len(entries)}
+def seal(entries: Entries, before: Seal, rows_version: int) -> tuple[pa.RecordBatch, Seal]:
+    """Complete the entries of one commit by rows version, commit number and checksum."""
+    commit, count = before.commit + 1, len(entries["medium_id"])
+    given = {**entries, **{name: [_as_text(text) for text in entries[name]] for name in _TEXTS}}
+    given |= {"rows_version": [rows_version] * count, "commit": [commit] * count, "checksum": [""] * count}
     batch = pa.RecordBatch.from_pydict(given, schema=LEDGER_SCHEMA)
     # Hash what comes back out of the columns: an int in a float column is not what went in.
     total = checksum(before.checksum, batch)
@@ -178,7 +177,6 @@ _STATUS: Final = ENTRY_NAMES.index("status")
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _TEXTS: Final = ("name", "uri", "reason", "run")
 """Columns of free text."""
-_FIELDS = tuple(field.name for field in dataclasses.fields(LedgerEntry))
 
 
 def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:

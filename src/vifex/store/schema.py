@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from vifex.values import InputError, Medium, Outcome, Recipe, TapSpec
 
-__all__ = ["LEDGER_SCHEMA", "ROW_FIELDS", "LedgerEntry", "row_schema"]
+__all__ = [
+    "LEDGER_SCHEMA",
+    "ROW_FIELDS",
+    "Entries",
+    "LedgerEntry",
+    "maintenance_entry",
+    "media_entries",
+    "row_schema",
+]
 
 ROW_FIELDS: Final[tuple[pa.Field, ...]] = (
     pa.field("key", pa.string(), nullable=False),
@@ -56,13 +65,16 @@ LEDGER_SCHEMA: Final[pa.Schema] = pa.schema(
 )
 """One entry per finished medium and per maintenance; see docs/store-format.md."""
 
+Entries = Mapping[str, Sequence[Any]]
+"""Entries on their way into a commit, as columns: it has thousands, and an object for each costs time."""
+
 # Lance gives these names a meaning of its own.
 _RESERVED: Final = ("_rowid", "_rowaddr", "_rowoffset", "_distance", "_score")
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What became of one medium, or what a maintenance did: the ledger's columns."""
+    """What became of one medium, or what a maintenance did: one row of the ledger."""
 
     name: str
     uri: str
@@ -82,53 +94,6 @@ class LedgerEntry:
     commit: int
     checksum: str
 
-    @classmethod
-    def of(cls, outcome: Outcome, recipe_hash: str, run: str) -> LedgerEntry:
-        """Enter an outcome; rows version, commit and checksum are filled in when it is committed."""
-        medium = outcome.medium
-        return cls(
-            name=medium.name,
-            uri=medium.uri,
-            medium_id=medium.medium_id,
-            size_bytes=medium.size_bytes,
-            mtime_ns=medium.mtime_ns,
-            spec_hash=medium.spec_hash,
-            recipe_hash=recipe_hash,
-            status=outcome.status,
-            reason=outcome.reason,
-            rows=outcome.rows,
-            lost=outcome.lost,
-            rows_version=0,
-            run=run,
-            wall_s=outcome.wall_s,
-            kind="medium",
-            commit=0,
-            checksum="",
-        )
-
-    @classmethod
-    def maintenance(cls, reason: str, recipe_hash: str, run: str) -> LedgerEntry:
-        """Enter what the store did to itself."""
-        return cls(
-            name="",
-            uri="",
-            medium_id="",
-            size_bytes=0,
-            mtime_ns=0,
-            spec_hash="",
-            recipe_hash=recipe_hash,
-            status="ok",
-            reason=reason,
-            rows=0,
-            lost=0,
-            rows_version=0,
-            run=run,
-            wall_s=0.0,
-            kind="maintenance",
-            commit=0,
-            checksum="",
-        )
-
     def matches(self, medium: Medium, recipe_hash: str) -> bool:
         """Tell whether this entry still holds for the medium as it stands now."""
         return tuple(getattr(self, name) for name in STANDING) == standing(medium, recipe_hash)
@@ -144,6 +109,47 @@ def standing(medium: Medium, recipe_hash: str) -> tuple[object, ...]:
 
 
 ENTRY_NAMES: Final[tuple[str, ...]] = tuple(f.name for f in fields(LedgerEntry))
+
+
+def media_entries(outcomes: Sequence[Outcome], recipe_hash: str, run: str) -> Entries:
+    """Enter outcomes; rows version, commit and checksum are filled in when they are committed."""
+    media, count = [o.medium for o in outcomes], len(outcomes)
+    return {
+        "name": [m.name for m in media],
+        "uri": [m.uri for m in media],
+        "medium_id": [m.medium_id for m in media],
+        "size_bytes": [m.size_bytes for m in media],
+        "mtime_ns": [m.mtime_ns for m in media],
+        "spec_hash": [m.spec_hash for m in media],
+        "recipe_hash": [recipe_hash] * count,
+        "status": [o.status for o in outcomes],
+        "reason": [o.reason for o in outcomes],
+        "rows": [o.rows for o in outcomes],
+        "lost": [o.lost for o in outcomes],
+        "run": [run] * count,
+        "wall_s": [o.wall_s for o in outcomes],
+        "kind": ["medium"] * count,
+    }
+
+
+def maintenance_entry(reason: str, recipe_hash: str, run: str) -> Entries:
+    """Enter what the store did to itself."""
+    return {
+        "name": [""],
+        "uri": [""],
+        "medium_id": [""],
+        "size_bytes": [0],
+        "mtime_ns": [0],
+        "spec_hash": [""],
+        "recipe_hash": [recipe_hash],
+        "status": ["ok"],
+        "reason": [reason],
+        "rows": [0],
+        "lost": [0],
+        "run": [run],
+        "wall_s": [0.0],
+        "kind": ["maintenance"],
+    }
 
 
 def row_schema(recipe: Recipe) -> pa.Schema:

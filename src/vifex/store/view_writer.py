@@ -22,7 +22,7 @@ from vifex.store.lance_adapter import Fragment
 from vifex.store.layout import StoreInfo, ViewPaths
 from vifex.store.ledger import Newest, commits_since_care, prove, seal
 from vifex.store.recovery import recover
-from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
+from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries, row_schema
 from vifex.store.steps import reached
 from vifex.store.sync import explained
 from vifex.values import Outcome, Recipe, StoreError
@@ -183,7 +183,7 @@ class ViewWriter:
         with self._failing():
             batch = list(self._gathered.values())
             self._commit_rows(batch)
-            self._enter([LedgerEntry.of(f.outcome, self._hash, self._run) for f in batch])
+            self._enter(media_entries([f.outcome for f in batch], self._hash, self._run))
         self._gathered, self._gathered_rows = {}, []
         self._gathered_bytes = 0
         self._care(at_end=False)
@@ -215,7 +215,7 @@ class ViewWriter:
         reached("rows.data_synced")
         self._rows.commit("rows.manifest", new, changed, gone)
 
-    def _enter(self, entries: Sequence[LedgerEntry]) -> None:
+    def _enter(self, entries: Entries) -> None:
         """Step three: the entries that make the rows exist."""
         entered, sealed = seal(entries, self._seal, self._rows.table.version)
         fragments = self._ledger.write([entered], LEDGER_SCHEMA)
@@ -234,11 +234,11 @@ class ViewWriter:
             rows = care.compact(self._rows, "care.rows")
             ledger = care.compact(self._ledger, "care.ledger")
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
-            self._enter([LedgerEntry.maintenance(said, self._hash, self._run)])
+            self._enter(maintenance_entry(said, self._hash, self._run))
             reached("care.entered")
             # The same rows under a second manifest: else one damaged file would take both versions along.
             self._rows.commit("care.repeat", ())
-            self._enter([LedgerEntry.maintenance("removing older versions", self._hash, self._run)])
+            self._enter(maintenance_entry("removing older versions", self._hash, self._run))
             reached("care.confirmed")
             care.clean(self._rows.table, self._ledger.table, self._info.readers, self.name)
         self._since_care = 0

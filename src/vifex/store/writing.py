@@ -24,7 +24,7 @@ from vifex.store.layout import (
 )
 from vifex.store.ledger import FIRST, Seal, seal
 from vifex.store.lock import FileLock
-from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
+from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, row_schema
 from vifex.store.steps import reached
 from vifex.store.sync import explained, sync_folder, sync_tree
 from vifex.store.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
@@ -130,8 +130,8 @@ class StoreWriter:
             for file in files:
                 shutil.copyfile(file, folder / file.name)
             rows = Table.create(new.rows, row_schema(recipe))
-            entry = LedgerEntry.maintenance("view made", recipe.hash, self._run)
-            batch, _ = seal([entry], Seal(0, FIRST, 0), rows.version)
+            entry = maintenance_entry("view made", recipe.hash, self._run)
+            batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version)
             ledger = Table.create(new.ledger, LEDGER_SCHEMA)
             ledger.commit(ledger.write([batch], LEDGER_SCHEMA))
             reached("view.built")

@@ -13,26 +13,33 @@ from store_maker import medium, outcome
 
 from vifex.store.lance_adapter import BrokenTableError, Table
 from vifex.store.ledger import FIRST, Newest, Seal, commits_since_care, newest_entries, prove, seal
-from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry
+from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries
 
 
-def entry(number: int, edition: int = 0, **changes: object) -> LedgerEntry:
-    made = LedgerEntry.of(outcome(medium(number, edition), 3), "r", "{}")
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
+def entry(number: int, edition: int = 0, **changes: object) -> Entries:
+    made = media_entries([outcome(medium(number, edition), 3)], "r", "{}")
+    return {**made, **{name: [value] for name, value in changes.items()}}
 
 
-def ledger_of(path: Path, *commits: list[LedgerEntry]) -> Table:
+def together(*entries: Entries) -> Entries:
+    return {name: [value for e in entries for value in e[name]] for name in entries[0]}
+
+
+def ledger_of(path: Path, *commits: list[Entries]) -> Table:
     table, last = Table.create(path, LEDGER_SCHEMA), Seal(0, FIRST, 0)
     for number, entries in enumerate(commits):
-        batch, last = seal(entries, last, rows_version=10 + number)
+        batch, last = seal(together(*entries), last, rows_version=10 + number)
         table = table.commit(table.write([batch], LEDGER_SCHEMA))
     return table
 
 
 def test_the_checksum_is_what_the_format_says() -> None:
     """Computed here by hand from the text of docs/store-format.md."""
+    hostile = 'a "quoted"]\n[\r\\n],["line'
     batch, last = seal(
-        [entry(1, wall_s=1), entry(2, reason="f\u00fcr \udcff")], Seal(4, "ab" * 16, 9), rows_version=7
+        together(entry(1, wall_s=1, reason=hostile), entry(2, reason="f\u00fcr \udcff")),
+        Seal(4, "ab" * 16, 9),
+        rows_version=7,
     )
     digest = hashlib.blake2b(b"ab" * 16, digest_size=16)
     for row in batch.to_pylist():
@@ -79,19 +86,19 @@ def test_an_empty_ledger_does_not_prove_itself(tmp_path: Path) -> None:
 
 
 def test_the_newest_entry_counts(tmp_path: Path) -> None:
-    care = LedgerEntry.maintenance("merged", "r", "{}")
+    care = maintenance_entry("merged", "r", "{}")
     table = ledger_of(tmp_path / "l", [entry(1), entry(2)], [care], [entry(1, 5)], [entry(3)])
     newest = Newest(table)
     assert list(newest) == [medium(i).medium_id for i in (2, 1, 3)]
     assert newest[medium(1).medium_id].size_bytes == 1005
-    first, _ = seal([entry(1), entry(2)], Seal(0, FIRST, 0), rows_version=10)
+    first, _ = seal(together(entry(1), entry(2)), Seal(0, FIRST, 0), rows_version=10)
     assert dataclasses.asdict(newest[medium(2).medium_id]) == first.to_pylist()[1]
     assert medium(9).medium_id not in newest
     assert "no id" not in newest
     assert newest_entries(table).column("mtime_ns").to_pylist() == [0, 5, 0]
     assert newest_entries(table, history=True).num_rows == 5
     assert commits_since_care(table, prove(table)) == 2
-    batch, _ = seal([entry(2, 8)], prove(table), 1)
+    batch, _ = seal(entry(2, 8), prove(table), 1)
     newest.update(batch)
     assert newest[medium(2).medium_id].mtime_ns == 8
     assert len(newest) == 3

@@ -7,6 +7,7 @@ import pytest
 from store_maker import medium, outcome, recipe
 
 from vifex.store import LEDGER_SCHEMA, LedgerEntry, row_schema
+from vifex.store.schema import media_entries
 from vifex.values import InputError, Tap, TapSpec
 
 
@@ -60,7 +61,8 @@ def test_a_clash_of_columns_is_an_error(names: tuple[str, ...], column: str) -> 
 
 def test_an_entry_matches_until_anything_of_its_medium_changes() -> None:
     what = medium(1)
-    entry = LedgerEntry.of(outcome(what, 3), "r1", "{}")
+    columns = media_entries([outcome(what, 3)], "r1", "{}")
+    entry = LedgerEntry(**{name: columns[name][0] if name in columns else 0 for name in LEDGER_SCHEMA.names})
     assert entry.matches(what, "r1")
     assert not entry.matches(what, "r2")
     assert not entry.matches(medium(1, edition=1), "r1")

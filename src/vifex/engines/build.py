@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from vifex.engines.facts import input_shape
 from vifex.engines.graph import Graph, Place
 from vifex.engines.rebatch import keyed, reshape, submodel
@@ -62,9 +64,6 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
     if card.audio is not None:
         entry.tensor().set_element_type(ov.Type.f32)
         return _as_float32(steps, part)
-    windows = card.frames is not None
-    entry.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NTHWC" if windows else "NHWC"))
-    entry.model().set_layout(ov.Layout(card.layout))
     mean = [m * card.scale for m in card.mean]
     divisor = [s * card.scale for s in card.std]
     normalised = any(m != 0 for m in mean) or any(d != 1 for d in divisor)
@@ -74,11 +73,36 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
             of=card.name,
             todo="Write scale = 1.0 and no mean and std into its card: it normalises by itself.",
         )
+    entry.tensor().set_element_type(ov.Type.f32 if normalised else ov.Type.u8)
+    entry.tensor().set_layout(ov.Layout("NHWC" if card.frames is None else "NTHWC"))
+    entry.model().set_layout(ov.Layout(card.layout))
     if card.channel_order == "BGR":
         entry.preprocess().reverse_channels()
-    if normalised:
-        entry.preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(divisor)
-    return _as_float32(steps, part)
+        mean, divisor = mean[::-1], divisor[::-1]
+    built = _as_float32(steps, part)
+    return _normalised(built, mean, divisor) if normalised else built
+
+
+def _normalised(built: Any, mean: Sequence[float], divisor: Sequence[float]) -> Any:
+    """Put `(pixel - mean) / divisor` before a graph that takes float32, channels last.
+
+    A row of pixels and their channels is one axis for that time: three channels alone are too short for
+    vectors. With the transposition after it, which the first convolution takes for a mere layout, it costs
+    less than half of what OpenVINO's own steps do, and gives the same numbers.
+    """
+    ov = import_openvino()
+    op = ov.opset13
+    floats = built.inputs[0].get_node()
+    shape = [int(n) for n in floats.get_output_shape(0)]
+    *outer, width, channels = shape
+    pixels = op.parameter(shape, ov.Type.u8, name="pixels")
+    rows = op.reshape(pixels, op.constant(np.array([*outer, width * channels])), special_zero=False)
+    value = op.convert(rows, "f32")
+    constants = [np.tile(np.asarray(v, np.float32), width) for v in (mean, divisor)]
+    value = op.divide(op.subtract(value, op.constant(constants[0])), op.constant(constants[1]))
+    value = op.reshape(value, op.constant(np.array(shape)), special_zero=False)
+    floats.output(0).replace(value.output(0))
+    return ov.Model(built.get_results(), [pixels], built.get_friendly_name())
 
 
 def _as_float32(steps: Any, part: Any) -> Any:

@@ -3,7 +3,8 @@
 usage: jpegs.py [--network NAME] [--photos FOLDER] [--rounds N] [--seconds S] [--peer-seconds S]
 
 All compute the features before the classifier of the same network (seeded random weights) for the same
-pictures. The bound is 1 / (1/c + 1/d), c being inference alone and d decoding alone, each on all cores.
+pictures. The bound is 1 / (1/c + 1/d), c being inference alone at its best batch and d decoding alone, each
+on all cores.
 The prototype runs as long as Vifex: in the first seconds of bf16 a processor may be faster than later on.
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 
 from inputs import PHOTOS, Pictures, network, parser
 from peers.environment import pins
-from prototype import BATCH, CORES, REQUESTS, Prototype, decode
+from prototype import BATCH, CORES, REQUESTS, Inference, Prototype, decode
 from race import Contender, Peer, Wanted, race, start_peers
 from record import spread, write
 from vifex_run import VifexRun
@@ -46,12 +47,13 @@ def wanted_peers(name: str, model: Path, width: int) -> tuple[dict[str, Wanted],
 def contenders(
     pictures: Pictures,
     model: Path,
+    inferences: dict[str, Inference],
     peers: dict[str, Peer],
     ours: dict[str, VifexRun],
     times: tuple[float, float],
 ) -> dict[str, Contender]:
     seconds, peer_seconds = times
-    prototypes = {p: Prototype(model, p) for p in ("bf16", "fp32")}
+    prototypes = {precision: Prototype(model, precision) for precision in inferences}
 
     def files(count: int) -> list[Path]:
         return sorted(pictures.folder(count).iterdir())
@@ -59,8 +61,8 @@ def contenders(
     made = {name: Contender(run.run, seconds) for name, run in ours.items()}
     for precision, prototype in prototypes.items():
         made[f"prototype, {precision}"] = Contender(lambda n, p=prototype: p.run(files(n)), seconds)
-    for precision, prototype in prototypes.items():
-        made[f"inference alone, {precision}"] = Contender(prototype.infer, PART_SECONDS)
+    for precision, inference in inferences.items():
+        made[f"inference alone, {precision}"] = Contender(inference.run, PART_SECONDS)
     made["decoding alone"] = Contender(lambda n: decode(files(n)), PART_SECONDS)
     return made | {name: Contender(peer.run, peer_seconds) for name, peer in peers.items()}
 
@@ -102,9 +104,12 @@ def main() -> None:
             for precision in ("auto", "fp32")
         }
         wanted, missing = wanted_peers(asked.network, model, Prototype(model, "fp32").width)
+        inferences = {precision: Inference(model, precision) for precision in ("bf16", "fp32")}
         peers, not_installed = start_peers(wanted, pictures.folder)
         try:
-            everyone = contenders(pictures, model, peers, ours, (asked.seconds, asked.peer_seconds))
+            everyone = contenders(
+                pictures, model, inferences, peers, ours, (asked.seconds, asked.peer_seconds)
+            )
             seen = race(everyone, asked.rounds, fewest=FEWEST, step=BATCH)
         finally:
             for peer in peers.values():
@@ -119,6 +124,7 @@ def main() -> None:
             "seconds_of_a_run": seen["seconds"],
             "file_cache": "warm",
             "batch": BATCH,
+            "batch_of_inference_alone": {precision: i.batch for precision, i in inferences.items()},
             "requests": REQUESTS,
             "cores": CORES,
             "peers": sorted(

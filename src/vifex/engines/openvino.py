@@ -66,7 +66,7 @@ class OpenVinoEngine:
         precision = self.resolve_precision(precision)
         _check_quantised(model, precision)
         try:
-            size = batch or _batch_for(model, cut(graph, places, model.card, 1))
+            size = batch or _batch_for(model, cut(graph, places, model.card, 1), precision)
             graph_batch = 1 if any(p.batching == "no" for p in places) else size
             compiled = self._compiled(model, graph, places, graph_batch, precision, plan)
             if graph_batch > 1 and any(p.batching == "likely" for p in places):
@@ -140,7 +140,11 @@ def _check_quantised(model: Model, precision: str) -> None:
         )
 
 
-def _batch_for(model: Model, graph: Any) -> int:
+def _batch_for(model: Model, graph: Any, precision: str) -> int:
     card = model.card
     size = card.height_px * card.width_px * (card.frames or 1)
-    return choose_batch(count_macs(graph), size if card.audio is None else card.audio.window_samples)
+    return choose_batch(
+        count_macs(graph),
+        size if card.audio is None else card.audio.window_samples,
+        number_bytes=4 if precision == "fp32" else 2,
+    )

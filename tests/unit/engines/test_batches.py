@@ -114,7 +114,9 @@ def test_the_batch_is_chosen_by_the_size_of_the_network(engine: Any, convnet: An
     from vifex.engines.plan import choose_batch, choose_plan
 
     assert [choose_batch(macs) for macs in (0, 200_000_000, 4_100_000_000, 40_000_000_000)] == [32, 32, 8, 1]
-    assert [choose_batch(200_000_000, side * side) for side in (96, 224, 384)] == [32, 8, 2]
+    assert [choose_batch(200_000_000, side * side) for side in (96, 224, 384)] == [32, 4, 1]
+    assert [choose_batch(4_100_000_000, 224 * 224, number_bytes=n) for n in (2, 4)] == [8, 4]
+    assert [choose_batch(220_000_000, 224 * 224, number_bytes=n) for n in (2, 4)] == [4, 2]
     assert [choose_plan(c).streams for c in (1, 2, 8, 32)] == [1, 2, 8, 16]
     with engine.compile(convnet, engine.taps(convnet), precision="fp32") as network:
         assert network.batch == 32

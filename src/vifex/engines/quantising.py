@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from vifex.engines.build import cut
 from vifex.engines.graph import read_graph
+from vifex.engines.stream import narrow_stream
+from vifex.engines.unpack import unpack
 from vifex.values import Model, ModelCard, ModelError, Tap
 
 __all__ = ["Task", "is_transformer", "main", "network_input", "quantise_graph"]
@@ -47,7 +49,7 @@ def quantise_graph(task: Task) -> None:
     The taps are outputs before anything is quantised, so their numbers stay floats that no quantiser has
     rounded, and NNCF knows that they are read. All ranges are symmetric (asymmetric ones ran slower and came
     out no nearer to fp32). A transformer's outliers are moved into its weights first (SmoothQuant, Xiao et
-    al., arXiv:2211.10438).
+    al., arXiv:2211.10438), and its residual stream is bf16, where OpenVINO would keep it in f32.
 
     Raises:
         ModelError: If the graph is quantised already, or takes no real numbers.
@@ -64,14 +66,18 @@ def quantise_graph(task: Task) -> None:
     places = [place for tap in task.taps if (place := graph.find(tap.name)) is not None]
     part = cut(graph, places, task.model.card, 1)
     _check(part, task.model)
+    transformer = is_transformer(part)
+    unpack(part)
     samples = np.load(task.samples, mmap_mode="r")
     quantised = nncf.quantize(
         part,
         nncf.Dataset(_Inputs(samples, task.model.card)),
         preset=nncf.QuantizationPreset.PERFORMANCE,
-        model_type=nncf.ModelType.TRANSFORMER if is_transformer(part) else None,
+        model_type=nncf.ModelType.TRANSFORMER if transformer else None,
         subset_size=len(samples),
     )
+    if transformer:
+        narrow_stream(quantised)
     # How the engine finds the taps again, as in a converted network's file.
     taps = [
         {"name": t.name, "kind": t.kind, "shape": list(t.shape), "output": i} for i, t in enumerate(task.taps)

@@ -196,7 +196,7 @@ def test_a_network_that_is_quantised_already_is_refused(
 
 
 def test_a_transformer_is_quantised_and_stays_near(media: Path, tmp_path: Path) -> None:
-    """Its attention is seen in the graph, and NNCF is told."""
+    """Its attention is seen in the graph, and NNCF is told; its layers are unpacked, its stream narrowed."""
     timm, torch = pytest.importorskip("timm"), pytest.importorskip("torch")
     torch.manual_seed(0)
     net = timm.models.VisionTransformer(
@@ -221,3 +221,5 @@ def test_a_transformer_is_quantised_and_stays_near(media: Path, tmp_path: Path) 
         assert 0.97 < near.min() < 1 - 1e-6
     said = (tmp_path / "int8.vifex" / "views" / "main" / "int8.xml").read_text()
     assert '<model_type value="transformer" />' in said
+    assert all(f'name="/blocks/blocks.1/attn/qkv/MatMul/{n}"' in said for n in range(3))
+    assert '<data element_type="f32" shape="48, 48"' in said  # the identity: all weights are int8

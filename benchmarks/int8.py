@@ -50,8 +50,8 @@ def measure(model: Model, photos: Path, rounds: int, seconds: float) -> dict[str
     rates = {m.precision: m.inference for m in found.precisions if m.inference is not None}
     return {
         "ran_as": {m.precision: m.resolved or m.why_not for m in found.precisions},
-        "batch": found.batch,
-        "requests": found.requests,
+        "batch": {m.precision: m.batch for m in found.precisions},
+        "requests": {m.precision: m.requests for m in found.precisions},
         "images_per_s": {name: asdict(rate) for name, rate in rates.items()},
         "int8_over_bf16": _ratio(rates, "bf16"),
         "int8_over_fp32": _ratio(rates, "fp32"),

@@ -95,10 +95,7 @@ def _steps() -> Iterator[Callable[[str], None] | None]:
 
 
 def _print(found: Bench) -> None:
-    print_line(
-        f"{clean(found.model)}: batches of {found.batch}, {found.requests} in flight, {found.cores} cores; "
-        f"medians and quartiles of {found.rounds} rounds"
-    )
+    print_line(f"{clean(found.model)} on {found.cores} cores; medians and quartiles of {found.rounds} rounds")
     _print_speed(found)
     _print_fidelity(found)
     for measured in found.precisions:
@@ -113,17 +110,18 @@ def _print(found: Bench) -> None:
 def _print_speed(found: Bench) -> None:
     base = next((m.inference for m in found.precisions if m.precision == "fp32"), None)
     print_table(
-        ["precision", "network alone /s", "", "over fp32", "with decoding /s", ""],
+        ["precision", "batches", "network alone /s", "", "over fp32", "with decoding /s", ""],
         [
             [
                 measured.resolved or measured.precision,
+                "" if measured.batch is None else f"{measured.requests} x {measured.batch}",
                 *_rate(measured.inference),
                 _over(measured, base),
                 *_rate(measured.pipeline),
             ]
             for measured in found.precisions
         ],
-        right=("network alone /s", "over fp32", "with decoding /s"),
+        right=("batches", "network alone /s", "over fp32", "with decoding /s"),
     )
 
 

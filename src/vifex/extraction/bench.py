@@ -112,21 +112,16 @@ def run_bench(
             pipeline = bench.alternate("decoding and network", through, seconds)
             near, fast = bench.fidelity()
         found = tuple(
-            Measured(
-                precision=p,
-                resolved=bench.ready[p][0].recipe.precision if p in bench.ready else None,
-                why_not=bench.why_not.get(p),
+            replace(
+                bench.measured(p),
                 inference=inference.get(p),
                 pipeline=pipeline.get(p),
                 fidelity=near.get(p, ()),
             )
             for p in precisions
         )
-        batch, requests = bench.sizes()
     return Bench(
         model=model.card.name,
-        batch=batch,
-        requests=requests,
         cores=cores,
         rounds=rounds,
         seconds=seconds,
@@ -236,10 +231,12 @@ class _Running:
         self.stack.callback(network.close)
         return network
 
-    def sizes(self) -> tuple[int, int]:
-        """Batch and requests of the networks."""
-        network = next((network for _, network in self.ready.values()), None)
-        return (0, 0) if network is None else (network.batch, network.requests)
+    def measured(self, precision: str) -> Measured:
+        """Say how a precision runs, or why it cannot."""
+        if precision not in self.ready:
+            return Measured(precision, why_not=self.why_not[precision])
+        plan, network = self.ready[precision]
+        return Measured(precision, plan.recipe.precision, batch=network.batch, requests=network.requests)
 
     def alone(self, plan: ViewPlan, network: Network, seconds: float) -> float:
         """Samples per second of a network alone."""

@@ -29,6 +29,10 @@ class Measured:
     """As it ran, e.g. `int8+bf16`; `None` where it cannot run."""
     why_not: str | None = None
     """Why it cannot run here: a sentence."""
+    batch: int | None = None
+    """Inputs in a batch, as a run has them at this precision; `None` where it cannot run."""
+    requests: int | None = None
+    """Batches in flight."""
     inference: Rate | None = None
     """The network alone."""
     pipeline: Rate | None = None
@@ -42,10 +46,6 @@ class Bench:
     """All that a bench found."""
 
     model: str
-    batch: int
-    """Samples in a batch."""
-    requests: int
-    """Batches in flight."""
     cores: int
     rounds: int
     seconds: float

@@ -51,7 +51,8 @@ def test_a_precision_that_cannot_run_says_why(vifex_command: Any) -> None:
     said = json.loads(done.stdout)
     fp32, int8 = said["precisions"]
     assert fp32["inference"]["median"] > 0
-    assert (int8["resolved"], int8["inference"]) == (None, None)
+    assert (int8["resolved"], int8["inference"], int8["batch"]) == (None, None, None)
+    assert fp32["batch"] > 0 < fp32["requests"]
     assert int8["why_not"] == "int8 needs nncf. Install it: pip install 'vifex[int8]'."
     assert (said["media"], said["samples"], said["fast_decode"], fp32["pipeline"]) == (0, 0, [], None)
 
@@ -59,7 +60,7 @@ def test_a_precision_that_cannot_run_says_why(vifex_command: Any) -> None:
 def test_the_table_names_precisions_and_says_that_pictures_were_made_up(vifex_command: Any) -> None:
     done = vifex_command("bench", "--precisions", "fp32", "--seconds", "0.2")
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^ fp32 +\d+\.\d +\d+\.\d to \d+\.\d +1\.00", done.stdout, re.MULTILINE)
+    assert re.search(r"^ fp32 +\d+ x \d+ +\d+\.\d +\d+\.\d to \d+\.\d +1\.00", done.stdout, re.MULTILINE)
     assert "made-up pictures" in done.stderr
 
 

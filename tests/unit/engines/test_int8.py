@@ -132,6 +132,35 @@ def test_ranges_are_learned_from_what_the_network_sees(
     np.testing.assert_allclose(network_input(sample, card), seen, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_the_first_quantiser_is_given_unrounded_pixels(pixels: Any, layout: str) -> None:
+    """Normalised pixels of one row of a picture pass nothing on their way that would be computed in bf16."""
+    card = ModelCard("card", 6, 5, layout=layout, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    op = ov.opset13
+    x = op.parameter([1, 3, 6, 5] if layout == "NCHW" else [1, 6, 5, 3], ov.Type.f32)
+    limits = [np.full((1, 1, 1, 1), v, np.float32) for v in (-2.5, 2.4, -2.5, 2.4)]
+    part = ov.Model([op.result(op.fake_quantize(x, *limits, 250))], [x], "quantised")
+    oracle = ov.Core().compile_model(part.clone(), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    built = with_pixels(part, card)
+    (quantiser,) = [o for o in built.get_ordered_ops() if o.get_type_name() == "FakeQuantize"]
+    assert quantiser.input_value(0).get_node().get_type_name() == "Divide"
+    compiled = ov.Core().compile_model(built, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    sample = pixels(6, 5, 3)
+    np.testing.assert_allclose(compiled(sample[None])[0], oracle(network_input(sample, card))[0], atol=1e-6)
+
+
+def test_a_quantiser_with_a_range_for_each_channel_stays_where_it_is(pixels: Any) -> None:
+    card = ModelCard("card", 6, 5, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    op = ov.opset13
+    x = op.parameter([1, 3, 6, 5], ov.Type.f32)
+    high = np.array([1.5, 2.0, 2.5], np.float32).reshape(1, 3, 1, 1)
+    part = ov.Model([op.result(op.fake_quantize(x, -high, high, -high, high, 256))], [x], "quantised")
+    oracle = ov.Core().compile_model(part.clone(), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = ov.Core().compile_model(with_pixels(part, card), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    sample = pixels(6, 5, 3)
+    np.testing.assert_allclose(compiled(sample[None])[0], oracle(network_input(sample, card))[0], atol=1e-6)
+
+
 @pytest.mark.skipif(has_nncf(), reason="nncf is installed")
 def test_without_nncf_the_extra_is_named(convnet: Any, engine: Any, pixels: Any, tmp_path: Path) -> None:
     with pytest.raises(MissingExtraError, match=r"int8 needs nncf\. Install it: pip install 'vifex\[int8\]'"):

@@ -59,7 +59,9 @@ def _readers(graph: Any) -> list[Any]:
 def _is_stream(output: Any) -> bool:
     """Tell whether a value is a sum of two computed ones, with its channels last."""
     node, shape = output.get_node(), output.get_partial_shape()
-    if node.get_type_name() != "Add" or shape.rank.is_dynamic or len(shape) < 3 or shape[-1].is_dynamic:
+    if node.get_type_name() != "Add" or output.get_element_type() != import_openvino().Type.f32:
+        return False
+    if shape.rank.is_dynamic or len(shape) < 3 or shape[-1].is_dynamic:
         return False
     return all(
         value.get_node().get_type_name() not in ("Constant", "Convert") for value in node.input_values()

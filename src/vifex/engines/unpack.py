@@ -119,7 +119,8 @@ def _linear(output: Any) -> tuple[Any, npt.NDArray[Any] | None] | None:
         if side is None or not _is_alone(sides[1 - side]):
             return None
         bias, op = values[side], sides[1 - side].get_node()
-        if bias.size != _shape(output)[-1]:
+        # One number a column: a constant of that size along another axis is none.
+        if not bias.ndim or bias.size != bias.shape[-1] or bias.size != _shape(output)[-1]:
             return None
     if op.get_type_name() != "MatMul" or op.get_attributes()["transpose_a"]:
         return None

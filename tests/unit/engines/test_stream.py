@@ -66,6 +66,13 @@ def test_where_no_stream_reaches_an_output_nothing_is_added() -> None:
     assert products(graph) == 1
 
 
+def test_sums_of_whole_numbers_are_left() -> None:
+    x = op.parameter([1, 2, 3], ov.Type.i32)
+    graph = ov.Model([op.result(op.add(x, op.relu(x)))], [x], "whole")
+    narrow_stream(graph)
+    assert products(graph) == 0
+
+
 @pytest.mark.skipif(not native_bf16(ov.Core()), reason="the processor does not compute in bf16")
 def test_the_stream_is_bf16_and_its_reader_stays_f32() -> None:
     def precisions(graph: Any) -> dict[str, str]:

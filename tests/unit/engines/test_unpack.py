@@ -185,6 +185,18 @@ def test_what_would_gain_nothing_is_left_alone(options: dict[str, Any]) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_a_constant_along_another_axis_is_no_bias() -> None:
+    """As many tokens as columns: only its shape tells a constant of each token from one of each column."""
+    tall = np.random.default_rng(6).normal(size=(3 * WIDTH, 1)).astype(np.float32)
+    x = op.parameter([1, 3 * WIDTH, WIDTH], ov.Type.f32)
+    linear = op.add(op.matmul(x, op.constant(WEIGHTS), False, False), op.constant(tall))
+    value = op.reshape(linear, whole(0, 0, 3, WIDTH), special_zero=True)
+    pieces = by_gather(op.transpose(value, whole(2, 0, 1, 3)))
+    graph = ov.Model([op.result(op.relu(p)) for p in pieces], [x], "tall")
+    unpack(graph)
+    assert columns(graph) == [3 * WIDTH]
+
+
 def test_a_linear_layer_of_one_value_is_no_packed_one() -> None:
     x = op.parameter([1, TOKENS, WIDTH], ov.Type.f32)
     linear = op.matmul(x, op.constant(WEIGHTS), False, False)

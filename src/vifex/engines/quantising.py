@@ -11,11 +11,10 @@ import os
 import pickle
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +22,10 @@ import numpy.typing as npt
 from vifex.engines.build import cut
 from vifex.engines.graph import read_graph
 from vifex.engines.stream import narrow_stream
-from vifex.engines.unpack import unpack
+from vifex.engines.unpack import is_quantised, unpack
 from vifex.values import Model, ModelCard, ModelError, Tap
 
 __all__ = ["Task", "is_transformer", "main", "network_input", "quantise_graph"]
-
-_UNSUITED: Final = frozenset({"FakeQuantize", "FakeConvert"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +137,7 @@ class _Inputs:
 
 
 def _check(part: Any, model: Model) -> None:
-    kinds = Counter(op.get_type_name() for op in part.get_ops())
-    if any(kinds[kind] for kind in _UNSUITED) or not part.inputs[0].get_element_type().is_real():
+    if is_quantised(part) or not part.inputs[0].get_element_type().is_real():
         raise ModelError(
             "the network is quantised already.", of=model.card.name, todo="Use fp32 or bf16: they keep it so."
         )

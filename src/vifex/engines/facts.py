@@ -9,7 +9,7 @@ from vifex.engines.layouts import follow, of_card
 from vifex.engines.rebatch import Key, Shapes, keyed, reshape, shapes_at
 from vifex.values import Model, ModelCard, ModelError
 
-__all__ = ["Fact", "adds_constant", "gather", "input_shape"]
+__all__ = ["Fact", "gather", "input_shape"]
 
 _LINEAR: Final = frozenset({
     "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul",
@@ -108,13 +108,13 @@ def _fact(key: Key, op: Any, port: int, shape: tuple[int, ...], layout: str | No
         layout=layout,
         batching=batching,
         is_output=any(t.get_type_name() == "Result" for t in takers),
-        bias_follows=op.get_type_name() in _LINEAR and len(takers) == 1 and adds_constant(takers[0]),
+        bias_follows=op.get_type_name() in _LINEAR and len(takers) == 1 and _adds_constant(takers[0]),
     )
 
 
 def _layer(op: Any) -> str:
     """Name the layer that an operation ends: that of the linear operation whose bias it adds."""
-    if adds_constant(op):
+    if _adds_constant(op):
         for value in op.input_values():
             node = value.get_node()
             if node.get_type_name() in _LINEAR and len(value.get_target_inputs()) == 1:
@@ -122,8 +122,7 @@ def _layer(op: Any) -> str:
     return str(op.get_type_name())
 
 
-def adds_constant(op: Any) -> bool:
-    """Tell whether an operation adds a weight to a value, as a bias is."""
+def _adds_constant(op: Any) -> bool:
     return op.get_type_name() == "Add" and any(_is_constant(v.get_node()) for v in op.input_values())
 
 

@@ -11,10 +11,11 @@ import os
 import pickle
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +23,12 @@ import numpy.typing as npt
 from vifex.engines.build import cut
 from vifex.engines.graph import read_graph
 from vifex.engines.stream import narrow_stream
-from vifex.engines.unpack import is_quantised, unpack
+from vifex.engines.unpack import unpack
 from vifex.values import Model, ModelCard, ModelError, Tap
 
 __all__ = ["Task", "is_transformer", "main", "network_input", "quantise_graph"]
+
+_UNSUITED: Final = frozenset({"FakeQuantize", "FakeConvert"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,8 @@ class _Inputs:
 
 
 def _check(part: Any, model: Model) -> None:
-    if is_quantised(part) or not part.inputs[0].get_element_type().is_real():
+    kinds = Counter(op.get_type_name() for op in part.get_ops())
+    if any(kinds[kind] for kind in _UNSUITED) or not part.inputs[0].get_element_type().is_real():
         raise ModelError(
             "the network is quantised already.", of=model.card.name, todo="Use fp32 or bf16: they keep it so."
         )

@@ -8,16 +8,15 @@ ends that: it gives each number rounded to bf16, and the additions before it are
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from vifex.engines.facts import adds_constant
 from vifex.engines.runtime import import_openvino
 
 __all__ = ["narrow_stream"]
 
-_ENDS: Final = frozenset({"MatMul", "Convolution", "GroupConvolution", "Constant", "Parameter"})
+_ENDS = frozenset({"MatMul", "Convolution", "GroupConvolution", "Constant", "Parameter"})
 
 
 def narrow_stream(graph: Any) -> None:
@@ -64,4 +63,6 @@ def _is_stream(output: Any) -> bool:
         return False
     if shape.rank.is_dynamic or len(shape) < 3 or shape[-1].is_dynamic:
         return False
-    return not adds_constant(node)
+    return all(
+        value.get_node().get_type_name() not in ("Constant", "Convert") for value in node.input_values()
+    )

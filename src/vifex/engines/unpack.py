@@ -9,16 +9,16 @@ engine takes into the attention itself. The sums are the same ones, of the same 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from vifex.engines.runtime import import_openvino
 
-__all__ = ["is_quantised", "unpack"]
+__all__ = ["unpack"]
 
-_QUANTISERS: Final = frozenset({"FakeQuantize", "FakeConvert"})
+_QUANTISED = frozenset({"FakeQuantize", "FakeConvert"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,15 @@ def unpack(part: Any) -> None:
     Args:
         part: An OpenVINO graph with fixed sizes.
     """
-    if is_quantised(part):
+    ops = part.get_ordered_ops()
+    if any(op.get_type_name() in _QUANTISED for op in ops):
         return
-    found = [packed for op in part.get_ordered_ops() if (packed := _packed(op)) is not None]
+    found = [packed for op in ops if (packed := _packed(op)) is not None]
     for packed in found:
         for number, output in packed.pieces:
             _replace(packed, number, output)
     if found:
         part.validate_nodes_and_infer_types()
-
-
-def is_quantised(graph: Any) -> bool:
-    """Tell whether a graph rounds numbers to those of a quantised network."""
-    return any(op.get_type_name() in _QUANTISERS for op in graph.get_ops())
 
 
 def _packed(op: Any) -> _Packed | None:
@@ -214,7 +210,7 @@ def _scaled(output: Any) -> tuple[Any, int]:
     if op.get_type_name() != "Multiply":
         return None, 0
     scalar = op.input_value(1 - taker.get_index()).get_partial_shape()
-    if scalar.is_dynamic or tuple(scalar.to_shape()) not in ((), (1,)):
+    if scalar.is_dynamic or len(scalar) > 1 or scalar not in ([], [1]):
         return None, 0
     return op, taker.get_index()
 
@@ -224,7 +220,8 @@ def _layer(packed: _Packed, number: int) -> Any:
     op = import_openvino().opset13
     attributes = packed.product.get_attributes()
     transposed = attributes["transpose_b"]
-    weights = _constant(packed.product.input_value(1))
+    source = packed.product.input_value(1).get_node()
+    weights = _constant(source.output(0))
     columns = weights.shape[0 if transposed else 1] // packed.shape[packed.axis]
     mine = slice(number * columns, (number + 1) * columns)
     values = op.constant(np.ascontiguousarray(weights[mine] if transposed else weights[:, mine]))

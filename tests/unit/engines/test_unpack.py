@@ -66,6 +66,7 @@ def network(
     *,
     bias: bool = True,
     transposed: bool = False,
+    order: tuple[int, ...] = (2, 0, 3, 1, 4),
     after: Callable[[Any], Any] = lambda q: q,
     also: Callable[[Any, Any], list[Any]] = lambda linear, pieces: [],
 ) -> Any:
@@ -77,7 +78,7 @@ def network(
     if bias:
         linear = op.add(op.constant(BIAS), linear)
     value = op.reshape(linear, whole(0, 0, 3, HEADS, DEEP), special_zero=True)
-    q, k, v = cut(op.transpose(value, whole(2, 0, 3, 1, 4)))
+    q, k, v = cut(op.transpose(value, whole(*order)))
     pieces = [q, k, v]
     deep = op.convert(op.gather(op.shape_of(q), whole(3), op.constant(np.int64(0))), "f32")
     scalar = op.multiply(op.divide(deep, op.constant(np.float32(DEEP))), op.constant(SCALE))

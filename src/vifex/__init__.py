@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vifex.values import (
         EngineError,
         InputError,
+        InstallationError,
         Limits,
         MediaError,
         MissingExtraError,
@@ -34,6 +35,7 @@ __all__ = [
     "EngineError",
     "Hit",
     "InputError",
+    "InstallationError",
     "Limits",
     "LoadedModel",
     "MediaError",
@@ -55,6 +57,7 @@ _HOMES = {
     "EngineError": ("vifex.values", "EngineError"),
     "Hit": ("vifex.search.hits", "Hit"),
     "InputError": ("vifex.values", "InputError"),
+    "InstallationError": ("vifex.values", "InstallationError"),
     "Limits": ("vifex.values", "Limits"),
     "LoadedModel": ("vifex.api.network", "LoadedModel"),
     "MediaError": ("vifex.values", "MediaError"),

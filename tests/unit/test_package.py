@@ -20,6 +20,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "EngineError",
         "Hit",
         "InputError",
+        "InstallationError",
         "Limits",
         "LoadedModel",
         "MediaError",

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from vifex.values import Box, Limits, Medium, Seen, Wish
+from vifex.values import Box, InstallationError, Limits, Medium, Seen, Wish
 
 __all__ = [
     "Finished",
@@ -119,7 +119,7 @@ class Wrote:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From the decoder: the job is over; exactly one of `seen`, `skipped` and `failed` is set."""
+    """From the decoder: the job is over; exactly one of `seen`, `skipped`, `failed` and `broken` is set."""
 
     job: int
     counts: tuple[int, ...]
@@ -127,6 +127,8 @@ class Finished:
     seen: Seen | None = None
     skipped: str | None = None
     failed: str | None = None
+    broken: InstallationError | None = None
+    """No file can be decoded with what is installed."""
     wall_s: float = 0.0
     """What it took, waiting for room not counted."""
 

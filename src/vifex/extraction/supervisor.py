@@ -34,6 +34,7 @@ from vifex.extraction.messages import (
 )
 from vifex.extraction.room import Room
 from vifex.extraction.slots import Pixels, SharedBlock, lay_out, view_slot
+from vifex.media.installation import failed_import
 from vifex.values import EngineError, Limits, Medium, Wish
 
 __all__ = ["Filled", "JobEnded", "Supervisor", "SupervisorEvent"]
@@ -311,6 +312,8 @@ class Supervisor:
             self._grant_all(wish)
 
     def _finish(self, decoder: _Decoder, message: Finished) -> None:
+        if message.broken is not None:
+            raise message.broken
         job = decoder.jobs.popleft()
         assert job.job == message.job, "decoders finish their jobs in order"
         decoder.long -= job.medium.kind != "image"
@@ -365,6 +368,9 @@ class Supervisor:
         self._failed_starts += 1
         if self._failed_starts >= _START_TRIES:
             words = " ".join(decoder.last_words).strip()
+            fault = failed_import(decoder.last_words[-1] if decoder.last_words else "")
+            if fault is not None:
+                raise fault
             raise EngineError(
                 f"decoder processes do not start: {words or _cause_of_death(decoder)}",
                 todo="Run `python -m vifex.extraction.worker < /dev/null` to see why.",

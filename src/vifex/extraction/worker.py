@@ -32,6 +32,7 @@ from vifex.extraction.messages import (
     send,
 )
 from vifex.extraction.slots import attach, view_slot
+from vifex.media.installation import installation_fault, interface_error
 from vifex.media.read import Skip, read
 from vifex.values import Limits, Sample, VifexError
 
@@ -75,6 +76,8 @@ class Decoder:
         self._split = False
         """Whether messages have left while the job was in work."""
         self._waited_s = 0.0
+        self._probed = False
+        """Whether the installation was found to be in order."""
 
     def run(self) -> None:
         """Read jobs until the supervisor is gone."""
@@ -125,12 +128,14 @@ class Decoder:
             ended["skipped"] = exc.reason
         except VifexError as exc:
             ended["failed"] = _sentence(exc)
+            ended |= self._installation_fault(exc, job)
         except MemoryError:
             ended["failed"] = "Decoding it needs more memory than a decoder may take."
         except OSError as exc:
             ended["failed"] = f"It cannot be read: {exc.strerror or exc}."
         except Exception as exc:  # a bug of ours or of a decoder costs its file alone
             ended["failed"] = f"The decoder failed with {type(exc).__name__}: {exc}".rstrip(".") + "."
+            ended |= self._installation_fault(exc, job)
         for wish in self._open:
             self._report(job.job, wish)
         wall_s = time.monotonic() - began_s - self._waited_s
@@ -150,6 +155,16 @@ class Decoder:
             wish = job.wishes[sample.wish]
             self._put(job.job, wish, sample)
             counts[wish] += 1
+
+    def _installation_fault(self, exc: Exception, job: Job) -> dict[str, object]:
+        """Say what is wrong with the installation, if an error comes of that; it is looked at once."""
+        if self._probed or interface_error(exc) is None:
+            return {}
+        self._probed = True
+        wishes = [self._setup.wishes[i] for i in job.wishes]
+        found = (installation_fault(read, wish, self._setup.limits) for wish in wishes)
+        fault = next((f for f in found if f is not None), None)
+        return {} if fault is None else {"failed": None, "broken": fault}
 
     def _put(self, job: int, wish: int, sample: Sample) -> None:
         slot = self._slot_for(wish)

@@ -7,6 +7,7 @@ from vifex.values.audio import AudioInput, AudioSpec
 from vifex.values.errors import (
     EngineError,
     InputError,
+    InstallationError,
     MediaError,
     MissingExtraError,
     ModelError,
@@ -32,6 +33,7 @@ __all__ = [
     "Fusion",
     "FusionInput",
     "InputError",
+    "InstallationError",
     "Limits",
     "MediaError",
     "Medium",

@@ -3,6 +3,7 @@
 __all__ = [
     "EngineError",
     "InputError",
+    "InstallationError",
     "MediaError",
     "MissingExtraError",
     "ModelError",
@@ -57,6 +58,10 @@ class StoreError(VifexError):
 
 class EngineError(VifexError):
     """The engine that runs networks failed."""
+
+
+class InstallationError(VifexError):
+    """An installed library is not one that Vifex works with."""
 
 
 class MissingExtraError(VifexError):

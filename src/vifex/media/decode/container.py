@@ -36,6 +36,11 @@ _TEXT_ART: Final = frozenset({"tty", "adf", "bin", "idf", "xbin"})
 # Larger reads than PyAV's 32 kB: each one goes through Python.
 _BUFFER_BYTES: Final = 1 << 18
 
+# PyAV 19 decodes names and titles leniently by itself and no longer takes the argument.
+_METADATA: Final[dict[str, Any]] = (
+    {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+
 
 @cache
 def allowed_formats() -> str:
@@ -80,14 +85,15 @@ def open_container(file: LocalFile, limits: Limits, log: Log) -> InputContainer:
     }
     try:
         with listening(log):
-            return av.open(
+            container: InputContainer = av.open(
                 _Bare(file),
                 mode="r",
                 options=options,
-                metadata_errors="replace",
                 buffer_size=_BUFFER_BYTES,
                 io_open=_refuse,
+                **_METADATA,
             )
+            return container
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError) as exc:
         raise MediaError(
             f"no picture, video or sound could be found in it: {why_not(exc)}.",

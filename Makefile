@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := .venv-torch
+NEWEST := .venv-newest
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-torch lint bench clean lock
+.PHONY: demo test test-torch test-newest lint bench clean lock
 
 demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a contact sheet
 	$(BIN)/python scripts/demo.py
@@ -16,6 +17,12 @@ test: lint  ## everything: format, lint, types, import floors, tests
 
 test-torch: $(TORCH)/.ready  ## the tests of networks that are code, in an environment of their own
 	VIFEX_TEST_TORCH=1 $(TORCH)/bin/python -m pytest tests/torch
+
+test-newest: $(NEWEST)/.ready  ## the newest Python here, the newest versions that the bounds allow: demo, READMEs, media
+	@$(NEWEST)/bin/python -c "import sys; print('Python', sys.version)"
+	@$(NEWEST)/bin/python -m pip list --format freeze
+	$(NEWEST)/bin/python scripts/demo.py
+	$(NEWEST)/bin/python -m pytest -n 2 -m "not alone" tests/end_to_end tests/oracle tests/contract tests/unit/media
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
@@ -31,7 +38,7 @@ lock: $(VENV)/.ready  ## write what is installed now into the lock
 	mv requirements.lock.new requirements.lock
 
 clean:
-	rm -rf $(VENV) $(TORCH) demo build dist
+	rm -rf $(VENV) $(TORCH) $(NEWEST) demo build dist
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,4 +50,10 @@ $(TORCH)/.ready: requirements-torch.lock pyproject.toml
 	$(PYTHON) -m venv $(TORCH)
 	$(TORCH)/bin/python -m pip install --quiet --requirement requirements-torch.lock
 	$(TORCH)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Without the lock. Nothing is cached: what the registries give today is what is tested.
+$(NEWEST)/.ready: pyproject.toml
+	$$($(PYTHON) scripts/newest_python.py) -m venv --clear $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
 	touch $@

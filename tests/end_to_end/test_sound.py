@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -61,7 +62,8 @@ def test_each_view_has_what_it_is_for(place: Path) -> None:
     assert heard["film.mkv"] == ("ok", 4, "")
     assert heard["low.wav"] == ("ok", 2, "")
     assert heard["high.flac"] == ("ok", 1, "")
-    assert heard["mid.m4a"] == ("ok", 3, "")  # AAC comes in whole blocks: the last one reaches beyond 2 s
+    # AAC comes in whole blocks: the last one reaches beyond 2 s. FFmpeg 9 cuts it where the edit list ends.
+    assert heard["mid.m4a"] == ("ok", 3 if av.library_versions["libavformat"][0] < 63 else 2, "")
     assert heard["still.png"] == heard["mute.mp4"] == ("skipped", 0, "no audio stream")
     assert seen["film.mkv"] == ("ok", 4, "")
     assert seen["still.png"][0] == "ok"

@@ -78,7 +78,11 @@ def _start(name: str, shared_media: Path) -> float:
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
 @pytest.mark.parametrize("name", [*TWO_CHANNELS, *ONE_CHANNEL])
 def test_resampled_sound_is_that_of_ffmpeg_s_own_program(name: str, rate_hz: int, shared_media: Path) -> None:
-    """Its `-ac 1` would weigh two channels by 0.71 each; `pan` says the mean."""
+    """Its `-ac 1` would weigh two channels by 0.71 each; `pan` says the mean.
+
+    FFmpeg 9 cuts sound where an edit list ends, earlier versions at the end of the last packet. The program and
+    PyAV's library may be of different versions, so the length is that of the library.
+    """
     if shutil.which("ffmpeg") is None:
         pytest.skip("there is no ffmpeg program here; PyAV brings the library alone")
     path = shared_media / "good" / name
@@ -101,6 +105,11 @@ def test_resampled_sound_is_that_of_ffmpeg_s_own_program(name: str, rate_hz: int
     expected = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
     samples, _ = made.collect(path, sounds.heard(rate_hz, 1.0))
     sound = sounds.joined(samples, rate_hz)
-    assert abs(len(sound) - len(expected)) <= 1
+    own_hz, _ = FILES[name]
+    assert abs(len(sound) - len(_plain(path)) * rate_hz / own_hz) <= 1
     n = min(len(sound), len(expected))
+    if len(expected) - len(sound) > 1:
+        assert av.library_versions["libavformat"][0] >= 63
+        assert len(expected) - len(sound) < rate_hz * 0.001
+        n -= 64  # the resampler's filter reaches over the end
     np.testing.assert_allclose(sound[:n], expected[:n], atol=1e-5)

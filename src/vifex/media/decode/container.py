@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from vifex.media.decode.geometry import UNCROPPED, Margins
 from vifex.media.decode.log import Log, listening
 from vifex.media.decode.reasons import NO_VIDEO, Skip, why_not
 from vifex.media.decode.source import LocalFile
@@ -59,6 +61,17 @@ class Opened:
     stream: VideoStream
     n_streams: int
     """Real video streams in the file, attached pictures not counted."""
+    margins: Margins = UNCROPPED
+    """What the container says to cut off each frame."""
+    pixel_aspect: Fraction | None = None
+    """Width over height of one stored pixel where FFmpeg's own does not count; see `aspect`."""
+    notes: list[str] = field(default_factory=list)
+    """Facts on how its frames became pixels: sentences."""
+
+    @property
+    def aspect(self) -> Fraction | None:
+        """Width over height of one stored pixel, `None` where nothing says so."""
+        return self.pixel_aspect or self.stream.sample_aspect_ratio
 
     def close(self) -> None:
         """Let go of the file; the file object itself stays open."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vifex.values import Box
 
-__all__ = ["UPRIGHT", "Shape", "Turn", "clip_box", "whole_pixels"]
+__all__ = ["UNCROPPED", "UPRIGHT", "Margins", "Shape", "Turn", "clip_box", "whole_pixels"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -66,6 +66,29 @@ class Turn:
 
 
 UPRIGHT: Final = Turn()
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Stored pixels that are cut off at each side before anything else."""
+
+    left: int = 0
+    top: int = 0
+    right: int = 0
+    bottom: int = 0
+
+    def inner(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Give what is left of a frame of that size: left, top, right, bottom.
+
+        A frame that is too small for the margins, as after a change of size, is left whole.
+        """
+        right, bottom = width - self.right, height - self.bottom
+        if self.left >= right or self.top >= bottom:
+            return 0, 0, width, height
+        return self.left, self.top, right, bottom
+
+
+UNCROPPED: Final = Margins()
 
 
 @dataclass(frozen=True, slots=True)

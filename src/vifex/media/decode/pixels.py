@@ -1,16 +1,17 @@
-"""Decoded video frames to RGB: matrix and range as the stream says, upright, at the wanted size.
+"""Decoded video frames to RGB: matrix and range as the stream says, cropped, upright, at the wanted size.
 
 FFmpeg's own `scale` filter does the conversion, so that colours are those of the ffmpeg command; the
 bare conversion of PyAV places chroma otherwise (see docs/adr/0021-colours-by-ffmpegs-scale-filter.md).
+HDR and wide gamut become sRGB here, and transparent pixels are laid over a background.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,9 @@ from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from vifex.media.decode.geometry import UPRIGHT, Shape, Turn, whole_pixels
+from vifex.media.decode.container import Opened
+from vifex.media.decode.geometry import UNCROPPED, UPRIGHT, Margins, Shape, Turn, whole_pixels
+from vifex.media.decode.hdr import Colour
 from vifex.media.decode.resize import ready_pixels
 from vifex.values import Box, PixelSpec
 from vifex.values.pixels import fit
@@ -28,6 +31,8 @@ from vifex.values.pixels import fit
 __all__ = ["Converter", "FramePicture"]
 
 UInt8Array = npt.NDArray[np.uint8]
+_Part = tuple[int, int, int, int]
+"""Left, top, right, bottom in stored pixels."""
 
 _FLAGS: Final = {
     "nearest": "neighbor",
@@ -40,9 +45,20 @@ _FLAGS: Final = {
 # Fields of an interlaced frame are not taken apart, as the ffmpeg command does not. Primaries and
 # transfer are left as they are: swscale refuses frames that carry reserved values of them.
 _PLAIN: Final = "field_mode=prog:color_primaries=unknown:color_trc=unknown"
-
+_UNSAID: Final = 2
+"""A colour space that the stream does not state; swscale takes BT.601 for it, which no HDR is made in."""
 
 _MAX_GRAPHS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a filter graph makes of frames: a part of them, scaled, in a pixel format."""
+
+    size: tuple[int, int] | None
+    part: _Part | None
+    flags: str
+    form: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,35 +71,30 @@ class _Scaler:
     sink: FilterContext
 
     @classmethod
-    def make(
-        cls,
-        frame: VideoFrame,
-        look: tuple[object, ...],
-        size: tuple[int, int] | None,
-        part: tuple[int, int, int, int] | None,
-        flags: str,
-        form: str,
-    ) -> _Scaler:
+    def make(cls, frame: VideoFrame, look: tuple[object, ...], to: _Target, is_hdr: bool) -> _Scaler:
         graph = Graph()
         graph.threads = 1
         source = graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
         )
-        nodes = [source, graph.add("setparams", _PLAIN)]
-        if part is not None:
-            left, top, right, bottom = part
+        takes_bt2020 = is_hdr and frame.colorspace == _UNSAID and not frame.format.is_rgb
+        params = f"{_PLAIN}:colorspace=bt2020nc" if takes_bt2020 else _PLAIN
+        nodes = [source, graph.add("setparams", params)]
+        if to.part is not None:
+            left, top, right, bottom = to.part
             nodes.append(graph.add("crop", f"{right - left}:{bottom - top}:{left}:{top}:exact=1"))
-        scale = f"flags={flags}" if size is None else f"{size[0]}:{size[1]}:flags={flags}"
-        nodes += [graph.add("scale", scale), graph.add("format", form), graph.add("buffersink")]
+        scale = f"flags={to.flags}" if to.size is None else f"{to.size[0]}:{to.size[1]}:flags={to.flags}"
+        nodes += [graph.add("scale", scale), graph.add("format", to.form), graph.add("buffersink")]
         graph.link_nodes(*nodes).configure()
         return cls(look, graph, source, nodes[-1])
 
-    def scale(self, frame: VideoFrame) -> UInt8Array:
+    def scale(self, frame: VideoFrame) -> npt.NDArray[Any]:
+        """Give uint8 `[H, W, C]`, or uint16 where the format has 16 bits."""
         self.source.push(frame)
         out = self.sink.pull()
         if not isinstance(out, VideoFrame):
             raise TypeError(f"a filter graph for video gave {type(out).__name__}")
-        return np.asarray(out.to_ndarray(), dtype=np.uint8)
+        return np.asarray(out.to_ndarray())
 
 
 @dataclass(slots=True)
@@ -92,11 +103,20 @@ class Converter:
 
     aspect: Fraction | None
     """Width over height of one stored pixel, as the stream says."""
-    _scalers: dict[tuple[object, ...], _Scaler] = field(default_factory=dict)
+    margins: Margins = UNCROPPED
+    """What the container says to cut off each frame."""
+    notes: list[str] = field(default_factory=list)
+    """Takes a sentence, once, for each way in which colours were changed."""
+    _scalers: dict[_Target, _Scaler] = field(default_factory=dict)
     _turns: dict[int, Turn] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, opened: Opened) -> Converter:
+        """Make the converter of a stream that was opened; notes go to its list."""
+        return cls(opened.aspect, opened.margins, opened.notes)
+
     def shape(self, frame: VideoFrame) -> Shape:
-        """Give a frame's size, turn and pixel aspect."""
+        """Give the size of a frame's visible part, turn and pixel aspect."""
         # Asking a frame for its side data makes it part of a reference cycle, so that it lives until
         # the next garbage collection: frames are asked only when their rotation is new.
         rotation = frame.rotation
@@ -104,8 +124,9 @@ class Converter:
             self._turns[rotation] = _turn(frame)
         aspect = self.aspect
         is_sane = aspect and Fraction(1, 10000) <= aspect <= 10000
+        left, top, right, bottom = self.margins.inner(frame.width, frame.height)
         return Shape(
-            frame.width, frame.height, self._turns[rotation], aspect if aspect and is_sane else Fraction(1)
+            right - left, bottom - top, self._turns[rotation], aspect if aspect and is_sane else Fraction(1)
         )
 
     def rgb(
@@ -113,43 +134,71 @@ class Converter:
         frame: VideoFrame,
         *,
         size: tuple[int, int] | None = None,
-        part: tuple[int, int, int, int] | None = None,
+        part: _Part | None = None,
         flags: str = "bicubic",
         background: tuple[int, int, int] = (255, 255, 255),
     ) -> UInt8Array:
-        """Convert a frame, as stored, to RGB in one pass.
+        """Convert a frame, as stored, to sRGB in one pass.
 
         Args:
             frame: As decoded.
             size: Width and height to scale to; `None` keeps them.
-            part: Left, top, right, bottom in stored pixels to take first; `None` takes all.
+            part: What to take first of the visible part; `None` takes all of that.
             flags: Of swscale.
             background: What shows through where the frame has alpha.
 
         Returns:
             uint8 `[H, W, 3]`.
         """
-        alpha = any(c.is_alpha for c in frame.format.components) or frame.format.has_palette
-        pixels = self._scaler(frame, size, part, flags, "rgba" if alpha else "rgb24").scale(frame)
-        return _over(pixels, background) if alpha else pixels
+        part = self._stored_part(frame, part)
+        if any(c.is_alpha for c in frame.format.components) or frame.format.has_palette:
+            over = self._over(frame, part, background)
+            if over is not None:
+                # Scaled only now: else hidden colours would bleed into the edges.
+                return over if size is None else self._resized(over, size, flags)
+            return self._srgb(frame, _Target(size, part, flags, "rgba"))[..., :3]
+        return self._srgb(frame, _Target(size, part, flags, "rgb24"))
 
-    def _scaler(
-        self,
-        frame: VideoFrame,
-        size: tuple[int, int] | None,
-        part: tuple[int, int, int, int] | None,
-        flags: str,
-        form: str,
-    ) -> _Scaler:
-        look = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range)
-        key = (size, part, flags)
-        scaler = self._scalers.get(key)
+    def _stored_part(self, frame: VideoFrame, part: _Part | None) -> _Part | None:
+        """Give a part of the visible picture in stored pixels; `None` if it is the whole frame."""
+        left, top, right, bottom = self.margins.inner(frame.width, frame.height)
+        if part is not None:
+            left, top, right, bottom = left + part[0], top + part[1], left + part[2], top + part[3]
+        whole = (0, 0, frame.width, frame.height)
+        return None if (left, top, right, bottom) == whole else (left, top, right, bottom)
+
+    def _over(
+        self, frame: VideoFrame, part: _Part | None, background: tuple[int, int, int]
+    ) -> UInt8Array | None:
+        """Lay a frame, not scaled, over a background; `None` if all of it is opaque."""
+        rgba = self._srgb(frame, _Target(None, part, "bicubic", "rgba"))
+        return None if rgba[..., 3].min() == 255 else _over(rgba, background)
+
+    def _resized(self, rgb: UInt8Array, size: tuple[int, int], flags: str) -> UInt8Array:
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
+        return np.asarray(self._scaler(frame, _Target(size, None, flags, "rgb24"), False).scale(frame))
+
+    def _srgb(self, frame: VideoFrame, to: _Target) -> UInt8Array:
+        """Convert to `rgb24` or `rgba`; HDR and wide gamut by way of 16 bits."""
+        colour = Colour.of(frame.color_trc, frame.color_primaries, frame.colorspace)
+        if colour is None:
+            return np.asarray(self._scaler(frame, to, False).scale(frame), dtype=np.uint8)
+        if colour.note not in self.notes:
+            self.notes.append(colour.note)
+        deep = replace(to, form={"rgb24": "rgb48le", "rgba": "rgba64le"}[to.form])
+        codes = self._scaler(frame, deep, colour.is_hdr).scale(frame)
+        rgb = colour.to_srgb(codes[..., :3])
+        return rgb if to.form == "rgb24" else np.dstack((rgb, (codes[..., 3] >> 8).astype(np.uint8)))
+
+    def _scaler(self, frame: VideoFrame, to: _Target, is_hdr: bool) -> _Scaler:
+        look = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range, is_hdr)
+        scaler = self._scalers.get(to)
         if scaler is None or scaler.look != look:
             # The one it replaces was for frames of another form, which seldom come back. A box may
             # differ from frame to frame: what is kept is bounded.
             if len(self._scalers) >= _MAX_GRAPHS:
                 self._scalers.clear()
-            scaler = self._scalers[key] = _Scaler.make(frame, look, size, part, flags, form)
+            scaler = self._scalers[to] = _Scaler.make(frame, look, to, is_hdr)
         return scaler
 
 

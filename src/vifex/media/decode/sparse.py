@@ -107,7 +107,7 @@ def sparse_frames(
     context = prepare(opened, limits)
     ahead = Ahead(roles(context), holds_back(context), clock, samplers, limits)
     decoder = _Decoder(context, damage, clock)
-    converter, time_base = Converter(opened.stream.sample_aspect_ratio), clock.text
+    converter, time_base = Converter.of(opened), clock.text
     for packet in packets_of(opened, damage):
         progress()
         _check(damage)

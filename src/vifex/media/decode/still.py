@@ -52,6 +52,6 @@ def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tupl
                 of=file.shown,
                 todo="Open it in a viewer, or get a fresh copy.",
             )
-        return FramePicture(frame, Converter(stream.sample_aspect_ratio)), damage.sentences()
+        return FramePicture(frame, Converter.of(opened)), damage.sentences()
     finally:
         container.close()

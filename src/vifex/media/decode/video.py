@@ -188,6 +188,7 @@ def _attempt(
                 break
         for sample in viewing.finish():
             yield [sample], True
+        viewing.notes += opened.notes
         return viewing.seen()
     finally:
         opened.close()
@@ -224,7 +225,7 @@ def shown_frames(
         OutOfOrder: If they do.
     """
     clock = Clock.of(opened.container, opened.stream)
-    converter = Converter(opened.stream.sample_aspect_ratio)
+    converter = Converter.of(opened)
     gaps = Gaps()
     time_base = clock.text
     before: tuple[int, VideoFrame] | None = None

@@ -1,0 +1,213 @@
+"""High dynamic range and wide gamut to sRGB: arrays in, arrays out, no files and no frames.
+
+Display light is what a reference display emits. PQ (SMPTE ST 2084) states it. HLG (ITU-R BT.2100) states the
+scene's light, and the display is taken to have a peak of 1,000 cd/m2. The curve of ITU-R BT.2390, annex 5
+(EETF), brings 1,000 cd/m2 down to 203, which is the white of SDR pictures (ITU-R BT.2408). It is applied to
+the largest of R, G and B, so that the hue stays. Then primaries become those of BT.709, what lies outside is
+clipped, and sRGB's curve follows. SDR in a wide gamut has its primaries changed alone.
+See docs/adr/0074-hdr-becomes-sdr-by-a-fixed-curve.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["HDR_RULE", "Colour"]
+
+UInt8Array = npt.NDArray[np.uint8]
+UInt16Array = npt.NDArray[np.uint16]
+FloatArray = npt.NDArray[np.float32]
+
+HDR_RULE: Final = "BT.2390 EETF, 1000 to 203 cd/m2, then BT.709 primaries and sRGB"
+"""How HDR becomes SDR, in words for a recipe."""
+
+Transfer = Literal["pq", "hlg", "sdr"]
+
+_PEAK: Final = 1000.0
+"""cd/m2 that become the display's white: mastering metadata is not asked, see the ADR."""
+_WHITE: Final = 203.0
+"""cd/m2 of SDR white in an HDR picture: ITU-R BT.2408."""
+_HLG_GAMMA: Final = 1.2
+"""Of BT.2100's display of 1,000 cd/m2."""
+
+# Code points of ITU-T H.273, as FFmpeg, HEIF and PNG use them.
+_TRANSFERS: Final[dict[int, Transfer]] = {16: "pq", 18: "hlg"}
+_NOT_FOR_DISPLAY: Final = frozenset({8, 9, 10, 17})
+"""Linear light, logarithms and cinema's own, which are left as they are."""
+_UNSAID: Final = 2
+_BT2020: Final = 9
+_BT2020_MATRICES: Final = frozenset({9, 10})
+_WHITE_D65: Final = (0.3127, 0.3290)
+_XY: Final[dict[int, tuple[tuple[float, float], ...]]] = {
+    1: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), _WHITE_D65),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _WHITE_D65),
+    11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),
+    12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), _WHITE_D65),
+}
+"""Red, green, blue and white in CIE x, y: BT.709, BT.2020, P3 with the cinema's white, P3 with D65."""
+_NAMES: Final = {1: "BT.709", 9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
+
+_BLOCK: Final = 1 << 18
+"""Pixels that are converted at a time: floats of a whole 4K frame would take 100 MB."""
+_STEPS: Final = 65535
+"""Levels of the tables; a step in the darkest part of sRGB's curve is then 0.05 of 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """What stored RGB means, where that is more than sRGB shows."""
+
+    transfer: Transfer
+    primaries: int
+    """Code point of H.273; one of BT.709 (1), BT.2020 (9), DCI-P3 (11), Display P3 (12)."""
+
+    @classmethod
+    def of(cls, transfer: int, primaries: int, matrix: int) -> Colour | None:
+        """Read the code points of H.273; `None` where pixels are to be taken as they are.
+
+        Unstated primaries are BT.2020 where the transfer is PQ or HLG, or the matrix BT.2020's. The small
+        differences between BT.709 and the primaries of older television are not converted.
+        """
+        curve: Transfer = _TRANSFERS.get(transfer, "sdr")
+        if curve != "sdr":
+            return cls(curve, primaries if primaries in _XY else 1 if primaries != _UNSAID else _BT2020)
+        if transfer in _NOT_FOR_DISPLAY:
+            return None
+        if primaries == _UNSAID and matrix in _BT2020_MATRICES:
+            primaries = _BT2020
+        return cls("sdr", primaries) if primaries in _XY and primaries != 1 else None
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the range of light is larger than that of SDR."""
+        return self.transfer != "sdr"
+
+    @property
+    def note(self) -> str:
+        """Say in one sentence what `to_srgb` does."""
+        gamut = _NAMES[self.primaries]
+        if self.is_hdr:
+            return f"HDR ({self.transfer.upper()}, {gamut}) was tone-mapped to SDR: {HDR_RULE}."
+        return f"Its colours ({gamut}) were converted to those of BT.709."
+
+    def to_srgb(self, rgb: UInt16Array) -> UInt8Array:
+        """Convert pixels.
+
+        Args:
+            rgb: uint16 `[H, W, 3]`, full range, as stored: the transfer is not undone.
+
+        Returns:
+            uint8 `[H, W, 3]`, sRGB.
+        """
+        out = np.empty(rgb.shape, dtype=np.uint8)
+        rows = max(1, _BLOCK // max(1, rgb.shape[1]))
+        for top in range(0, rgb.shape[0], rows):
+            out[top : top + rows] = self._block(rgb[top : top + rows])
+        return out
+
+    def _block(self, rgb: UInt16Array) -> UInt8Array:
+        light = _light(self.transfer)[rgb]
+        if self.transfer == "hlg":
+            scene = np.maximum(light @ _luminance(self.primaries), np.float32(1e-6))
+            light *= np.power(scene, np.float32(_HLG_GAMMA - 1))[..., None]
+        if self.is_hdr:
+            most = light.max(axis=-1)
+            # By the fourth root the steps are fine in the dark, about as PQ has them.
+            steps = np.sqrt(np.sqrt(np.minimum(most, 1))) * np.float32(_STEPS) + np.float32(0.5)
+            light *= (_tone_curve()[steps.astype(np.uint16)] / np.maximum(most, 1))[..., None]
+            np.minimum(light, 1, out=light)
+        if self.primaries != 1:
+            light = light @ _to_bt709(self.primaries).T
+            np.clip(light, 0, 1, out=light)
+        return _srgb_codes()[(light * _STEPS + 0.5).astype(np.uint16)]
+
+
+def pq_to_light(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give cd/m2 of PQ signals from 0 to 1: SMPTE ST 2084, equation 4.1."""
+    root = np.power(code, 1 / _M2)
+    return 10000 * np.power(np.maximum(root - _C1, 0) / (_C2 - _C3 * root), 1 / _M1)
+
+
+def light_to_pq(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give PQ signals of cd/m2: SMPTE ST 2084, equation 5.2."""
+    y = np.power(light / 10000, _M1)
+    return np.power((_C1 + _C2 * y) / (1 + _C3 * y), _M2)
+
+
+_M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
+_C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+
+
+def hlg_to_scene(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give the scene's light, 0 to 1, of HLG signals from 0 to 1: ITU-R BT.2100, table 5."""
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    return np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
+
+
+def tone_mapped(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Map display light from 0 to 1,000 cd/m2 to 0 to 203: ITU-R BT.2390, annex 5, black levels 0."""
+    peak, white = float(light_to_pq(np.array(_PEAK))), float(light_to_pq(np.array(_WHITE)))
+    signal, most = np.minimum(light_to_pq(light) / peak, 1), white / peak
+    knee = 1.5 * most - 0.5
+    t = (signal - knee) / (1 - knee)
+    bent = (
+        (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (-2 * t**3 + 3 * t**2) * most
+    )
+    return pq_to_light(np.where(signal < knee, signal, bent) * peak)
+
+
+@lru_cache(maxsize=3)
+def _light(transfer: Transfer) -> FloatArray:
+    """Give light for each code of 16 bits: HDR with its peak, SDR with its white as 1."""
+    code = np.arange(_STEPS + 1) / _STEPS
+    if transfer == "pq":
+        light = np.minimum(pq_to_light(code) / _PEAK, 10)
+    elif transfer == "hlg":
+        light = hlg_to_scene(code)
+    else:
+        light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    return light.astype(np.float32)
+
+
+@cache
+def _tone_curve() -> FloatArray:
+    """Give the factor from light (peak 1) to SDR (white 1), for 65,536 steps of the fourth root of light."""
+    light = np.maximum((np.arange(_STEPS + 1) / _STEPS) ** 4, 1e-9) * _PEAK
+    return np.asarray(tone_mapped(light) / _WHITE / (light / _PEAK), dtype=np.float32)
+
+
+@cache
+def _srgb_codes() -> UInt8Array:
+    """Give the sRGB code for each of 65,536 levels of light: IEC 61966-2-1."""
+    light = np.arange(_STEPS + 1) / _STEPS
+    code = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return (code * 255 + 0.5).astype(np.uint8)
+
+
+def _to_xyz(primaries: int) -> npt.NDArray[np.float64]:
+    """Give the matrix from linear RGB to CIE XYZ: SMPTE RP 177."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in _XY[primaries]]).T
+    colours, white = columns[:, :3], columns[:, 3]
+    matrix: npt.NDArray[np.float64] = colours * np.linalg.solve(colours, white)
+    return matrix
+
+
+@lru_cache(maxsize=4)
+def _luminance(primaries: int) -> FloatArray:
+    """Give the share of R, G and B in luminance."""
+    return _to_xyz(primaries)[1].astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _to_bt709(primaries: int) -> FloatArray:
+    """Give the matrix from linear RGB to that of BT.709; another white is adapted by Bradford's method."""
+    bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    theirs, ours = _to_xyz(primaries), _to_xyz(1)
+    cones = (bradford @ ours.sum(axis=1)) / (bradford @ theirs.sum(axis=1))
+    adapted = np.linalg.inv(bradford) @ np.diag(cones) @ bradford
+    return np.asarray(np.linalg.inv(ours) @ adapted @ theirs, dtype=np.float32)

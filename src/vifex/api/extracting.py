@@ -47,7 +47,7 @@ def extract(
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
-        on_outcome: Called for each medium that did not end `ok`.
+        on_outcome: Called for each medium that did not end `ok`, or has a note.
         on_notice: Called with what a user must know of a model, e.g. that its licence forbids commercial
             use; by default it is a `UserWarning`.
         **choices: For every view that does not choose by itself:

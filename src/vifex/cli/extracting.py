@@ -263,7 +263,8 @@ class _Teller:
     def tell(self, outcome: Outcome) -> None:
         self._told += 1
         if not self._quiet and self._told <= _SHOWN:
-            print_line(f"{outcome.status}: {clean(outcome.medium.name)}: {clean(outcome.reason)}", err=True)
+            status = "note" if outcome.status == "ok" else outcome.status
+            print_line(f"{status}: {clean(outcome.medium.name)}: {clean(outcome.reason)}", err=True)
 
     def close(self, store: str) -> None:
         if not self._quiet and self._told > _SHOWN:

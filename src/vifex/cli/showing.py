@@ -68,6 +68,7 @@ def _facts(store: Path, view: str) -> dict[str, Any]:
             "recipe": collection.recipe.to_dict(),
             "columns": _columns(collection),
             "problems": [m for m in media if m["status"] != "ok"],
+            "notes": [m for m in media if m["status"] == "ok" and m["reason"]],
         }
 
 
@@ -118,15 +119,16 @@ def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
             for c in facts["columns"]
         ],
     )
-    if facts["problems"]:
-        shown = facts["problems"][:limit]
+    told = [*facts["problems"], *facts["notes"]]
+    if told:
+        shown = told[:limit]
         print_table(
             ["status", "name", "rows", "why"],
             [[p["status"], p["name"], p["rows"], p["reason"]] for p in shown],
             right=["rows"],
         )
-        if len(shown) < len(facts["problems"]):
-            print_line(f"... and {len(facts['problems']) - len(shown)} more: --problems shows all")
+        if len(shown) < len(told):
+            print_line(f"... and {len(told) - len(shown)} more: --problems shows all")
 
 
 def _times(shape: list[int]) -> str:

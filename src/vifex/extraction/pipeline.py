@@ -101,7 +101,7 @@ class Pipeline:
         limits: What one file may cost.
         retry_failed: Whether media that failed in an earlier run are tried again.
         on_progress: Called a few times a second.
-        on_outcome: Called once for each medium that did not end `ok`.
+        on_outcome: Called once for each medium that did not end `ok`, or has a note.
     """
 
     def __init__(
@@ -337,7 +337,7 @@ class Pipeline:
 
     def _count(self, outcome: Outcome) -> None:
         self.tally.note(outcome)
-        if outcome.status != "ok" and self._on_outcome is not None:
+        if (outcome.status != "ok" or outcome.is_note) and self._on_outcome is not None:
             self._on_outcome(outcome)
 
     def _tick(self) -> None:
@@ -397,6 +397,10 @@ def _outcome(job: _Job, wish: int) -> Outcome:
         reason = f"{reason} {why}".strip()
         return Outcome(medium, "failed", reason, lost=seen.frames_lost, wall_s=wall_s)
     status: Status = "partial" if reason else "ok"
-    if seen.kind == "audio":  # silence that was filled in is told, though nothing was lost
-        reason = " ".join([*seen.problems, *seen.notes])
-    return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s)
+    # Silence that was filled in is kept, though nothing was lost; choices are kept and told.
+    facts = seen.notes if seen.kind == "audio" else seen.choices
+    reason = " ".join([*seen.problems, *facts])
+    is_note = status == "ok" and bool(seen.choices)
+    return Outcome(
+        medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s, is_note=is_note
+    )

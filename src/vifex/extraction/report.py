@@ -14,7 +14,7 @@ _PROBLEMS_KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A medium that did not end well in this run."""
+    """A medium that did not end well in this run, or `ok` with a note on how it was read."""
 
     name: str
     status: Status
@@ -44,7 +44,8 @@ class Report:
     busy_s: float
     """From the first file's opening to the last durable commit."""
     problems: tuple[Problem, ...]
-    """What was skipped, partial or failed in this run; at most 1,000, the ledger has all."""
+    """What was skipped, partial or failed in this run, and what is `ok` with a note; at most 1,000, the
+    ledger has all."""
     precision: dict[str, str] = field(default_factory=dict)
     """View to the precision that `auto` came to."""
 
@@ -73,7 +74,7 @@ class Tally:
     def note(self, outcome: Outcome) -> None:
         """Count a medium's end."""
         self.by_status[outcome.status] += 1
-        if outcome.status != "ok" and len(self.problems) < _PROBLEMS_KEPT:
+        if (outcome.status != "ok" or outcome.is_note) and len(self.problems) < _PROBLEMS_KEPT:
             self.problems.append(Problem(outcome.medium.name, outcome.status, outcome.reason))
 
     def note_done(self, status: str) -> None:

@@ -52,7 +52,7 @@ def run_views(
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
-        on_outcome: Called for each medium that did not end `ok`.
+        on_outcome: Called for each medium that did not end `ok`, or has a note.
         on_notice: Called with what a user must know of a view; by default it is a `UserWarning`.
 
     Raises:

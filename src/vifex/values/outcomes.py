@@ -20,12 +20,14 @@ class Outcome:
     status: Status
     """`ok`; `partial`: rows, and something was lost; `skipped`: by its kind; `failed`: no rows."""
     reason: str = ""
-    """One sentence; empty only for `ok`."""
+    """Sentences; never empty but for `ok`, where they say how the medium was read."""
     rows: int = 0
     lost: int = 0
     """Frames that were seen or announced by the decoder and could not be had."""
     wall_s: float = 0.0
     """Seconds that decoding took, waiting not counted."""
+    is_note: bool = False
+    """Whether the reason of a medium that is `ok` is to be told to the user, not only kept."""
 
     def __post_init__(self) -> None:
         if self.status != "ok" and not self.reason:

@@ -222,6 +222,9 @@ class Seen:
     """Why the medium is only partial: sentences; empty where nothing was lost."""
     notes: tuple[str, ...] = ()
     """Facts worth telling that cost nothing, e.g. a second video stream that was not read."""
+    choices: tuple[str, ...] = ()
+    """How the medium was read where that was a choice, e.g. the first of 3 pages: sentences that the ledger
+    keeps and the run tells although the medium is `ok`."""
     empty: tuple[tuple[int, str], ...] = ()
     """Wishes that got no sample although others did: index of the wish and why, one sentence."""
     apart: tuple[tuple[int, Seen | Unread], ...] = ()

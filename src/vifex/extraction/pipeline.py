@@ -397,10 +397,8 @@ def _outcome(job: _Job, wish: int) -> Outcome:
         reason = f"{reason} {why}".strip()
         return Outcome(medium, "failed", reason, lost=seen.frames_lost, wall_s=wall_s)
     status: Status = "partial" if reason else "ok"
-    # Silence that was filled in is kept, though nothing was lost; choices are kept and told.
-    facts = seen.notes if seen.kind == "audio" else seen.choices
+    # How sound was filled and video converted is kept, though nothing was lost; choices are kept and told.
+    facts = seen.choices if seen.kind == "image" else (*seen.notes, *seen.choices)
     reason = " ".join([*seen.problems, *facts])
     is_note = status == "ok" and bool(seen.choices)
-    return Outcome(
-        medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s, is_note=is_note
-    )
+    return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s, is_note=is_note)

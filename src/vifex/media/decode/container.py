@@ -13,10 +13,10 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vifex.media.decode.geometry import UNCROPPED, Margins
 from vifex.media.decode.log import Log, listening
 from vifex.media.decode.reasons import NO_VIDEO, Skip, why_not
 from vifex.media.decode.source import LocalFile
+from vifex.media.decode.stated import NOTHING_STATED, Stated, stated
 from vifex.values import Limits, MediaError
 
 __all__ = ["Opened", "allowed_formats", "open_container", "pick_stream"]
@@ -61,17 +61,15 @@ class Opened:
     stream: VideoStream
     n_streams: int
     """Real video streams in the file, attached pictures not counted."""
-    margins: Margins = UNCROPPED
-    """What the container says to cut off each frame."""
-    pixel_aspect: Fraction | None = None
-    """Width over height of one stored pixel where FFmpeg's own does not count; see `aspect`."""
+    stated: Stated = NOTHING_STATED
+    """What the container says of cropping and Dolby Vision."""
     notes: list[str] = field(default_factory=list)
     """Facts on how its frames became pixels: sentences."""
 
     @property
     def aspect(self) -> Fraction | None:
         """Width over height of one stored pixel, `None` where nothing says so."""
-        return self.pixel_aspect or self.stream.sample_aspect_ratio
+        return self.stated.pixel_aspect or self.stream.sample_aspect_ratio
 
     def close(self) -> None:
         """Let go of the file; the file object itself stays open."""
@@ -138,7 +136,8 @@ def pick_stream(container: InputContainer, file: LocalFile) -> Opened:
         raise MediaError(
             "there is no decoder for its video.", of=file.shown, todo="Convert it with a tool that has one."
         )
-    return Opened(container, stream, len(real))
+    said = stated(file, container.format.name, stream.id, real.index(stream))
+    return Opened(container, stream, len(real), said, [said.note] if said.note else [])
 
 
 def is_attached(stream: VideoStream) -> bool:

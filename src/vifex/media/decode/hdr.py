@@ -200,7 +200,7 @@ def _to_xyz(primaries: int) -> npt.NDArray[np.float64]:
 @lru_cache(maxsize=4)
 def _luminance(primaries: int) -> FloatArray:
     """Give the share of R, G and B in luminance."""
-    return _to_xyz(primaries)[1].astype(np.float32)
+    return np.asarray(_to_xyz(primaries)[1], dtype=np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from PIL import Image
 
+from vifex.media.decode.alpha import has_alpha_beside
 from vifex.media.decode.animation import animation_frames
 from vifex.media.decode.container import Opened
 from vifex.media.decode.damage import Damage
@@ -128,6 +129,8 @@ def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> Shown 
     damage = Damage()
     opened = open_video(file, limits, damage.opening)
     try:
+        if has_alpha_beside(opened.stream):
+            return None
         clock = Clock.of(opened.container, opened.stream)
         target = clock.start + int((t - back_s) / clock.time_base)
         opened.container.seek(max(clock.start, target), stream=opened.stream)

@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
+from vifex.media.decode.alpha import NO_ALPHA, alpha_context, has_alpha_beside
 from vifex.media.decode.container import Opened
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.log import listening
@@ -48,8 +49,12 @@ def decoded(
 
 
 def prepare(opened: Opened, limits: Limits) -> Any:
-    """Set a stream's codec context to one thread and to frames that are not too large, and give it."""
-    context = opened.stream.codec_context
+    """Give a stream's decoder, set to one thread and to frames that are not too large."""
+    context: Any = opened.stream.codec_context
+    if has_alpha_beside(opened.stream):
+        context = alpha_context(opened.stream) or context
+        if context is opened.stream.codec_context and NO_ALPHA not in opened.notes:
+            opened.notes.append(NO_ALPHA)
     context.thread_type = ThreadType.NONE
     context.thread_count = 1
     context.options = {"max_pixels": str(limits.max_pixels)}

@@ -113,7 +113,7 @@ class Converter:
     @classmethod
     def of(cls, opened: Opened) -> Converter:
         """Make the converter of a stream that was opened; notes go to its list."""
-        return cls(opened.aspect, opened.margins, opened.notes)
+        return cls(opened.aspect, opened.stated.margins, opened.notes)
 
     def shape(self, frame: VideoFrame) -> Shape:
         """Give the size of a frame's visible part, turn and pixel aspect."""

@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from vifex.media.decode.ahead import Ahead, Group, Planned
+from vifex.media.decode.alpha import has_alpha_beside
 from vifex.media.decode.container import Opened
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.gops import holds_back, roles
@@ -53,7 +54,7 @@ def can_pay(wishes: Sequence[Wish], parts: Sequence[Part], opened: Opened, surve
         w.sampling.sampler in _SAMPLERS and w.pixels.decode == "fast" and w.sampling.assume_fps is None
         for w in wishes
     )
-    if not is_plain or opened.container.format.name not in _FORMATS:
+    if not is_plain or opened.container.format.name not in _FORMATS or has_alpha_beside(opened.stream):
         return False
     try:
         roles(opened.stream.codec_context)

@@ -17,6 +17,7 @@ from vifex.media.decode.packets import decoded
 from vifex.media.decode.pixels import Converter, FramePicture
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.sparse import Unclear, can_pay, sparse_frames
+from vifex.media.decode.stated import DOLBY_ALONE
 from vifex.media.decode.take import Shown
 from vifex.media.decode.times import Clock, Gaps, Survey, survey
 from vifex.media.decode.viewing import Viewing, part_of
@@ -164,6 +165,8 @@ def _attempt(
             viewing.notes.append(
                 f"The file has {opened.n_streams} video streams; stream {opened.stream.index} was read."
             )
+        if opened.stated.is_dolby_alone:
+            damage.other(DOLBY_ALONE)
         parts = [part_of(job.medium, wish) for wish in job.wishes]
         is_sparse = may_skip and can_pay(job.wishes, parts, opened, surveyed)
         if is_sparse:

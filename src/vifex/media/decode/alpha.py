@@ -1,0 +1,42 @@
+"""Transparency of VP8 and VP9 in WebM: a second stream of pictures beside the first.
+
+A packet carries it as an addition (Matroska's BlockAdditional). FFmpeg's own decoders take no notice of it;
+libvpx, which comes with PyAV's wheels, gives frames with alpha. Other codecs keep alpha in their pictures.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from av.codec.codec import UnknownCodecError
+from av.codec.context import CodecContext
+from av.video.stream import VideoStream
+
+__all__ = ["NO_ALPHA", "alpha_context", "has_alpha_beside"]
+
+NO_ALPHA: Final = "Its transparency was not decoded, as this FFmpeg lacks libvpx: hidden colours show."
+_DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+
+def has_alpha_beside(stream: VideoStream) -> bool:
+    """Whether a stream says that its packets carry alpha as an addition.
+
+    What such a packet needs of others is known for the pictures alone, not for their alpha: these streams
+    are decoded from their start.
+    """
+    is_said = stream.metadata.get("alpha_mode") == "1"
+    return is_said and stream.codec_context.codec.canonical_name in _DECODERS
+
+
+def alpha_context(stream: VideoStream) -> Any:
+    """Give a decoder that makes frames with alpha; `None` if this FFmpeg has none."""
+    own = stream.codec_context
+    try:
+        context: Any = CodecContext.create(_DECODERS[own.codec.canonical_name], "r")
+    except UnknownCodecError:
+        return None
+    context.extradata = own.extradata
+    # What the container says of colours; the codec's own header comes first where it says something.
+    for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
+        setattr(context, name, getattr(own, name))
+    return context

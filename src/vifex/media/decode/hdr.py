@@ -2,9 +2,10 @@
 
 Display light is what a reference display emits. PQ (SMPTE ST 2084) states it. HLG (ITU-R BT.2100) states the
 scene's light, and the display is taken to have a peak of 1,000 cd/m2. The curve of ITU-R BT.2390, annex 5
-(EETF), brings 1,000 cd/m2 down to 203, which is the white of SDR pictures (ITU-R BT.2408). It is applied to
-the largest of R, G and B, so that the hue stays. Then primaries become those of BT.709, what lies outside is
-clipped, and sRGB's curve follows. SDR in a wide gamut has its primaries changed alone.
+(EETF), brings 1,000 cd/m2 down to 203, which is the white of SDR pictures (ITU-R BT.2408). The result is the
+mean of two: the curve on each of R, G and B, which alone would shift hues, and the curve on the largest of
+them, which alone would give bright clouds a colour. Then primaries become those of BT.709, what lies outside
+is clipped, and sRGB's curve follows. SDR in a wide gamut has its primaries changed alone.
 See docs/adr/0074-hdr-becomes-sdr-by-a-fixed-curve.md.
 """
 
@@ -112,19 +113,19 @@ class Colour:
 
     def _block(self, rgb: UInt16Array) -> UInt8Array:
         light = _light(self.transfer)[rgb]
-        if self.transfer == "hlg":
+        if self.transfer == "pq":
+            gain = _gain_of_pq()
+            light *= gain[rgb] + gain[rgb.max(axis=-1, keepdims=True)]
+        elif self.transfer == "hlg":
             scene = np.maximum(light @ _luminance(self.primaries), np.float32(1e-6))
             light *= np.power(scene, np.float32(_HLG_GAMMA - 1))[..., None]
-        if self.is_hdr:
-            most = light.max(axis=-1)
-            # By the fourth root the steps are fine in the dark, about as PQ has them.
-            steps = np.sqrt(np.sqrt(np.minimum(most, 1))) * np.float32(_STEPS) + np.float32(0.5)
-            light *= (_tone_curve()[steps.astype(np.uint16)] / np.maximum(most, 1))[..., None]
-            np.minimum(light, 1, out=light)
+            light *= _half_gain(light) + _half_gain(light.max(axis=-1, keepdims=True))
         if self.primaries != 1:
             light = light @ _to_bt709(self.primaries).T
-            np.clip(light, 0, 1, out=light)
-        return _srgb_codes()[(light * _STEPS + 0.5).astype(np.uint16)]
+        np.clip(light, 0, 1, out=light)
+        light *= _STEPS
+        light += np.float32(0.5)
+        return _srgb_codes()[light.astype(np.uint16)]
 
 
 def pq_to_light(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -174,11 +175,26 @@ def _light(transfer: Transfer) -> FloatArray:
     return light.astype(np.float32)
 
 
+def _half_gain(light: FloatArray) -> FloatArray:
+    """Give half the factor by which the curve brings light (peak 1) down to SDR (white 1)."""
+    # By the fourth root the steps are fine in the dark, about as PQ has them.
+    steps = np.sqrt(np.sqrt(np.minimum(light, 1)))
+    steps *= np.float32(_STEPS)
+    steps += np.float32(0.5)
+    return _tone_curve()[steps.astype(np.uint16)] / np.maximum(light, 1)
+
+
 @cache
 def _tone_curve() -> FloatArray:
-    """Give the factor from light (peak 1) to SDR (white 1), for 65,536 steps of the fourth root of light."""
+    """Give half the factor from light (peak 1) to SDR (white 1), for 65,536 steps of light's fourth root."""
     light = np.maximum((np.arange(_STEPS + 1) / _STEPS) ** 4, 1e-9) * _PEAK
-    return np.asarray(tone_mapped(light) / _WHITE / (light / _PEAK), dtype=np.float32)
+    return np.asarray(tone_mapped(light) / _WHITE / (light / _PEAK) / 2, dtype=np.float32)
+
+
+@cache
+def _gain_of_pq() -> FloatArray:
+    """Give the same for each code of PQ."""
+    return _half_gain(_light("pq"))
 
 
 @cache

@@ -1,6 +1,7 @@
 """Print the newest Python on this machine that Vifex supports and that can make an environment.
 
-Looked at are `python3.N` on PATH and the versions of pyenv; where there is no other, it is the Python that runs this.
+It looks at `python3.N` on PATH and at the versions of pyenv. Where there is no other, it prints the Python that
+runs it.
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ def _start(name: str, shared_media: Path) -> float:
 def test_resampled_sound_is_that_of_ffmpeg_s_own_program(name: str, rate_hz: int, shared_media: Path) -> None:
     """Its `-ac 1` would weigh two channels by 0.71 each; `pan` says the mean.
 
-    FFmpeg 9 cuts sound where an edit list ends, earlier versions at the end of the last packet. The program and
-    PyAV's library may be of different versions, so the length is that of the library.
+    FFmpeg 9 cuts sound where an edit list ends, earlier versions at the end of the last packet. The program
+    and PyAV's library may be of different versions, so the length is that of the library.
     """
     if shutil.which("ffmpeg") is None:
         pytest.skip("there is no ffmpeg program here; PyAV brings the library alone")

@@ -2,9 +2,9 @@
 
     python scripts/compare_stores.py OLD.vifex NEW.vifex [--view main] [--cosine 0.9999] [--json FILE]
 
-A row is known by its medium's name and its ordinal. Times and frame numbers must be equal, features must have at
-least the stated cosine. Each medium that differs is one entry: what differs, and what the ledgers say of it. Exit
-status: 0 where nothing differs, 1 otherwise.
+A row is known by its medium's name and its ordinal. Times and frame numbers must be equal, features must
+have at least the stated cosine. Each medium that differs is one entry: what differs, and what the ledgers
+say of it. Exit status: 0 where nothing differs, 1 otherwise.
 """
 
 from __future__ import annotations

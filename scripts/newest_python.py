@@ -1,7 +1,7 @@
 """Print the newest Python on this machine that Vifex supports and that can make an environment.
 
-It looks at `python3.N` on PATH and at the versions of pyenv. Where there is no other, it prints the Python that
-runs it.
+It looks at `python3.N` on PATH and at the versions of pyenv. Where there is no other, it prints the
+Python that runs it.
 """
 
 from __future__ import annotations

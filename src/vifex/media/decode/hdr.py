@@ -96,11 +96,13 @@ class Colour:
             return f"HDR ({self.transfer.upper()}, {gamut}) was tone-mapped to SDR: {HDR_RULE}."
         return f"Its colours ({gamut}) were converted to those of BT.709."
 
-    def to_srgb(self, rgb: UInt16Array) -> UInt8Array:
+    def to_srgb(self, rgb: UInt16Array, white: int = 65535) -> UInt8Array:
         """Convert pixels.
 
         Args:
             rgb: uint16 `[H, W, 3]`, full range, as stored: the transfer is not undone.
+            white: The code that stands for a signal of 1; it counts, as a hundredth more of PQ may be a tenth
+                more light.
 
         Returns:
             uint8 `[H, W, 3]`, sRGB.
@@ -108,7 +110,10 @@ class Colour:
         out = np.empty(rgb.shape, dtype=np.uint8)
         rows = max(1, _BLOCK // max(1, rgb.shape[1]))
         for top in range(0, rgb.shape[0], rows):
-            out[top : top + rows] = self._block(rgb[top : top + rows])
+            block = rgb[top : top + rows]
+            if white != _STEPS:
+                block = np.minimum(block.astype(np.uint32) * _STEPS // white, _STEPS).astype(np.uint16)
+            out[top : top + rows] = self._block(block)
         return out
 
     def _block(self, rgb: UInt16Array) -> UInt8Array:
@@ -181,7 +186,9 @@ def _half_gain(light: FloatArray) -> FloatArray:
     steps = np.sqrt(np.sqrt(np.minimum(light, 1)))
     steps *= np.float32(_STEPS)
     steps += np.float32(0.5)
-    return _tone_curve()[steps.astype(np.uint16)] / np.maximum(light, 1)
+    half = _tone_curve()[steps.astype(np.uint16)]
+    half /= np.maximum(light, 1)
+    return half
 
 
 @cache

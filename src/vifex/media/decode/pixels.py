@@ -45,6 +45,7 @@ _FLAGS: Final = {
 # Fields of an interlaced frame are not taken apart, as the ffmpeg command does not. Primaries and
 # transfer are left as they are: swscale refuses frames that carry reserved values of them.
 _PLAIN: Final = "field_mode=prog:color_primaries=unknown:color_trc=unknown"
+_FULL_RANGE: Final = 2
 _UNSAID: Final = 2
 """A colour space that the stream does not state; swscale takes BT.601 for it, which no HDR is made in."""
 
@@ -187,7 +188,7 @@ class Converter:
             self.notes.append(colour.note)
         deep = replace(to, form={"rgb24": "rgb48le", "rgba": "rgba64le"}[to.form])
         codes = self._scaler(frame, deep, colour.is_hdr).scale(frame)
-        rgb = colour.to_srgb(codes[..., :3])
+        rgb = colour.to_srgb(codes[..., :3], _white(frame))
         return rgb if to.form == "rgb24" else np.dstack((rgb, (codes[..., 3] >> 8).astype(np.uint8)))
 
     def _scaler(self, frame: VideoFrame, to: _Target, is_hdr: bool) -> _Scaler:
@@ -275,6 +276,14 @@ def _turn(frame: VideoFrame) -> Turn:
         # still to be had, though not whether the picture is mirrored.
         return Turn.from_rotation(frame.rotation)
     return (Turn.from_matrix(bytes(matrix)) if matrix else None) or UPRIGHT
+
+
+def _white(frame: VideoFrame) -> int:
+    """Give what swscale makes of white at 16 bits, where it takes 256 for 255 or does not fill low bits."""
+    if frame.format.is_rgb:
+        return 65535
+    bits = max(c.bits for c in frame.format.components)
+    return ((1 << bits) - 1) << (16 - bits) if frame.color_range == _FULL_RANGE else 65283
 
 
 def _shown(spec: PixelSpec, box: Box) -> Box:

@@ -27,8 +27,8 @@ DOLBY_ALONE: Final = (
 _DOLBY_BOXES: Final = (b"dvcC", b"dvvC", b"dvwC")
 _WIDTH, _HEIGHT, _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0xB0, 0xBA, 0x54B0, 0x54BA, 0x54B2
 _CROP_BOTTOM, _CROP_TOP, _CROP_LEFT, _CROP_RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
-_PIXELS, _DISPLAY_ASPECT = 0, 3
-"""Units of the size on screen whose ratio is that of the picture."""
+_PIXELS, _UNKNOWN = 0, 4
+"""Units of the size on screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +123,11 @@ def _of_matroska(track: VideoElements) -> Stated:
     left, top, right, bottom = margins.inner(width, height)
     if margins == UNCROPPED or (left, top, right, bottom) == (0, 0, width, height):
         return Stated(is_dolby_alone=is_dolby_alone)
-    aspect = None
-    if video.get(_DISPLAY_UNIT, _PIXELS) in (_PIXELS, _DISPLAY_ASPECT):
-        wide, high = video.get(_DISPLAY_WIDTH) or right - left, video.get(_DISPLAY_HEIGHT) or bottom - top
+    wide, high = video.get(_DISPLAY_WIDTH, 0), video.get(_DISPLAY_HEIGHT, 0)
+    unit, aspect = video.get(_DISPLAY_UNIT, _PIXELS), None
+    if unit == _PIXELS:
+        wide, high = wide or right - left, high or bottom - top
+    if unit != _UNKNOWN and wide and high:
         aspect = Fraction(wide * (bottom - top), high * (right - left))
     return Stated(margins, aspect, is_dolby_alone)
 

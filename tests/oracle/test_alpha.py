@@ -105,9 +105,8 @@ def test_hidden_colours_do_not_bleed_into_edges(name: str, film: Any) -> None:
     """Scaled by four, an edge is a mixture of white and green, which holds no more red than green."""
     small = _read(film(name), width=WIDTH // 4, height=HEIGHT // 4, decode="fast")
     whole = _over(_rgba(), (255, 255, 255))
-    want = np.stack([
-        np.asarray(Image.fromarray(f).resize((WIDTH // 4, HEIGHT // 4), Image.Resampling.BILINEAR)) for f in whole
-    ])  # fmt: skip
+    size = (WIDTH // 4, HEIGHT // 4)
+    want = np.stack([np.asarray(Image.fromarray(f).resize(size, Image.Resampling.BILINEAR)) for f in whole])
     assert np.abs(small - want.astype(int)).mean() < 1.5
     assert (small[..., 0] - small[..., 1]).max() <= 12
 

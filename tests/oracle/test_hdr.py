@@ -1,7 +1,7 @@
-"""HDR and wide gamut against published numbers, and against films that zimg (`zscale` of the ffmpeg command) makes.
+"""HDR and wide gamut against published numbers, and against films of zimg, `zscale` of the ffmpeg command.
 
-zimg turns an sRGB photograph into PQ, HLG or a wide gamut, its white at 203 cd/m2; what comes back must be near
-the photograph. What the tone curve leaves as it is, below its knee, must come back to within rounding.
+zimg turns an sRGB photograph into PQ, HLG or a wide gamut, its white at 203 cd/m2; what comes back must be
+near the photograph. What the tone curve leaves as it is, below its knee, must come back to within rounding.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def test_pq_is_that_of_st_2084() -> None:
 
 
 def test_hlg_is_that_of_bt_2100() -> None:
-    """Half the signal is a twelfth of the light; 75 % is 203 cd/m2 on a display of 1,000 (BT.2408, table 1)."""
+    """Half the signal is a twelfth of the light; 75 % are 203 cd/m2 where the peak is 1,000 (BT.2408)."""
     scene = hdr.hlg_to_scene(np.array([0, 0.5, 0.75, 1]))
     np.testing.assert_allclose(scene[[0, 1, 3]], [0, 1 / 12, 1], atol=1e-6)
     assert 1000 * scene[2] ** 1.2 == pytest.approx(203, abs=1)

@@ -11,6 +11,7 @@ from vifex.engines import Engine, Settled, load_engine, settle
 from vifex.engines.int8 import with_graph
 from vifex.engines.precision import is_int8
 from vifex.extraction.sound import SoundChoice, fit_sound, with_window
+from vifex.media.decode.hdr import HDR_RULE
 from vifex.models import load_model
 from vifex.pool import default_pooling, load_pooling, pooled_shape
 from vifex.values import Asked, EngineError, InputError, Model, Recipe, Regions, Sampling, Tap, TapSpec, Wish
@@ -122,6 +123,7 @@ def plan_view(
         regions=regions,
         preset=preset,
         audio=audio,
+        hdr=HDR_RULE if audio is None else None,
     )
     _check_regions(recipe)
     _check_columns(recipe.taps)

@@ -49,6 +49,10 @@ class Recipe:
     """Where rows were made from rows of other views; then there are no pixels and no sampling of its own."""
     tree: Tree | None = None
     """Where rows are parts of videos, pooled from another view's; then neither."""
+    hdr: str | None = None
+    """How HDR and wide-gamut video becomes pixels; `None` in views made before that was done.
+
+    It is no part of the hash, so that older stores can go on; the ledger says of each medium if it applied."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal recipe back."""
@@ -76,6 +80,8 @@ class Recipe:
             said["fusion"] = self.fusion.to_dict()
         if self.tree is not None:
             said["tree"] = self.tree.to_dict()
+        if self.hdr is not None:
+            said["hdr"] = self.hdr
         if self.audio is not None or self.is_derived:
             del said["pixels"], said["sampling"]
         return said
@@ -103,6 +109,7 @@ class Recipe:
             audio=AudioSpec(**data["audio"]) if data.get("audio") else None,
             fusion=Fusion.from_dict(data["fusion"]) if data.get("fusion") else None,
             tree=Tree(**data["tree"]) if data.get("tree") else None,
+            hdr=data.get("hdr"),
         )
 
     @property
@@ -112,19 +119,23 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """128-bit hex hash over the canonical JSON of all fields."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        """128-bit hex hash over the canonical JSON of all fields but `hdr`."""
+        text = json.dumps(_hashed(self), sort_keys=True, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def differences(self, other: Recipe) -> list[str]:
         """Name each choice in which two recipes differ, as `field: mine, theirs`."""
-        mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
+        mine, theirs = _flat(_hashed(self)), _flat(_hashed(other))
         keys = sorted(mine.keys() | theirs.keys())
         return [
             f"{k}: {mine.get(k, 'absent')}, {theirs.get(k, 'absent')}"
             for k in keys
             if mine.get(k) != theirs.get(k)
         ]
+
+
+def _hashed(recipe: Recipe) -> dict[str, Any]:
+    return {key: value for key, value in recipe.to_dict().items() if key != "hdr"}
 
 
 def _regions_from_dict(data: dict[str, Any] | None) -> Regions | None:

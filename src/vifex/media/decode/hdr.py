@@ -24,7 +24,9 @@ UInt8Array = npt.NDArray[np.uint8]
 UInt16Array = npt.NDArray[np.uint16]
 FloatArray = npt.NDArray[np.float32]
 
-HDR_RULE: Final = "BT.2390 EETF, 1000 to 203 cd/m2, then BT.709 primaries and sRGB"
+HDR_RULE: Final = (
+    "BT.2390 EETF from 1000 to 203 cd/m2 (mean of each channel's and the largest's), BT.709 primaries, sRGB"
+)
 """How HDR becomes SDR, in words for a recipe."""
 
 Transfer = Literal["pq", "hlg", "sdr"]

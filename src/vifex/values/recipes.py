@@ -52,7 +52,7 @@ class Recipe:
     hdr: str | None = None
     """How HDR and wide-gamut video becomes pixels; `None` in views made before that was done.
 
-    It is no part of the hash, so that older stores can go on; the ledger says of each medium if it applied."""
+    It is no part of the hash, so that older stores go on. The ledger says of each medium if it applied."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal recipe back."""

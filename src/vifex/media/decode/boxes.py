@@ -85,7 +85,7 @@ def _boxes(data: bytes) -> dict[bytes, bytes]:
 
 def _bytes(file: LocalFile, start: int, end: int) -> bytes:
     file.seek(start)
-    return file.read(min(end - start, _MAX_ENTRY_BYTES))
+    return file.read(max(0, min(end - start, _MAX_ENTRY_BYTES)))
 
 
 def _inside(file: LocalFile, start: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:

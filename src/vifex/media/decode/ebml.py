@@ -133,4 +133,4 @@ def _number(file: LocalFile, start: int, end: int) -> int:
 
 def _bytes(file: LocalFile, start: int, end: int) -> bytes:
     file.seek(start)
-    return file.read(min(end - start, _MAX_BYTES))
+    return file.read(max(0, min(end - start, _MAX_BYTES)))

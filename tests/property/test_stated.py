@@ -1,4 +1,4 @@
-"""Readers of container headers: whatever the bytes, they end, read little, and leave the file where it was."""
+"""Container headers: whatever the bytes, reading ends, reads little, and leaves the file where it was."""
 
 from __future__ import annotations
 

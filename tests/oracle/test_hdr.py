@@ -20,7 +20,7 @@ from PIL import Image
 from vifex.media.decode import hdr
 from vifex.media.decode.hdr import Colour
 from vifex.media.read import frame_at, thumbnail
-from vifex.values import Limits, PixelSpec, Sampling, Wish
+from vifex.values import Limits, MediaError, PixelSpec, Sampling, Wish
 
 MEDIA = Path(__file__).parents[1] / "unit" / "media"
 made: Any = SimpleNamespace(**runpy.run_path(str(MEDIA / "made.py")))
@@ -58,6 +58,17 @@ HDR = {
     ),
     "hlg.webm": (HLG, "yuv420p10le", f"-c:v libvpx-vp9 -crf 8 -b:v 0 -color_trc arib-std-b67 {BT2020}", 12),
     "hlg-alone.mp4": (HLG, "yuv420p10le", f"-c:v libx264 -crf 8 -color_trc arib-std-b67 {NONE}", 12),
+}
+HDR |= {
+    "pq-ictcp.mkv": ("t=smpte2084:p=2020:m=ictcp:npl=203", "yuv444p10le", FFV1, 4),
+    "pq-ictcp-full.mkv": ("t=smpte2084:p=2020:m=ictcp:r=full:npl=203", "yuv444p12le", FFV1, 4),
+    "pq-ictcp.mp4": (
+        "t=smpte2084:p=2020:m=ictcp:npl=203",
+        "yuv420p10le",
+        f"{X265}:transfer=smpte2084:colorprim=bt2020:colormatrix=ictcp",
+        7,
+    ),
+    "hlg-ictcp.mkv": ("t=arib-std-b67:p=2020:m=ictcp:npl=203", "yuv444p10le", FFV1, 11),
 }
 WIDE = {
     "bt2020.mkv": ("t=iec61966-2-1:p=2020:m=2020_ncl", "yuv444p10le", FFV1, 0.8),
@@ -149,6 +160,33 @@ def test_sdr_stays_as_it_is(tmp_path: Path) -> None:
         assert not seen.notes, tags
         theirs = films.decode(path, (WIDTH, HEIGHT), "-vf", "scale=flags=bicubic")[1]
         assert np.abs(pixels.astype(int) - theirs).mean() < 1, tags
+
+
+@pytest.mark.parametrize("to", ["limited", "full"])
+def test_ycgco_comes_back_as_it_was(to: str, tmp_path: Path) -> None:
+    """Swscale lacks this matrix, as it lacks ICtCp and constant luminance."""
+    said = (f"t=iec61966-2-1:p=709:m=ycgco:r={to}", "yuv444p10le", FFV1, 0.0)
+    pixels, seen = _read(_zimg(tmp_path / "ycgco.mkv", films.photograph(), said))
+    assert np.abs(pixels.astype(int) - films.photograph()).max() <= 2
+    assert not seen.notes
+
+
+@pytest.mark.parametrize("to", ["limited", "full"])
+def test_constant_luminance_gives_the_codes_of_bt_2020(to: str, tmp_path: Path) -> None:
+    """Zimg takes BT.2020's curve for the scene's light here: its codes are worked out anew."""
+    said = (f"t=2020_10:p=2020:m=2020_cl:r={to}", "yuv444p10le", FFV1, 0.0)
+    pixels, _ = _read(_zimg(tmp_path / "constant.mkv", films.photograph(), said))
+    light = hdr._light("sdr")[films.photograph().astype(np.uint16) * 257] @ np.linalg.inv(hdr._to_bt709(9)).T
+    codes = np.where(light < 0.0181, light * 4.5, 1.0993 * np.clip(light, 0, 1) ** 0.45 - 0.0993)
+    want = Colour("sdr", 9).to_srgb((np.clip(codes, 0, 1) * 65535).astype(np.uint16))
+    assert np.abs(pixels.astype(int) - want).mean() < 1.5
+
+
+def test_a_matrix_that_nobody_converts_is_told(tmp_path: Path) -> None:
+    said = ("t=709:p=709:m=709", "yuv420p", "-c:v libx264 -colorspace smpte2085", 0.0)
+    path = _zimg(tmp_path / "2085.mp4", films.photograph(), said)
+    with pytest.raises(MediaError, match="none of 4 frames could be turned into RGB"):
+        _read(path)
 
 
 def test_pq_is_that_of_st_2084() -> None:

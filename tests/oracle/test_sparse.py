@@ -40,6 +40,8 @@ PARTS = {
 CONTAINERS = {".mp4", ".mov", ".mkv", ".webm", ".m4v"}
 
 IN_FULL = {
+    "alpha.webm": "alpha beside the pictures",
+    "no-duration.webm": "alpha beside the pictures",
     "clip-ffv1.mkv": "no rule for this codec",
     "clip-mpeg4-asp.mp4": "no rule for this codec",
     "mv-hevc-spatial.mov": "the two eyes' pictures are not of one type",

@@ -157,6 +157,13 @@ def hlg_to_scene(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
 
 
+def scene_to_hlg(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give HLG signals of the scene's light, 0 to 1: ITU-R BT.2100, table 5."""
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    bright = a * np.log(np.maximum(12 * light - b, 1e-9)) + c
+    return np.where(light <= 1 / 12, np.sqrt(3 * light), bright)
+
+
 def tone_mapped(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Map display light from 0 to 1,000 cd/m2 to 0 to 203: ITU-R BT.2390, annex 5, black levels 0."""
     peak, white = float(light_to_pq(np.array(_PEAK))), float(light_to_pq(np.array(_WHITE)))

@@ -24,6 +24,7 @@ from PIL import Image
 from vifex.media.decode.container import Opened
 from vifex.media.decode.geometry import UNCROPPED, UPRIGHT, Margins, Shape, Turn, whole_pixels
 from vifex.media.decode.hdr import Colour
+from vifex.media.decode.matrices import MATRICES, rgb_codes
 from vifex.media.decode.resize import ready_pixels
 from vifex.values import Box, PixelSpec
 from vifex.values.pixels import fit
@@ -48,6 +49,9 @@ _PLAIN: Final = "field_mode=prog:color_primaries=unknown:color_trc=unknown"
 _FULL_RANGE: Final = 2
 _UNSAID: Final = 2
 """A colour space that the stream does not state; swscale takes BT.601 for it, which no HDR is made in."""
+_DEEP_RGB: Final = {"rgb24": "rgb48le", "rgba": "rgba64le"}
+_DEEP_YUV: Final = {"rgb24": "yuv444p16le", "rgba": "yuva444p16le"}
+"""Formats by way of which HDR, and matrices that swscale lacks, become those of 8 bits."""
 
 _MAX_GRAPHS: Final = 64
 
@@ -78,8 +82,11 @@ class _Scaler:
         source = graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
         )
-        takes_bt2020 = is_hdr and frame.colorspace == _UNSAID and not frame.format.is_rgb
-        params = f"{_PLAIN}:colorspace=bt2020nc" if takes_bt2020 else _PLAIN
+        params = _PLAIN
+        if to.form in _DEEP_YUV.values():
+            params += ":colorspace=bt2020nc:range=tv"  # codes are to come through as they are
+        elif is_hdr and frame.colorspace == _UNSAID and not frame.format.is_rgb:
+            params += ":colorspace=bt2020nc"
         nodes = [source, graph.add("setparams", params)]
         if to.part is not None:
             left, top, right, bottom = to.part
@@ -180,16 +187,21 @@ class Converter:
         return np.asarray(self._scaler(frame, _Target(size, None, flags, "rgb24"), False).scale(frame))
 
     def _srgb(self, frame: VideoFrame, to: _Target) -> UInt8Array:
-        """Convert to `rgb24` or `rgba`; HDR and wide gamut by way of 16 bits."""
+        """Convert to `rgb24` or `rgba`; by way of 16 bits where swscale does not give sRGB."""
         colour = Colour.of(frame.color_trc, frame.color_primaries, frame.colorspace)
-        if colour is None:
+        has_own_matrix = frame.colorspace in MATRICES and not frame.format.is_rgb
+        if colour is None and not has_own_matrix:
             return np.asarray(self._scaler(frame, to, False).scale(frame), dtype=np.uint8)
-        if colour.note not in self.notes:
+        if colour is not None and colour.note not in self.notes:
             self.notes.append(colour.note)
-        deep = replace(to, form={"rgb24": "rgb48le", "rgba": "rgba64le"}[to.form])
-        codes = self._scaler(frame, deep, colour.is_hdr).scale(frame)
-        rgb = colour.to_srgb(codes[..., :3], _white(frame))
-        return rgb if to.form == "rgb24" else np.dstack((rgb, (codes[..., 3] >> 8).astype(np.uint8)))
+        forms = _DEEP_YUV if has_own_matrix else _DEEP_RGB
+        deep = replace(to, form=forms[to.form])
+        codes = self._scaler(frame, deep, colour is not None and colour.is_hdr).scale(frame)
+        rgb, white = (
+            (_by_own_matrix(frame, codes[..., :3]), 65535) if has_own_matrix else (codes, _white(frame))
+        )
+        small = _to_8_bits(rgb) if colour is None else colour.to_srgb(rgb[..., :3], white)
+        return small if to.form == "rgb24" else np.dstack((small, (codes[..., 3] >> 8).astype(np.uint8)))
 
     def _scaler(self, frame: VideoFrame, to: _Target, is_hdr: bool) -> _Scaler:
         look = (frame.format.name, frame.width, frame.height, frame.colorspace, frame.color_range, is_hdr)
@@ -284,6 +296,20 @@ def _white(frame: VideoFrame) -> int:
         return 65535
     bits = max(c.bits for c in frame.format.components)
     return ((1 << bits) - 1) << (16 - bits) if frame.color_range == _FULL_RANGE else 65283
+
+
+def _by_own_matrix(frame: VideoFrame, yuv: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    return rgb_codes(
+        yuv,
+        bits=max(c.bits for c in frame.format.components),
+        is_full=frame.color_range == _FULL_RANGE,
+        matrix=frame.colorspace,
+        transfer=frame.color_trc,
+    )
+
+
+def _to_8_bits(codes: npt.NDArray[np.uint16]) -> UInt8Array:
+    return ((codes.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _shown(spec: PixelSpec, box: Box) -> Box:

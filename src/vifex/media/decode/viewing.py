@@ -72,6 +72,8 @@ class Viewing:
         empty = [(t.number, t.why_empty(self._n_frames, self._end)) for t in self._takers if not t.n_samples]
         if len(empty) == len(self._takers):
             why = damage.others[0].rstrip(".") if damage.others else empty[0][1]
+            if damage.n_unconverted:
+                why = f"none of {damage.n_unconverted:,} frames could be turned into RGB"
             raise MediaError(
                 f"no sample could be taken: {why}.",
                 of=of,

@@ -120,6 +120,20 @@ def test_what_is_cut_off_is_stored_pixels_before_the_turn(
     _near(_pixels(path, (want.shape[2], want.shape[1]), decode), want, 0.6)
 
 
+@pytest.mark.parametrize("name", ["plain.mp4", "fragmented.mp4", "odd.mp4", "plain.mkv"])
+def test_the_cropping_of_the_stream_comes_first(name: str, tmp_path: Path) -> None:
+    """150 x 90 is coded as 160 x 96, and the codec's own header cuts it; the container counts from there."""
+    width, height = 150, 90
+    path = _film(tmp_path / name, size=(width, height))
+    whole = _pixels(path, (width, height))[:, 10:70, 20:120]
+    if path.suffix == ".mkv":
+        films.crop_in_matroska(path, 20, 10, 30, 20)
+    else:
+        films.with_boxes(path, films.clap(100, 60, -5, -5))
+    mine = _pixels(path, (100, 60))
+    assert np.array_equal(mine[:, 2:-2, 2:-2], whole[:, 2:-2, 2:-2])
+
+
 @pytest.mark.parametrize(
     "margins", [(1, 0, 0, 0), (0, 1, 0, 0), (3, 5, 7, 9), (0, 0, 159, 103), (159, 103, 0, 0)]
 )

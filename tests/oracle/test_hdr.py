@@ -19,6 +19,7 @@ from PIL import Image
 
 from vifex.media.decode import hdr
 from vifex.media.decode.hdr import Colour
+from vifex.media.decode.stated import DOLBY_ALONE
 from vifex.media.read import frame_at, thumbnail
 from vifex.values import Limits, MediaError, PixelSpec, Sampling, Wish
 
@@ -297,7 +298,7 @@ def test_real_hdr_is_no_longer_washed_out(shared_media: Path) -> None:
         assert "tone-mapped" in seen.notes[0]
 
 
-@pytest.mark.parametrize("name", ["pq.mp4", "pq.webm", "pq.mov", "hlg.mp4", "hlg.webm", "bt2020.mp4"])
+@pytest.mark.parametrize("name", ["pq.mp4", "hlg.webm", "bt2020.mp4"])
 def test_the_command_finds_the_photograph(name: str, film: Any, tmp_path: Path, vifex_command: Any) -> None:
     Image.fromarray(films.photograph()).save(tmp_path / "photo.png")
     done = vifex_command("extract", film(name), "-o", tmp_path / "s.vifex", "--fps", 1, "--json")
@@ -309,19 +310,46 @@ def test_the_command_finds_the_photograph(name: str, film: Any, tmp_path: Path, 
     assert ("tone-mapped" in note["reason"]) == (name in HDR)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize(
     ("profile", "base", "is_wrong"), [(5, 0, True), (8, 4, False), (8, 1, False), (10, 0, True)]
 )
 def test_dolby_vision_without_a_usual_base_layer_is_told(
-    profile: int, base: int, is_wrong: bool, tmp_path: Path, vifex_command: Any
+    profile: int, base: int, is_wrong: bool, suffix: str, tmp_path: Path
 ) -> None:
-    said = (PQ, "yuv420p10le", f"{X265} -tag:v hvc1 {NONE}", 0.0)
-    path = _zimg(tmp_path / "dolby.mp4", films.photograph(), said)
-    config = bytes([1, 0, profile << 1, 0x35, base << 4]) + bytes(19)
-    films.with_boxes(path, films.box(b"dvvC" if profile > 7 else b"dvcC", config))
+    path = _dolby(tmp_path, profile, base)
+    if suffix == ".mkv":
+        films.ffmpeg("-i", path, "-c", "copy", "-strict", "unofficial", path.with_suffix(suffix))
+    samples, seen = made.collect(path.with_suffix(suffix), made.every(width=WIDTH, height=HEIGHT))
+    assert len(samples) == 4
+    assert seen.problems == ((DOLBY_ALONE,) if is_wrong else ())
+
+
+def test_the_command_tells_of_dolby_vision(tmp_path: Path, vifex_command: Any) -> None:
+    path = _dolby(tmp_path, 5, 0)
     done = vifex_command("extract", path, "-o", tmp_path / "s.vifex", "--fps", 1, "--json")
     report = json.loads(done.stdout)
-    assert report["partial"] == is_wrong, report
-    assert report["rows"] == 1
-    if is_wrong:
-        assert "Dolby Vision" in report["problems"][0]["reason"]
+    assert (report["partial"], report["rows"]) == (1, 1), report
+    assert "Dolby Vision" in report["problems"][0]["reason"]
+
+
+def _dolby(folder: Path, profile: int, base: int) -> Path:
+    path = _zimg(
+        folder / "dolby.mp4", films.photograph(), (PQ, "yuv420p10le", f"{X265} -tag:v hvc1 {NONE}", 0.0)
+    )
+    config = bytes([1, 0, profile << 1, 0x35, base << 4]) + bytes(19)
+    boxed: Path = films.with_boxes(path, films.box(b"dvvC" if profile > 7 else b"dvcC", config))
+    return boxed
+
+
+def test_a_store_from_before_the_rule_goes_on(film: Any, tmp_path: Path, vifex_command: Any) -> None:
+    """Its recipe lacks the rule and has the same hash."""
+    store, words = tmp_path / "s.vifex", ("--fps", 1, "--json")
+    vifex_command("extract", film("bt2020.mkv"), "-o", store, *words)
+    recipe = store / "views" / "main" / "recipe.json"
+    data = json.loads(recipe.read_text())
+    assert data["recipe"].pop("hdr") == hdr.HDR_RULE
+    recipe.write_text(json.dumps(data))
+    done = vifex_command("extract", film("bt2020.mkv"), film("pq.mp4"), "-o", store, *words)
+    report = json.loads(done.stdout)
+    assert (report["already_done"], report["ok"]) == (1, 1), done.stderr

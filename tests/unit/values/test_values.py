@@ -86,6 +86,15 @@ def test_spec_hash_covers_what_a_manifest_says() -> None:
     assert replace(MEDIUM, name="other", mtime_ns=7).spec_hash == MEDIUM.spec_hash
 
 
+def test_how_hdr_is_shown_is_said_and_no_part_of_the_hash() -> None:
+    """A view made before that was said can be continued."""
+    said = replace(RECIPE, hdr="some curve")
+    assert Recipe.from_dict(json.loads(json.dumps(said.to_dict()))) == said
+    assert "hdr" not in RECIPE.to_dict()
+    assert said.hash == RECIPE.hash == PINNED
+    assert said.differences(RECIPE) == []
+
+
 def test_the_hash_of_a_recipe_is_pinned() -> None:
     """Resuming rests on it: a change of this number ends every resume of released versions."""
     assert RECIPE.hash == Recipe.from_dict(json.loads(json.dumps(RECIPE.to_dict()))).hash

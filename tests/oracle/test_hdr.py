@@ -139,6 +139,18 @@ def test_scaled_pixels_are_those_of_the_whole_scaled(name: str, film: Any) -> No
     assert np.abs(small.astype(int) - np.asarray(want)).mean() < 3
 
 
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "bilinear_2x2"])
+@pytest.mark.parametrize("name", ["pq.mkv", "pq-8-bits.mp4", "pq-ictcp.mp4", "hlg.mkv", "bt2020.mp4"])
+def test_no_size_and_no_filter_spoils_a_picture(name: str, interpolation: Any, film: Any) -> None:
+    """Swscale has faults where one side stays as it is and the other does not, depending on its flags."""
+    photograph = Image.fromarray(films.photograph())
+    for size in ((160, 104), (80, 52), (96, 96), (50, 104), (160, 60), (33, 17), (200, 130), (300, 104)):
+        want = np.asarray(photograph.resize(size, Image.Resampling.BILINEAR)).astype(int)
+        spec = PixelSpec(size[1], size[0], interpolation=interpolation)
+        samples, _ = made.collect(film(name), Wish(Sampling("every", every=2), spec))
+        assert np.abs(samples[0].pixels - want).mean() < 14, size
+
+
 @pytest.mark.parametrize("name", ["pq.mp4", "hlg.mp4", "pq.ts", "bt2020.mkv"])
 def test_a_moment_shows_the_same(name: str, film: Any) -> None:
     whole, _ = _read(film(name))

@@ -53,6 +53,10 @@ _DEEP_RGB: Final = {"rgb24": "rgb48le", "rgba": "rgba64le"}
 _DEEP_YUV: Final = {"rgb24": "yuv444p16le", "rgba": "yuva444p16le"}
 """Formats by way of which HDR, and matrices that swscale lacks, become those of 8 bits."""
 
+_ACCURATE: Final = "accurate_rnd"
+"""Flag of swscale for those: small errors grow where light is worked out. `full_chroma_int` would be nearer
+still, but with `bilinear` it gives garbage where the height stays (FFmpeg 8.1)."""
+
 _MAX_GRAPHS: Final = 64
 
 
@@ -195,7 +199,7 @@ class Converter:
         if colour is not None and colour.note not in self.notes:
             self.notes.append(colour.note)
         forms = _DEEP_YUV if has_own_matrix else _DEEP_RGB
-        deep = replace(to, form=forms[to.form])
+        deep = replace(to, form=forms[to.form], flags=f"{to.flags}+{_ACCURATE}")
         codes = self._scaler(frame, deep, colour is not None and colour.is_hdr).scale(frame)
         rgb, white = (
             (_by_own_matrix(frame, codes[..., :3]), 65535) if has_own_matrix else (codes, _white(frame))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,6 +36,28 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def shared_media() -> Path:
     """Real pictures, clips and sounds: `good/`, `odd/`, `bad/`, `reference/`."""
     return _shared("media")
+
+
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """Inputs on which Vifex was wrong once."""
+    return _shared("cases")
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., str]:
+    """Run the ffmpeg command with words and paths; gives what it prints."""
+    if shutil.which("ffmpeg") is None:
+        reason = "there is no ffmpeg command"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    def run(*words: object) -> str:
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *map(str, words)]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

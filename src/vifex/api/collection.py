@@ -182,12 +182,13 @@ class Collection:
             query: What was searched for; shown on top where it is a picture or a moment of a video.
             metric: What the scores are.
         """
+        rate = self.recipe.sampling.assume_fps
         write_contact_sheet(
             path,
             hits,
             title=self.path.name if query is None else os.fspath(query),
-            query_thumbnail=_query_thumbnail(query),
-            thumbnail=lambda hit: _thumbnail(hit.uri, hit.t_s, hit.box),
+            query_thumbnail=_query_thumbnail(query, rate),
+            thumbnail=lambda hit: _thumbnail(hit.uri, hit.t_s, hit.box, rate),
             metric=metric,
             store_name=self.path.name,
         )
@@ -229,7 +230,8 @@ class Collection:
                 start_s = query.t_s if isinstance(query, FrameQuery) else None
                 sample = sound_at(query.path, start_s, audio, Limits())
             else:
-                sample = frame_at(query.path, t_s, self.recipe.pixels, Limits())
+                rate = self.recipe.sampling.assume_fps
+                sample = frame_at(query.path, t_s, self.recipe.pixels, Limits(), assume_fps=rate)
         except Skip as exc:
             wanted = "pictures" if audio is None else "sound"
             said = f"the view is of {wanted}, and it has {exc.reason}."
@@ -314,23 +316,23 @@ class Collection:
         return None
 
 
-def _query_thumbnail(query: str | os.PathLike[str] | None) -> Image.Image | None:
+def _query_thumbnail(query: str | os.PathLike[str] | None, assume_fps: float | None) -> Image.Image | None:
     if query is None:
         return None
     parsed = parse_query(query)
     if isinstance(parsed, FrameQuery):
-        return _thumbnail(path_to_uri(parsed.path), parsed.t_s, None)
+        return _thumbnail(path_to_uri(parsed.path), parsed.t_s, None, assume_fps)
     if isinstance(parsed, PictureQuery):
-        return _thumbnail(path_to_uri(parsed.path), None, None)
+        return _thumbnail(path_to_uri(parsed.path), None, None, assume_fps)
     return None
 
 
-def _thumbnail(uri: str, t_s: float | None, box: Box | None) -> Image.Image | None:
+def _thumbnail(uri: str, t_s: float | None, box: Box | None, assume_fps: float | None) -> Image.Image | None:
     """A small picture of a row's source; `None` where the source is gone, or is sound alone."""
     from vifex.media.read import Skip, thumbnail
 
     try:
-        return thumbnail(uri, t_s, box, _THUMBNAIL_PX)
+        return thumbnail(uri, t_s, box, _THUMBNAIL_PX, assume_fps=assume_fps)
     except (Skip, VifexError, OSError):
         return None
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from vifex.media.decode.animation import read_animation
 from vifex.media.decode.audio import read_audio
-from vifex.media.decode.moment import Moment, at
+from vifex.media.decode.image_stream import image_stream
+from vifex.media.decode.moment import Kind, Moment, at
 from vifex.media.decode.picture import is_animated, is_known_picture, read_picture
 from vifex.media.decode.reasons import Skip
 from vifex.media.decode.sniff import look, text_kind
@@ -140,14 +141,21 @@ def is_picture(file: LocalFile, limits: Limits) -> bool | None:
             of=file.shown,
             todo="Give the file that is meant.",
         )
-    if kind == "video":
+    if kind == "video" or (kind == "picture" and image_stream(file) is not None):
         return False
     if is_animated(file, limits):
         return None
     return kind == "picture" or is_known_picture(file, limits)
 
 
-def frame_at(path_or_uri: str | os.PathLike[str], t_s: float, spec: PixelSpec, limits: Limits) -> Sample:
+def frame_at(
+    path_or_uri: str | os.PathLike[str],
+    t_s: float,
+    spec: PixelSpec,
+    limits: Limits,
+    *,
+    assume_fps: float | None = None,
+) -> Sample:
     """Give the frame of a video that is on screen at a time, as ready pixels.
 
     Args:
@@ -155,6 +163,7 @@ def frame_at(path_or_uri: str | os.PathLike[str], t_s: float, spec: PixelSpec, l
         t_s: Seconds of the video's own time, as a player shows them.
         spec: What the pixels are to be like.
         limits: What it may cost.
+        assume_fps: Frame rate for a stream without any times.
 
     Returns:
         A sample with the frame's own `pts` and times. `frame_index` is `None` where frames before it
@@ -165,7 +174,7 @@ def frame_at(path_or_uri: str | os.PathLike[str], t_s: float, spec: PixelSpec, l
         Skip: If it has no video stream.
     """
     with open_uri(path_or_uri) as file:
-        return _moment(file, t_s, limits, spec).sample(spec)
+        return _moment(file, t_s, limits, spec, assume_fps).sample(spec)
 
 
 def sound_at(
@@ -201,7 +210,12 @@ def sound_at(
 
 
 def thumbnail(
-    uri: str | os.PathLike[str], t_s: float | None, box: Box | None, max_side_px: int
+    uri: str | os.PathLike[str],
+    t_s: float | None,
+    box: Box | None,
+    max_side_px: int,
+    *,
+    assume_fps: float | None = None,
 ) -> Image.Image:
     """Give a small picture of a medium for people to look at, its aspect kept.
 
@@ -210,6 +224,7 @@ def thumbnail(
         t_s: Seconds of a video's own time; `None` is its start, and for pictures.
         box: The part to show, in pixels of the upright picture; `None` is the whole.
         max_side_px: The longer side of the result is at most this; nothing is enlarged.
+        assume_fps: As in `frame_at`.
 
     Returns:
         A picture in mode `RGB`.
@@ -220,15 +235,18 @@ def thumbnail(
     """
     with open_uri(uri) as file:
         need = PixelSpec(max_side_px, max_side_px) if box is None else None
-        return _moment(file, t_s or 0.0, Limits(), need).thumbnail(box, max_side_px)
+        return _moment(file, t_s or 0.0, Limits(), need, assume_fps).thumbnail(box, max_side_px)
 
 
-def _moment(file: LocalFile, t_s: float, limits: Limits, spec: PixelSpec | None) -> Moment:
+def _moment(
+    file: LocalFile, t_s: float, limits: Limits, spec: PixelSpec | None, assume_fps: float | None
+) -> Moment:
     is_still = is_picture(file, limits)
     if is_still is None:
         return at(file, t_s, limits, kind="animation", spec=spec)
     try:
-        return at(file, t_s, limits, kind="picture" if is_still else "video", spec=spec)
+        kind: Kind = "picture" if is_still else "video"
+        return at(file, t_s, limits, kind=kind, spec=spec, assume_fps=assume_fps)
     except StillInside:
         return at(file, t_s, limits, kind="picture", spec=spec)
 

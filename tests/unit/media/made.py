@@ -85,25 +85,28 @@ def write_video(
     pixel_aspect: Fraction | None = None,
     seekable: bool = True,
     b_frames: int = 0,
+    first: int = 0,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    rate: Fraction = Fraction(30),
 ) -> Path:
     """Write one numbered frame at each pts, so that it is upright when turned as the file says."""
     quick = {"preset": "ultrafast", "crf": "12", "bf": str(b_frames), "g": "12"} if codec == "libx264" else {}
     target: object = str(path) if seekable else _NoSeek(path)
     with av.open(target, "w", format=format, container_options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=Fraction(30), options={**quick, **(options or {})})
-        stored = _stored(numbered(0), rotation, mirrored)
+        stream = container.add_stream(codec, rate=rate, options={**quick, **(options or {})})
+        stored = _stored(numbered(0, *size), rotation, mirrored)
         stream.height, stream.width = stored.shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.time_base = time_base
         stream.codec_context.time_base = time_base
-        if codec == "mpeg4":
+        if codec in ("mpeg4", "mpeg2video"):
             stream.codec_context.max_b_frames = b_frames
         if pixel_aspect is not None:
             stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation or mirrored:
             stream.set_display_rotation(rotation, hflip=mirrored)
-        for number, tick in enumerate(pts):
-            picture = _stored(numbered(number % 256), rotation, mirrored)
+        for number, tick in enumerate(pts, first):
+            picture = _stored(numbered(number % 256, *size), rotation, mirrored)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = tick, time_base
             container.mux(stream.encode(frame))

@@ -136,10 +136,10 @@ def test_damage_is_said_in_sentences() -> None:
     damage.undecoded(ValueError("bad slice."), Fraction(5, 2))
     damage.n_backwards = 1200
     damage.log.add("h264", "error while decoding MB 3 4\n")
-    assert damage.n_lost == 1201
+    assert damage.n_lost == 1
     assert damage.sentences() == (
         "1 frame could not be decoded, the first at about 2.50 s: bad slice.",
-        "1,200 frames went back in time and were left out.",
+        "1,200 frames went back in time and were placed right behind the frame before.",
         "FFmpeg reported damage (messages: 1), first 'h264: error while decoding MB 3 4'.",
     )
 

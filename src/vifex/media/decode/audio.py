@@ -11,7 +11,7 @@ from typing import Any, Final
 from vifex.media.decode.container import Opened, open_container
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.ear import Ear
-from vifex.media.decode.packets import decoded
+from vifex.media.decode.film_sound import film_parts, sound_frames
 from vifex.media.decode.reasons import Skip
 from vifex.media.decode.sniff import look, text_kind
 from vifex.media.decode.source import LocalFile
@@ -47,14 +47,20 @@ def read_audio(
         ears = [_ear(number, wish, side, clock) for number, wish in enumerate(wishes)]
         timeline = Timeline(clock, damage)
         unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is of pictures
-        for piece in timeline.pieces(decoded(opened, unlimited, damage, progress, clock)):  # type: ignore[arg-type]
+        film = film_parts(file, opened, limits, progress)
+        for piece in timeline.pieces(sound_frames(opened, film, unlimited, damage, progress)):
             for ear in ears:
                 yield from ear.feed(piece.frame, piece.start, is_new=piece.is_new)
             if all(ear.is_over for ear in ears):
                 break
         for ear in ears:
             yield from ear.finish()
-        return _seen(medium, opened, ears, timeline, damage)
+        seen = _seen(medium, opened, ears, timeline, damage)
+        notes = (
+            *seen.notes,
+            "Its clock does not go on in the file; its sound was moved as its pictures are.",
+        )
+        return replace(seen, notes=notes) if film else seen
     finally:
         opened.close()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import av
 import av.error
@@ -17,9 +18,10 @@ from vifex.media.decode.log import Log, listening
 from vifex.media.decode.reasons import NO_VIDEO, Skip, why_not
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.stated import NOTHING_STATED, Stated, stated
+from vifex.media.decode.times import Clock
 from vifex.values import Limits, MediaError
 
-__all__ = ["Opened", "allowed_formats", "open_container", "pick_stream"]
+__all__ = ["Opened", "Readable", "allowed_formats", "open_container", "pick_stream"]
 
 # Demuxers that open other inputs than the one they are given: playlists and manifests, siblings found
 # by name, sessions on the network, devices. Nothing of what they read is lost to a local file.
@@ -34,6 +36,11 @@ _SCRIPTS: Final = "avisynth vapoursynth libgme libopenmpt"
 _OPENS_OTHERS: Final = frozenset(f"{_PLAYLISTS} {_DEVICES} {_SCRIPTS}".split())
 # Demuxers that would take any text for a film of text.
 _TEXT_ART: Final = frozenset({"tty", "adf", "bin", "idf", "xbin"})
+
+_NO_TIMESTAMPS: Final = 0x0080
+"""AVFMT_NOTIMESTAMPS."""
+_IMAGE_TICK: Final = Fraction(1, 1_200_000)
+"""FFmpeg's tick for raw streams, a part of most frame durations."""
 
 # Larger reads than PyAV's 32 kB: each one goes through Python.
 _BUFFER_BYTES: Final = 1 << 18
@@ -53,7 +60,26 @@ def allowed_formats() -> str:
     return ",".join(sorted(names))
 
 
-@dataclass(slots=True)
+class Readable(Protocol):
+    """What FFmpeg reads: an open file, or a part of one."""
+
+    shown: str
+    """What to call it in a message."""
+
+    def read(self, size: int) -> bytes:
+        """Read up to `size` bytes."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        ...
+
+    def tell(self) -> int:
+        """Say where the next read starts."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
 class Opened:
     """A file that FFmpeg has opened, and the stream in it that counts."""
 
@@ -65,24 +91,45 @@ class Opened:
     """What the container says of cropping and Dolby Vision."""
     notes: list[str] = field(default_factory=list)
     """Facts on how its frames became pixels: sentences."""
+    start_us: int | None = None
+    """Where the file's clock starts, if this is only a part of the file; microseconds."""
+    later: tuple[Callable[[], Opened], ...] = ()
+    """Open the streams under which the video goes on, one after the other."""
+    is_late: bool = False
+    """Whether the file's beginning does not name the stream."""
+    is_image_stream: bool = False
+    """Whether the file is images one behind the other, without times."""
 
     @property
     def aspect(self) -> Fraction | None:
         """Width over height of one stored pixel, `None` where nothing says so."""
         return self.stated.pixel_aspect or self.stream.sample_aspect_ratio
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether the format holds no times, so that whatever times FFmpeg gives are its own count."""
+        return self.is_image_stream or bool(self.container.format.flags & _NO_TIMESTAMPS)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the file in ticks of the stream; of a stream of images, in ticks of its own."""
+        if self.is_image_stream:
+            return Clock(_IMAGE_TICK, 0)
+        return Clock.of(self.container, self.stream, self.start_us)
+
     def close(self) -> None:
         """Let go of the file; the file object itself stays open."""
         self.container.close()
 
 
-def open_container(file: LocalFile, limits: Limits, log: Log) -> InputContainer:
+def open_container(file: Readable, limits: Limits, log: Log, *, format: str | None = None) -> InputContainer:
     """Open a file with FFmpeg.
 
     Args:
         file: The open file; it is read from its start.
         limits: Frames above `max_pixels` are refused by the decoder before they are allocated.
         log: Takes what FFmpeg says meanwhile.
+        format: FFmpeg's name of the format, where that is known better than FFmpeg can guess.
 
     Raises:
         MediaError: If FFmpeg knows no such file or finds it broken.
@@ -99,6 +146,7 @@ def open_container(file: LocalFile, limits: Limits, log: Log) -> InputContainer:
             container: InputContainer = av.open(
                 _Bare(file),
                 mode="r",
+                format=format,
                 options=options,
                 buffer_size=_BUFFER_BYTES,
                 io_open=_refuse,
@@ -148,7 +196,7 @@ def is_attached(stream: VideoStream) -> bool:
 class _Bare:
     """A file without a name for PyAV: it would hand the name on to FFmpeg."""
 
-    def __init__(self, file: LocalFile) -> None:
+    def __init__(self, file: Readable) -> None:
         self.read = file.read
         self.seek = file.seek
         self.tell = file.tell

@@ -38,6 +38,10 @@ class Damage:
         if self.first is None:
             self.first, self.first_s = exc, None if at is None else float(at)
 
+    def unread(self) -> None:
+        """A place in the file that could not be read, with more behind it."""
+        self.other("A part of the file could not be read; what lies behind it could.")
+
     def other(self, sentence: str) -> None:
         """Anything else, said once."""
         if sentence not in self.others:
@@ -51,7 +55,7 @@ class Damage:
     @property
     def n_lost(self) -> int:
         """Frames that were met and could not be had."""
-        return self.n_undecoded + self.n_timeless + self.n_backwards + self.n_unconverted
+        return self.n_undecoded + self.n_timeless + self.n_unconverted
 
     def cause(self) -> str:
         """Give the likeliest cause in a clause, for a medium of which nothing could be had."""
@@ -77,7 +81,7 @@ class Damage:
         counted = {
             "came out of the decoder marked as damaged": self.n_corrupt_frames,
             "had no time of their own and were left out": self.n_timeless,
-            "went back in time and were left out": self.n_backwards,
+            "went back in time and were placed right behind the frame before": self.n_backwards,
             "could not be turned into RGB": self.n_unconverted,
         }
         said += [f"{_frames(n)} {words}." for words, n in counted.items() if n]

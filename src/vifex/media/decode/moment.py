@@ -13,20 +13,23 @@ from vifex.media.decode.alpha import has_alpha_beside
 from vifex.media.decode.animation import animation_frames
 from vifex.media.decode.container import Opened
 from vifex.media.decode.damage import Damage
+from vifex.media.decode.follow import OutOfOrder, TimedFrames
 from vifex.media.decode.geometry import clip_box, whole_pixels
+from vifex.media.decode.log import Log
 from vifex.media.decode.picture import load_picture
 from vifex.media.decode.reasons import why_not
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.take import Picture, Shown, outside
-from vifex.media.decode.times import Clock
-from vifex.media.decode.video import OutOfOrder, open_video, shown_frames, survey_video
+from vifex.media.decode.video import open_video, shown_frames, survey_video
 from vifex.media.sample.base import exact
 from vifex.values import Box, Limits, MediaError, PixelSpec, Sample, Sampling, Wish
 
-__all__ = ["Moment", "at"]
+__all__ = ["Kind", "Moment", "at"]
 
 # Below this, decoding from the start is no slower than finding a key frame.
 _SEEK_FROM_S: Final = 4
+_INDEXED: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+"""Formats whose clock never starts anew; of others all packets are read to see that."""
 # How far before the moment the first key frame is looked for, and then the second try.
 _BACK_S: Final = (0, 15)
 
@@ -89,7 +92,15 @@ class Moment:
         )
 
 
-def at(file: LocalFile, t_s: float, limits: Limits, *, kind: Kind, spec: PixelSpec | None = None) -> Moment:
+def at(
+    file: LocalFile,
+    t_s: float,
+    limits: Limits,
+    *,
+    kind: Kind,
+    spec: PixelSpec | None = None,
+    assume_fps: float | None = None,
+) -> Moment:
     """Find the frame on screen at `t_s` seconds; of a still picture, the picture.
 
     Args:
@@ -99,6 +110,7 @@ def at(file: LocalFile, t_s: float, limits: Limits, *, kind: Kind, spec: PixelSp
         kind: What the file is.
         spec: What the whole picture will be made into, so that a JPEG is decoded just as `read` does it;
             `None` decodes it in full.
+        assume_fps: Frame rate for a stream without any times.
 
     Raises:
         MediaError: If the file cannot be read, or ends before.
@@ -112,12 +124,27 @@ def at(file: LocalFile, t_s: float, limits: Limits, *, kind: Kind, spec: PixelSp
     if kind == "animation":
         shown = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
         return Moment(file.shown, shown.picture, shown)
-    for back_s in _BACK_S if t >= _SEEK_FROM_S else ():
+    for back_s in _BACK_S if _can_seek(file, t, limits) else ():
         sought = _sought(file, t, limits, back_s)
         if sought is not None:
             return Moment(file.shown, sought.picture, sought, is_counted=False)
-    shown = _from_start(file, t, limits)
+    shown = _from_start(file, t, limits, assume_fps)
     return Moment(file.shown, shown.picture, shown)
+
+
+def _can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
+    """Whether seeking pays, and gives the times that decoding from the start would give."""
+    if t < _SEEK_FROM_S:
+        return False
+    opened = open_video(file, limits, Log())
+    try:
+        if opened.container.format.name in _INDEXED:
+            return True
+        if opened.later or opened.is_raw:
+            return False
+    finally:
+        opened.close()
+    return survey_video(file, limits, _nothing).is_plain
 
 
 def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> Shown | None:
@@ -131,11 +158,12 @@ def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> Shown 
     try:
         if has_alpha_beside(opened.stream):
             return None
-        clock = Clock.of(opened.container, opened.stream)
+        clock = opened.clock
         target = clock.start + int((t - back_s) / clock.time_base)
         opened.container.seek(max(clock.start, target), stream=opened.stream)
         last = None
-        for shown in _checked(shown_frames(opened, limits, damage, _nothing, strict=True), opened, t):
+        timed = TimedFrames(opened, limits, damage, _nothing, strict=True)
+        for shown in _checked(shown_frames(timed, opened, damage), opened, t):
             if shown.end > t:
                 return shown if not damage.n_lost and not damage.n_corrupt_frames else None
             last = shown
@@ -155,28 +183,21 @@ def _checked(frames: Iterator[Shown], opened: Opened, t: Fraction) -> Iterator[S
         yield shown
 
 
-def _from_start(file: LocalFile, t: Fraction, limits: Limits) -> Shown:
-    damage = Damage()
+def _from_start(file: LocalFile, t: Fraction, limits: Limits, assume_fps: float | None) -> Shown:
+    rate = None if assume_fps is None else exact(assume_fps)
     try:
-        return _decoded(file, t, limits, damage, strict=True)
+        return _decoded(file, t, limits, rate, strict=True)
     except OutOfOrder:
-        return _decoded(file, t, limits, Damage(), strict=False)
+        return _decoded(file, t, limits, rate, strict=False)
 
 
-def _decoded(file: LocalFile, t: Fraction, limits: Limits, damage: Damage, *, strict: bool) -> Shown:
-    surveyed = None if strict else survey_video(file, limits, _nothing)
-    order = surveyed if surveyed is not None and surveyed.is_rising else None
+def _decoded(file: LocalFile, t: Fraction, limits: Limits, rate: Fraction | None, *, strict: bool) -> Shown:
+    damage = Damage()
+    order = None if strict else survey_video(file, limits, _nothing).order
     opened = open_video(file, limits, damage.opening)
     try:
-        frames = shown_frames(
-            opened,
-            limits,
-            damage,
-            _nothing,
-            order=order,
-            strict=strict,
-        )
-        return _on_screen(frames, t, file, damage)
+        timed = TimedFrames(opened, limits, damage, _nothing, order=order, assume_fps=rate, strict=strict)
+        return _on_screen(shown_frames(timed, opened, damage), t, file, damage)
     finally:
         opened.close()
 

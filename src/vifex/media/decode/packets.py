@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 
 from vifex.media.decode.alpha import NO_ALPHA, alpha_context, has_alpha_beside
 from vifex.media.decode.container import Opened
+from vifex.media.decode.continuity import PacketClock, SoundClock, demuxed, is_header
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.log import listening
 from vifex.media.decode.times import Clock
@@ -21,7 +22,14 @@ __all__ = ["decoded", "frames_of", "packets_of", "prepare"]
 
 
 def decoded(
-    opened: Opened, limits: Limits, damage: Damage, progress: Callable[[], None], clock: Clock
+    opened: Opened,
+    limits: Limits,
+    damage: Damage,
+    progress: Callable[[], None],
+    clock: Clock,
+    *,
+    packet_clock: PacketClock | SoundClock | None = None,
+    n_before: int = 0,
 ) -> Iterator[VideoFrame]:
     """Decode a stream from where its container stands to its end.
 
@@ -31,13 +39,15 @@ def decoded(
         damage: Takes errors, flags and messages.
         progress: Called for each packet.
         clock: For the times in messages.
+        packet_clock: Moves the packets' timestamps past joins.
+        n_before: Frames decoded before, of other streams, which count for the limit.
 
     Yields:
         Frames in the decoder's output order, which is that of presentation.
     """
     context = prepare(opened, limits)
-    n = 0
-    for packet in packets_of(opened, damage):
+    n = n_before
+    for packet in packets_of(opened, damage, packet_clock):
         progress()
         for frame in frames_of(context, packet, damage, clock):
             if n >= limits.max_frames:
@@ -61,20 +71,31 @@ def prepare(opened: Opened, limits: Limits) -> Any:
     return context
 
 
-def packets_of(opened: Opened, damage: Damage) -> Iterator[Packet[Any] | None]:
-    """Give the stream's packets, then `None`, which drains the decoder; a broken end is an end."""
-    demuxer = opened.container.demux(opened.stream)
+def packets_of(
+    opened: Opened, damage: Damage, packet_clock: PacketClock | SoundClock | None = None
+) -> Iterator[Packet[Any] | None]:
+    """Give the stream's packets, then `None`, which drains the decoder; a broken end is an end.
+
+    Args:
+        opened: The file.
+        damage: Takes errors, flags and messages.
+        packet_clock: Moves the packets' timestamps past joins.
+    """
+    demuxer = demuxed(opened.container, opened.stream, damage.unread)
     while True:
         try:
             with listening(damage.log):
                 packet = next(demuxer)
-        except StopIteration:
+        except (StopIteration, IndexError):
+            # PyAV ends so where FFmpeg's list of streams grew on the way: all packets were given.
             break
         except (FFmpegError, OSError) as exc:
             damage.read_error = exc
             break
-        if packet.size:
+        if packet.size and not is_header(opened.container, opened.stream, packet):
             damage.n_corrupt_packets += packet.is_corrupt
+            if packet_clock is not None:
+                packet_clock.correct(packet)
             yield packet
     yield None
 

@@ -23,6 +23,7 @@ from PIL import Image
 from vifex.media.decode.ahead import Ahead, Group, Planned
 from vifex.media.decode.alpha import has_alpha_beside
 from vifex.media.decode.container import Opened
+from vifex.media.decode.continuity import PacketClock
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.gops import holds_back, roles
 from vifex.media.decode.packets import frames_of, packets_of, prepare
@@ -104,14 +105,17 @@ def sparse_frames(
     Raises:
         Unclear: If a part of the video cannot be had, or not be sure to be what decoding in full gives.
     """
-    clock = Clock.of(opened.container, opened.stream)
+    clock = opened.clock
     context = prepare(opened, limits)
     ahead = Ahead(roles(context), holds_back(context), clock, samplers, limits)
     decoder = _Decoder(context, damage, clock)
     converter, time_base = Converter.of(opened), clock.text
-    for packet in packets_of(opened, damage):
+    packet_clock = PacketClock(opened.container, opened.stream)
+    for packet in packets_of(opened, damage, packet_clock):
         progress()
         _check(damage)
+        if packet_clock.n_joins:
+            raise Unclear
         if packet is None:
             ahead.end()
         else:

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Final
 
-from av.video.frame import VideoFrame
+from av.container import InputContainer
+from av.error import FFmpegError
 
-from vifex.media.decode.container import Opened, open_container, pick_stream
+from vifex.media.decode.appended import another_recording
+from vifex.media.decode.container import Opened, open_container
 from vifex.media.decode.damage import Damage
+from vifex.media.decode.follow import OutOfOrder, Timed, TimedFrames, duration_of, survey_all
+from vifex.media.decode.image_stream import image_stream
+from vifex.media.decode.legs import open_legs
 from vifex.media.decode.limits import check_pixels
 from vifex.media.decode.log import Log
-from vifex.media.decode.packets import decoded
 from vifex.media.decode.pixels import Converter, FramePicture
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.sparse import Unclear, can_pay, sparse_frames
 from vifex.media.decode.stated import DOLBY_ALONE
 from vifex.media.decode.take import Shown
-from vifex.media.decode.times import Clock, Gaps, Survey, survey
+from vifex.media.decode.times import Gaps, Survey
 from vifex.media.decode.viewing import Viewing, part_of
 from vifex.media.sample.base import exact
 from vifex.media.sample.registry import make, needs_duration
@@ -31,9 +36,10 @@ __all__ = ["OutOfOrder", "StillInside", "open_video", "read_video", "shown_frame
 # it by then. Samples wait until it is known.
 _SETTLED_AFTER: Final = 32
 
-
-class OutOfOrder(Exception):
-    """Frames came out with falling pts: the container keeps none, and gave those of decoding order."""
+_KNOWN_IMAGES: Final = frozenset(
+    {"ico", "jpeg_pipe", "png_pipe", "bmp_pipe", "webp_pipe", "gif_pipe", "tiff_pipe"}
+)
+"""Of these it is known whether they are streams before FFmpeg opens them."""
 
 
 class StillInside(Exception):
@@ -48,17 +54,35 @@ def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
         StillInside: If it is a picture.
         MediaError: If it cannot be opened or its frames are larger than allowed.
     """
-    container = open_container(file, limits, log)
+    as_stream = image_stream(file)
+    container = open_container(file, limits, log, format=as_stream)
     try:
-        if container.format.name.endswith("_pipe") or container.format.name == "ico":
-            raise StillInside
-        opened = pick_stream(container, file)
+        is_still = container.format.name.endswith("_pipe") or container.format.name == "ico"
+        if is_still and as_stream is None:
+            if not _holds_several(container):
+                raise StillInside
+            as_stream = container.format.name
+            container.close()
+            container = open_container(file, limits, log, format=as_stream)
+        opened = open_legs(container, file, limits, log)
+        container = opened.container
+        opened.is_image_stream = as_stream is not None
         context = opened.stream.codec_context
         check_pixels(context.width, context.height, limits, file)
     except BaseException:
         container.close()
         raise
     return opened
+
+
+def _holds_several(container: InputContainer) -> bool:
+    """Whether FFmpeg takes a kind of image that nobody else knows apart into several."""
+    if container.format.name in _KNOWN_IMAGES:
+        return False
+    try:
+        return sum(1 for _ in islice((p for p in container.demux() if p.size), 2)) == 2
+    except (FFmpegError, OSError):
+        return False
 
 
 @dataclass(slots=True)
@@ -95,15 +119,14 @@ def read_video(
         except OutOfOrder:
             pass
     surveyed = surveyed or survey_video(file, limits, progress)
-    order = surveyed if surveyed.is_rising else None
-    return (yield from _new(_held_back(_attempt(job, surveyed, order, is_last=True)), given))
+    return (yield from _new(_held_back(_attempt(job, surveyed, surveyed.order, is_last=True)), given))
 
 
 def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> Survey:
     """Demux a file's video stream from start to end, nothing decoded."""
     opened = open_video(file, limits, Log())
     try:
-        return survey(opened.container, opened.stream, progress)
+        return survey_all(opened, progress)
     finally:
         opened.close()
 
@@ -158,8 +181,9 @@ def _attempt(
     # What FFmpeg says while it probes is kept apart: it speaks of all streams there.
     opened = open_video(job.file, job.limits, damage.opening)
     try:
-        assumed = next((w.sampling.assume_fps for w in job.wishes if w.sampling.assume_fps), None)
-        duration = None if surveyed is None else _duration(surveyed, opened, assumed)
+        asked = next((w.sampling.assume_fps for w in job.wishes if w.sampling.assume_fps), None)
+        assumed = None if asked is None else exact(asked)
+        duration = None if surveyed is None else duration_of(surveyed, opened, assumed)
         viewing = Viewing(job.medium, job.wishes, damage, duration)
         if opened.n_streams > 1:
             viewing.notes.append(
@@ -167,6 +191,12 @@ def _attempt(
             )
         if opened.stated.is_dolby_alone:
             damage.other(DOLBY_ALONE)
+        behind = another_recording(job.file, opened.container.format.name)
+        if behind is not None:
+            damage.other(
+                f"Another recording begins at byte {behind:,} of the file; FFmpeg does not read it, so it is"
+                " missing here."
+            )
         parts = [part_of(job.medium, wish) for wish in job.wishes]
         is_sparse = may_skip and can_pay(job.wishes, parts, opened, surveyed)
         if is_sparse:
@@ -175,10 +205,18 @@ def _attempt(
                 for wish, part in zip(job.wishes, parts, strict=True)
             ]
             frames = sparse_frames(opened, twins, job.limits, damage, job.progress)
+            timed = None
         else:
-            frames = shown_frames(
-                opened, job.limits, damage, job.progress, order=order, assume_fps=assumed, strict=not is_last
+            timed = TimedFrames(
+                opened,
+                job.limits,
+                damage,
+                job.progress,
+                order=order,
+                assume_fps=assumed,
+                strict=not is_last,
             )
+            frames = shown_frames(timed, opened, damage)
         for shown in frames:
             is_settled = is_last or is_sparse or shown.index >= _SETTLED_AFTER
             if is_settled:
@@ -192,76 +230,46 @@ def _attempt(
         for sample in viewing.finish():
             yield [sample], True
         viewing.notes += opened.notes
+        if timed is not None:
+            viewing.notes += timed.notes()
         return viewing.seen()
     finally:
         opened.close()
 
 
-def _duration(surveyed: Survey, opened: Opened, assume_fps: float | None) -> Fraction:
-    if surveyed.end is not None:
-        return Clock.of(opened.container, opened.stream).seconds(surveyed.end)
-    return Fraction(surveyed.n_packets) / exact(assume_fps) if assume_fps else Fraction(0)
-
-
-def shown_frames(
-    opened: Opened,
-    limits: Limits,
-    damage: Damage,
-    progress: Callable[[], None],
-    *,
-    order: Survey | None = None,
-    assume_fps: float | None = None,
-    strict: bool = False,
-) -> Iterator[Shown]:
+def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterator[Shown]:
     """Give the frames of a video in presentation order, each with the time for which it is on screen.
 
     Args:
+        frames: Of the video.
         opened: The file.
-        limits: How many frames at most.
         damage: Takes what is lost.
-        progress: Called for each packet.
-        order: Where the container keeps no pts: the packets' own, which frames take in rising order.
-        assume_fps: Frame rate for a stream without any times.
-        strict: Whether pts that fall among the first frames are an error.
 
     Raises:
-        OutOfOrder: If they do.
+        OutOfOrder: If their times fall although they must not.
     """
-    clock = Clock.of(opened.container, opened.stream)
-    converter = Converter.of(opened)
+    clock = opened.clock
+    converters: dict[Opened, Converter] = {}
     gaps = Gaps()
     time_base = clock.text
-    before: tuple[int, VideoFrame] | None = None
+    before: tuple[Timed, int, Converter] | None = None
     start = Fraction(0)
     n = 0
-    for count, frame in enumerate(decoded(opened, limits, damage, progress, clock)):
-        pts = _pts(frame, count, clock, order, assume_fps)
+    for timed in frames:
+        pts = timed.pts
         if pts is None:
             damage.n_timeless += 1
             continue
-        if before is not None and pts < before[0]:
-            if strict and n < _SETTLED_AFTER:
-                raise OutOfOrder
-            damage.n_backwards += 1
-            continue
         end = clock.seconds(pts)
         if before is not None:
-            picture = FramePicture(before[1], converter)
-            yield Shown(n - 1, before[0], time_base, start, end, picture)
+            picture = FramePicture(before[0].frame, before[2])
+            yield Shown(n - 1, before[1], time_base, start, end, picture)
         gaps.add(pts)
-        before, start = (pts, frame), end
+        if timed.opened not in converters:
+            converters = {timed.opened: Converter.of(timed.opened)}
+        before, start = (timed, pts, converters[timed.opened]), end
         n += 1
     if before is not None:
-        pts, frame = before
-        end = clock.seconds(pts + max(1, frame.duration or gaps.median()))
-        yield Shown(n - 1, pts, time_base, start, end, FramePicture(frame, converter))
-
-
-def _pts(
-    frame: VideoFrame, count: int, clock: Clock, order: Survey | None, assume_fps: float | None
-) -> int | None:
-    if order is not None:
-        return int(order.pts[count]) if count < len(order.pts) else None
-    if frame.pts is None and assume_fps is not None:
-        return clock.start + round(Fraction(count) / exact(assume_fps) / clock.time_base)
-    return frame.pts
+        timed, pts, converter = before
+        end = clock.seconds(pts + max(1, timed.duration or gaps.median()))
+        yield Shown(n - 1, pts, time_base, start, end, FramePicture(timed.frame, converter))

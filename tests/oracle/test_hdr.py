@@ -159,6 +159,20 @@ def test_a_moment_shows_the_same(name: str, film: Any) -> None:
     assert np.array_equal(np.asarray(thumbnail(film(name), 0.15, None, 500)), whole)
 
 
+def test_hdr_that_comes_later_is_told(tmp_path: Path) -> None:
+    """Two recordings joined, the second in PQ and with a clock of its own."""
+    tags = "-color_trc bt709 -color_primaries bt709 -colorspace bt709"
+    plain = ("t=709:p=709:m=709", "yuv420p10le", f"-c:v libx264 -crf 8 {tags}", 0.0)
+    first = _zimg(tmp_path / "1.ts", films.photograph(), plain)
+    second = _zimg(tmp_path / "2.ts", films.photograph(), HDR["pq.ts"])
+    both = tmp_path / "both.ts"
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    samples, seen = made.collect(both, made.every(width=WIDTH, height=HEIGHT))
+    assert len(samples) == 8
+    assert np.abs(samples[-1].pixels.astype(int) - films.photograph()).mean() < 7
+    assert any("tone-mapped" in note for note in seen.notes)
+
+
 def test_sdr_stays_as_it_is(tmp_path: Path) -> None:
     """10 bits, BT.709 and older primaries, and curves that are not for display: as the ffmpeg command."""
     for number, (tags, to) in enumerate({

@@ -123,9 +123,9 @@ class Converter:
     _turns: dict[int, Turn] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, opened: Opened) -> Converter:
-        """Make the converter of a stream that was opened; notes go to its list."""
-        return cls(opened.aspect, opened.stated.margins, opened.notes)
+    def of(cls, opened: Opened, notes: list[str] | None = None) -> Converter:
+        """Make the converter of a stream that was opened; notes go to its list, or to another."""
+        return cls(opened.aspect, opened.stated.margins, opened.notes if notes is None else notes)
 
     def shape(self, frame: VideoFrame) -> Shape:
         """Give the size of a frame's visible part, turn and pixel aspect."""

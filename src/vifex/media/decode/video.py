@@ -266,7 +266,7 @@ def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterato
             yield Shown(n - 1, before[1], time_base, start, end, picture)
         gaps.add(pts)
         if timed.opened not in converters:
-            converters = {timed.opened: Converter.of(timed.opened)}
+            converters = {timed.opened: Converter.of(timed.opened, opened.notes)}
         before, start = (timed, pts, converters[timed.opened]), end
         n += 1
     if before is not None:

@@ -48,7 +48,8 @@ def read_audio(
         timeline = Timeline(clock, damage)
         unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is of pictures
         film = film_parts(file, opened, limits, progress)
-        for piece in timeline.pieces(sound_frames(opened, film, unlimited, damage, progress)):
+        moved: list[str] = []
+        for piece in timeline.pieces(sound_frames(opened, film, unlimited, damage, progress, moved)):
             for ear in ears:
                 yield from ear.feed(piece.frame, piece.start, is_new=piece.is_new)
             if all(ear.is_over for ear in ears):
@@ -56,11 +57,7 @@ def read_audio(
         for ear in ears:
             yield from ear.finish()
         seen = _seen(medium, opened, ears, timeline, damage)
-        notes = (
-            *seen.notes,
-            "Its clock does not go on in the file; its sound was moved as its pictures are.",
-        )
-        return replace(seen, notes=notes) if film else seen
+        return replace(seen, notes=(*seen.notes, *moved))
     finally:
         opened.close()
 

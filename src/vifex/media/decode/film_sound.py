@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from av.audio.frame import AudioFrame
 
@@ -21,6 +21,9 @@ from vifex.media.decode.video import StillInside, open_video
 from vifex.values import Limits, MediaError
 
 __all__ = ["FilmPart", "film_parts", "sound_frames"]
+
+_MAY_FALL: Final = frozenset({"flv", "live_flv", "matroska,webm"})
+"""Formats that FFmpeg reads on behind a join, the clock starting anew; their sound goes on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def sound_frames(
     limits: Limits,
     damage: Damage,
     progress: Callable[[], None],
+    notes: list[str],
 ) -> Iterator[AudioFrame]:
     """Decode a file's sound with times that go on where those of its pictures do.
 
@@ -91,15 +95,19 @@ def sound_frames(
         limits: As in `decoded`.
         damage: Takes what is lost.
         progress: Called for each packet.
+        notes: Takes a sentence if times are not the file's own.
     """
     frames: Any
     if not parts:
-        own = (
-            PacketClock(opened.container, opened.stream, jumps=False) if has_joins(opened.container) else None
-        )
+        can_fall = has_joins(opened.container) or opened.container.format.name in _MAY_FALL
+        own = PacketClock(opened.container, opened.stream, jumps=False) if can_fall else None
         frames = decoded(opened, limits, damage, progress, opened.clock, packet_clock=own)
-        yield from frames
+        for frame in frames:
+            if own is not None and own.n_joins and not notes:
+                notes.append("Its clock starts anew in the file; its sound goes on from its own end.")
+            yield frame
         return
+    notes.append("Its clock does not go on in the file; its sound was moved as its pictures are.")
     for part in parts:
         leg = part.open()
         try:

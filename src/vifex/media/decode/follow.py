@@ -210,6 +210,8 @@ class TimedFrames:
                 "The clocks of its streams do not follow each other; times go on from the end of the last"
                 " frame."
             )
+        if self._order is not None:
+            said.append("Frames came out of order in time; they took their packets' times in rising order.")
         if self._n_counted_back:
             said.append(
                 f"Frames before the first that has a time: {self._n_counted_back:,}; their times are counted"

@@ -25,6 +25,9 @@ _SYNC_BYTES: Final = 1 << 16
 _VIDEO_IDS: Final = range(0xE0, 0xF0)
 _EXTENDED_ID: Final = 0xFD
 """VC-1 and others stand under it, but so do sounds: a table of the programme must call it a video."""
+_SOUND_TYPES: Final = frozenset(
+    {0x03, 0x04, 0x0F, 0x11, 0x1C, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87}
+)
 _VIDEO_TYPES: Final = frozenset({0x01, 0x02, 0x10, 0x1B, 0x20, 0x21, 0x24, 0x33, 0x42, 0xD1, 0xD2, 0xEA})
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -132,10 +135,12 @@ class _Transport:
             if before[first] < len(places):
                 end = min(end, int(places[before[first]]))
             # A reader that met the next one's tables would take the last frame for its kind.
-            tables = self._open_at(pid, int(starts[last])) if last < len(starts) else 0
-            if tables > starts[last - 1]:
-                end = min(end, tables)
-            yield Track(pid, self._tables.kind_at(pid, at), at, end, self._open_at(pid, at))
+            tables = [self._open_at(pid, int(starts[last]))] if last < len(starts) else []
+            tables += self._tables.changes.get(pid, [])
+            end = min([end, *(table for table in tables if table > starts[last - 1])])
+            kind = self._tables.kind_at(pid, at)
+            if kind not in _SOUND_TYPES:  # an id may be a video's in one recording and a sound's in the next
+                yield Track(pid, kind, at, end, self._open_at(pid, at))
 
     def _open_at(self, pid: int, at: int) -> int:
         """Give where the tables lie that come before a place."""
@@ -185,9 +190,10 @@ class _Tables:
         self._latest[pid] = key
         body = _body(packet)
         section = bytes(body[1 + int(body[0]) :]) if len(body) else b""
-        if len(section) < 12:
+        length = (section[1] & 0x0F) << 8 | section[2] if len(section) >= 12 else 0
+        if not length or not _is_whole(section, length):
             return frozenset()
-        end = min(len(section), 3 + ((section[1] & 0x0F) << 8 | section[2]) - 4)
+        end = min(len(section), 3 + length - 4)
         if pid == 0 and section[0] == 0x00:
             entries = [section[at : at + 4] for at in range(8, end - 3, 4)]
             self._maps = {(e[2] & 0x1F) << 8 | e[3] for e in entries if e[0] or e[1]}
@@ -255,6 +261,21 @@ def _pieces(file: LocalFile) -> Iterator[tuple[int, int, UInt8Array]]:
             rows = rows[: max(1, int(lost[0]))]
         yield at, step, rows
         at += len(rows) * step
+
+
+_CRC_BITS: Final = 0x04C11DB7
+
+
+def _is_whole(section: bytes, length: int) -> bool:
+    """Whether a table's checksum (CRC-32/MPEG-2) is right, as far as all of it is here."""
+    if 3 + length > len(section):
+        return True
+    crc = 0xFFFFFFFF
+    for byte in section[: 3 + length]:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (_CRC_BITS if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+    return crc == 0
 
 
 _PES: Final = re.compile(rb"\x00\x00\x01([\xba\xe0-\xef])")

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from av.container import InputContainer
 
@@ -110,16 +109,19 @@ def open_legs(container: InputContainer, file: LocalFile, limits: Limits, log: L
     return whole
 
 
-_FOUND: Final[WeakKeyDictionary[LocalFile, list[Track]]] = WeakKeyDictionary()
+_FOUND: Final[dict[tuple[int, int, int, int], list[Track]]] = {}
+_MOST_KEPT: Final = 64
 
 
 def _tracks_of(file: LocalFile, format_name: str) -> list[Track]:
-    """Look through a file once, however often it is opened."""
-    if file not in _FOUND:
+    """Look through a file once, however often it is opened: a contact sheet opens it for each hit."""
+    if file.identity not in _FOUND:
+        while len(_FOUND) >= _MOST_KEPT:
+            del _FOUND[next(iter(_FOUND))]
         at = file.tell()  # where the open container goes on reading
-        _FOUND[file] = find_tracks(file, format_name)
+        _FOUND[file.identity] = find_tracks(file, format_name)
         file.seek(at)
-    return _FOUND[file]
+    return _FOUND[file.identity]
 
 
 def _opener(file: LocalFile, leg: Leg, limits: Limits, log: Log) -> Callable[[], Opened]:

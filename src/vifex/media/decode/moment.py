@@ -132,6 +132,10 @@ def at(
     return Moment(file.shown, shown.picture, shown)
 
 
+_PLAIN: Final[dict[tuple[int, int, int, int], bool]] = {}
+_MOST_KEPT: Final = 1024
+
+
 def _can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
     """Whether seeking pays, and gives the times that decoding from the start would give."""
     if t < _SEEK_FROM_S:
@@ -140,11 +144,15 @@ def _can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
     try:
         if opened.container.format.name in _INDEXED:
             return True
-        if opened.later or opened.is_raw:
+        if opened.later or opened.is_raw or opened.container.format.name == "avi":
             return False
     finally:
         opened.close()
-    return survey_video(file, limits, _nothing).is_plain
+    if file.identity not in _PLAIN:
+        while len(_PLAIN) >= _MOST_KEPT:
+            del _PLAIN[next(iter(_PLAIN))]
+        _PLAIN[file.identity] = survey_video(file, limits, _nothing).is_plain
+    return _PLAIN[file.identity]
 
 
 def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> Shown | None:

@@ -83,6 +83,11 @@ class LocalFile:
         """Size at opening."""
         return self.stat.st_size
 
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """What tells this file, as it is now, from every other: device, inode, size, time of change."""
+        return (self.stat.st_dev, self.stat.st_ino, self.stat.st_size, self.stat.st_mtime_ns)
+
 
 class _View(io.RawIOBase):
     """A file that can be closed without closing the file."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vifex.store.filters import checked_filter, evaluation_error
 from vifex.store.head import Head, find_head
 from vifex.store.layout import StoreInfo, ViewPaths, list_views, read_recipe, read_store
 from vifex.store.ledger import newest_entries
@@ -138,8 +139,9 @@ class View:
         Raises:
             InputError: If the filter is wrong.
         """
-        with self._filtering(where):
-            return self._head.rows.count(where)
+        ready = self._ready(where)
+        with self._filtering(where, ready):
+            return self._head.rows.count(ready)
 
     def to_arrow(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
         """Read rows in stored order: media in the order of their commits, each by its ordinals.
@@ -191,9 +193,10 @@ class View:
             InputError: If a column or the filter is wrong.
         """
         schema = self._projected(columns)
+        ready = self._ready(where)  # a wrong filter is told at once, not at the first batch
         width = sum(self._taps[n].size * 4 for n in schema.names if n in self._taps) + 1
         rows = max(1, min(batch_rows, math.ceil(_BATCH_BYTES / width)))
-        return self._batches(schema, where, rows)
+        return self._batches(schema, where, ready, rows)
 
     def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Read single rows by their place in the stored order, in the order asked for."""
@@ -204,9 +207,11 @@ class View:
         """Read what became of every medium: its newest entry, or with `history` all entries ever made."""
         return newest_entries(self._head.ledger, history=history)
 
-    def _batches(self, schema: pa.Schema, where: str | None, rows: int) -> Iterator[pa.RecordBatch]:
-        with self._filtering(where):
-            for batch in self._head.rows.scan(schema.names, where=where, batch_rows=rows):
+    def _batches(
+        self, schema: pa.Schema, where: str | None, ready: str | None, rows: int
+    ) -> Iterator[pa.RecordBatch]:
+        with self._filtering(where, ready):
+            for batch in self._head.rows.scan(schema.names, where=ready, batch_rows=rows):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
     def _projected(self, columns: Sequence[str] | None) -> pa.Schema:
@@ -227,19 +232,24 @@ class View:
             todo=f"{near(name, known)}It has: {', '.join(names)}.",
         )
 
+    def _ready(self, where: str | None) -> str | None:
+        """A filter as Lance reads it whole; see `vifex.store.filters`."""
+        if where is None:
+            return None
+        return checked_filter(where, self._plain(), self.columns)
+
+    def _plain(self) -> list[str]:
+        return [n for n in self.schema.names if n not in self._taps]
+
     @contextlib.contextmanager
-    def _filtering(self, where: str | None) -> Iterator[None]:
-        """Say what is wrong with a filter in one sentence, with the columns that exist."""
+    def _filtering(self, where: str | None, ready: str | None) -> Iterator[None]:
+        """Say in one sentence why a filter cannot be evaluated."""
         try:
             yield
-        except (OSError, ValueError, RuntimeError) as exc:
-            message = str(exc)
-            if where is None or "Invalid user input" not in message:
+        except BaseException as exc:  # a panic of Lance is no Exception; whatever is not told goes on
+            if where is None or ready is None:
                 raise
-            # Lance appends its own list of fields and the place in its source.
-            cause = message.rpartition("Invalid user input: ")[2].partition(", /")[0]
-            cause = cause.partition(". Valid fields")[0]
-            raise InputError(
-                f"the filter {where!r} is not understood ({cause.strip()}).",
-                todo=f"It takes SQL conditions on the columns {', '.join(self.schema.names)}.",
-            ) from exc
+            told = evaluation_error(exc, where, ready, self._plain())
+            if told is None:
+                raise
+            raise told from exc

@@ -93,11 +93,10 @@ def test_the_ledger(store: Store) -> None:
 @pytest.mark.parametrize(
     ("where", "cause"),
     [
-        ("nope = 1", "No field named nope"),
-        ("label = ", "Expected: an expression"),
+        ("nope = 1", "there is no column 'nope'"),
+        ("label = ", "breaks off"),
         ("label", "does not return a boolean"),
-        ("ordinal = 'x' AND", "an expression"),
-        ("", "an expression"),
+        ("ordinal = 'x' AND", "breaks off"),
     ],
 )
 def test_a_wrong_filter_gets_one_sentence(where: str, cause: str, store: Store) -> None:
@@ -105,9 +104,8 @@ def test_a_wrong_filter_gets_one_sentence(where: str, cause: str, store: Store) 
     for ask in (view.count_rows, lambda w: view.to_arrow(where=w), lambda w: view.to_numpy(where=w)):
         with pytest.raises(InputError) as wrong:
             ask(where)
-        assert f"the filter {where!r} is not understood (" in str(wrong.value)
+        assert f"the filter {where!r} is not understood: " in str(wrong.value)
         assert cause in str(wrong.value)
-        assert "on the columns key, medium_id, uri, name" in str(wrong.value)
         assert ".rs:" not in str(wrong.value)
 
 

@@ -268,7 +268,7 @@ def main(folder: Path = Path("demo")) -> int:
     vifex("extract", str(folder / "media"), "-o", store, "--fps", "2")
     vifex("show", store)
     search = ("search", store, str(query), "-k", "12", "--where", "t_s IS NOT NULL")
-    vifex(*search, "--html", str(sheet))
+    vifex(*search, "--html", str(sheet), "--overwrite")
     hits = json.loads(vifex(*search, "--json", quiet=True))["hits"]
 
     print(f"\nThe {QUERY_PHOTO} is seen in {expected.video} from {_span(expected)}.")

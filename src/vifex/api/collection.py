@@ -155,7 +155,7 @@ class Collection:
         """Write rows and vectors to a file.
 
         Args:
-            path: The file.
+            path: The file. It may not lie in a store.
             to: `npy`, `npz`, `parquet` or `csv`.
             column: A layer's column; may be left out where there is one.
             where: An SQL filter over the columns.
@@ -173,14 +173,19 @@ class Collection:
         *,
         query: str | os.PathLike[str] | None = None,
         metric: str = "cosine",
+        overwrite: bool = False,
     ) -> None:
         """Write hits as one HTML page with pictures and times, decoded from the sources.
 
         Args:
-            path: The file; an existing one is replaced.
+            path: The file. It may not lie in a store.
             hits: From `search`.
             query: What was searched for; shown on top where it is a picture or a moment of a video.
             metric: What the scores are.
+            overwrite: Whether an existing file is replaced.
+
+        Raises:
+            InputError: If the file exists and may not be replaced, lies in a store or cannot be written.
         """
         rate = self.recipe.sampling.assume_fps
         write_contact_sheet(
@@ -191,6 +196,7 @@ class Collection:
             thumbnail=lambda hit: _thumbnail(hit.uri, hit.t_s, hit.box, rate),
             metric=metric,
             store_name=self.path.name,
+            overwrite=overwrite,
         )
 
     # -- leaving ------------------------------------------------------------------------------------

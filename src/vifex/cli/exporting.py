@@ -31,7 +31,7 @@ def export(
     store
         The store.
     output
-        The file.
+        The file, which must not lie in a store.
     to
         npy, npz, parquet or csv (default: by the file's suffix).
     column

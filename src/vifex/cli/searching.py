@@ -27,6 +27,7 @@ def search(
     view: str = "main",
     model: Annotated[str | None, Parameter(name=["--model", "-m"])] = None,
     html: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Print the stored rows nearest to a query, exactly.
@@ -51,16 +52,21 @@ def search(
     model
         The model that made the view, where it cannot be found by itself.
     html
-        Write a contact sheet with pictures and times to this file.
+        Write a contact sheet with pictures and times to this file, which must not lie in a store.
+    overwrite
+        Replace the contact sheet's file if it exists.
     json
         Print as JSON.
     """
     import vifex
+    from vifex.search.files import check_target
 
+    if html is not None:
+        check_target(html, overwrite=overwrite)
     with vifex.open(store, view=view, model=model) as collection:
         hits = collection.search(query, k, column=column, metric=metric, where=where)
         if html is not None:
-            collection.contact_sheet(html, hits, query=query, metric=metric)
+            collection.contact_sheet(html, hits, query=query, metric=metric, overwrite=overwrite)
     if json:
         print_json(
             {

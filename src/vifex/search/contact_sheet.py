@@ -88,7 +88,7 @@ def write_contact_sheet(
     thumbnail: Thumbnail,
     metric: str,
     store_name: str,
-    overwrite: bool = True,
+    overwrite: bool = False,
 ) -> None:
     """Write hits with their pictures to one HTML file, which appears whole or not at all.
 

@@ -1,4 +1,8 @@
-"""Files that appear whole or not at all: written aside, synced, then renamed."""
+"""Files that a user names to be written: they appear whole or not at all, and replace nothing unasked.
+
+Each is written aside, synced, then renamed. An existing file is replaced only where that was asked for, and a
+file in a store's folder never.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from vifex.values import InputError
 
-__all__ = ["written_whole"]
+__all__ = ["check_target", "written_whole"]
+
+_STORE: Final = "STORE.json"
+"""What the folder of a store holds."""
 
 
 @contextmanager
@@ -26,10 +34,10 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
         overwrite: Whether it may replace a file.
 
     Raises:
-        InputError: If `path` is taken or cannot be written, or if the disk is full.
+        InputError: If `path` is taken, lies in a store or cannot be written, or if the disk is full.
     """
     target = Path(path)
-    _check_free(target, overwrite=overwrite)
+    check_target(target, overwrite=overwrite)
     # Beside the target, so that the rename stays on one disk; short, as names have at most 255 bytes.
     aside = target.with_name(f".{target.name[:32]}.{secrets.token_hex(4)}.part")
     try:
@@ -43,7 +51,24 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
             aside.unlink(missing_ok=True)
 
 
-def _check_free(target: Path, *, overwrite: bool) -> None:
+def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """See that a file may be written, before the work for it is done.
+
+    Args:
+        path: The file to make.
+        overwrite: Whether it may replace a file.
+
+    Raises:
+        InputError: If it is a folder, lies in a store, has no folder, or is taken and may not be replaced.
+    """
+    target = Path(path)
+    store = _store_around(target)
+    if store is not None:
+        raise InputError(
+            "this lies inside a store, and only vifex extract, fuse and tree write there.",
+            of=str(target),
+            todo=f"Name a file outside of {store}.",
+        )
     if target.is_dir():
         raise InputError("this is a folder.", of=str(target), todo="Name a file in it.")
     if not overwrite and (target.exists() or target.is_symlink()):
@@ -54,9 +79,24 @@ def _check_free(target: Path, *, overwrite: bool) -> None:
         )
 
 
+def _store_around(target: Path) -> Path | None:
+    """The store in which a path lies, by its own place or by that of what it links to."""
+    try:
+        places = [target.parent.resolve() / target.name, target.resolve()]
+    except (OSError, RuntimeError):  # a loop of links; Python before 3.13 raises RuntimeError
+        return None
+    for place in places:
+        for folder in (place, *place.parents):
+            if (folder / _STORE).is_file():
+                return folder
+    return None
+
+
 def _taken(target: Path) -> InputError:
     return InputError(
-        "the file exists already.", of=str(target), todo="Choose another name, or ask to overwrite it."
+        "the file exists already.",
+        of=str(target),
+        todo="Choose another name, or replace it with --overwrite (overwrite=True in Python).",
     )
 
 
@@ -100,5 +140,5 @@ def _take_place(aside: Path, target: Path, *, overwrite: bool) -> None:
     except FileExistsError as exc:
         raise _taken(target) from exc
     except OSError:  # a disk without hard links
-        _check_free(target, overwrite=False)
+        check_target(target, overwrite=False)
         aside.replace(target)

@@ -324,10 +324,9 @@ def evaluation_error(exc: BaseException, where: str, ready: str, columns: Sequen
     )
     if literal is not None:
         cause = f"a column of type {literal[3]} cannot be compared with {literal[2]}, of type {literal[1]}"
-    return _refused(
-        where,
-        f"it cannot be evaluated ({cause.strip().rstrip('.')})",
-        f"It takes SQL conditions on the columns {', '.join(columns)}.",
+    return InputError(
+        f"the filter {_shown(where)!r} cannot be evaluated: {cause.strip().rstrip('.')}.",
+        todo=f"It takes SQL conditions on the columns {', '.join(columns)}.",
     )
 
 
@@ -347,8 +346,11 @@ def _unparsed(said: str, where: str) -> InputError:
 
 
 def _refused(where: str, why: str, todo: str) -> InputError:
-    shown = where if len(where) <= 200 else f"{where[:150]} ... {where[-40:]}"
-    return InputError(f"the filter {shown!r} is not understood: {why}.", todo=todo)
+    return InputError(f"the filter {_shown(where)!r} is not understood: {why}.", todo=todo)
+
+
+def _shown(where: str) -> str:
+    return where if len(where) <= 200 else f"{where[:150]} ... {where[-40:]}"
 
 
 def _as_text(name: str) -> str:

@@ -183,8 +183,8 @@ def test_no_hits_is_a_page_too(tmp_path):
     assert "No row of the store" in sheet(tmp_path, []).text
 
 
-def test_an_old_sheet_is_replaced_unless_asked_not_to(tmp_path):
+def test_an_old_sheet_is_replaced_where_that_is_asked_for(tmp_path):
     sheet(tmp_path, [])
-    assert "a.jpg" in sheet(tmp_path, [hit()]).text
+    assert "a.jpg" in sheet(tmp_path, [hit()], overwrite=True).text
     with pytest.raises(InputError, match="exists already"):
-        sheet(tmp_path, [], overwrite=False)
+        sheet(tmp_path, [])

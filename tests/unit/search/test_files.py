@@ -93,3 +93,49 @@ def test_the_longest_name_a_disk_takes_is_written(tmp_path):
     with written_whole(tmp_path / ("n" * 255), overwrite=False) as aside:
         aside.write_text("whole")
     assert names(tmp_path) == ["n" * 255]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A folder that says that it is a store, with a view's folder in it."""
+    folder = tmp_path / "s.vifex"
+    (folder / "views" / "main").mkdir(parents=True)
+    (folder / "STORE.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    "name", ["STORE.json", "new.html", "views/main/new.html", "views/../STORE.json", "."]
+)
+def test_nothing_is_written_into_a_store(store, name, overwrite):
+    with (
+        pytest.raises(InputError, match=r"this lies inside a store.*Name a file outside of .*s\.vifex"),
+        written_whole(store / name, overwrite=overwrite),
+    ):
+        raise AssertionError("not reached")
+    assert names(store) == ["STORE.json", "views"]
+    assert names(store / "views" / "main") == []
+
+
+def test_links_into_a_store_are_followed(store, tmp_path):
+    (tmp_path / "folder").symlink_to(store / "views")
+    (tmp_path / "page.html").symlink_to(store / "STORE.json")
+    (tmp_path / "dangling.html").symlink_to(store / "new.html")
+    (store / "out.html").symlink_to(tmp_path / "elsewhere.html")
+    for path in ("folder/new.html", "page.html", "dangling.html", "s.vifex/out.html"):
+        with (
+            pytest.raises(InputError, match="this lies inside a store"),
+            written_whole(tmp_path / path, overwrite=True),
+        ):
+            raise AssertionError("not reached")
+    assert (store / "STORE.json").read_text() == "{}"
+
+
+def test_beside_a_store_and_through_other_links_all_is_as_ever(store, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    for path in ("s.vifex.html", "link/page.html", "STORE.json.html"):
+        with written_whole(tmp_path / path, overwrite=False) as aside:
+            aside.write_text("whole")
+    assert (tmp_path / "out" / "page.html").read_text() == "whole"

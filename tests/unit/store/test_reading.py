@@ -104,7 +104,7 @@ def test_a_wrong_filter_gets_one_sentence(where: str, cause: str, store: Store) 
     for ask in (view.count_rows, lambda w: view.to_arrow(where=w), lambda w: view.to_numpy(where=w)):
         with pytest.raises(InputError) as wrong:
             ask(where)
-        assert f"the filter {where!r} is not understood: " in str(wrong.value)
+        assert f"the filter {where!r} " in str(wrong.value)
         assert cause in str(wrong.value)
         assert ".rs:" not in str(wrong.value)
 

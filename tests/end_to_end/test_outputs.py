@@ -1,0 +1,83 @@
+"""Files that a user names to be written: nothing is replaced unasked, and nothing in a store ever."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vifex
+from vifex.values import InputError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, shared_media: Path) -> Path:
+    """A folder with a photograph and a store of it."""
+    folder = tmp_path_factory.mktemp("outputs")
+    shutil.copy(shared_media / "good" / "photo-gray.jpg", folder / "a.jpg")
+    vifex.extract(folder / "a.jpg", folder / "s.vifex")
+    return folder
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "here"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file but the marks that readers leave."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.parent.name != "readers")
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+@pytest.mark.parametrize("flags", [[], ["--overwrite"]])
+@pytest.mark.parametrize(
+    "target", ["s.vifex/STORE.json", "s.vifex/page.html", "s.vifex/views/main/recipe.json", "link/page.html"]
+)
+@pytest.mark.parametrize("command", ["search", "export"])
+def test_commands_write_nothing_into_a_store(
+    here: Path, vifex_command: Any, command: str, target: str, flags: list[str]
+) -> None:
+    (here / "link").symlink_to(here / "s.vifex")
+    before = contents(here)
+    words = ["a.jpg", "--html", target] if command == "search" else ["-o", target, "--to", "npy"]
+    done = vifex_command(command, "s.vifex", *words, *flags, cwd=here)
+    assert done.returncode == 4
+    assert "this lies inside a store" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert contents(here) == before
+
+
+def test_commands_replace_a_file_only_with_overwrite(here: Path, vifex_command: Any) -> None:
+    before = contents(here)
+    for words in (
+        ["search", "s.vifex", "a.jpg", "--html", "a.jpg"],
+        ["export", "s.vifex", "-o", "a.jpg", "--to", "npy"],
+    ):
+        done = vifex_command(*words, cwd=here)
+        assert done.returncode == 4
+        assert "the file exists already" in done.stderr
+        assert "--overwrite" in done.stderr
+        assert not done.stdout
+    assert contents(here) == before
+    for flags, status in (([], 0), ([], 4), (["--overwrite"], 0)):
+        done = vifex_command("search", "s.vifex", "a.jpg", "--html", "page.html", *flags, cwd=here)
+        assert done.returncode == status, done.stderr
+    assert (here / "page.html").read_text(encoding="utf-8").startswith("<!")
+
+
+def test_python_keeps_the_same_rule(here: Path) -> None:
+    with vifex.open(here / "s.vifex") as store:
+        hits = store.search(here / "a.jpg")
+        store.contact_sheet(here / "page.html", hits)
+        with pytest.raises(InputError, match="exists already"):
+            store.contact_sheet(here / "page.html", hits)
+        store.contact_sheet(here / "page.html", hits, overwrite=True)
+        for write in (
+            lambda p: store.contact_sheet(p, hits, overwrite=True),
+            lambda p: store.export(p, to="npy", overwrite=True),
+        ):
+            with pytest.raises(InputError, match="inside a store"):
+                write(here / "s.vifex" / "STORE.json")

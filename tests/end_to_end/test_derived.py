@@ -61,7 +61,9 @@ def test_pictures_and_sound_become_one_vector(place: Path, vifex_command: Any) -
 def test_a_fused_view_is_searched_by_moment_row_and_not_by_picture(place: Path, vifex_command: Any) -> None:
     store, film = place / "lib.vifex", place / "media" / "film.mkv"
     vifex_command("fuse", store, "-v", "vifex-interim-1", "-v", "levels-1", "-o", "both")
-    found = vifex_command("search", store, f"{film}@2", "--view", "both", "-k", 1, "--json")
+    words = ["search", store, f"{film}@2", "--view", "both", "-k", 1, "--json"]
+    assert "not loaded because a store names it" in vifex_command(*words).stderr
+    found = vifex_command(*words, "--model", place / "levels.onnx")
     assert found.returncode == 0, found.stderr
     hit = json.loads(found.stdout)["hits"][0]
     assert (hit["name"], hit["t_s"]) == ("film.mkv", 2.0)

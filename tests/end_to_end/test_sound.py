@@ -111,7 +111,10 @@ def test_a_view_of_sound_alone_is_the_same(place: Path, vifex_command: Any) -> N
 
 def test_sounds_are_found_by_a_sound(place: Path, vifex_command: Any, tmp_path: Path) -> None:
     query = sounds.write_sound(tmp_path / "query.wav", sounds.tone(1000, 0.6))
-    done = vifex_command("search", place / "lib.vifex", query, "--view", "levels-1", "-k", "2", "--json")
+    model = ("--model", place / "levels.onnx")
+    done = vifex_command(
+        "search", place / "lib.vifex", query, "--view", "levels-1", *model, "-k", "2", "--json"
+    )
     hits = json.loads(done.stdout)["hits"]
     assert {(h["name"], h["t_s"]) for h in hits} == {("film.mkv", 2.0), ("mid.m4a", 1.0)}
     done = vifex_command(
@@ -120,6 +123,7 @@ def test_sounds_are_found_by_a_sound(place: Path, vifex_command: Any, tmp_path: 
         f"{place / 'media' / 'film.mkv'}@3",
         "--view",
         "levels-1",
+        *model,
         "-k",
         "2",
         "--json",
@@ -131,14 +135,18 @@ def test_sounds_are_found_by_a_sound(place: Path, vifex_command: Any, tmp_path: 
     ("words", "message"),
     [
         (
-            ["media/low.wav", "--view", "levels-1"],
+            ["media/low.wav", "--view", "levels-1", "--model", "levels.onnx"],
             "longer than one window of sound (1 s), so a time must be said",
         ),
-        (["media/still.png", "--view", "levels-1"], "the view is of sound, and it has no audio stream"),
+        (
+            ["media/still.png", "--view", "levels-1", "--model", "levels.onnx"],
+            "the view is of sound, and it has no audio stream",
+        ),
         (
             ["media/low.wav", "--view", "vifex-interim-1"],
             "the view is of pictures, and it has no video stream",
         ),
+        (["media/low.wav", "--view", "levels-1"], "not loaded because a store names it"),
         (["a dog that barks", "--view", "levels-1"], "the store's model has no text tower"),
     ],
 )

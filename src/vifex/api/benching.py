@@ -23,6 +23,7 @@ def bench(
     seconds: float = 5.0,
     weights: str | None = None,
     card: str | os.PathLike[str] | None = None,
+    trust_code: bool = False,
     workers: int | None = None,
     on_step: Callable[[str], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
@@ -38,6 +39,7 @@ def bench(
         seconds: For each measurement, all its rounds together.
         weights: For networks of families, `random:SEED` or a file; by default the published ones.
         card: The model card, where it does not stand beside the model.
+        trust_code: Whether code may run that a `.pt` or `.pt2` file holds.
         workers: Decoder processes; by default one for each core.
         on_step: Told what is being done.
         on_notice: Called with what a user must know of the model; by default it is a `UserWarning`.
@@ -45,7 +47,9 @@ def bench(
     Raises:
         VifexError: If the model, a layer or the media cannot be used.
     """
-    found = load_model(model, weights=weights, card=None if card is None else Path(card))
+    found = load_model(
+        model, weights=weights, card=None if card is None else Path(card), trust_code=trust_code
+    )
     tell_licence(found.card, on_notice)
     return run_bench(
         found, media, precisions=precisions, layers=layers, seconds=seconds, workers=workers, on_step=on_step

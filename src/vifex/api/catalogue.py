@@ -6,18 +6,20 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from vifex.engines import load_engine
 from vifex.models import load_model
 from vifex.models.families.base import Entry
 from vifex.models.families.licences import forbids_commerce
-from vifex.models.files import weights_files
+from vifex.models.files import PROGRAMS, weights_files
 from vifex.models.named import entries, find_entry, split_name
+from vifex.models.programs import is_program, listed_layers, untrusted
 from vifex.models.registry import MODELS
 from vifex.values import Model, ModelCard, ModelError
 
-__all__ = ["Facts", "Line", "describe", "list_networks"]
+__all__ = ["Facts", "Line", "Unopened", "describe", "list_networks", "unopened"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Facts:
     """Numbers that were learned; `None` for a file of another engine."""
     size_bytes: int | None
     """Of the weights: as numbers in memory, or of its files."""
-    layers: int
+    layers: int | None
+    """How many there are; `None` for a program that is not opened."""
     default: tuple[str, ...]
     fusion: str | None = None
     """How its vector comes to be, where it is read at several scales."""
@@ -73,12 +76,41 @@ class Facts:
             ("model", self.name),
             ("size", size),
             ("input", self.input),
-            ("layers", f"{self.layers}, by default {', '.join(self.default) or 'none: name them'}"),
+            ("layers", self._layers()),
             ("licence", self.licence + limit),
             *([("fusion", self.fusion)] if self.fusion else []),
             ("weights", self.weights_from or "unknown"),
             ("here", "yes" if self.here else f"no: {self.why_not}"),
         ]
+
+    def _layers(self) -> str:
+        if self.layers is None:
+            return "not read: opening the program runs code that it holds (--trust-code)"
+        return f"{self.layers}, by default {', '.join(self.default) or 'none: name them'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """What a program's file and its card say where its code is not trusted."""
+
+    card: ModelCard
+    layers: list[tuple[str, tuple[int, ...]]]
+    """Name and shape for one input of each module that is described."""
+
+
+def unopened(name: str, *, card: Path | None = None) -> Unopened | None:
+    """Read what a program's file says of its layers, without opening it; `None` for every other model.
+
+    Raises:
+        ModelError: If it says nothing of them: then opening it alone would tell.
+    """
+    if Path(name).suffix.lower() not in PROGRAMS or not Path(name).is_file():
+        return None
+    model = load_model(name, card=card, trust_code=True)  # its card and its hash; an engine would open it
+    layers = listed_layers(Path(model.address))
+    if not layers:
+        raise untrusted(name)
+    return Unopened(model.card, layers)
 
 
 def list_networks(search: str = "") -> tuple[list[Line], list[str]]:
@@ -104,8 +136,8 @@ def list_networks(search: str = "") -> tuple[list[Line], list[str]]:
     return known, missing
 
 
-def describe(name: str, *, weights: str | None = None) -> Facts:
-    """Tell what is known of one network. Nothing is fetched.
+def describe(name: str, *, weights: str | None = None, trust_code: bool = False) -> Facts:
+    """Tell what is known of one network. Nothing is fetched, and no program is opened unless it is trusted.
 
     Raises:
         ModelError: If there is none of that name.
@@ -115,7 +147,8 @@ def describe(name: str, *, weights: str | None = None) -> Facts:
     entry = None
     with _offline():
         try:
-            model = load_model(name, weights=weights)
+            # Loading a program reads its card and its hash; the engine opens it.
+            model = load_model(name, weights=weights, trust_code=True)
         except ModelError as exc:
             if weights is not None or split_name(name) is None:
                 raise
@@ -124,12 +157,9 @@ def describe(name: str, *, weights: str | None = None) -> Facts:
             why_not = "not fetched yet: vifex models pull" if "HF_HUB_OFFLINE" in exc.what else exc.what
         if split_name(name) is not None:
             entry = find_entry(model.card.name)
-    engine = load_engine(model.engine)
-    try:
-        default = tuple(tap.name for tap in engine.resolve_taps(model, []))
-    except ModelError:
-        default = ()
-    parameters, size_bytes = _size(model)
+    opened = trust_code or not is_program(model)
+    default, count = _layers(model) if opened else (model.card.default_taps, None)
+    parameters, size_bytes = _size(model) if opened else (None, Path(model.address).stat().st_size)
     card = model.card
     if why_not and entry is not None:  # not those of the weights of chance
         card = replace(card, licence=entry.licence, provenance=entry.weights_from)
@@ -143,7 +173,7 @@ def describe(name: str, *, weights: str | None = None) -> Facts:
         why_not=why_not,
         parameters=parameters,
         size_bytes=size_bytes,
-        layers=len(engine.taps(model)),
+        layers=count,
         default=default,
         fusion=card.fusion,
     )
@@ -166,6 +196,15 @@ def _input(card: ModelCard) -> str:
         return f"{card.audio.window_s:g} s of sound at {card.audio.sample_rate_hz} Hz"
     size = f"{card.width_px} x {card.height_px}"
     return f"{size} px" if card.frames is None else f"{card.frames} frames of {size} px"
+
+
+def _layers(model: Model) -> tuple[tuple[str, ...], int]:
+    engine = load_engine(model.engine)
+    try:
+        default = tuple(tap.name for tap in engine.resolve_taps(model, []))
+    except ModelError:
+        default = ()
+    return default, len(engine.taps(model))
 
 
 def _size(model: Model) -> tuple[int | None, int | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +20,7 @@ from vifex.search.find import search
 from vifex.search.hits import Hit
 from vifex.search.query import FrameQuery, PictureQuery, TextQuery, no_words, parse_query, video_needs_time
 from vifex.store import View, open_store
-from vifex.values import Asked, Box, InputError, Limits, Model, ModelError, Recipe, VifexError
+from vifex.values import Asked, Box, InputError, Limits, Model, Recipe, VifexError
 from vifex.values.media import path_to_uri
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Collection:
         view: str = "main",
         model: str | None = None,
         weights: str | None = None,
+        card: str | os.PathLike[str] | None = None,
+        trust_code: bool = False,
     ) -> None:
         self._store = open_store(path)
         try:
@@ -50,8 +53,8 @@ class Collection:
         except BaseException:
             self._store.close()
             raise
-        self._model_name = model
-        self._weights = weights
+        self._named = None if model is None else _Named(model, weights, card, trust_code)
+        self._of_derived = False
 
     # -- what is in it ------------------------------------------------------------------------------
 
@@ -256,6 +259,7 @@ class Collection:
 
         def ask(view: str, recipe_hash: str, column: str) -> npt.NDArray[np.floating[Any]]:
             with Collection(self.path, view=view) as source:
+                source._named, source._of_derived = self._named, True
                 if source.recipe.hash != recipe_hash:
                     raise InputError(
                         f"the view {view!r} is no longer the one that {self.view!r} was made of.",
@@ -273,8 +277,11 @@ class Collection:
     def _embed_words(self, text: str, column: str) -> npt.NDArray[np.floating[Any]]:
         """Give the words' vector in the space of the model's image vectors."""
         from vifex.models.families.text import text_vectors
+        from vifex.models.stored import is_graph
         from vifex.pool import l2_normalize
 
+        if (last := self._last_asked()) is not None and is_graph(last):
+            raise no_words(text)
         model = self._find_model()
         if model.builder is None:
             raise no_words(text)
@@ -290,26 +297,19 @@ class Collection:
         return vector
 
     def _find_model(self) -> Model:
-        """The model that made the view: by its name, else where the last run found it."""
+        """The model that made the view: the one that the user names, else one that Vifex knows by itself."""
         from vifex.models import load_model
-        from vifex.models.named import split_name
+        from vifex.models.stored import is_published, unnamed
 
-        if self._model_name is not None:
-            return load_model(self._model_name, weights=self._weights)
-        asked = self._last_asked()
-        if asked is not None and (split_name(asked.name) or asked.card or asked.weights):
-            card = None if asked.card is None else Path(asked.card)
-            return load_model(asked.name, weights=asked.weights, card=card)
-        try:
-            return load_model(self.recipe.model)
-        except ModelError:
-            if asked is None or not Path(asked.name).exists():
-                raise InputError(
-                    f"the model {self.recipe.model!r} that made this view is not here.",
-                    of=os.fspath(self.path),
-                    todo="Give its file with --model.",
-                ) from None
-            return load_model(asked.name)
+        last = self._last_asked()
+        stored = [asked for asked in (last, Asked(self.recipe.model)) if asked is not None]
+        known = next((asked for asked in stored if is_published(asked)), None)
+        # Of the views that a derived one was made of, the named model is for those that need one.
+        if self._named is not None and not (self._of_derived and known is not None):
+            return self._named.load()
+        if known is None:
+            raise unnamed(stored[0], of=os.fspath(self.path))
+        return load_model(known.name, weights=known.weights)
 
     def _last_asked(self) -> Asked | None:
         """The words that the last run loaded the view's model by."""
@@ -320,6 +320,22 @@ class Collection:
             if name is not None:
                 return Asked(str(name), weights, card)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A model as the user named it."""
+
+    model: str
+    weights: str | None
+    card: str | os.PathLike[str] | None
+    trust_code: bool
+
+    def load(self) -> Model:
+        from vifex.models import load_model
+
+        card = None if self.card is None else Path(self.card)
+        return load_model(self.model, weights=self.weights, card=card, trust_code=self.trust_code)
 
 
 def _query_thumbnail(query: str | os.PathLike[str] | None, assume_fps: float | None) -> Image.Image | None:
@@ -344,18 +360,28 @@ def _thumbnail(uri: str, t_s: float | None, box: Box | None, assume_fps: float |
 
 
 def open_collection(
-    path: str | os.PathLike[str], *, view: str = "main", model: str | None = None, weights: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    view: str = "main",
+    model: str | None = None,
+    weights: str | None = None,
+    card: str | os.PathLike[str] | None = None,
+    trust_code: bool = False,
 ) -> Collection:
     """Open a view of a store for reading.
 
     Args:
         path: The store's folder.
         view: Which view.
-        model: Name or file of the model for queries by picture; by default the one that made the view.
-        weights: Of that model, where it was given by name and made the view with others than the
+        model: Name or file of the model for queries by picture or words. It may be left out where a network
+            of Vifex's own families made the view, with published or seeded weights; a model that is a file
+            or code is never loaded because a store names it.
+        weights: Of that model: `random:SEED` or a file, where it made the view with others than the
             published ones.
+        card: Of that model, where it does not stand beside it.
+        trust_code: Whether code may run that a `.pt` or `.pt2` file holds.
 
     Raises:
         StoreError: If there is no such store or view, or it cannot be read.
     """
-    return Collection(path, view=view, model=model, weights=weights)
+    return Collection(path, view=view, model=model, weights=weights, card=card, trust_code=trust_code)

@@ -54,6 +54,7 @@ def extract(
 
             - `weights`: For networks of families, `random:SEED` or a file; by default the published ones.
             - `card`: The model card of a file or of one's own network, where it does not stand beside it.
+            - `trust_code`: Whether code may run that a `.pt` or `.pt2` file holds.
             - `preset`: Name of a published protocol: model, layers, sampling and decoding at once.
             - `layers`: Names, aliases or patterns of taps; by default the model's own choice.
             - `fps`: Samples per second of video; 1 if no way of sampling is given. With `clip`, the rate at

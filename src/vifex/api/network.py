@@ -102,6 +102,7 @@ def load_model(
     *,
     weights: str | None = None,
     card: str | os.PathLike[str] | None = None,
+    trust_code: bool = False,
     on_notice: Callable[[str], None] | None = None,
 ) -> LoadedModel:
     """Find a model by its name or file; `default` is the embedded one.
@@ -111,13 +112,16 @@ def load_model(
             file.
         weights: For networks of families: `random:SEED` or a file; by default the published ones.
         card: The model card of a file or of one's own network, where it does not stand beside it.
+        trust_code: Whether code may run that a `.pt` or `.pt2` file holds.
         on_notice: Called with what a user must know of the model; by default it is a `UserWarning`.
 
     Raises:
         ModelError: If there is no such model, or its card or weights cannot be used.
         MissingExtraError: If the library that makes the network is not installed.
     """
-    model = find_model(name, weights=weights, card=None if card is None else Path(card))
+    model = find_model(
+        name, weights=weights, card=None if card is None else Path(card), trust_code=trust_code
+    )
     tell_licence(model.card, on_notice)
     return LoadedModel(model)
 

@@ -33,6 +33,7 @@ class Choices(TypedDict, total=False):
 
     weights: str | None
     card: str | os.PathLike[str] | None
+    trust_code: bool
     preset: str | None
     layers: Sequence[str]
     fps: float | None
@@ -133,7 +134,12 @@ def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], N
         options |= {"decode": preset.decode, "layers": options.get("layers") or preset.layers}
     card = chosen.get("card")
     wanted = chosen.get("model") or (preset.model if preset else "default")
-    model = load_model(wanted, weights=chosen.get("weights"), card=None if card is None else Path(card))
+    model = load_model(
+        wanted,
+        weights=chosen.get("weights"),
+        card=None if card is None else Path(card),
+        trust_code=bool(chosen.get("trust_code", False)),
+    )
     tell_licence(model.card, on_notice)
     regions = make_regions(**{k: chosen[k] for k in _REGIONS if k in chosen})
     return plan_view(

@@ -29,6 +29,7 @@ def bench(
     seconds: float = 5.0,
     weights: str | None = None,
     card: Path | None = None,
+    trust_code: Annotated[bool, Parameter(negative=())] = False,
     workers: int | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -51,6 +52,8 @@ def bench(
         For a network by name: a file of weights, or random:SEED (default: the published ones).
     card
         The model card, where it does not stand beside the model.
+    trust_code
+        Open a .pt or .pt2 file, which runs code that it holds.
     workers
         Decoder processes (default: one for each core).
     json
@@ -67,6 +70,7 @@ def bench(
             seconds=seconds,
             weights=weights,
             card=card,
+            trust_code=trust_code,
             workers=workers,
             on_step=on_step,
             on_notice=lambda notice: print_line(f"vifex: {clean(notice)}", err=True),

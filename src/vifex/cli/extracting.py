@@ -30,6 +30,7 @@ def extract(
     model: Annotated[list[str] | None, Parameter(name=["--model", "-m"], negative=())] = None,
     weights: str | None = None,
     card: Path | None = None,
+    trust_code: Annotated[bool, Parameter(negative=())] = False,
     preset: str | None = None,
     layers: str | None = None,
     view: str | None = None,
@@ -82,6 +83,8 @@ def extract(
         For a network by name: a file of weights, or random:SEED (default: the published ones).
     card
         The model card, where it does not stand beside the model.
+    trust_code
+        Open a .pt or .pt2 file, which runs code that it holds.
     preset
         Replay a published protocol: its model, layers, sampling and decoding.
     layers
@@ -171,6 +174,7 @@ def extract(
             views=None if views is None else _read_views(views),
             weights=weights,
             card=card,
+            trust_code=trust_code,
             preset=preset,
             layers=_names(layers),
             fps=fps,

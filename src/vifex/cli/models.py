@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from vifex.cli.output import clean, print_json, print_line, print_table
 
 if TYPE_CHECKING:
+    from vifex.api.catalogue import Unopened
     from vifex.values import ModelCard
 
 __all__ = ["card", "layers", "models"]
@@ -52,6 +53,7 @@ def show(
     /,
     *,
     weights: str | None = None,
+    trust_code: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Tell a network's size, layers, input, licence, and whether its weights are here; fetch nothing.
@@ -62,12 +64,14 @@ def show(
         Name or file of a model.
     weights
         A file of weights, or random:SEED (default: the published ones).
+    trust_code
+        Open a .pt or .pt2 file, which runs code that it holds.
     json
         Print as JSON.
     """
     from vifex.api.catalogue import describe
 
-    facts = describe(model, weights=weights)
+    facts = describe(model, weights=weights, trust_code=trust_code)
     if json:
         print_json(facts.to_dict())
         return 0
@@ -98,6 +102,7 @@ def layers(
     *,
     weights: str | None = None,
     card: Path | None = None,
+    trust_code: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """List every layer that features can be read from, with its shape.
@@ -110,12 +115,19 @@ def layers(
         For a network by name: a file of weights, or random:SEED (default: the published ones).
     card
         The model card, where it does not stand beside the model.
+    trust_code
+        Open a .pt or .pt2 file, which runs code that it holds. Without it the file's own list of modules is
+        shown.
     json
         Print as JSON.
     """
     import vifex
+    from vifex.api.catalogue import unopened
 
-    loaded = vifex.load_model(model, weights=weights, card=card, on_notice=_notice)
+    closed = None if trust_code else unopened(model, card=card)
+    if closed is not None:
+        return _print_unopened(closed, json=json)
+    loaded = vifex.load_model(model, weights=weights, card=card, trust_code=trust_code, on_notice=_notice)
     taps, described = loaded.layers, loaded.card
     default = [tap.name for tap in loaded.default_layers]
     if json:
@@ -133,6 +145,22 @@ def layers(
         ["layer", "kind", "shape", ""],
         [[t.name, t.kind, " x ".join(map(str, t.shape)), "default" * (t.name in default)] for t in taps],
     )
+    return 0
+
+
+def _print_unopened(closed: Unopened, *, json: bool) -> int:
+    described, default = closed.card, list(closed.card.default_taps)
+    if json:
+        rows = [{"name": name, "kind": None, "shape": list(shape)} for name, shape in closed.layers]
+        facts = {"model": described.name, "licence": described.licence, "default": default, "layers": rows}
+        print_json(facts)
+    else:
+        print_line(f"{clean(described.name)}: {_input(described)}, licence: {clean(described.licence)}")
+        print_table(
+            ["layer", "shape", ""],
+            [[name, " x ".join(map(str, s)), "default" * (name in default)] for name, s in closed.layers],
+        )
+    _notice("the program was not opened, as that runs code that it holds; --trust-code opens it.")
     return 0
 
 

@@ -26,6 +26,9 @@ def search(
     column: str | None = None,
     view: str = "main",
     model: Annotated[str | None, Parameter(name=["--model", "-m"])] = None,
+    weights: str | None = None,
+    card: Path | None = None,
+    trust_code: Annotated[bool, Parameter(negative=())] = False,
     html: Path | None = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -50,7 +53,14 @@ def search(
     view
         The view that is searched.
     model
-        The model that made the view, where it cannot be found by itself.
+        The model that made the view, where it is a file or code: such a model is not loaded because a
+        store names it.
+    weights
+        For --model: the file of weights, or random:SEED, that made the view.
+    card
+        For --model: its card, where it does not stand beside the model.
+    trust_code
+        Open a .pt or .pt2 file, which runs code that it holds.
     html
         Write a contact sheet with pictures and times to this file, which must not lie in a store.
     overwrite
@@ -63,7 +73,8 @@ def search(
 
     if html is not None:
         check_target(html, overwrite=overwrite)
-    with vifex.open(store, view=view, model=model) as collection:
+    named = {"model": model, "weights": weights, "card": card, "trust_code": trust_code}
+    with vifex.open(store, view=view, **named) as collection:
         hits = collection.search(query, k, column=column, metric=metric, where=where)
         if html is not None:
             collection.contact_sheet(html, hits, query=query, metric=metric, overwrite=overwrite)

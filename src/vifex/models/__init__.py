@@ -25,7 +25,11 @@ def model_names() -> list[str]:
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str] = "default", *, weights: str | None = None, card: Path | None = None
+    name_or_path: str | os.PathLike[str] = "default",
+    *,
+    weights: str | None = None,
+    card: Path | None = None,
+    trust_code: bool = False,
 ) -> Model:
     """Load a model by its name or from its file.
 
@@ -35,6 +39,7 @@ def load_model(
             (TorchScript) or `.pt2` (torch.export) file.
         weights: For a network of a family: `random:SEED`, or a file; by default the published ones.
         card: The model card of a file or of one's own network, where it does not stand beside it.
+        trust_code: Whether code may run that a `.pt` or `.pt2` file holds.
 
     Raises:
         ModelError: If there is no such model or file, the card is missing or wrong, or the weights
@@ -57,7 +62,7 @@ def load_model(
         return model
     if _is_path(text):
         check_prefix(text)
-        return load_file(Path(text), card=card)
+        return load_file(Path(text), card=card, trust_code=trust_code)
     raise ModelError(
         f"there is no model {text!r}.",
         todo=f"{near(text, [*known, *ALIASES])}Known: {', '.join(known)}; or give PREFIX/NAME "

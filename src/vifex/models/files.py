@@ -12,24 +12,32 @@ from typing import Final
 
 from vifex.models.cards import card_path, read_card
 from vifex.models.onnx_files import external_files
-from vifex.models.programs import CHECKPOINTS, check_program, checkpoint_error, program_model
+from vifex.models.programs import (
+    CHECKPOINTS,
+    PROGRAMS,
+    check_program,
+    checkpoint_error,
+    program_model,
+    untrusted,
+)
 from vifex.values import Model, ModelError
 
 __all__ = ["PROGRAMS", "SUFFIXES", "load_file", "weights_files", "weights_sha256"]
 
-PROGRAMS: Final = (".pt", ".pt2")
 SUFFIXES: Final = (".onnx", ".xml", ".tflite", *PROGRAMS)
 
 
-def load_file(path: Path, *, card: Path | None = None) -> Model:
+def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False) -> Model:
     """Load a model from its file and its card.
 
     Args:
         path: The graph's file; the path of a card is taken for the graph beside it.
         card: The card, where it is not `MODEL.vifex.toml` beside the graph.
+        trust_code: Whether code may run that a program holds.
 
     Raises:
-        ModelError: If a file is missing, of another kind, or not the one that the card names.
+        ModelError: If a file is missing, of another kind, or not the one that the card names, or if it is a
+            program and its code is not trusted.
     """
     graph = _graph_file(path)
     if graph.suffix.lower() in PROGRAMS:
@@ -51,6 +59,8 @@ def load_file(path: Path, *, card: Path | None = None) -> Model:
             todo=f"Get the right file, or correct sha256 in {place.name} if the change is meant.",
         )
     if graph.suffix.lower() in PROGRAMS:
+        if not trust_code:
+            raise untrusted(graph)
         return program_model(graph.absolute(), checked, digest)
     return Model(card=checked, graph=graph.absolute(), weights_sha256=digest)
 

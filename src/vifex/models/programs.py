@@ -1,12 +1,17 @@
 """Programs of torch in a file: TorchScript (`.pt`) and `torch.export` (`.pt2`), each with a card beside it.
 
-A program is code by its nature: it runs when its features are made, so open those alone that you trust.
+A program is code by its nature. Opening one already runs what it holds: a `.pt2` the pickles of its sample
+inputs and weights, its guards and its compiled libraries, a TorchScript program its modules' `__setstate__`.
+So neither is opened unless the user says that its code is trusted; its card, its hash and, of a `.pt2`, the
+names and shapes of its modules are read without that.
+
 A `.pt2` shows its modules as taps, under the names they had; the inside of a TorchScript program is out
 of a hook's reach, and its only tap is its `output`.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
 import zipfile
 from pathlib import Path
@@ -18,10 +23,25 @@ from vifex.values.registry import require
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["CHECKPOINTS", "build", "check_program", "checkpoint_error", "program_model"]
+__all__ = [
+    "CHECKPOINTS",
+    "PROGRAMS",
+    "build",
+    "check_program",
+    "checkpoint_error",
+    "is_program",
+    "listed_layers",
+    "program_model",
+    "untrusted",
+]
+
+PROGRAMS: Final = (".pt", ".pt2")
+"""Suffixes of programs."""
 
 CHECKPOINTS: Final = (".pth", ".th", ".ckpt", ".tar", ".safetensors")
 """Suffixes that files of weights have and programs have not."""
+
+_DESCRIPTION_BYTES: Final = 64 << 20
 
 
 def program_model(path: Path, card: ModelCard, digest: str) -> Model:
@@ -34,6 +54,11 @@ def program_model(path: Path, card: ModelCard, digest: str) -> Model:
     """
     builder = Builder(f"{__name__}:build", str(path), "file")
     return Model(card, None, digest, engine="torch", builder=builder, asked=Asked(str(path)))
+
+
+def is_program(model: Model) -> bool:
+    """Tell whether a model is a program in a file."""
+    return model.builder is not None and model.builder.target == f"{__name__}:build"
 
 
 def check_program(path: Path) -> None:
@@ -51,6 +76,55 @@ def check_program(path: Path) -> None:
         raise checkpoint_error(path)
     if not inside:
         raise ModelError("the file is no program of torch.export.", of=str(path), todo="Save it again.")
+
+
+def untrusted(path: str | Path) -> ModelError:
+    """Say that a program is not opened unasked."""
+    return ModelError(
+        "opening this program runs code that it holds, so it is not opened unasked.",
+        of=str(path),
+        todo="If you trust where it comes from, say so with --trust-code (trust_code=True in Python); "
+        "else export the network to ONNX.",
+    )
+
+
+def listed_layers(path: Path) -> list[tuple[str, tuple[int, ...]]]:
+    """Give the modules of a `.pt2` as its own description lists them; nothing of it is run.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Name of each module that gives one tensor, and its shape without the batch; empty where the file does
+        not describe them in the form of torch 2.8 and later, or is a TorchScript program.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = next(i for i in archive.infolist() if i.filename.endswith("/models/model.json"))
+            if info.file_size > _DESCRIPTION_BYTES:
+                return []
+            graph = json.loads(archive.read(info))["graph_module"]["graph"]
+        return list(_described(graph).items())
+    except (zipfile.BadZipFile, OSError, StopIteration, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    except (AttributeError, NotImplementedError, RuntimeError):  # another form; an archive that is encrypted
+        return []
+
+
+def _described(graph: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The last output of each module, in the order of their first nodes."""
+    found: dict[str, tuple[int, ...]] = {}
+    for node in graph["nodes"]:
+        # `KEY,NAME,CLASS;KEY,NAME,CLASS`, the outermost module first; that one has no name.
+        stack = [
+            part.split(",")[1] for part in node["metadata"].get("nn_module_stack", "").split(";") if part
+        ]
+        outputs = [o["as_tensor"]["name"] for o in node["outputs"] if "as_tensor" in o]
+        if len(outputs) == 1:
+            sizes = [size.get("as_int", 0) for size in graph["tensor_values"][outputs[0]]["sizes"]]
+            for name in filter(None, stack):
+                found[name] = tuple(int(size) for size in sizes[1:])
+    return found
 
 
 def checkpoint_error(path: Path) -> ModelError:

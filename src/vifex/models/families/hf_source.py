@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -175,6 +175,8 @@ class Source:
         return path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else ""
 
     def _get(self, load: Any, what: str) -> Any:
+        # Left open, the library asks on a terminal whether code of the repository may run.
+        load = partial(load, trust_remote_code=False)
         if self.folder is not None:
             try:
                 return load(str(self.folder), local_files_only=True)

@@ -1,0 +1,96 @@
+"""Which models a store may name: those that Vifex knows by itself, and no code or file of somebody else's.
+
+A store comes from anywhere, and its ledger says by which words its views' models were loaded. Words that name
+a module of Python, a program, a file or a folder would let whoever wrote the store choose what runs or is
+opened here. So such a model is loaded only where the user names it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Final
+
+from vifex.models.families.registry import FAMILIES
+from vifex.models.files import SUFFIXES
+from vifex.models.registry import ALIASES, MODELS
+from vifex.values import Asked, InputError, ModelError
+
+__all__ = ["is_graph", "is_published", "unnamed"]
+
+_PUBLISHED: Final = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?(@[\w.-]+)?", re.ASCII)
+"""A network of a library or a hub: `NAME`, `ARCH/TAG`, `ORG/NAME@REVISION`; no path, no address."""
+_COMPOSED: Final = ("fuse", "seq")
+_OWN: Final = ("torch",)
+
+
+def is_published(asked: Asked) -> bool:
+    """Tell whether words name a network of Vifex's own families, with published or seeded weights.
+
+    Args:
+        asked: As a store has them.
+    """
+    if asked.card is not None or not _published_weights(asked.weights):
+        return False
+    return asked.name in MODELS or asked.name in ALIASES or _of_family(asked.name)
+
+
+def is_graph(asked: Asked) -> bool:
+    """Tell whether words name a file of a model: such a model has no text tower."""
+    return Path(asked.name).suffix.lower() in SUFFIXES
+
+
+def _published_weights(weights: str | None) -> bool:
+    return (
+        weights is None or weights == "pretrained" or re.fullmatch(r"random:[0-9]{1,18}", weights) is not None
+    )
+
+
+def _of_family(text: str) -> bool:
+    prefix, slash, name = text.partition("/")
+    # Families that other packages bring take names that are not known here.
+    if not slash or prefix not in FAMILIES or prefix in _OWN or _exists(text):
+        return False
+    if prefix in _COMPOSED:
+        return _composed(prefix, name)
+    if _PUBLISHED.fullmatch(name) is None or ".." in name:
+        return False
+    # The hub's library takes a folder of that name before the repository.
+    return prefix != "hf" or not _exists(name)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long for a name, or a zero byte in it: no name of a network either
+        return True
+
+
+def _composed(prefix: str, name: str) -> bool:
+    """Tell it of the network inside; `parse` loads nothing."""
+    from vifex.models.families import fuse, seq
+
+    try:
+        inner = fuse.parse(name).backbone if prefix == "fuse" else seq.parse(name).backbone
+    except (ModelError, RecursionError):
+        return False
+    return len(inner) < len(name) and _of_family(inner)
+
+
+def unnamed(asked: Asked, *, of: str) -> InputError:
+    """Say that the user must name a view's model, with the words that name it.
+
+    Args:
+        asked: The words by which the store says that the model was loaded.
+        of: The store.
+    """
+    words = ["--model", asked.name]
+    words += ["--weights", asked.weights] if asked.weights else []
+    words += ["--card", asked.card] if asked.card else []
+    words += ["--trust-code"] if asked.name.lower().endswith((".pt", ".pt2")) else []
+    return InputError(
+        "the view's model is a file or code, and such a model is not loaded because a store names it.",
+        of=of,
+        todo=f"If you trust it, name it: {shlex.join(words)}. A query by row:KEY or a .npy file needs none.",
+    )

@@ -73,8 +73,8 @@ def search(
 
     if html is not None:
         check_target(html, overwrite=overwrite)
-    named = {"model": model, "weights": weights, "card": card, "trust_code": trust_code}
-    with vifex.open(store, view=view, **named) as collection:
+    opened = vifex.open(store, view=view, model=model, weights=weights, card=card, trust_code=trust_code)
+    with opened as collection:
         hits = collection.search(query, k, column=column, metric=metric, where=where)
         if html is not None:
             collection.contact_sheet(html, hits, query=query, metric=metric, overwrite=overwrite)

@@ -48,10 +48,12 @@ def test_a_network_of_one_s_own_from_pictures_to_a_search(folder: Path, vifex_co
     other = vifex_command(*words[:-3], "--weights", "random:4", cwd=folder)
     assert other.returncode == 4
     assert "weights_sha256" in other.stderr
-    # The query's network is found again by the words that made the view, and run by the same engine.
-    found = vifex_command(
-        "search", "lib.vifex", "media/3.png", "-k", "2", "--column", "layer1_0", "--json", cwd=folder
-    )
+    # The query's network runs only where the user names it, by the same engine.
+    search = ["search", "lib.vifex", "media/3.png", "-k", "2", "--column", "layer1_0", "--json"]
+    unnamed = vifex_command(*search, cwd=folder)
+    assert unnamed.returncode == 4
+    assert "--model torch:nets:Cnn --weights random:3" in unnamed.stderr
+    found = vifex_command(*search, "--model", "torch:nets:Cnn", "--weights", "random:3", cwd=folder)
     assert found.returncode == 0, found.stderr
     best = json.loads(found.stdout)["hits"][0]
     assert best["name"].endswith("3.png")
@@ -202,10 +204,13 @@ def test_a_network_without_a_card_says_what_is_needed(
     ):
         vifex.load_model("torch:bare:net")
     assert vifex.load_model("torch:bare:net", card="mine.toml").card.name == "bare-1"
-    # A query finds the card again that was given by hand.
+    # A query takes the card again that was given by hand.
     words = ["extract", "media", "-o", "s.vifex", "-m", "torch:bare:net", "--card", "mine.toml"]
     made = vifex_command(*words, "--layers", "output", cwd=folder)
     assert made.returncode == 0, made.stderr
-    assert vifex_command("search", "s.vifex", "media/1.png", cwd=folder).returncode == 0
+    again = vifex_command("search", "s.vifex", "media/1.png", cwd=folder)
+    assert f"--model torch:bare:net --card {folder / 'mine.toml'}" in again.stderr
+    named = ["--model", "torch:bare:net", "--card", "mine.toml"]
+    assert vifex_command("search", "s.vifex", "media/1.png", *named, cwd=folder).returncode == 0
     shutil.copy(folder / "mine.toml", folder / "bare.vifex.toml")
     assert vifex.load_model("torch:bare:net").card.name == "bare-1"

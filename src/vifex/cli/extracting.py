@@ -237,7 +237,7 @@ def _read_views(path: Path) -> dict[str, ViewOptions]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise InputError(f"the views cannot be read: {exc.strerror}.", of=str(path)) from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:  # TOML, UTF-8, thousands of digits or of brackets
         raise InputError(f"the views are no TOML: {exc}.", of=str(path), todo="Correct that line.") from exc
     for name, table in tables.items():
         if not isinstance(table, dict):

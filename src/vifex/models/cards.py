@@ -23,6 +23,14 @@ __all__ = ["LAYOUTS", "card_path", "format_card", "make_card", "parse_card", "re
 LAYOUTS: Final = ("NCHW", "NHWC", "NCTHW", "NTHWC", "NTCHW", "NS")
 """Axes of a network's own input; those with `T` take windows of frames, `NS` takes samples of sound."""
 
+_CARD_BYTES: Final = 1 << 20
+"""A card is a page of text; what is longer is none."""
+_LARGEST: Final = 1 << 30
+"""Above every size and count of a network."""
+_MOST_PIXELS: Final = 1 << 29
+"""Of one input, all its frames together."""
+_SHOWN: Final = 80
+"""Characters of a value in a message."""
 _SIZES: Final = ("height_px", "width_px")
 _REQUIRED: Final = ("name", *_SIZES)
 
@@ -39,7 +47,9 @@ def read_card(path: Path) -> ModelCard:
         ModelError: If the file is missing, is no TOML, or says something that a card cannot say.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(_CARD_BYTES + 1)
+        text = data.decode() if len(data) <= _CARD_BYTES else " " * len(data)
     except (OSError, UnicodeDecodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise ModelError(f"the model card cannot be read: {why}.", of=str(path)) from exc
@@ -56,11 +66,15 @@ def parse_card(text: str, *, of: str) -> ModelCard:
     Raises:
         ModelError: With the key, what is wrong with it and what would be right.
     """
+    if len(text) > _CARD_BYTES:
+        raise ModelError(f"the model card is longer than {_CARD_BYTES} bytes.", of=of, todo="Shorten it.")
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except RecursionError as exc:
+        raise ModelError("the model card's brackets are nested too deep.", of=of, todo="Correct it.") from exc
+    except ValueError as exc:  # of TOML, or of a number with thousands of digits
         raise ModelError(
-            f"the model card is no valid TOML: {exc}.", of=of, todo="Correct that place."
+            f"the model card is no valid TOML: {_short(str(exc))}.", of=of, todo="Correct that place."
         ) from exc
     return make_card(data, of=of)
 
@@ -79,9 +93,9 @@ def make_card(data: Mapping[str, Any], *, of: str) -> ModelCard:
     for key in data:
         if key not in _CHECKS:
             raise ModelError(
-                f"the model card has an unknown key {key!r}.",
+                f"the model card has an unknown key {_short(repr(key))}.",
                 of=of,
-                todo=f"{near(key, known)}Known: {', '.join(known)}.",
+                todo=f"{near(key[:_SHOWN], known)}Known: {', '.join(known)}.",
             )
     if "audio" in data:  # a network for sound has no size in pixels
         data = {"height_px": 0, "width_px": 0, "layout": "NS", **data}
@@ -134,10 +148,14 @@ def _checked(key: str, value: Any, of: str) -> Any:
     convert, wanted = _CHECKS[key]
     try:
         return convert(value)
-    except (TypeError, ValueError) as exc:
+    except (TypeError, ValueError, OverflowError) as exc:
         raise ModelError(
-            f"the model card's {key!r} is {value!r}.", of=of, todo=f"It must be {wanted}."
+            f"the model card's {key!r} is {_short(repr(value))}.", of=of, todo=f"It must be {wanted}."
         ) from exc
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."
 
 
 def _check_together(values: dict[str, Any], of: str) -> None:
@@ -160,11 +178,20 @@ def _check_together(values: dict[str, Any], of: str) -> None:
             of=of,
             todo="A window shares fewer frames with its next than it has.",
         )
+    pixels = values["height_px"] * values["width_px"] * (frames or 1)
+    if pixels > _MOST_PIXELS:
+        raise ModelError(
+            f"one input of the model card has {pixels} pixels.",
+            of=of,
+            todo=f"At most {_MOST_PIXELS} are run.",
+        )
     try:
         # The spec of its pixels has the last word on resize, resize_px and the size.
         ModelCard(**values).pixel_spec()
     except ValueError as exc:
-        raise ModelError(f"the model card contradicts itself: {exc}.", of=of, todo="Correct it.") from exc
+        raise ModelError(
+            f"the model card contradicts itself: {_short(str(exc))}.", of=of, todo="Correct it."
+        ) from exc
 
 
 def _text(value: Any) -> str:
@@ -182,7 +209,7 @@ def _name(value: Any) -> str:
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
-    if value < 1:
+    if not 1 <= value <= _LARGEST:
         raise ValueError
     return value
 

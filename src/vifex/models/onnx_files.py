@@ -2,7 +2,8 @@
 
 An ONNX file is one Protocol Buffers message. Only the fields needed here are read: of a message every
 field starts with a varint `number << 3 | wire type`; wire type 0 is a varint, 1 and 5 are 8 and 4
-bytes, 2 is a length and so many bytes.
+bytes, 2 is a length and so many bytes. Where a field that may stand once stands several times, parsers
+take the last number or text, and merge messages; so does this.
 
 Source: onnx/onnx, `onnx/onnx.proto`; protobuf.dev/programming-guides/encoding.
 """
@@ -29,6 +30,7 @@ def external_files(graph: Path) -> list[Path]:
     """
     with _told(graph):
         found = {place for body in _graphs(graph) for place in _locations(body)}
+        found |= {place for body in _functions(graph) for place in _of_nodes(_all(body, 7))}
     root = graph.parent.resolve()
     for location in sorted(found):
         if not (root / location).resolve().is_relative_to(root):
@@ -62,8 +64,12 @@ def _inputs(graph: Bytes) -> Iterator[tuple[str, list[int | None]]]:
 
 
 def _size(dim: Bytes) -> int | None:
-    # Dimension.dim_value = 1; an open size has a name instead.
-    return next((v for n, v in _fields(dim) if n == 1 and isinstance(v, int)), None)
+    # Dimension.dim_value = 1; an open size has a name, dim_param = 2, instead. Of the two the last counts.
+    last = None
+    for number, value in _fields(dim):
+        if number in (1, 2):
+            last = value if number == 1 and isinstance(value, int) else None
+    return last
 
 
 @contextmanager
@@ -71,17 +77,14 @@ def _told(path: Path) -> Iterator[None]:
     """Say of what does not read as ONNX that it is none."""
     try:
         yield
-    except (ValueError, IndexError) as exc:
+    except (ValueError, IndexError, RecursionError) as exc:
         raise ModelError("the file is no readable ONNX model.", of=str(path), todo="Export it anew.") from exc
 
 
 def _graphs(path: Path) -> list[Bytes]:
     """Give the graphs of a model file, in place: ModelProto.graph = 7."""
     try:
-        with path.open("rb") as file:
-            # The mapping closes itself once nobody looks into it any more.
-            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        graphs = list(_all(memoryview(whole), 7))
+        graphs = list(_all(_whole(path), 7))
     except OSError as exc:
         raise ModelError(f"the file cannot be read: {exc.strerror}.", of=str(path)) from exc
     if not graphs:
@@ -89,18 +92,46 @@ def _graphs(path: Path) -> list[Bytes]:
     return graphs
 
 
+def _functions(path: Path) -> list[Bytes]:
+    """Give the functions of a model file, in place: ModelProto.functions = 25."""
+    return list(_all(_whole(path), 25))
+
+
+def _whole(path: Path) -> Bytes:
+    with path.open("rb") as file:
+        # The mapping closes itself once nobody looks into it any more.
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
 def _locations(graph: Bytes) -> Iterator[str]:
     """Give where a graph's tensors lie outside, those of its nodes' attributes and subgraphs too."""
+    # GraphProto: node = 1, initializer = 5, sparse_initializer = 15.
     for tensor in _all(graph, 5):
         yield from _tensor_locations(tensor)
-    # GraphProto.node = 1, NodeProto.attribute = 5, AttributeProto: t = 5, g = 6, tensors = 10, graphs = 11.
-    for node in _all(graph, 1):
+    for tensor in _all(graph, 15):
+        yield from _sparse_locations(tensor)
+    yield from _of_nodes(_all(graph, 1))
+
+
+def _of_nodes(nodes: Iterator[Bytes]) -> Iterator[str]:
+    # NodeProto.attribute = 5, AttributeProto: t = 5, g = 6, tensors = 10, graphs = 11, sparse_tensor = 22,
+    # sparse_tensors = 23.
+    for node in nodes:
         for attribute in _all(node, 5):
             for number, value in _fields(attribute):
                 if isinstance(value, memoryview) and number in (5, 10):
                     yield from _tensor_locations(value)
                 elif isinstance(value, memoryview) and number in (6, 11):
                     yield from _locations(value)
+                elif isinstance(value, memoryview) and number in (22, 23):
+                    yield from _sparse_locations(value)
+
+
+def _sparse_locations(tensor: Bytes) -> Iterator[str]:
+    # SparseTensorProto: values = 1, indices = 2.
+    for number in (1, 2):
+        for part in _all(tensor, number):
+            yield from _tensor_locations(part)
 
 
 def _tensor_locations(tensor: Bytes) -> Iterator[str]:
@@ -111,7 +142,11 @@ def _tensor_locations(tensor: Bytes) -> Iterator[str]:
 
 
 def _text(message: Bytes, number: int) -> str:
-    return next((bytes(v).decode() for v in _all(message, number)), "")
+    """The last text of a field, as every parser takes it."""
+    last = b""
+    for value in _all(message, number):
+        last = bytes(value)
+    return last.decode()
 
 
 def _all(message: Bytes, number: int) -> Iterator[Bytes]:
@@ -146,5 +181,7 @@ def _varint(message: Bytes, at: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at
+            return value & 0xFFFFFFFFFFFFFFFF, at
         shift += 7
+        if shift > 63:
+            raise ValueError("a number of more than ten bytes")

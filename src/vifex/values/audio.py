@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Final, Literal
 
 __all__ = ["AudioInput", "AudioSpec", "AudioTail"]
+
+_MAX_SAMPLES: Final = 1 << 28
+"""In one window: more than fits any network, less than overflows."""
 
 AudioTail = Literal["drop", "pad", "repeat"]
 """What becomes of a last window that the sound does not fill.
@@ -61,7 +64,7 @@ class AudioSpec:
 
     def __post_init__(self) -> None:
         _check(self.sample_rate_hz, self.window_s)
-        if not math.isfinite(self.hop_s) or round(self.hop_s * self.sample_rate_hz) < 1:
+        if not math.isfinite(self.hop_s * self.sample_rate_hz) or round(self.hop_s * self.sample_rate_hz) < 1:
             raise ValueError(f"hop_s must be at least one sample, got {self.hop_s}")
         if self.t_start_s is not None and self.t_end_s is not None and self.t_end_s <= self.t_start_s:
             raise ValueError(f"sound must end after it starts, got {self.t_start_s} s to {self.t_end_s} s")
@@ -82,7 +85,11 @@ class AudioSpec:
 
 
 def _check(sample_rate_hz: int, window_s: float) -> None:
-    if sample_rate_hz < 1:
-        raise ValueError(f"sample_rate_hz must be at least 1, got {sample_rate_hz}")
-    if not math.isfinite(window_s) or round(window_s * sample_rate_hz) < 1:
+    if not 1 <= sample_rate_hz <= _MAX_SAMPLES:
+        raise ValueError(
+            f"sample_rate_hz must be at least 1 and at most {_MAX_SAMPLES}, got {sample_rate_hz}"
+        )
+    if not math.isfinite(window_s * sample_rate_hz) or round(window_s * sample_rate_hz) < 1:
         raise ValueError(f"window_s must be at least one sample, got {window_s}")
+    if window_s * sample_rate_hz > _MAX_SAMPLES:
+        raise ValueError(f"window_s must be at most {_MAX_SAMPLES} samples, got {window_s}")

@@ -55,6 +55,9 @@ def test_a_card_of_a_stretch_and_crop_comes_back_from_its_text() -> None:
     assert (spec.resize_hw_px, spec.crop_down, spec.interpolation) == ((128, 171), True, "bilinear_2x2")
 
 
+SOUND = 'name = "x"\n[audio]\n'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -85,11 +88,36 @@ def test_a_card_of_a_stretch_and_crop_comes_back_from_its_text() -> None:
         (MINIMAL + 'sha256 = "12"', r"'sha256' is '12'\. It must be 64 hexadecimal digits"),
         (MINIMAL + "default_taps = 'a'", r"'default_taps' is 'a'\. It must be a list of names"),
         (MINIMAL + "[aliases]\na = 1", r"'aliases' is \{'a': 1\}\. It must be a table"),
+        (MINIMAL + f"mean = {'[' * 2000}{']' * 2000}", "brackets are nested too deep"),
+        (MINIMAL + f"aliases = {'{a=' * 2000}1{'}' * 2000}", "brackets are nested too deep"),
+        (SOUND + f"sample_rate_hz = {'[' * 2000}{']' * 2000}", "brackets are nested too deep"),
+        (
+            SOUND + "".join(f"k{i} = 1\n" for i in range(50_000)),
+            r"'audio' is \{.{,90} \.\.\.\. It must be a table",
+        ),
+        (SOUND + "sample_rate_hz = 16000\nwindow_s = 1e308", r"'audio' is .*1e\+308\}\. It must be a table"),
+        (SOUND + "sample_rate_hz = 16000\nwindow_s = 1e9", r"'audio' is .*It must be a table"),
+        (SOUND + f"sample_rate_hz = {'9' * 400}\nwindow_s = 1.0", r"'audio' is .{,90} \.\.\.\. It must"),
+        (MINIMAL.replace("8", "9" * 5000), "no valid TOML: Exceeds the limit"),
+        (MINIMAL.replace("8", "9" * 30), r"'height_px' is 9{30}\. It must be a whole number"),
+        (MINIMAL.replace("8", "1000000"), "one input of the model card has 1000000000000 pixels"),
+        (MINIMAL + f"scale = {'9' * 400}", r"'scale' is 9+ \.\.\.\. It must be a number above 0"),
+        (MINIMAL + f"std = [1, 1, {'9' * 400}]", r"'std' is .* \.\.\.\. It must be a list of three numbers"),
+        (MINIMAL + f"resize = '{'x' * 100_000}'", r"'resize' is 'x+ \.\.\.\. It must be"),
+        (MINIMAL + f"{'x' * 100_000} = 1", r"unknown key 'x+ \.\.\.\. Known: name"),
+        (MINIMAL + f"provenance = '{'x' * (1 << 20)}'", "longer than 1048576 bytes"),
     ],
+    ids=lambda text: text[:50],
 )
 def test_a_wrong_card_is_told(text: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         parse_card(text, of="card")
+
+
+def test_a_long_file_is_no_card(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_bytes(MINIMAL.encode() + b"# \xc3\xa9" * (1 << 20))
+    with pytest.raises(ModelError, match="longer than 1048576 bytes"):
+        read_card(tmp_path / "long.toml")
 
 
 def test_a_card_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from vifex.models import card_path, load_model, model_names
 from vifex.models.files import weights_files, weights_sha256
-from vifex.models.onnx_files import external_files
+from vifex.models.onnx_files import external_files, input_shapes
 from vifex.values import ModelError
 
 onnx = pytest.importorskip("onnx")
@@ -177,3 +177,84 @@ def test_a_path_is_kept_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     _onnx(tmp_path / "net.onnx")
     monkeypatch.chdir(tmp_path)
     assert load_model("net.onnx").graph == tmp_path / "net.onnx"
+
+
+def _field(number: int, value: bytes | int) -> bytes:
+    """A field of Protocol Buffers, as the wire has it."""
+    if isinstance(value, int):
+        return bytes([number << 3]) + bytes([value])
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _outside(*fields: tuple[int, bytes]) -> bytes:
+    """A TensorProto whose one entry of external data has these fields."""
+    return _field(13, b"".join(_field(n, v) for n, v in fields))
+
+
+DUPLICATES = {
+    "value": _outside((1, b"location"), (2, b"a.data"), (2, b"b.data")),
+    "key": _outside((1, b"length"), (1, b"location"), (2, b"b.data")),
+    "both": _outside((2, b"a.data"), (1, b"offset"), (2, b"b.data"), (1, b"location")),
+}
+
+
+@pytest.mark.parametrize("tensor", DUPLICATES.values(), ids=DUPLICATES)
+@pytest.mark.parametrize("place", ["initializer", "attribute", "sparse", "function"])
+def test_of_duplicate_fields_the_last_counts(tmp_path: Path, tensor: bytes, place: str) -> None:
+    """As the parser of the onnx package has it."""
+    node = _field(5, _field(5, tensor))
+    graph = {
+        "initializer": _field(5, tensor),
+        "attribute": _field(1, node),
+        "sparse": _field(15, _field(1, tensor)),
+    }
+    model = _field(7, graph.get(place, b"")) + (_field(25, _field(7, node)) if place == "function" else b"")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model)
+    parsed = onnx.ModelProto()
+    parsed.ParseFromString(model)
+    found = {
+        "initializer": lambda: parsed.graph.initializer[0],
+        "attribute": lambda: parsed.graph.node[0].attribute[0].t,
+        "sparse": lambda: parsed.graph.sparse_initializer[0].values,
+        "function": lambda: parsed.functions[0].node[0].attribute[0].t,
+    }[place]()
+    entry = found.external_data[0]
+    assert (entry.key, entry.value) == ("location", "b.data")
+    assert [p.name for p in external_files(path)] == ["b.data"]
+
+
+def test_weights_outside_are_seen_behind_a_harmless_duplicate(tmp_path: Path) -> None:
+    tensor = _outside((1, b"location"), (2, b"inside.data"), (2, b"../outside.data"))
+    (tmp_path / "net.onnx").write_bytes(_field(7, _field(5, tensor)))
+    with pytest.raises(ModelError, match=r"weights lie outside its own folder: \.\./outside\.data"):
+        external_files(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(
+    ("dims", "shape"),
+    [
+        ([_field(1, 3) + _field(1, 5)], [5]),
+        ([_field(1, 3) + _field(2, b"n")], [None]),
+        ([_field(2, b"n") + _field(1, 7)], [7]),
+    ],
+)
+def test_of_duplicate_sizes_the_last_counts(
+    tmp_path: Path, dims: list[bytes], shape: list[int | None]
+) -> None:
+    tensor = _field(2, b"".join(_field(1, d) for d in dims))
+    model = _field(7, _field(11, _field(1, b"old") + _field(1, b"x") + _field(2, _field(1, tensor))))
+    (tmp_path / "net.onnx").write_bytes(model)
+    parsed = onnx.ModelProto()
+    parsed.ParseFromString(model)
+    (value,) = parsed.graph.input
+    by_onnx = [d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim]
+    assert input_shapes(tmp_path / "net.onnx") == {value.name: by_onnx} == {"x": shape}

@@ -86,9 +86,7 @@ class AudioSpec:
 
 def _check(sample_rate_hz: int, window_s: float) -> None:
     if not 1 <= sample_rate_hz <= _MAX_SAMPLES:
-        raise ValueError(
-            f"sample_rate_hz must be at least 1 and at most {_MAX_SAMPLES}, got {sample_rate_hz}"
-        )
+        raise ValueError(f"sample_rate_hz must be from 1 to {_MAX_SAMPLES}, got {sample_rate_hz}")
     if not math.isfinite(window_s * sample_rate_hz) or round(window_s * sample_rate_hz) < 1:
         raise ValueError(f"window_s must be at least one sample, got {window_s}")
     if window_s * sample_rate_hz > _MAX_SAMPLES:

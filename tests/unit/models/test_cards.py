@@ -100,7 +100,10 @@ SOUND = 'name = "x"\n[audio]\n'
         (SOUND + f"sample_rate_hz = {'9' * 400}\nwindow_s = 1.0", r"'audio' is .{,90} \.\.\.\. It must"),
         (MINIMAL.replace("8", "9" * 5000), "no valid TOML: Exceeds the limit"),
         (MINIMAL.replace("8", "9" * 30), r"'height_px' is 9{30}\. It must be a whole number"),
-        (MINIMAL.replace("8", "1000000"), "one input of the model card has 1000000000000 pixels"),
+        (
+            'name = "x"\nheight_px = 1000000\nwidth_px = 1000000\n',
+            "one input of the model card has 1000000000000 pixels",
+        ),
         (MINIMAL + f"scale = {'9' * 400}", r"'scale' is 9+ \.\.\.\. It must be a number above 0"),
         (MINIMAL + f"std = [1, 1, {'9' * 400}]", r"'std' is .* \.\.\.\. It must be a list of three numbers"),
         (MINIMAL + f"resize = '{'x' * 100_000}'", r"'resize' is 'x+ \.\.\.\. It must be"),

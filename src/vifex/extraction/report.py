@@ -48,6 +48,8 @@ class Report:
     ledger has all."""
     precision: dict[str, str] = field(default_factory=dict)
     """View to the precision that `auto` came to."""
+    notices: tuple[str, ...] = ()
+    """What a user must know of the sources and of what the views learned from them."""
 
     @property
     def exit_status(self) -> int:

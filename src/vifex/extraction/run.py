@@ -12,6 +12,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -53,7 +54,7 @@ def run_views(
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
         on_outcome: Called for each medium that did not end `ok`, or has a note.
-        on_notice: Called with what a user must know of a view; by default it is a `UserWarning`.
+        on_notice: Called with what a user must know of a view or a source; by default it is a `UserWarning`.
 
     Raises:
         VifexError: If nothing was found, the store is another recipe's, the disk is full.
@@ -65,8 +66,15 @@ def run_views(
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
 
+    notices: dict[str, None] = {}
+
+    def notify(notice: str) -> None:
+        if notice not in notices:  # the media may be found twice
+            notices[notice] = None
+            (on_notice or _warn)(notice)
+
     def find_media() -> Iterator[Medium | Outcome]:
-        return find(sources, stdin=stdin if heard is None else io.BytesIO(heard))
+        return find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=notify)
 
     # Sources that lead nowhere are told before a store is made or a network compiled.
     media = _primed(find_media())
@@ -78,7 +86,7 @@ def run_views(
             Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))),
             workers=workers or cores,
             limits=limits,
-            on_notice=on_notice or _warn,
+            on_notice=notify,
         )
         writer = stack.enter_context(open_writer(store, run=_run_facts(plans)))
         views = [_open_view(stack, writer, plan, cores) for plan in plans]
@@ -91,7 +99,8 @@ def run_views(
             on_outcome=on_outcome,
         )
         tally = pipeline.run(media)
-    return _report(store, plans, tally, time.monotonic() - began_s)
+    report = _report(store, plans, tally, time.monotonic() - began_s)
+    return replace(report, notices=tuple(notices))
 
 
 def _heard(stdin: BinaryIO | None) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vifex.media.sources.paths import not_yet
-from vifex.media.sources.rows import Row
+from vifex.media.sources.rows import FIELDS, Row
 from vifex.media.sources.source import local_path, remote, shown
 from vifex.values.media import Box, Span, path_to_uri
 
@@ -31,6 +31,8 @@ class Entry:
     box: Box | None = None
     label: str | None = None
     split: str | None = None
+    ignored: tuple[str, ...] = ()
+    """Fields with a value that are not read."""
     problem: str | None = None
     """Why the line cannot be used. One with an unreadable span counts for the whole medium."""
 
@@ -42,7 +44,7 @@ class Entry:
 
 def entry_of(row: Row, folder: str) -> Entry:
     """Understand a line; relative paths start at `folder`, the manifest's own."""
-    entry = _place(row, folder)
+    entry = replace(_place(row, folder), ignored=tuple(name for name in row.fields if name not in FIELDS))
     if row.problem or not entry.uri:
         return replace(entry, problem=row.problem or entry.problem)
     problems = [entry.problem] if entry.problem else []

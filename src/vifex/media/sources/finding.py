@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TextIO, cast
 
 from vifex.media.sources.registry import GROUP, SOURCES
 from vifex.media.sources.seen import IdSet
-from vifex.media.sources.source import Found, NothingHere, Source
+from vifex.media.sources.source import Found, NothingHere, Notice, Source
 from vifex.values import registry
 from vifex.values.errors import InputError
 from vifex.values.media import Medium
@@ -21,7 +21,10 @@ Given = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 def find(
-    sources: Sequence[Given] | Given, *, stdin: TextIO | BinaryIO | None = None
+    sources: Sequence[Given] | Given,
+    *,
+    stdin: TextIO | BinaryIO | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Iterator[Medium | Outcome]:
     """Find the media of all sources, as a stream in a fixed order.
 
@@ -34,6 +37,8 @@ def find(
     Args:
         sources: What the user gave; a single one may stand alone.
         stdin: What `-` reads; standard input where it is `None`.
+        on_notice: Called with what a user must know of a source, e.g. which fields of a manifest are not
+            read.
 
     Yields:
         A `Medium` to be decoded, or an `Outcome` for what cannot be tried: `skipped` for what is no
@@ -50,7 +55,7 @@ def find(
     if not given:
         raise InputError("no source was given.", todo="Name a file, a folder, a pattern or a manifest.")
     plan = _plan(list(dict.fromkeys(given)))
-    stream = _chain(plan, _binary(stdin))
+    stream = _chain(plan, _binary(stdin), on_notice)
     # One folder, pattern or manifest never gives a medium twice; only then the ids need not be kept.
     return _once(stream) if len(plan) > 1 or given[0] == "-" else stream
 
@@ -73,13 +78,19 @@ def _plan(given: list[str]) -> list[tuple[str, Source]]:
     return sorted(chosen, key=lambda pair: pair[1].rank(pair[0]))
 
 
-def _chain(plan: list[tuple[str, Source]], stdin: BinaryIO | None) -> Iterator[Found]:
+def _chain(
+    plan: list[tuple[str, Source]], stdin: BinaryIO | None, on_notice: Callable[[str], None] | None
+) -> Iterator[Found]:
     """Read one source after the other; those that give nothing are told of once anything was found."""
     nothing: list[NothingHere] = []
     any_found = False
     for given, source in plan:
         try:
             for found in source.read(given, stdin):
+                if isinstance(found, Notice):
+                    if on_notice is not None:
+                        on_notice(found.text)
+                    continue
                 any_found = True
                 yield found
         except NothingHere as exc:

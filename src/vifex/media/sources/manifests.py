@@ -14,14 +14,18 @@ from typing import BinaryIO
 
 from vifex.media.sources.entries import Entry, entry_of
 from vifex.media.sources.files import named_file
+from vifex.media.sources.ignored import ignored_fields
 from vifex.media.sources.rows import Row, json_rows, table_rows
 from vifex.media.sources.seen import IdSet
-from vifex.media.sources.source import Found, NothingHere, Source, failed, local_path, shown, skipped
+from vifex.media.sources.source import Found, NothingHere, Notice, Source, failed, local_path, shown, skipped
 from vifex.values.errors import InputError
 from vifex.values.media import Box, Medium
 from vifex.values.outcomes import Outcome
 
 __all__ = ["CSV", "JSONL"]
+
+_MOST_FIELDS = 1000
+"""Of a line whose names are kept for the notice."""
 
 Rows = Callable[[str], Iterator[Row]]
 
@@ -36,10 +40,13 @@ class _Plan:
     """The first line that names no medium."""
     n_nameless: int = 0
     n_media: int = 0
+    ignored: dict[str, None] = field(default_factory=dict)
+    """Fields with a value that are not read, in the order in which they come."""
+    has_boxes: bool = False
 
 
-def _read(given: str, rows: Rows) -> Iterator[Found]:
-    """Give the media of a manifest.
+def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
+    """Give the media of a manifest, before them a notice of the fields that are not read.
 
     Raises:
         InputError: If no line of it can be used.
@@ -57,6 +64,8 @@ def _read(given: str, rows: Rows) -> Iterator[Found]:
         raise InputError(
             f"{first.problem}.", of=f"{shown(path)}, line {first.number}", todo="No line could be used."
         )
+    if plan.ignored:
+        yield ignored_fields(shown(path), list(plan.ignored), has_boxes=plan.has_boxes)
     for group in _groups(path, rows, plan.last_line):
         yield _medium(group, path)
     if plan.nameless:
@@ -75,6 +84,8 @@ def _key(entry: Entry) -> str:
 def _plan(path: str, rows: Rows) -> _Plan:
     plan, seen, before = _Plan(), IdSet(), ""
     for entry in _entries(path, rows):
+        plan.ignored.update(dict.fromkeys(entry.ignored[:_MOST_FIELDS]))
+        plan.has_boxes = plan.has_boxes or entry.box is not None
         if not entry.uri:
             plan.n_nameless += 1
             plan.nameless = plan.nameless or [entry]
@@ -170,7 +181,7 @@ def _source(rows: Rows, *suffixes: str) -> Source:
         except ValueError:
             return False
 
-    def read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
+    def read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
         return _read(given, rows)
 
     return Source(takes=takes, read=read, rank=lambda given: 0)

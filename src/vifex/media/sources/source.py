@@ -14,10 +14,29 @@ from vifex.values.errors import InputError
 from vifex.values.media import Kind, Medium, Span, path_to_uri
 from vifex.values.outcomes import Outcome, Status
 
-__all__ = ["Found", "NothingHere", "Source", "failed", "local_path", "remote", "shown", "skipped", "why"]
+__all__ = [
+    "Found",
+    "NothingHere",
+    "Notice",
+    "Source",
+    "failed",
+    "local_path",
+    "remote",
+    "shown",
+    "skipped",
+    "why",
+]
 
 Found = Medium | Outcome
 """A medium to decode, or what became of one that cannot even be tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a user must know of a source as a whole; its media are as good as without it."""
+
+    text: str
+    """Whole sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +45,7 @@ class Source:
 
     takes: Callable[[str], bool]
     """Whether it is this kind that reads what the user gave."""
-    read: Callable[[str, BinaryIO | None], Iterator[Found]]
+    read: Callable[[str, BinaryIO | None], Iterator[Found | Notice]]
     """Gives what is there, in a fixed order, as a stream; the second argument is standard input."""
     rank: Callable[[str], int] = lambda given: 2
     """Sources of a lower rank are read first, so that a medium that comes twice keeps what is said of it:

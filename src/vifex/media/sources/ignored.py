@@ -1,0 +1,53 @@
+"""What is said of a manifest's fields that are not read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from vifex.media.sources.source import Notice, shown
+
+__all__ = ["ignored_fields"]
+
+_SHOWN: Final = 12
+_NAME_LENGTH: Final = 40
+_WHOLE: Final = "every file is taken whole"
+_REMEDY: Final = "t_start_s and t_end_s limit a line to a span"
+_OF_TIME: Final = re.compile(
+    r"frame|time|(?<![a-z])(t|ts|pts|dts|sec|secs|seconds?|ms|msec|msecs|millis)(?![a-z])"
+)
+"""Names that say when: `t_s`, `frame_id`, `timestampMs`, `pts`, `sec`."""
+
+
+def ignored_fields(manifest: str, names: Sequence[str], *, has_boxes: bool) -> Notice:
+    """Name the fields that are not read, and say what follows where they say when.
+
+    Args:
+        manifest: Its name, for people.
+        names: Of the fields.
+        has_boxes: Whether a line has a box.
+    """
+    one = len(names) == 1
+    text = f"{manifest}: the field{'' if one else 's'} {_listed(names)} {'is' if one else 'are'} not read."
+    timed = [name for name in names if _OF_TIME.search(_snake(name))]
+    if timed:
+        what = "a box is seen" if has_boxes else "a frame is seen"
+        then = "every box is taken on every sampled frame of its file" if has_boxes else _WHOLE
+        text += f" Although {_listed(timed)} may say when {what}, {then}; {_REMEDY}."
+    return Notice(text)
+
+
+def _listed(names: Sequence[str]) -> str:
+    short = [n if len(n) <= _NAME_LENGTH else f"{n[:_NAME_LENGTH]}..." for n in map(_named, names[:_SHOWN])]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(short) + more
+
+
+def _named(name: str) -> str:
+    return shown(name) or "(one without a name)"
+
+
+def _snake(name: str) -> str:
+    """`frameId` and `frame id` as `frame_id`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).lower()

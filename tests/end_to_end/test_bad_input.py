@@ -167,3 +167,32 @@ def test_fields_of_a_manifest_that_are_not_read_are_named(picture: Path, vifex_c
     assert f"vifex: {notice}" in told(done)
     with pytest.warns(UserWarning, match="the fields frame, class are not read"):
         vifex.extract(root / "boxes.csv", root / "t.vifex")
+
+
+@pytest.mark.parametrize("output", ["label", "Name", "key", "x0", "_rowid", "t.s", "features"])
+def test_an_output_called_like_a_column_is_a_row(picture: Path, vifex_command: Any, output: str) -> None:
+    onnx = pytest.importorskip("onnx")
+    root = picture.parents[1]
+    shapes = {"x": [1, 3, 32, 32], output: [1, 3]}
+    ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in shapes.items()]
+    node = onnx.helper.make_node("ReduceMean", ["x"], [output], axes=[2, 3], keepdims=0)
+    graph = onnx.helper.make_graph([node], "g", ends[:1], ends[1:])
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9),
+        root / "net.onnx",
+    )
+    (root / "net.vifex.toml").write_text('name = "net-1"\nheight_px = 32\nwidth_px = 32\n')
+    done = vifex_command("extract", "media", "-o", "s.vifex", "-m", "net.onnx", "--json", cwd=root)
+    assert json.loads(done.stdout)["rows"] == 1, done.stderr
+    column = output.replace(".", "_") + "_" * (output != "features")
+    for given in (column, output):
+        words = ["search", "s.vifex", "media/one.png", "-m", "net.onnx", "--column", given, "--json"]
+        found = vifex_command(*words, cwd=root)
+        assert found.returncode == 0, found.stderr
+        assert json.loads(found.stdout)["hits"][0]["score"] == pytest.approx(1.0, abs=1e-3)
+    done = vifex_command("export", "s.vifex", "-o", "x.npz", "--column", output, cwd=root)
+    assert done.returncode == 0, done.stderr
+    with vifex.open(root / "s.vifex") as store:
+        assert store.columns == [column]
+        assert store.to_numpy().shape == (1, 3)
+        assert store.to_arrow(where="label IS NULL").num_rows == 1

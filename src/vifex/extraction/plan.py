@@ -240,10 +240,11 @@ def _preprocess(model: Model) -> dict[str, object]:
 def _check_columns(taps: Sequence[TapSpec]) -> None:
     names: dict[str, str] = {}
     for spec in taps:
-        if spec.column in names:
+        folded = spec.column.lower()  # as SQL folds it
+        if folded in names:
             raise InputError(
-                f"the layers {names[spec.column]!r} and {spec.tap.name!r} would share one column.",
+                f"the layers {names[folded]!r} and {spec.tap.name!r} would share one column.",
                 of=spec.column,
-                todo="Extract them into two views.",
+                todo="Extract them into two views: --view NAME.",
             )
-        names[spec.column] = spec.tap.name
+        names[folded] = spec.tap.name

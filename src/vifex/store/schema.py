@@ -68,9 +68,6 @@ LEDGER_SCHEMA: Final[pa.Schema] = pa.schema(
 Entries = Mapping[str, Sequence[Any]]
 """Entries on their way into a commit, as columns: it has thousands, and an object for each costs time."""
 
-# Lance gives these names a meaning of its own.
-_RESERVED: Final = ("_rowid", "_rowaddr", "_rowoffset", "_distance", "_score")
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
@@ -156,17 +153,16 @@ def row_schema(recipe: Recipe) -> pa.Schema:
     """Give the columns of a view's rows: the fixed ones, then one per tap of the recipe.
 
     Raises:
-        InputError: If two taps, or a tap and a fixed column, would share a column.
+        InputError: If two taps would share a column.
     """
-    taken = {f.name.lower(): "a fixed column" for f in ROW_FIELDS}
-    taken |= dict.fromkeys(_RESERVED, "Lance itself")
+    taken: dict[str, str] = {}
     for spec in recipe.taps:
         # SQL folds case, so names that differ in case alone could not be told apart in a filter.
         other = taken.get(spec.column.lower())
         if other is not None:
             raise InputError(
                 f"the layer {spec.tap.name!r} needs the column {spec.column!r}, which {other} has.",
-                todo="Put one of them into another view.",
+                todo="Extract them into two views: --view NAME.",
             )
         taken[spec.column.lower()] = f"the layer {spec.tap.name!r}"
     return pa.schema([*ROW_FIELDS, *(_tap_field(spec) for spec in recipe.taps)])

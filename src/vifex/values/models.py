@@ -10,7 +10,7 @@ from typing import Final, Literal
 from vifex.values.audio import AudioInput
 from vifex.values.pixels import NO_PIXELS, Interpolation, PixelSpec, Resize
 
-__all__ = ["AXES", "Asked", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
+__all__ = ["AXES", "RESERVED_COLUMNS", "Asked", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
 
 TapKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
 
@@ -22,6 +22,25 @@ AXES: Final[dict[TapKind, int]] = {
     "volume": 4,  # [C, T, H, W]
     "attention": 3,  # [heads, N, N]
 }
+
+
+_ROW: Final = (
+    "key",
+    "medium_id",
+    "uri",
+    "name",
+    "time_base",
+    "label",
+    "split",
+    "ordinal",
+    "frame_index",
+    "pts",
+)
+_TIMES_AND_BOX: Final = ("t_s", "t_start_s", "t_end_s", "x0", "y0", "x1", "y1")
+_LANCE: Final = ("_rowid", "_rowaddr", "_rowoffset", "_distance", "_score")
+_LANCE_VERSIONS: Final = ("_row_created_at_version", "_row_last_updated_at_version")
+RESERVED_COLUMNS: Final = frozenset((*_ROW, *_TIMES_AND_BOX, *_LANCE, *_LANCE_VERSIONS))
+"""Columns that every view has, and names that the tables' library gives a meaning of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +79,14 @@ class TapSpec:
 
     @property
     def column(self) -> str:
-        """Name of the tap's column: every run of characters outside `[A-Za-z0-9_]` becomes `_`."""
+        """Name of the tap's column: every run of characters outside `[A-Za-z0-9_]` becomes `_`.
+
+        A name that a column of every view has already, in any case, gets a `_` behind it: `label_`.
+        """
         import re
 
-        return re.sub(r"[^A-Za-z0-9_]+", "_", self.tap.name)
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", self.tap.name)
+        return f"{name}_" if name.lower() in RESERVED_COLUMNS else name
 
     @property
     def size(self) -> int:

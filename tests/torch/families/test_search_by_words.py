@@ -27,7 +27,9 @@ def store(tmp_path: Path, tiny: Any) -> Path:
 def test_words_find_what_the_library_s_tower_finds(store: Path, tiny: Any) -> None:
     words = "a red bus at night"
     (asked,) = text_vectors(load_model(f"hf/{tiny('clip')}"), [words])
-    with vifex.open(store) as opened:
+    with vifex.open(store) as opened, pytest.raises(vifex.InputError, match="--model hf/"):
+        opened.search(words)  # a folder is not opened because a store names it
+    with vifex.open(store, model=f"hf/{tiny('clip')}") as opened:
         rows = opened.to_numpy()
         names = opened.to_arrow(["name"]).column("name").to_pylist()
         hits = opened.search(words, k=6)
@@ -41,7 +43,8 @@ def test_words_need_the_layer_that_they_share(tmp_path: Path, store: Path, tiny:
     target = tmp_path / "inner.vifex"
     options: dict[str, Any] = {"model": f"hf/{tiny('clip')}", "layers": ["vision_model.encoder.layers.0"]}
     vifex.extract(tmp_path / "0.png", target, **options)
-    with vifex.open(target) as opened, pytest.raises(vifex.InputError, match="layer 'embedding'"):
+    named = vifex.open(target, model=options["model"])
+    with named as opened, pytest.raises(vifex.InputError, match="layer 'embedding'"):
         opened.search("a cat")
 
 

@@ -202,7 +202,7 @@ def test_words_find_the_sounds_that_the_library_s_towers_find(folder: Path, tiny
     assert (report.media, report.ok, report.failed) == (7, 7, 0)
     words = "a dog in the street"
     (asked,) = text_vectors(load_model(name), [words])
-    with vifex.open(store, view=name) as opened:
+    with vifex.open(store, view=name, model=name) as opened:
         rows, table = opened.to_numpy(), opened.to_arrow(["name", "t_s"]).to_pylist()
         hits = opened.search(words, k=8)
         (nearest, *_) = opened.search(folder / "3.wav", k=1)

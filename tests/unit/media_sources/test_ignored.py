@@ -52,11 +52,13 @@ def test_a_detectors_lines_of_json(make: Make) -> None:
     assert EVERY in notice
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["t_s", "t", "T", "time", "timestamp", "Timestamp", "timestamp_ms", "time (s)", "ts", "pts", "dts", "sec", "seconds",
-     "frame", "frame_id", "frameId", "Frame No", "frame-index", "n_frame", "video_frame_number", "ms", "tMs"],
-)  # fmt: skip
+TIMES = (
+    "t_s t T time timestamp Timestamp timestamp_ms time(s) ts pts dts sec seconds frame frame_id "
+    "frameId Frame_No frame-index n_frame video_frame_number ms tMs"
+)
+
+
+@pytest.mark.parametrize("name", [*TIMES.split(), "Frame No"])
 def test_words_that_say_when(make: Make, name: str) -> None:
     folder = make("v.mp4")
     (folder / "a.csv").write_text(f"uri,{name},x0,y0,x1,y1\nv.mp4,1,1,1,9,9\n")

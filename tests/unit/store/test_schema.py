@@ -7,8 +7,9 @@ import pytest
 from store_maker import medium, outcome, recipe
 
 from vifex.store import LEDGER_SCHEMA, LedgerEntry, row_schema
-from vifex.store.schema import media_entries
+from vifex.store.schema import ROW_FIELDS, media_entries
 from vifex.values import InputError, Tap, TapSpec
+from vifex.values.models import RESERVED_COLUMNS
 
 
 def test_row_columns() -> None:
@@ -48,15 +49,32 @@ def test_ledger_columns() -> None:
     [
         (("a.b", "a/b"), "a_b"),
         (("Conv", "conv"), "conv"),
-        (("pts",), "pts"),
         (("x", "x"), "x"),
-        (("_rowid",), "_rowid"),
+        (("label", "label_"), "label_"),
+        (("pts", "PTS"), "PTS_"),
     ],
 )
 def test_a_clash_of_columns_is_an_error(names: tuple[str, ...], column: str) -> None:
     taps = tuple(TapSpec(Tap(n, "vector", (4,)), "none", (4,), True, "float32") for n in names)
     with pytest.raises(InputError, match=f"needs the column '{column}'"):
         row_schema(recipe(taps=taps))
+
+
+RESERVED = sorted(RESERVED_COLUMNS)
+
+
+@pytest.mark.parametrize("name", [*RESERVED, "Label", "PTS", "Medium.ID", "t/s", "_RowID"])
+def test_a_layer_called_like_a_column_gets_a_name_of_its_own(name: str) -> None:
+    spec = TapSpec(Tap(name, "vector", (4,)), "none", (4,), True, "float32")
+    schema = row_schema(recipe(taps=(spec,)))
+    assert spec.column == schema.names[-1]
+    assert spec.column.endswith("_")
+    assert len({n.lower() for n in schema.names}) == len(schema.names)
+    assert schema.field(spec.column).metadata[b"vifex:tap"].decode() == name
+
+
+def test_all_columns_of_rows_are_reserved() -> None:
+    assert {f.name for f in ROW_FIELDS} <= RESERVED_COLUMNS
 
 
 def test_an_entry_matches_until_anything_of_its_medium_changes() -> None:

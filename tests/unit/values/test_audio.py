@@ -42,7 +42,7 @@ def test_samples_are_counted_in_whole_numbers() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"sample_rate_hz": 0}, "sample_rate_hz must be at least 1"),
+        ({"sample_rate_hz": 0}, "sample_rate_hz must be from 1"),
         ({"window_s": 0.0}, "window_s must be at least one sample"),
         ({"window_s": float("nan")}, "window_s"),
         ({"hop_s": -1.0}, "hop_s must be at least one sample"),

@@ -126,8 +126,8 @@ class Collection:
 
         Args:
             query: A picture, `VIDEO@TIME`, `row:KEY`, a `.npy` file, a vector `[D]`, or words where the
-                view's model has a text tower. Of a view of sound a sound of one window or less, or
-                `SOUND@TIME`.
+                view's model has a text tower (`text:WORDS` where they look like a file). Of a view of sound
+                a sound of one window or less, or `SOUND@TIME`.
             k: How many hits at most.
             column: A layer's column; may be left out where there is one.
             metric: `cosine`, `dot` or `l2`.

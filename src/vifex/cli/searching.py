@@ -41,7 +41,7 @@ def search(
         The store.
     query
         A picture, a video and time (clip.mp4@00:12), row:KEY, a .npy file with a vector, or words
-        where the view's model has a text tower.
+        where the view's model has a text tower; text:WORDS where they look like a file.
     k
         How many hits.
     metric

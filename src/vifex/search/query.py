@@ -1,15 +1,17 @@
-"""What a query means: a picture, a moment of a video, a row of the store or a file with a vector.
+"""What a query means: a picture, a moment of a video, a row of the store, a file with a vector, or words.
 
 The rules, first match first:
 
-1. A file that exists is that file, whatever its name: `.npy` is a vector, all else a picture. A folder is
+1. `text:WORDS` is text, whatever the words look like. A file of such a name is `./text:WORDS`.
+2. A file that exists is that file, whatever its name: `.npy` is a vector, all else a picture. A folder is
    an error.
-2. `PATH@TIME` with an existing PATH is the frame on screen at TIME: `12`, `12.5`, `12.5s`, `mm:ss`,
+3. `PATH@TIME` with an existing PATH is the frame on screen at TIME: `12`, `12.5`, `12.5s`, `mm:ss`,
    `hh:mm:ss.mmm`. The last `@` counts.
-3. `row:KEY` is a row of the store.
-4. What looks like a path (a slash, a suffix such as `.jpg`, a leading `~`) is a file that is not there: an
-   error.
-5. Anything else is text, for a model with a text tower.
+4. `row:KEY` is a row of the store.
+5. What looks like a path (a slash, a suffix such as `.jpg`, a leading `~`) is a file that is not there: an
+   error. Several words with a slash between them (`a black/white dog`) are no path, unless they begin or end
+   like one or the folder before the last slash exists.
+6. Anything else is text, for a model with a text tower.
 
 A local `file://` address, as search itself prints, stands for its path in all of this.
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,6 +40,7 @@ __all__ = [
 ]
 
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
+_TEXT = "text:"
 _KINDS = "a picture, VIDEO@TIME (clip.mp4@00:12), row:KEY or a .npy file"
 
 
@@ -90,12 +94,14 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
     Raises:
         InputError: If it names a file that is not there, a folder or a time that cannot be read.
     """
+    if isinstance(query, str) and query.startswith(_TEXT):
+        return _words(query.removeprefix(_TEXT))
     text = _local(os.fspath(query))
     found = _existing(text)
     if found is not None:
         return _file(found)
     if not isinstance(query, str):
-        raise _absent(text)
+        raise InputError("there is no such file.", of=text, todo="Check the name and the folder.")
     head, at, tail = text.rpartition("@")
     video = _existing(head) if at and head else None
     if video is not None:
@@ -105,10 +111,16 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
     if not text.strip():
         raise InputError("the query is empty.", todo=f"Give {_KINDS}.")
     if at and parse_time(tail) is not None:
-        raise _absent(head)
+        raise _absent(head, words=text)
     if _looks_like_path(text) or (at and _looks_like_path(head)):
         raise _absent(text)
     return TextQuery(text)
+
+
+def _words(text: str) -> TextQuery:
+    if not text.strip():
+        raise InputError("there are no words behind text:.", todo='Write for example "text:a red bus".')
+    return TextQuery(text.strip())
 
 
 def no_words(text: str) -> InputError:
@@ -160,7 +172,11 @@ def _existing(text: str) -> Path | None:
 
 def _file(path: Path) -> Query:
     if path.is_dir():
-        raise InputError("a folder cannot be a query.", of=str(path), todo="Name one picture in it.")
+        raise InputError(
+            "a folder cannot be a query.",
+            of=str(path),
+            todo=f"Name one picture in it; for words write {_quoted(path)}.",
+        )
     return VectorQuery(path) if path.suffix.lower() == ".npy" else PictureQuery(path)
 
 
@@ -187,8 +203,24 @@ def _time(text: str, path: str) -> float:
 
 
 def _looks_like_path(text: str) -> bool:
-    return os.sep in text or "/" in text or text.startswith("~") or _SUFFIX.search(text) is not None
+    if text.startswith("~") or _SUFFIX.search(text) is not None:
+        return True
+    slashes = {"/", os.sep}
+    if not any(slash in text for slash in slashes):
+        return False
+    head = max((text.rpartition(slash)[0] for slash in slashes), key=len)
+    several = len(text.split()) > 1
+    return not several or text[0] in {".", *slashes} or text[-1] in slashes or _existing(head) is not None
 
 
-def _absent(text: str) -> InputError:
-    return InputError("there is no such file.", of=text, todo="Check the name and the folder.")
+def _absent(path: str, words: str | None = None) -> InputError:
+    return InputError(
+        "there is no such file.",
+        of=path,
+        todo=f"Check the name and the folder; for words write {_quoted(words or path)}.",
+    )
+
+
+def _quoted(words: object) -> str:
+    """The words as a query of text, ready for a shell."""
+    return shlex.quote(f"{_TEXT}{words}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,68 @@ def test_what_cannot_be_a_query_is_said(text, message):
 @pytest.mark.parametrize("text", ["a red car", "a red car.", "x" * 5000, "a\0b"])
 def test_anything_else_is_text(text):
     assert parse_query(text) == TextQuery(text)
+
+
+LIKE_WORDS = ["a black/white dog", "and/or a cat", "one / two", "a man w/ a hat", "24/7 shop at night"]
+
+
+@pytest.mark.parametrize("text", LIKE_WORDS)
+def test_several_words_with_a_slash_are_text(text):
+    assert parse_query(text) == TextQuery(text)
+
+
+LIKE_PATHS = [
+    "my folder/cat.jpg",
+    "./a dog",
+    "../a dog",
+    "/a b",
+    "~/a dog",
+    "a b/",
+    "sub/a dog",
+    "black/white",
+    "a.b c.jpg",
+]
+
+
+@pytest.mark.parametrize("text", LIKE_PATHS)
+def test_what_looks_like_a_path_can_be_words(text):
+    with pytest.raises(InputError) as told:
+        parse_query(text)
+    assert "there is no such file" in str(told.value)
+    assert f"for words write {shlex.quote('text:' + text)}." in str(told.value)
+    assert parse_query(f"text:{text}") == TextQuery(text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "a.jpg",
+        "sub",
+        "row:x",
+        "clip.mp4@12",
+        "v.npy",
+        "odd@12",
+        "https://example.org",
+        "text:x",
+        "~",
+        "@1",
+        "row:",
+    ],
+)
+def test_text_forces_words(words, folder):
+    assert parse_query(f"text:{words}") == parse_query(f"text: {words} ") == TextQuery(words)
+    (folder / "text:a.jpg").touch()
+    assert parse_query("./text:a.jpg") == PictureQuery(Path("text:a.jpg"))
+    assert parse_query("text:a.jpg") == TextQuery("a.jpg")
+
+
+def test_a_folder_and_a_time_offer_words():
+    for query, words in (("sub", "text:sub"), ("meet me.now@12:30", "'text:meet me.now@12:30'")):
+        with pytest.raises(InputError, match=f"for words write {words}"):
+            parse_query(query)
+    for empty in ("text:", "text:  "):
+        with pytest.raises(InputError, match="there are no words behind text:"):
+            parse_query(empty)
 
 
 def test_words_are_refused_where_the_model_reads_none():

@@ -72,6 +72,9 @@ HOSTILE = [
     {"model": "timm/resnet18", "card": "{folder}/card.toml"},
     {"model": "default", "card": "{folder}/card.toml"},
     {"model": "nobody/net"},
+    {"model": "-m"},
+    {"model": "\x1b[31mred"},
+    {"model": "x" * 100_000},
     {"model": "fuse/concat(" * 2000},
 ]
 
@@ -151,3 +154,40 @@ def test_a_table_of_rows_is_read_without_a_model(folder: Path) -> None:
     with vifex.open(folder / "s.vifex") as store:
         assert isinstance(store.to_arrow(), pa.Table)
         assert store.export(folder / "x.npy", to="npy") == 1
+
+
+@pytest.mark.parametrize(
+    "run", ["[" * 100_000, "[]", "{", '{"models": []}', '{"models": {"main": {"a": 1}}}', "7"]
+)
+def test_a_ledger_whose_facts_are_none_ends_in_a_sentence(folder: Path, run: str) -> None:
+    recipe = rows["make_recipe"]({"head": (3,)})
+    medium = Medium(path_to_uri("/media/0"), "m0.jpg", "image", 1, 1, None)
+    with open_writer(folder / "s.vifex", run) as writer:
+        batch = rows["_batch"](medium, {"head": np.ones((1, 3), np.float32)}, recipe)
+        writer.view("main", recipe).add(Outcome(medium, "ok", rows=1), batch)
+    with vifex.open(folder / "s.vifex") as store, pytest.raises(InputError, match="because a store names it"):
+        store.search(folder / "a.jpg")
+
+
+def test_another_card_than_the_one_that_made_the_view_is_told(folder: Path) -> None:
+    embedded = Path(vifex.__file__).parent / "models" / "embedded"
+    for suffix in (".xml", ".bin"):
+        shutil.copy(embedded / f"vifex-interim-1{suffix}", folder / f"mine{suffix}")
+    card = (embedded / "vifex-interim-1.vifex.toml").read_text()
+    (folder / "mine.vifex.toml").write_text(card)
+    (folder / "other.toml").write_text(
+        "".join(f"{line}\n" for line in card.splitlines() if "mean" not in line)
+    )
+    vifex.extract(
+        folder / "a.jpg", folder / "own.vifex", model=str(folder / "mine.xml"), card=folder / "other.toml"
+    )
+    for words in ({"model": str(folder / "mine.xml")}, {"model": "default"}):
+        with (
+            vifex.open(folder / "own.vifex", **words) as store,
+            pytest.raises(InputError, match="another mean than"),
+        ):
+            store.search(folder / "a.jpg")
+    with vifex.open(
+        folder / "own.vifex", model=str(folder / "mine.xml"), card=folder / "other.toml"
+    ) as store:
+        assert store.search(folder / "a.jpg")[0].score == pytest.approx(1.0, abs=1e-3)

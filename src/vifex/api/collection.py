@@ -301,24 +301,32 @@ class Collection:
         from vifex.models import load_model
         from vifex.models.stored import is_published, unnamed
 
-        last = self._last_asked()
-        stored = [asked for asked in (last, Asked(self.recipe.model)) if asked is not None]
-        known = next((asked for asked in stored if is_published(asked)), None)
+        asked = self._last_asked() or Asked(self.recipe.model)
+        stored = [asked]
+        if (
+            asked.card is None and asked.weights is None
+        ):  # the embedded model is asked for by its file as well
+            stored.append(Asked(self.recipe.model))
+        known = next((one for one in stored if is_published(one)), None)
         # Of the views that a derived one was made of, the named model is for those that need one.
         if self._named is not None and not (self._of_derived and known is not None):
             return self._named.load()
         if known is None:
-            raise unnamed(stored[0], of=os.fspath(self.path))
+            raise unnamed(asked, of=os.fspath(self.path))
         return load_model(known.name, weights=known.weights)
 
     def _last_asked(self) -> Asked | None:
         """The words that the last run loaded the view's model by."""
         runs = self._view.ledger(history=True).column("run").to_pylist()
         for text in reversed(runs):
-            facts = json.loads(text or "{}")
-            name, weights, card = (facts.get(k, {}).get(self.view) for k in ("models", "weights", "cards"))
+            try:
+                facts = json.loads(text or "{}")
+                words = [facts.get(k, {}).get(self.view) for k in ("models", "weights", "cards")]
+            except (ValueError, AttributeError, RecursionError):  # not written by Vifex
+                continue
+            name, weights, card = (None if word is None else str(word) for word in words)
             if name is not None:
-                return Asked(str(name), weights, card)
+                return Asked(name, weights, card)
         return None
 
 

@@ -147,13 +147,20 @@ def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = No
         graph: The view's quantised graph, where the recipe names one.
 
     Raises:
-        InputError: If the model's weights are not the recipe's.
+        InputError: If the model's weights, or what its card does to pixels, are not the recipe's.
         EngineError: If the engine that made the view cannot run it here.
     """
     if model.weights_sha256 != recipe.weights_sha256:
         raise InputError(
             f"the model {model.card.name!r} has other weights than those that made the view.",
             todo="Give the model that made the store with --model.",
+        )
+    differing = [k for k, v in _preprocess(model).items() if recipe.preprocess.get(k, v) != v]
+    if differing:
+        raise InputError(
+            f"the card has another {' and '.join(differing)} than the one that made the view.",
+            of=model.card.name,
+            todo="Give the card that made the view with --card.",
         )
     model = with_window(model, recipe.audio)
     asked = model.asked or Asked(model.address)

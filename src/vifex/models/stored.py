@@ -23,6 +23,8 @@ _PUBLISHED: Final = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?(@[\w.-]+)?", re.
 """A network of a library or a hub: `NAME`, `ARCH/TAG`, `ORG/NAME@REVISION`; no path, no address."""
 _COMPOSED: Final = ("fuse", "seq")
 _OWN: Final = ("torch",)
+_SHOWN: Final = 500
+"""Characters of the words in a message."""
 
 
 def is_published(asked: Asked) -> bool:
@@ -89,8 +91,11 @@ def unnamed(asked: Asked, *, of: str) -> InputError:
     words += ["--weights", asked.weights] if asked.weights else []
     words += ["--card", asked.card] if asked.card else []
     words += ["--trust-code"] if asked.name.lower().endswith((".pt", ".pt2")) else []
+    named = shlex.join(words)
+    if len(named) > _SHOWN:
+        named = f"{named[:_SHOWN]}..."
     return InputError(
         "the view's model is a file or code, and such a model is not loaded because a store names it.",
         of=of,
-        todo=f"If you trust it, name it: {shlex.join(words)}. A query by row:KEY or a .npy file needs none.",
+        todo=f"If you trust it, name it: {named}. A query by row:KEY or a .npy file needs none.",
     )

@@ -81,3 +81,21 @@ def test_python_keeps_the_same_rule(here: Path) -> None:
         ):
             with pytest.raises(InputError, match="inside a store"):
                 write(here / "s.vifex" / "STORE.json")
+
+
+def test_a_store_is_not_made_inside_another(here: Path, vifex_command: Any) -> None:
+    (here / "link").symlink_to(here / "s.vifex" / "views")
+    before = contents(here)
+    for place in (
+        "s.vifex/inner.vifex",
+        "s.vifex/views/inner",
+        "link/inner.vifex",
+        "s.vifex/../s.vifex/inner",
+    ):
+        done = vifex_command("extract", "a.jpg", "-o", place, cwd=here)
+        assert done.returncode == 4
+        assert "this lies inside a store. Choose a folder outside of" in done.stderr
+    assert contents(here) == before
+    (here / "linked.vifex").symlink_to(here / "s.vifex")  # the store itself under another name
+    again = vifex_command("extract", "a.jpg", "-o", "linked.vifex", cwd=here)
+    assert again.returncode == 0, again.stderr

@@ -24,6 +24,7 @@ from vifex.extraction.plan import ViewPlan
 from vifex.extraction.report import Report, Tally
 from vifex.media.sources import find
 from vifex.store import StoreWriter, open_writer
+from vifex.store.inside import store_around
 from vifex.values import InputError, Limits, Medium, Outcome
 
 __all__ = ["run_views"]
@@ -62,6 +63,7 @@ def run_views(
     began_s = time.monotonic()
     if len({p.name for p in plans}) < len(plans):
         raise InputError("two models would fill one view.", todo="Give models with different names.")
+    _check_place(Path(store))
     cores, limits = _cores(), limits or Limits()
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
@@ -101,6 +103,16 @@ def run_views(
         tally = pipeline.run(media)
     report = _report(store, plans, tally, time.monotonic() - began_s)
     return replace(report, notices=tuple(notices))
+
+
+def _check_place(store: Path) -> None:
+    try:
+        around = store_around(store.resolve().parent)
+    except (OSError, RuntimeError, ValueError):
+        return  # whoever opens the store says what is wrong with its path
+    if around is not None:
+        todo = f"Choose a folder outside of {around} for the store."
+        raise InputError("this lies inside a store.", of=str(store), todo=todo)
 
 
 def _heard(stdin: BinaryIO | None) -> bytes:

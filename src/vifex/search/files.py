@@ -12,14 +12,11 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
+from vifex.store.inside import store_around
 from vifex.values import InputError
 
 __all__ = ["check_target", "written_whole"]
-
-_STORE: Final = "STORE.json"
-"""What the folder of a store holds."""
 
 
 @contextmanager
@@ -62,7 +59,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         InputError: If it is a folder, lies in a store, has no folder, or is taken and may not be replaced.
     """
     target = Path(path)
-    store = _store_around(target)
+    store = store_around(target)
     if store is not None:
         raise InputError(
             "this lies inside a store, and only vifex extract, fuse and tree write there.",
@@ -77,19 +74,6 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise InputError(
             "the folder to write to does not exist.", of=str(target.parent), todo="Make it first."
         )
-
-
-def _store_around(target: Path) -> Path | None:
-    """The store in which a path lies, by its own place or by that of what it links to."""
-    try:
-        places = [target.parent.resolve() / target.name, target.resolve()]
-    except (OSError, RuntimeError):  # a loop of links; Python before 3.13 raises RuntimeError
-        return None
-    for place in places:
-        for folder in (place, *place.parents):
-            if (folder / _STORE).is_file():
-                return folder
-    return None
 
 
 def _taken(target: Path) -> InputError:

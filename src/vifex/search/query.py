@@ -126,7 +126,7 @@ def _words(text: str) -> TextQuery:
 def no_words(text: str) -> InputError:
     """The error for words where the store's model reads none."""
     return InputError(
-        "this is no file, and the store's model has no text tower to search by words.",
+        "these are words, and the store's model has no text tower to search by words.",
         of=repr(text),
         todo=f"Give {_KINDS}.",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vifex.media.decode.colour import flat
 from vifex.media.decode.eighth import SCALE, decode_eighth
@@ -20,6 +20,8 @@ from vifex.media.decode.sniff import may_be_animated, webp_size
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.still import still_by_ffmpeg
 from vifex.media.decode.take import Picture
+from vifex.media.decode.tiff import find_pages, is_right_in_pillow, read_page
+from vifex.media.decode.tiff_tags import Directory
 from vifex.values import Limits, MediaError, Medium, Sample, Seen, Wish
 
 __all__ = ["Loaded", "is_animated", "is_known_picture", "load_picture", "read_picture"]
@@ -35,6 +37,8 @@ class Loaded:
     picture: Picture
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    """How it was read where that was a choice."""
 
 
 def read_picture(
@@ -91,7 +95,7 @@ def _read_alike(
     notes = loaded.notes
     if isinstance(loaded.picture, StillPicture):
         notes += tuple(loaded.picture.notes)
-    return replace(seen, notes=notes) if notes else seen
+    return replace(seen, notes=notes, choices=loaded.choices) if notes or loaded.choices else seen
 
 
 def is_animated(file: LocalFile, limits: Limits) -> bool:
@@ -136,6 +140,9 @@ def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *
         MediaError: If nothing can be had of it.
     """
     _check_webp(file, limits)
+    pages = find_pages(file)
+    if pages:
+        return _load_page(file, limits, pages)
     notes: list[str] = []
     try:
         return Loaded(_by_pillow(file, limits, wishes, n_boxes, notes), (), tuple(notes))
@@ -143,6 +150,27 @@ def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *
         raise
     except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
         return _second_try(file, limits, exc)
+
+
+def _load_page(file: LocalFile, limits: Limits, pages: Sequence[Directory]) -> Loaded:
+    """Load the first page of a TIFF, by Pillow where that is right and else number by number."""
+    page = pages[0]
+    choices: tuple[str, ...] = ()
+    if len(pages) > 1:
+        choices = (f"It has {len(pages):,} pages, of which the first was read (--pages all reads each).",)
+    if is_right_in_pillow(page):
+        notes: list[str] = []
+        try:
+            picture = _by_pillow(file, limits, (), 0, notes, head=page.head)
+            return Loaded(picture, (), tuple(notes), choices)
+        except (MediaError, MemoryError):
+            raise
+        except UnidentifiedImageError:
+            pass  # Pillow has no mode for it; what FFmpeg would make of it is a guess
+        except Exception as exc:  # as in load_picture
+            return replace(_second_try(file, limits, exc, page.head), choices=choices)
+    read = read_page(file, page, limits)
+    return Loaded(read.picture, read.problems, (), (*choices, *read.choices))
 
 
 def _by_pillow(
@@ -153,9 +181,10 @@ def _by_pillow(
     notes: list[str],
     *,
     cut: bool = False,
+    head: bytes = b"",
 ) -> StillPicture:
     with loading(limits, notes, cut=cut):
-        picture = open_picture(file)
+        picture = open_picture(file, head)
         size = picture.size
         check_pixels(*size, limits, file)
         turned, scale = 1, 1
@@ -187,12 +216,12 @@ def _eighth(picture: Image.Image, file: LocalFile, size: tuple[int, int]) -> Ima
     return small
 
 
-def _second_try(file: LocalFile, limits: Limits, first: Exception) -> Loaded:
+def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
     """Take what can be had of a picture that Pillow could not load whole."""
     if isinstance(first, Image.DecompressionBombError):
         raise _too_large(file, limits, first) from first
     try:
-        picture = _by_pillow(file, limits, (), 0, [], cut=True)
+        picture = _by_pillow(file, limits, (), 0, [], cut=True, head=head)
         share = _share_had(picture)
     except Refused:
         raise

@@ -60,13 +60,17 @@ def loading(limits: Limits, notes: list[str] | None = None, *, cut: bool = False
                 )
 
 
-def open_picture(file: LocalFile) -> Image.Image:
+def open_picture(file: LocalFile, head: bytes = b"") -> Image.Image:
     """Read a picture's header; call it within `loading`.
+
+    Args:
+        file: The open file.
+        head: First bytes in place of the file's own; in a TIFF they say which page is the first.
 
     Raises:
         Exception: Whatever Pillow's plug-ins raise; hostile files find every kind.
     """
-    return Image.open(file.buffered(), formats=_allowed())
+    return Image.open(file.buffered(head), formats=_allowed())
 
 
 @cache

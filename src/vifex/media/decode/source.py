@@ -70,13 +70,16 @@ class LocalFile:
         self.seek(0)
         return head
 
-    def buffered(self) -> io.BufferedReader:
+    def buffered(self, head: bytes = b"") -> io.BufferedReader:
         """Give a buffered reader from the start, for Pillow, which reads headers byte by byte.
 
         Closing it, which its end of life does, leaves the file open.
+
+        Args:
+            head: What the reader shows in place of the file's own first bytes.
         """
         self.seek(0)
-        return io.BufferedReader(_View(self._file))
+        return io.BufferedReader(_View(self._file, head))
 
     @property
     def size_bytes(self) -> int:
@@ -92,12 +95,17 @@ class LocalFile:
 class _View(io.RawIOBase):
     """A file that can be closed without closing the file."""
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: io.FileIO, head: bytes) -> None:
         super().__init__()
-        self._file = file
+        self._file, self._head = file, head
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        return self._file.readinto(buffer)
+        at = self._file.tell()
+        n = self._file.readinto(buffer)
+        if at < len(self._head):
+            shown = self._head[at : at + n]
+            memoryview(buffer).cast("B")[: len(shown)] = shown
+        return n
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         return self._file.seek(offset, whence)

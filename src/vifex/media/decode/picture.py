@@ -12,11 +12,12 @@ from PIL import Image, UnidentifiedImageError
 
 from vifex.media.decode.colour import flat
 from vifex.media.decode.eighth import SCALE, decode_eighth
+from vifex.media.decode.heif import compose, is_plain, read_heif
 from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
 from vifex.media.decode.reasons import why_not
-from vifex.media.decode.sniff import may_be_animated, webp_size
+from vifex.media.decode.sniff import is_heic, may_be_animated, webp_size
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.still import still_by_ffmpeg
 from vifex.media.decode.take import Picture
@@ -143,6 +144,8 @@ def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *
     pages = find_pages(file)
     if pages:
         return _load_page(file, limits, pages)
+    if is_heic(file.head()) and (composed := _by_items(file, limits)) is not None:
+        return composed
     notes: list[str] = []
     try:
         return Loaded(_by_pillow(file, limits, wishes, n_boxes, notes), (), tuple(notes))
@@ -216,6 +219,17 @@ def _eighth(picture: Image.Image, file: LocalFile, size: tuple[int, int]) -> Ima
     return small
 
 
+def _by_items(file: LocalFile, limits: Limits) -> Loaded | None:
+    """Put a HEIF picture together; `None` where it is a single coded picture, which FFmpeg shows alone."""
+    try:
+        heif = read_heif(file)
+    except ValueError:
+        return None
+    if heif is None or is_plain(heif):
+        return None
+    return Loaded(*compose(file, heif, limits))
+
+
 def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
     """Take what can be had of a picture that Pillow could not load whole."""
     if isinstance(first, Image.DecompressionBombError):
@@ -231,6 +245,9 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes =
         problem = f"The picture is cut or damaged, about {share:.0%} of it could be had: {why_not(first)}."
         return Loaded(picture, (problem,))
     try:
+        composed = _by_items(file, limits)
+        if composed is not None:
+            return composed
         by_ffmpeg, problems = still_by_ffmpeg(file, limits)
     except Refused:
         raise

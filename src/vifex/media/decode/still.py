@@ -21,7 +21,7 @@ def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tupl
         The picture, and sentences on what was lost of it.
 
     Raises:
-        MediaError: If FFmpeg cannot read it either, or it is too large, or made of tiles.
+        MediaError: If FFmpeg cannot read it either, or it is too large, or made of several parts.
     """
     damage = Damage()
     container = open_container(file, limits, damage.opening)
@@ -31,7 +31,7 @@ def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tupl
         primary = [s for s in streams if s.disposition & 1]
         if len(streams) > 1 and not primary:
             raise Refused(
-                "its picture is made of tiles, which cannot be put together yet.",
+                "its picture is made of several parts, and how they lie cannot be read.",
                 of=file.shown,
                 todo="Convert it to JPEG or PNG.",
             )

@@ -1,7 +1,8 @@
 """Animated GIF, PNG, WebP and AVIF: videos whose pixels come from Pillow and whose times from FFmpeg.
 
 FFmpeg cannot decode animated WebP at all, and Pillow composes partial frames of all four. GIF, PNG and
-AVIF keep FFmpeg's pts and time base; WebP has Pillow's times, in milliseconds.
+AVIF keep FFmpeg's pts and time base; WebP has Pillow's times, in milliseconds. Frames that state 10 ms or
+less are shown for 100 ms, as browsers do.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from PIL import Image
 
 from vifex.media.decode.container import open_container
 from vifex.media.decode.damage import Damage
+from vifex.media.decode.delays import SHOWN_S, is_too_short, stated_delays
 from vifex.media.decode.image import StillPicture
 from vifex.media.decode.limits import check_pixels
 from vifex.media.decode.log import Log
@@ -38,6 +40,32 @@ class _Schedule:
     pts: np.ndarray[tuple[int], np.dtype[np.int64]]
     end: int
     clock: Clock
+    n_lengthened: int = 0
+    """Frames that state a time too short to be meant."""
+
+    def as_browsers(self, stated: Sequence[Fraction] | None) -> _Schedule:
+        """Give frames that are too short the time that browsers give them; later ones move on.
+
+        Args:
+            stated: Seconds that each frame states; `None` takes the times from one frame to the next.
+        """
+        ticks = np.diff(np.append(self.pts, self.end))
+        if stated is None or len(stated) != len(ticks):
+            stated = [int(t) * self.clock.time_base for t in ticks]
+        short = np.array([is_too_short(delay) for delay in stated], dtype=bool)
+        if not short.any():
+            return self
+        ticks[short] = max(1, round(SHOWN_S / self.clock.time_base))
+        start = int(self.pts[0]) if len(self.pts) else 0
+        pts = start + np.concatenate([[0], np.cumsum(ticks)]).astype(np.int64)
+        return _Schedule(pts[:-1], int(pts[-1]), self.clock, int(short.sum()))
+
+    @property
+    def sentence(self) -> str:
+        """Say what was lengthened."""
+        n = self.n_lengthened
+        frames, are = ("1 frame states", "is") if n == 1 else (f"{n:,} frames state", "are")
+        return f"{frames} 10 ms or less and {are} shown for 100 ms, as browsers do."
 
 
 def read_animation(
@@ -56,6 +84,8 @@ def read_animation(
         if viewing.is_over(shown):
             break
     yield from viewing.finish()
+    if schedule.n_lengthened:
+        viewing.choices.append(schedule.sentence)
     return viewing.seen()
 
 
@@ -112,7 +142,9 @@ def _schedule(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> 
     with loading(limits):
         is_webp = open_picture(file).format == "WEBP"
     found = None if is_webp else _by_ffmpeg(file, limits, progress)
-    return found or _by_pillow(file, limits, progress)
+    if found is not None:
+        return found.as_browsers(stated_delays(file))
+    return _by_pillow(file, limits, progress)
 
 
 def _by_ffmpeg(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule | None:
@@ -135,8 +167,7 @@ def _by_ffmpeg(file: LocalFile, limits: Limits, progress: Callable[[], None]) ->
 
 def _by_pillow(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
     """Add up the durations that Pillow gives; it must load each frame to know."""
-    pts: list[int] = []
-    end = 0
+    delays: list[int] = []
     with loading(limits):
         animation = open_picture(file)
     for place in _places(animation):
@@ -146,13 +177,12 @@ def _by_pillow(file: LocalFile, limits: Limits, progress: Callable[[], None]) ->
                 animation.seek(place)
                 animation.load()
         except Exception as exc:  # as in _pictures; the end of the file among them
-            if not pts and not isinstance(exc, EOFError):
+            if not delays and not isinstance(exc, EOFError):
                 raise MediaError(
                     f"no frame could be decoded: {why_not(exc)}.", of=file.shown, todo="Get a fresh copy."
                 ) from exc
             break
-        pts.append(end)
-        end += max(0, round(float(animation.info.get("duration") or 0)))
-    return _Schedule(
-        np.array(pts, dtype=np.int64), max(end, pts[-1] + 1 if pts else 1), Clock(_MILLISECOND, 0)
-    )
+        delays.append(max(0, round(float(animation.info.get("duration") or 0))))
+    pts = np.concatenate([[0], np.cumsum(delays)]).astype(np.int64)
+    schedule = _Schedule(pts[:-1], int(pts[-1]), Clock(_MILLISECOND, 0))
+    return schedule.as_browsers([Fraction(delay, 1000) for delay in delays])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -212,13 +212,13 @@ class _Canvas:
         return self._out
 
 
-def _plane(frame: VideoFrame, index: int) -> npt.NDArray[np.unsignedinteger]:
+def _plane(frame: VideoFrame, index: int) -> npt.NDArray[Any]:
     """Give a plane's pixels as a view, without the padding of its rows."""
-    plane = frame.planes[index]
+    plane: Any = frame.planes[index]  # a buffer, whatever its types say
     deep = any(c.bits > 8 for c in frame.format.components)
     kind = np.dtype(np.uint16 if deep else np.uint8)
-    rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind.itemsize)
-    return rows[:, : plane.width]
+    rows: npt.NDArray[Any] = np.frombuffer(plane, kind)
+    return rows.reshape(plane.height, plane.line_size // kind.itemsize)[:, : plane.width]
 
 
 def _layout(data: bytes) -> tuple[int, int, int, int]:

@@ -39,6 +39,7 @@ class Viewing:
         self._end = Fraction(0)
         self._size = (0, 0)
         self.notes: list[str] = []
+        self.choices: list[str] = []
 
     def show(self, shown: Shown) -> Iterator[Sample]:
         """Show the next frame to everybody; gives the samples that it completes."""
@@ -87,6 +88,7 @@ class Viewing:
             frames_lost=damage.n_lost,
             problems=damage.sentences(),
             notes=tuple(self.notes),
+            choices=tuple(self.choices),
             empty=tuple((number, f"No sample could be taken: {why}.") for number, why in empty),
         )
 

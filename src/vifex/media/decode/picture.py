@@ -16,6 +16,7 @@ from vifex.media.decode.heif import compose, is_plain, read_heif
 from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
+from vifex.media.decode.raw import Raw, develop, find_raw, read_jpeg
 from vifex.media.decode.reasons import why_not
 from vifex.media.decode.sniff import is_heic, may_be_animated, webp_size
 from vifex.media.decode.source import LocalFile
@@ -141,6 +142,9 @@ def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *
         MediaError: If nothing can be had of it.
     """
     _check_webp(file, limits)
+    raw = find_raw(file)
+    if raw is not None:
+        return _load_raw(file, raw, limits)
     pages = find_pages(file)
     if pages:
         return _load_page(file, limits, pages)
@@ -153,6 +157,28 @@ def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *
         raise
     except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
         return _second_try(file, limits, exc)
+
+
+def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
+    """Load the largest picture embedded in a raw photograph, or develop it where there are but thumbnails."""
+    for preview in raw.previews:
+        if not raw.is_enough(preview):
+            break
+        try:
+            if preview.page is None:
+                picture = read_jpeg(file, raw, preview, limits)
+            else:
+                loaded = _load_page(file, limits, [preview.page])
+                assert isinstance(loaded.picture, StillPicture)
+                picture = loaded.picture
+                if loaded.problems:
+                    continue
+                if 274 not in preview.page.tags:
+                    picture = StillPicture(picture.stored, picture.stored.size, raw.orientation)
+        except Exception:  # as in load_picture; a smaller one may be whole
+            continue
+        return Loaded(picture, (), (), (raw.sentence(preview),))
+    return Loaded(develop(file, raw, limits), (), (), (raw.sentence(None),))
 
 
 def _load_page(file: LocalFile, limits: Limits, pages: Sequence[Directory]) -> Loaded:

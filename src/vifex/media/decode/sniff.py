@@ -26,9 +26,16 @@ _PICTURES: Final = (
     b"8BPS",
     b"DDS ",
     b"icns",
+    b"FUJIFILMCCD-RAW",  # raw photographs that are no TIFF by their first bytes
+    b"FOVb",
+    b"\0MRM",
+    b"IIU\0",
+    b"IIRO",
+    b"IIRS",
+    b"MMOR",
 )
 _TEXT_PICTURES: Final = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"/* XPM", b"#define")
-_PICTURE_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_PICTURE_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"crx ")
 _VIDEOS: Final = (
     b"\x1aE\xdf\xa3",
     b"FLV\x01",
@@ -61,7 +68,7 @@ def look(head: bytes) -> Look:
         return "picture" if head[8:12] in _PICTURE_BRANDS else "video"
     if head[:4] == b"RIFF":
         return "picture" if head[8:12] == b"WEBP" else "video"
-    if head.startswith(_PICTURES) or head.startswith(_TEXT_PICTURES):
+    if head[6:14] == b"HEAPCCDR" or head.startswith(_PICTURES) or head.startswith(_TEXT_PICTURES):
         return "picture"
     if head.startswith(_VIDEOS):
         return "video"
@@ -70,7 +77,11 @@ def look(head: bytes) -> Look:
 
 def is_heic(head: bytes) -> bool:
     """Whether a file is HEIF and not AVIF, which Pillow reads."""
-    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS and head[8:12] not in (b"avif", b"avis")
+    return (
+        head[4:8] == b"ftyp"
+        and head[8:12] in _PICTURE_BRANDS
+        and head[8:12] not in (b"avif", b"avis", b"crx ")
+    )
 
 
 def may_be_animated(head: bytes) -> bool:

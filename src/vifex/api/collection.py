@@ -196,7 +196,7 @@ class Collection:
             hits,
             title=self.path.name if query is None else os.fspath(query),
             query_thumbnail=_query_thumbnail(query, rate),
-            thumbnail=lambda hit: _thumbnail(hit.uri, hit.t_s, hit.box, rate),
+            thumbnail=lambda hit: _thumbnail(hit.uri, hit.t_s, hit.box, rate, hit.page or 0),
             metric=metric,
             store_name=self.path.name,
             overwrite=overwrite,
@@ -357,12 +357,14 @@ def _query_thumbnail(query: str | os.PathLike[str] | None, assume_fps: float | N
     return None
 
 
-def _thumbnail(uri: str, t_s: float | None, box: Box | None, assume_fps: float | None) -> Image.Image | None:
+def _thumbnail(
+    uri: str, t_s: float | None, box: Box | None, assume_fps: float | None, page: int = 0
+) -> Image.Image | None:
     """A small picture of a row's source; `None` where the source is gone, or is sound alone."""
     from vifex.media.read import Skip, thumbnail
 
     try:
-        return thumbnail(uri, t_s, box, _THUMBNAIL_PX, assume_fps=assume_fps)
+        return thumbnail(uri, t_s, box, _THUMBNAIL_PX, assume_fps=assume_fps, page=page)
     except (Skip, VifexError, OSError):
         return None
 

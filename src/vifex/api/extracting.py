@@ -69,6 +69,8 @@ def extract(
               filled as `tail` says, and a row has the time of its middle frame.
             - `start_s`, `end_s`: Where sampling starts and ends, in seconds.
             - `assume_fps`: Frame rate for streams that carry no times at all.
+            - `pages`: Of a TIFF with several pages, `first` for a row of the first one, or `all` for a row of
+              each, whose `frame_index` is the page's number from 0.
             - `window_s`, `window_hop_s`: Of a model of sound, the length of its windows and the time from
               one to the next, in seconds; by default the model's own length, end to end.
             - `window_tail`: `drop` a last window that the sound does not fill, `pad` it with silence, or

@@ -16,7 +16,7 @@ from vifex.models import load_model
 from vifex.values import InputError
 from vifex.values.audio import AudioTail
 from vifex.values.registry import near
-from vifex.values.sampling import RegionMethod, Tail
+from vifex.values.sampling import Pages, RegionMethod, Tail
 
 __all__ = ["Choices", "ViewOptions", "plan_views"]
 
@@ -25,7 +25,7 @@ _SAMPLERS = ("fps", "every", "uniform", "clip")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
 """Choices for models of sound, and what `SoundChoice` calls them."""
-_PLAN = ("layers", "pool", "normalize", "dtype", "decode", "precision")
+_PLAN = ("layers", "pool", "normalize", "dtype", "decode", "precision", "pages")
 
 
 class Choices(TypedDict, total=False):
@@ -49,6 +49,7 @@ class Choices(TypedDict, total=False):
     window_s: float | None
     window_hop_s: float | None
     window_tail: AudioTail | None
+    pages: Pages
     pool: str | None
     normalize: bool
     dtype: Literal["float32", "float16"]

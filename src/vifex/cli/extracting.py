@@ -45,6 +45,7 @@ def extract(
     start: float | None = None,
     end: float | None = None,
     assume_fps: float | None = None,
+    pages: Literal["first", "all"] = "first",
     window: float | None = None,
     window_hop: float | None = None,
     window_tail: Literal["drop", "pad", "repeat"] | None = None,
@@ -115,6 +116,8 @@ def extract(
         Where sampling ends, in seconds.
     assume_fps
         Frame rate for streams that carry no times at all.
+    pages
+        Of a TIFF with several pages: a row for the first one, or a row for each (all).
     window
         Seconds of sound in one window, for a model of sound (default: the model's own).
     window_hop
@@ -187,6 +190,7 @@ def extract(
             start_s=start,
             end_s=end,
             assume_fps=assume_fps,
+            pages=pages,
             window_s=window,
             window_hop_s=window_hop,
             window_tail=window_tail,

@@ -5,7 +5,8 @@
   with a row that has one.
 - **Time.** Of these the row counts whose `[t_start_s, t_end_s)` overlaps most with that of the base row, of
   equal ones the first. Where none overlaps, the nearest in time, if the gap between both is at most
-  `within_s` seconds. A row without times (a picture) goes with rows without times, the first of them.
+  `within_s` seconds. A row without times (a picture) goes with rows without times of the same page, the
+  first of them; a picture that is not read by pages is its first page.
 - Where nothing is left a row has no partner, and none is made up.
 """
 
@@ -41,6 +42,7 @@ def partners(base: pa.Table, other: pa.Table, *, within_s: float) -> Array:
         theirs = of_other.get(box, of_other.get(None))
         if theirs is not None:
             found[mine] = _by_time(_spans(base, mine), _spans(other, theirs), theirs, within_s)
+            _by_page(found, base, mine, other, theirs)
     return found
 
 
@@ -57,6 +59,25 @@ def _spans(rows: pa.Table, numbers: Array) -> Array:
     """Give where rows start and end, float64 `[n, 2]`, NaN for pictures."""
     columns = [rows.column(name).to_numpy(zero_copy_only=False) for name in ("t_start_s", "t_end_s")]
     return np.stack([c.astype(np.float64) for c in columns], axis=1)[numbers]
+
+
+def _by_page(found: Array, base: pa.Table, mine: Array, other: pa.Table, theirs: Array) -> None:
+    """Set the partners of rows without times to rows of the same page, in place."""
+    if "frame_index" not in base.column_names or "frame_index" not in other.column_names:
+        return
+    first: dict[int, int] = {}
+    for page, number in zip(_pages(other, theirs), theirs, strict=True):
+        if page is not None:
+            first.setdefault(page, int(number))
+    for page, number in zip(_pages(base, mine), mine, strict=True):
+        if page is not None:
+            found[number] = first.get(page, -1)
+
+
+def _pages(rows: pa.Table, numbers: Array) -> list[int | None]:
+    """Give the page of each row without times, `None` of the others."""
+    pages, starts = rows.column("frame_index").to_pylist(), rows.column("t_start_s").to_pylist()
+    return [(pages[i] or 0) if starts[i] is None else None for i in numbers]
 
 
 def _by_time(base: Array, other: Array, numbers: Array, within_s: float) -> Array:

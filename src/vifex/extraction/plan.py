@@ -15,6 +15,7 @@ from vifex.media.decode.hdr import HDR_RULE
 from vifex.models import load_model
 from vifex.pool import default_pooling, load_pooling, pooled_shape
 from vifex.values import Asked, EngineError, InputError, Model, Recipe, Regions, Sampling, Tap, TapSpec, Wish
+from vifex.values.sampling import Pages
 
 __all__ = ["ViewPlan", "plan_view", "reopen_view"]
 
@@ -72,6 +73,7 @@ def plan_view(
     regions: Regions | None = None,
     preset: str | None = None,
     sound: SoundChoice | None = None,
+    pages: Pages = "first",
 ) -> ViewPlan:
     """Resolve a user's choices once; what comes out says all of them.
 
@@ -89,6 +91,7 @@ def plan_view(
         preset: Name of the protocol that these choices replay, for the recipe.
         sound: Windows of a network for sound; of `sampling` it takes start and end, of the choices for
             pictures none.
+        pages: Of pictures with several pages, whether each gets a row.
 
     Raises:
         ModelError: If the model or a layer is unknown.
@@ -97,6 +100,8 @@ def plan_view(
     if isinstance(model, str):
         model = load_model(model)
     model, audio = fit_sound(model, sound, sampling)
+    if audio is not None and pages == "all":
+        raise InputError("--pages is for models of pictures and videos.", todo="Leave it out.")
     if audio is not None:
         # The logarithm of quiet sound does not survive numbers of eight bits.
         precision = "fp32" if precision == "auto" else precision
@@ -107,6 +112,8 @@ def plan_view(
     if is_int8(precision):
         _check_int8(model, settled)
     sampling = _fit_sampling(model, sampling)
+    if pages == "all":
+        sampling = replace(sampling, pages=pages)
     if pool is not None:
         load_pooling(pool)  # a misspelt one is told even where only vectors are read
     clip_of_pictures = sampling.sampler == "clip" and model.card.frames is None

@@ -120,11 +120,11 @@ def _read(
     if is_still is None:
         return (yield from read_animation(file, medium, wishes, limits, progress))
     if is_still:
-        return (yield from read_picture(file, medium, wishes, limits))
+        return (yield from read_picture(file, medium, wishes, limits, progress))
     try:
         return (yield from read_video(file, medium, wishes, limits, progress))
     except StillInside:
-        return (yield from read_picture(file, medium, wishes, limits))
+        return (yield from read_picture(file, medium, wishes, limits, progress))
 
 
 def is_picture(file: LocalFile, limits: Limits) -> bool | None:
@@ -216,6 +216,7 @@ def thumbnail(
     max_side_px: int,
     *,
     assume_fps: float | None = None,
+    page: int = 0,
 ) -> Image.Image:
     """Give a small picture of a medium for people to look at, its aspect kept.
 
@@ -225,6 +226,7 @@ def thumbnail(
         box: The part to show, in pixels of the upright picture; `None` is the whole.
         max_side_px: The longer side of the result is at most this; nothing is enlarged.
         assume_fps: As in `frame_at`.
+        page: Of a picture with several, from 0.
 
     Returns:
         A picture in mode `RGB`.
@@ -235,18 +237,23 @@ def thumbnail(
     """
     with open_uri(uri) as file:
         need = PixelSpec(max_side_px, max_side_px) if box is None else None
-        return _moment(file, t_s or 0.0, Limits(), need, assume_fps).thumbnail(box, max_side_px)
+        return _moment(file, t_s or 0.0, Limits(), need, assume_fps, page).thumbnail(box, max_side_px)
 
 
 def _moment(
-    file: LocalFile, t_s: float, limits: Limits, spec: PixelSpec | None, assume_fps: float | None
+    file: LocalFile,
+    t_s: float,
+    limits: Limits,
+    spec: PixelSpec | None,
+    assume_fps: float | None,
+    page: int = 0,
 ) -> Moment:
     is_still = is_picture(file, limits)
     if is_still is None:
         return at(file, t_s, limits, kind="animation", spec=spec)
     try:
         kind: Kind = "picture" if is_still else "video"
-        return at(file, t_s, limits, kind=kind, spec=spec, assume_fps=assume_fps)
+        return at(file, t_s, limits, kind=kind, spec=spec, assume_fps=assume_fps, page=page)
     except StillInside:
         return at(file, t_s, limits, kind="picture", spec=spec)
 

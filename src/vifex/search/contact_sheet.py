@@ -143,7 +143,9 @@ def _card(hit: Hit, thumbnail: Thumbnail) -> str:
 
 def _details(hit: Hit) -> list[tuple[str, str]]:
     facts = [("query", f"row:{hit.key}"), ("source", hit.uri)]
-    if hit.frame_index is not None:
+    if hit.page is not None:
+        facts.append(("page", str(hit.page)))
+    elif hit.frame_index is not None:
         facts.append(("frame", str(hit.frame_index)))
     if hit.pts is not None:
         facts.append(("pts", f"{hit.pts} x {hit.time_base} s"))

@@ -52,7 +52,7 @@ class Hit:
     ordinal: int
     """Counts the rows of its medium from 0."""
     frame_index: int | None
-    """In presentation order from 0, of the (first) frame."""
+    """In presentation order from 0, of the (first) frame; the page's number of a picture with several."""
     pts: int | None
     """The (first) frame's own time in ticks of `time_base`."""
     time_base: str | None
@@ -66,6 +66,11 @@ class Hit:
     """Part of the upright picture in pixels; `None` is the whole."""
     label: str | None
     split: str | None
+
+    @property
+    def page(self) -> int | None:
+        """Page of a picture file, from 0; `None` where it is no row of one page among several."""
+        return self.frame_index if self.t_s is None else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, under the names and in the order of the fields.

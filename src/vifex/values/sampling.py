@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Limits",
+    "Pages",
     "RegionMethod",
     "Regions",
     "Sample",
@@ -29,12 +30,13 @@ __all__ = [
 
 SamplerName = Literal["fps", "every", "uniform", "clip"]
 Tail = Literal["drop", "pad", "repeat", "zeros"]
+Pages = Literal["first", "all"]
 RegionMethod = Literal["crop", "roi_align", "roi_pool"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the frames of a video are chosen. A picture is one sample whatever stands here."""
+    """How the frames of a video are chosen. Of pictures only `pages` counts: they are one sample each."""
 
     sampler: SamplerName = "fps"
     fps: float | None = 1.0
@@ -65,6 +67,8 @@ class Sampling:
     centre: bool = False
     """For `clip`: windows lie around frames 0, hop, 2 hop ... and not behind them; of an even number of
     frames the middle is the earlier of the two."""
+    pages: Pages = "first"
+    """Of a picture file with several pages: one sample of the first, or one of each."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -102,6 +106,8 @@ class Sampling:
             del said["clip_fps"]
         if not self.centre:
             del said["centre"]
+        if self.pages == "first":
+            del said["pages"]
         return said
 
 
@@ -181,7 +187,7 @@ class Sample:
     """uint8 `[H, W, 3]`, or `[T, H, W, 3]` for a window; of sound float32 `[S]`."""
     frame_index: int | None = None
     """In presentation order from 0, of the frame, of a window its first frame or with `centre` its middle
-    one; `None` for pictures, as are the times."""
+    one; `None` for pictures, as are the times, but where each page of one was read: the page's, from 0."""
     pts: int | None = None
     """Ticks of `time_base`, that frame's own."""
     time_base: str | None = None

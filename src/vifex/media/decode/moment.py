@@ -100,6 +100,7 @@ def at(
     kind: Kind,
     spec: PixelSpec | None = None,
     assume_fps: float | None = None,
+    page: int = 0,
 ) -> Moment:
     """Find the frame on screen at `t_s` seconds; of a still picture, the picture.
 
@@ -111,6 +112,7 @@ def at(
         spec: What the whole picture will be made into, so that a JPEG is decoded just as `read` does it;
             `None` decodes it in full.
         assume_fps: Frame rate for a stream without any times.
+        page: Which page of a picture.
 
     Raises:
         MediaError: If the file cannot be read, or ends before.
@@ -118,7 +120,7 @@ def at(
     """
     if kind == "picture":
         wishes = () if spec is None else (Wish(Sampling(), spec),)
-        return Moment(file.shown, load_picture(file, limits, wishes).picture)
+        return Moment(file.shown, load_picture(file, limits, wishes, page=page).picture)
     t = exact(t_s)
     damage = Damage()
     if kind == "animation":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,6 +30,8 @@ __all__ = ["Loaded", "is_animated", "is_known_picture", "load_picture", "read_pi
 
 # Of a broken picture: less than this is noise, not a picture.
 _LEAST_SHARE: Final = 0.1
+_MOST_PROBLEMS: Final = 20
+"""Sentences on pages that are kept of one file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,80 @@ class Loaded:
 
 
 def read_picture(
+    file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits, progress: Callable[[], None]
+) -> Generator[Sample, None, Seen]:
+    """Decode a still picture for all wishes, or its pages; see `vifex.media.read.read`."""
+    n_pages = 1
+    if any(wish.sampling.pages == "all" for wish in wishes) and find_raw(file) is None:
+        n_pages = len(find_pages(file))
+    if n_pages <= 1:
+        return (yield from _read_first(file, medium, wishes, limits))
+    return (yield from _read_pages(file, medium, wishes, limits, progress, n_pages))
+
+
+def _read_pages(
+    file: LocalFile,
+    medium: Medium,
+    wishes: Sequence[Wish],
+    limits: Limits,
+    progress: Callable[[], None],
+    n_pages: int,
+) -> Generator[Sample, None, Seen]:
+    """Decode each page for the wishes that want all, and the first one for the others."""
+    counts, first, failed = [0] * len(wishes), None, None
+    seen: list[Seen] = []
+    problems: list[str] = []
+    for page in range(n_pages):
+        progress()
+        numbers = [i for i, w in enumerate(wishes) if page == 0 or w.sampling.pages == "all"]
+        asked = [wishes[i] for i in numbers]
+        try:
+            samples = _renumbered(_read_alike(file, medium, asked, limits, page), numbers)
+            found = yield from _as_page(samples, page, wishes, counts)
+        except MediaError as exc:
+            failed = failed or exc
+            problems.append(f"Page {page + 1} could not be read: {exc.what}")
+            continue
+        seen.append(found)
+        problems += [f"Page {page + 1}: {sentence}" for sentence in found.problems]
+    if not seen:
+        assert failed is not None
+        raise failed
+    first = seen[0]
+    empty = [i for i, count in enumerate(counts) if not count]
+    return replace(
+        first,
+        frames_seen=len(seen),
+        frames_lost=n_pages - len(seen),
+        problems=tuple(problems[:_MOST_PROBLEMS]),
+        notes=tuple(dict.fromkeys(note for s in seen for note in s.notes)),
+        choices=tuple(dict.fromkeys(choice for s in seen for choice in s.choices)),
+        empty=tuple((i, problems[0]) for i in empty),
+    )
+
+
+def _as_page(
+    samples: Generator[Sample, None, Seen], page: int, wishes: Sequence[Wish], counts: list[int]
+) -> Generator[Sample, None, Seen]:
+    """Pass samples of a page on, numbered behind those of the pages before; `counts` are rows so far."""
+    base = list(counts)
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration as stop:
+            seen: Seen = stop.value
+            return seen
+        number = sample.wish
+        is_all = wishes[number].sampling.pages == "all"
+        ordinal = base[number] + sample.ordinal
+        counts[number] = ordinal + max(1, len(sample.boxes))
+        yield replace(sample, ordinal=ordinal, frame_index=page if is_all else None)
+
+
+def _read_first(
     file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits
 ) -> Generator[Sample, None, Seen]:
-    """Decode a still picture for all wishes; see `vifex.media.read.read`.
+    """Decode a still picture for all wishes.
 
     Wishes for which the JPEG decoder may scale differently are decoded each by itself: what one view
     stores must not depend on which other views are made in the same run.
@@ -85,9 +158,9 @@ def _renumbered(
 
 
 def _read_alike(
-    file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits
+    file: LocalFile, medium: Medium, wishes: Sequence[Wish], limits: Limits, page: int = 0
 ) -> Generator[Sample, None, Seen]:
-    loaded = load_picture(file, limits, wishes, n_boxes=len(medium.boxes))
+    loaded = load_picture(file, limits, wishes, n_boxes=len(medium.boxes), page=page)
     try:
         seen = yield from picture_samples(loaded.picture, medium, wishes, limits, loaded.problems)
     except MediaError:
@@ -129,7 +202,9 @@ def is_known_picture(file: LocalFile, limits: Limits) -> bool:
     return True
 
 
-def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *, n_boxes: int = 0) -> Loaded:
+def load_picture(
+    file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *, n_boxes: int = 0, page: int = 0
+) -> Loaded:
     """Load a still picture.
 
     Args:
@@ -137,6 +212,7 @@ def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *
         limits: Its size is checked on the header, before anything is allocated.
         wishes: What it will be asked for; without any it is loaded whole.
         n_boxes: How many boxes will be asked for.
+        page: Which page of a TIFF, from 0.
 
     Raises:
         MediaError: If nothing can be had of it.
@@ -147,7 +223,11 @@ def load_picture(file: LocalFile, limits: Limits, wishes: Sequence[Wish] = (), *
         return _load_raw(file, raw, limits)
     pages = find_pages(file)
     if pages:
-        return _load_page(file, limits, pages)
+        loaded = _load_page(file, limits, pages[min(page, len(pages) - 1)])
+        if len(pages) > 1 and page == 0 and all(w.sampling.pages == "first" for w in wishes):
+            told = f"It has {len(pages):,} pages, of which the first was read (--pages all reads each)."
+            loaded = replace(loaded, choices=(told, *loaded.choices))
+        return loaded
     if is_heic(file.head()) and (composed := _by_items(file, limits)) is not None:
         return composed
     notes: list[str] = []
@@ -168,7 +248,7 @@ def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
             if preview.page is None:
                 picture = read_jpeg(file, raw, preview, limits)
             else:
-                loaded = _load_page(file, limits, [preview.page])
+                loaded = _load_page(file, limits, preview.page)
                 assert isinstance(loaded.picture, StillPicture)
                 picture = loaded.picture
                 if loaded.problems:
@@ -181,25 +261,21 @@ def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
     return Loaded(develop(file, raw, limits), (), (), (raw.sentence(None),))
 
 
-def _load_page(file: LocalFile, limits: Limits, pages: Sequence[Directory]) -> Loaded:
-    """Load the first page of a TIFF, by Pillow where that is right and else number by number."""
-    page = pages[0]
-    choices: tuple[str, ...] = ()
-    if len(pages) > 1:
-        choices = (f"It has {len(pages):,} pages, of which the first was read (--pages all reads each).",)
+def _load_page(file: LocalFile, limits: Limits, page: Directory) -> Loaded:
+    """Load a page of a TIFF, by Pillow where that is right and else number by number."""
     if is_right_in_pillow(page):
         notes: list[str] = []
         try:
             picture = _by_pillow(file, limits, (), 0, notes, head=page.head)
-            return Loaded(picture, (), tuple(notes), choices)
+            return Loaded(picture, (), tuple(notes))
         except (MediaError, MemoryError):
             raise
         except UnidentifiedImageError:
             pass  # Pillow has no mode for it; what FFmpeg would make of it is a guess
         except Exception as exc:  # as in load_picture
-            return replace(_second_try(file, limits, exc, page.head), choices=choices)
+            return _second_try(file, limits, exc, page.head)
     read = read_page(file, page, limits)
-    return Loaded(read.picture, read.problems, (), (*choices, *read.choices))
+    return Loaded(read.picture, read.problems, (), read.choices)
 
 
 def _by_pillow(

@@ -1,7 +1,7 @@
 """TIFFs of every kind that tifffile writes, against the numbers that it wrote.
 
 Each file is one photograph with an odd size, stored as numbers of one type. Vifex gives its pixels by the
-scaling that docs/images.md states, or refuses by a sentence that names the kind. Nothing else counts.
+scaling that docs/pictures.md states, or refuses by a sentence that names the kind. Nothing else counts.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from vifex.media.decode.colour import flat
 from vifex.media.decode.eighth import SCALE, decode_eighth
 from vifex.media.decode.heif import compose, is_plain, read_heif
 from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
+from vifex.media.decode.jpeg_2000 import brighten, find_depths
+from vifex.media.decode.jpeg_xl import is_jpeg_xl, prepare_jpeg_xl
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
 from vifex.media.decode.raw import Raw, develop, find_raw, read_jpeg
@@ -228,15 +231,36 @@ def load_picture(
             told = f"It has {len(pages):,} pages, of which the first was read (--pages all reads each)."
             loaded = replace(loaded, choices=(told, *loaded.choices))
         return loaded
+    if is_jpeg_xl(file.head()):
+        prepare_jpeg_xl(file, limits)
+    depths = find_depths(file)
+    if depths is not None:
+        depths.check(file)
+        if depths.by_ffmpeg:
+            return _deep_jpeg_2000(file, limits)
     if is_heic(file.head()) and (composed := _by_items(file, limits)) is not None:
         return composed
     notes: list[str] = []
     try:
-        return Loaded(_by_pillow(file, limits, wishes, n_boxes, notes), (), tuple(notes))
+        picture = _by_pillow(file, limits, wishes, n_boxes, notes)
+        if depths is not None:
+            picture.stored = brighten(picture.stored, depths)
+        return Loaded(picture, (), tuple(notes))
     except MediaError:
         raise
     except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
         return _second_try(file, limits, exc)
+
+
+def _deep_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
+    """Load a JPEG 2000 of more than eight bits: pixels by FFmpeg, its profile as Pillow finds it."""
+    by_ffmpeg, problems = still_by_ffmpeg(file, limits)
+    picture = by_ffmpeg.stored()
+    with contextlib.suppress(Exception), loading(limits):  # a header that only FFmpeg reads has no profile
+        profile = open_picture(file).info.get("icc_profile")
+        if profile:
+            picture.info["icc_profile"] = profile
+    return Loaded(StillPicture(picture, picture.size, 1), problems)
 
 
 def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:

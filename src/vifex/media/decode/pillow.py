@@ -21,6 +21,7 @@ __all__ = ["FORMATS", "loading", "open_picture", "orientation"]
 # another library (HDF5, GRIB, WMF), films (MPEG, FLI) and kinds without a signature (TGA).
 _NAMES: Final = (
     "JPEG MPO PNG GIF WEBP TIFF BMP DIB AVIF JPEG2000 ICO ICNS PPM QOI DDS SGI PCX PSD SUN XBM XPM MSP"
+    " JXL"  # by the plug-in of the extra `jxl`
 )
 FORMATS: Final = tuple(_NAMES.split())
 
@@ -70,17 +71,21 @@ def open_picture(file: LocalFile, head: bytes = b"") -> Image.Image:
     Raises:
         Exception: Whatever Pillow's plug-ins raise; hostile files find every kind.
     """
-    return Image.open(file.buffered(head), formats=_allowed())
+    _load_plugins()
+    return Image.open(file.buffered(head), formats=[kind for kind in FORMATS if kind in Image.OPEN])
 
 
 @cache
-def _allowed() -> tuple[str, ...]:
+def _load_plugins() -> None:
     Image.init()  # most plug-ins are loaded only now, and Pillow may be built without some
-    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
 
 
 def orientation(picture: Image.Image) -> int:
     """Give the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    if picture.format == "JXL" and not getattr(picture, "jpeg", False):
+        return (
+            1  # JPEG XL turns by itself, and its EXIF does not count; but one made from a JPEG is that JPEG
+        )
     try:
         value = picture.getexif().get(0x0112, 1)
     except Exception:  # EXIF is parsed by hand in Pillow, and broken EXIF raises anything

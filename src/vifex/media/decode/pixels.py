@@ -171,6 +171,12 @@ class Converter:
             return self._srgb(frame, _Target(size, part, flags, "rgba"))[..., :3]
         return self._srgb(frame, _Target(size, part, flags, "rgb24"))
 
+    def stored(self, frame: VideoFrame) -> UInt8Array:
+        """Convert a whole frame to sRGB `[H, W, 3]`, or `[H, W, 4]` where it has alpha."""
+        alpha = any(c.is_alpha for c in frame.format.components)
+        part = self._stored_part(frame, None)
+        return self._srgb(frame, _Target(None, part, "bicubic", "rgba" if alpha else "rgb24"))
+
     def _stored_part(self, frame: VideoFrame, part: _Part | None) -> _Part | None:
         """Give a part of the visible picture in stored pixels; `None` if it is the whole frame."""
         left, top, right, bottom = self.margins.inner(frame.width, frame.height)
@@ -244,6 +250,10 @@ class FramePicture:
     def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
         """Give ready pixels of the whole or of a box that lies in the picture."""
         return self._exact(spec, box) if spec.decode == "exact" else self._fast(spec, box)
+
+    def stored(self) -> Image.Image:
+        """Give the whole picture as stored, in mode `RGB`, or `RGBA` where it has alpha."""
+        return Image.fromarray(self._converter.stored(self._frame))
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
         """Give the whole picture, upright, in square pixels."""

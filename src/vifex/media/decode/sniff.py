@@ -22,6 +22,8 @@ _PICTURES: Final = (
     b"\x00\x00\x01\x00",  # ICO
     b"\x00\x00\x00\x0cjP  ",  # JPEG 2000
     b"\xff\x4f\xff\x51",  # its bare code stream
+    b"\xff\x0a",  # JPEG XL
+    b"\x00\x00\x00\x0cJXL ",
     b"qoif",
     b"8BPS",
     b"DDS ",

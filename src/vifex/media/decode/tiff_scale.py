@@ -1,6 +1,6 @@
 """Numbers of any kind to eight bits: which number is black and which is white.
 
-The rules, which docs/images.md states for users:
+The rules, which docs/pictures.md states for users:
 
 - Unsigned integers up to 16 bits: 0 is black, the largest that fits is white.
 - Larger integers, signed ones and floats say nothing of their scale. White is the smallest of 255, 65535 and

@@ -162,6 +162,32 @@ def test_tiles_of_avif(tmp_path: Path, brand: bytes) -> None:
     assert np.abs(_by_vifex(path) - PHOTO).mean() < 6
 
 
+M2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+"""BT.709 to BT.2020: ITU-R BT.2087."""
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"avif"])
+@pytest.mark.parametrize("tiled", [False, True])
+def test_pixels_in_pq_are_tone_mapped_and_told(tmp_path: Path, brand: bytes, tiled: bool) -> None:
+    """The photograph in PQ and BT.2020, white at 203 cd/m2 (BT.2408), comes out near itself."""
+    value = PHOTO[:100, :148] / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    y = np.clip(linear @ M2020.T * 203 / 10000, 0, 1) ** 0.1593017578125
+    pq = ((0.8359375 + 18.8515625 * y) / (1 + 18.6875 * y)) ** 78.84375
+    codes = np.round(pq * 65535).astype(np.uint16)
+    maker = heif.Maker(brand=brand)
+    colours = heif.nclx(9, 16, 1, is_full=False)
+    how = {"codec": "libsvtav1" if brand == b"avif" else "libx265", "pix_fmt": "yuv420p10le"}
+    picture = maker.grid(codes, (80, 64), colours, **how) if tiled else maker.coded(codes, colours, **how)
+    path = tmp_path / "pq.heic"
+    path.write_bytes(maker.write(picture))
+    ours = _by_vifex(path)
+    assert np.corrcoef(ours.ravel(), PHOTO[:100, :148].ravel())[0, 1] > 0.97
+    assert abs(ours.mean() - PHOTO[:100, :148].mean()) < 20
+    _, seen = made.collect(path)
+    assert seen.choices[0].startswith("HDR (PQ, BT.2020) was tone-mapped to SDR")
+
+
 @pytest.mark.parametrize("kind", [b"iovl", b"unci", b"vvc1", b"j2k1"])
 def test_what_cannot_be_put_together_is_named(tmp_path: Path, kind: bytes) -> None:
     maker = heif.Maker()

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 
 CONFIGS = {"libx265": (b"hvc1", b"hvcC"), "libsvtav1": (b"av01", b"av1C"), "libaom-av1": (b"av01", b"av1C")}
 
@@ -36,8 +37,9 @@ def encode(pixels: Any, codec: str = "libx265", pix_fmt: str = "yuvj420p") -> tu
     with av.open(memory, "w", format="mp4") as out:
         stream = out.add_stream(codec, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = pixels.shape[1], pixels.shape[0], pix_fmt
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
-        picture = frame.reformat(format=pix_fmt)
+        deep = pixels.dtype == np.uint16
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb48le" if deep else "rgb24")
+        picture = frame.reformat(format=pix_fmt, dst_colorspace=Colorspace.ITU709 if deep else None)
         picture.pts = 0
         for packet in [*stream.encode(picture), *stream.encode(None)]:
             packet.pts = packet.dts = 0
@@ -189,6 +191,10 @@ class Maker:
 
 def ispe(width: int, height: int) -> bytes:
     return full(b"ispe", 0, 0, struct.pack(">II", width, height))
+
+
+def nclx(primaries: int, transfer: int, matrix: int, *, is_full: bool) -> bytes:
+    return box(b"colr", b"nclx", struct.pack(">HHHB", primaries, transfer, matrix, 0x80 * is_full))
 
 
 def irot(quarters: int) -> bytes:

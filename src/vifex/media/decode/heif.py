@@ -28,7 +28,7 @@ from vifex.media.decode.pixels import Converter
 from vifex.media.decode.source import LocalFile
 from vifex.values import Limits, MediaError
 
-__all__ = ["compose", "is_plain", "read_heif"]
+__all__ = ["compose", "is_hdr", "is_plain", "read_heif"]
 
 _DECODERS: Final = {
     "hvc1": ("hevc", "hvcC"),
@@ -46,6 +46,9 @@ _KINDS: Final = {
     "lhv1": "layered HEVC",
 }
 _TURNS: Final = ("irot", "imir", "clap")
+_HDR: Final = (16, 18)
+"""PQ and HLG among transfers; 2 stands for what is not said."""
+_UNSAID: Final = 2
 _MOST_TILES: Final = 16_384
 _QUARTERS: Final = {
     1: Image.Transpose.ROTATE_90,
@@ -57,20 +60,29 @@ _QUARTERS: Final = {
 def is_plain(heif: Heif) -> bool:
     """Whether the picture is one coded item that FFmpeg shows as it is: no alpha, no profile, no crop."""
     item = heif.items[heif.primary]
-    has_profile = any(name == "colr" and data[:4] in (b"prof", b"rICC") for name, data in item.properties)
     return (
         item.kind in _DECODERS
-        and not has_profile
+        and _profile(item) is None
+        and not is_hdr(heif)
         and item.first("clap") is None
         and heif.alpha_of(item) is None
     )
 
 
-def compose(file: LocalFile, heif: Heif, limits: Limits) -> tuple[StillPicture, tuple[str, ...]]:
+def is_hdr(heif: Heif) -> bool:
+    """Whether the picture's own pixels are PQ or HLG, as its properties say."""
+    item = heif.items[heif.primary]
+    parts = [heif.items[n] for n in item.refers.get("dimg", ())[:1] if n in heif.items]
+    return any(code is not None and code[1] in _HDR for code in map(_code_points, (item, *parts)))
+
+
+def compose(
+    file: LocalFile, heif: Heif, limits: Limits
+) -> tuple[StillPicture, tuple[str, ...], tuple[str, ...]]:
     """Decode the primary item and what it is made of.
 
     Returns:
-        The picture, upright, and sentences on what was lost of it.
+        The picture, upright; sentences on what was lost of it, and on how its colours were changed.
 
     Raises:
         Refused: If it is of a kind that cannot be put together, or too large.
@@ -79,10 +91,13 @@ def compose(file: LocalFile, heif: Heif, limits: Limits) -> tuple[StillPicture, 
     damage = Damage()
     item = heif.items[heif.primary]
     check_pixels(*item.size, limits, file)
-    work = _Work(heif, limits, damage, file)
+    work, converter = _Work(heif, limits, damage, file), Converter(None)
     try:
         frame = work.frame(item)
-        picture = Image.fromarray(Converter(None).rgb(frame))
+        profile = _profile(item)
+        if profile:  # it says all; code points are for those who cannot read it
+            frame.color_trc = frame.color_primaries = _UNSAID
+        picture = Image.fromarray(converter.rgb(frame))
         alpha = heif.alpha_of(item)
         if alpha is not None:
             picture = _with_alpha(picture, work.frame(alpha), "prem" in item.refers)
@@ -91,13 +106,15 @@ def compose(file: LocalFile, heif: Heif, limits: Limits) -> tuple[StillPicture, 
             f"the picture could not be put together: {exc}.", of=file.shown, todo="Get a fresh copy."
         ) from exc
     picture = _turned(picture, item.properties)
-    profile = next(
-        (data[4:] for name, data in item.properties if name == "colr" and data[:4] in (b"prof", b"rICC")),
-        None,
-    )
     if profile:
         picture.info["icc_profile"] = profile
-    return StillPicture(picture, picture.size, 1), damage.sentences()
+    return StillPicture(picture, picture.size, 1), damage.sentences(), tuple(converter.notes)
+
+
+def _profile(item: Item) -> bytes | None:
+    """Give the ICC profile of an item."""
+    kinds = (b"prof", b"rICC")
+    return next((data[4:] for name, data in item.properties if name == "colr" and data[:4] in kinds), None)
 
 
 class _Work:
@@ -208,8 +225,10 @@ class _Canvas:
 
     def frame(self) -> VideoFrame:
         """Give the whole, colours as the first tile says."""
-        self._out.colorspace, self._out.color_range = self._first.colorspace, self._first.color_range
-        return self._out
+        out, first = self._out, self._first
+        out.colorspace, out.color_range = first.colorspace, first.color_range
+        out.color_trc, out.color_primaries = first.color_trc, first.color_primaries
+        return out
 
 
 def _plane(frame: VideoFrame, index: int) -> npt.NDArray[Any]:
@@ -231,13 +250,27 @@ def _layout(data: bytes) -> tuple[int, int, int, int]:
 
 
 def _set_colours(frame: VideoFrame, item: Item) -> None:
-    """Let what the item says of matrix and range count, not what its stream says."""
+    """Let what the item says of its colours count, not what its stream says."""
+    stated = _code_points(item)
+    if stated is None:
+        return
+    primaries, transfer, matrix, is_full = stated
+    if matrix != _UNSAID:
+        frame.colorspace = matrix
+    if transfer != _UNSAID:
+        frame.color_trc = transfer
+    if primaries != _UNSAID:
+        frame.color_primaries = primaries
+    frame.color_range = 2 if is_full else 1
+
+
+def _code_points(item: Item) -> tuple[int, int, int, bool] | None:
+    """Read primaries, transfer, matrix and range as ITU-T H.273 numbers them."""
     for name, data in item.properties:
         if name == "colr" and data[:4] == b"nclx" and len(data) >= 11:
-            matrix = int.from_bytes(data[8:10])
-            if matrix != 2:
-                frame.colorspace = matrix
-            frame.color_range = 2 if data[10] & 0x80 else 1
+            primaries, transfer, matrix = struct.unpack(">HHH", data[4:10])
+            return primaries, transfer, matrix, bool(data[10] & 0x80)
+    return None
 
 
 def _with_alpha(picture: Image.Image, alpha: VideoFrame, is_multiplied: bool) -> Image.Image:

@@ -13,15 +13,16 @@ from PIL import Image, UnidentifiedImageError
 
 from vifex.media.decode.colour import flat
 from vifex.media.decode.eighth import SCALE, decode_eighth
-from vifex.media.decode.heif import compose, is_plain, read_heif
+from vifex.media.decode.heif import compose, is_hdr, is_plain, read_heif
 from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
 from vifex.media.decode.jpeg_2000 import brighten, find_depths
 from vifex.media.decode.jpeg_xl import is_jpeg_xl, prepare_jpeg_xl
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
+from vifex.media.decode.pixels import FramePicture
 from vifex.media.decode.raw import Raw, develop, find_raw, read_jpeg
 from vifex.media.decode.reasons import why_not
-from vifex.media.decode.sniff import is_heic, may_be_animated, webp_size
+from vifex.media.decode.sniff import is_avif, is_heif, may_be_animated, webp_size
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.still import still_by_ffmpeg
 from vifex.media.decode.take import Picture
@@ -173,7 +174,10 @@ def _read_alike(
     notes = loaded.notes
     if isinstance(loaded.picture, StillPicture):
         notes += tuple(loaded.picture.notes)
-    return replace(seen, notes=notes, choices=loaded.choices) if notes or loaded.choices else seen
+    choices = loaded.choices
+    if isinstance(loaded.picture, FramePicture):
+        choices += loaded.picture.notes
+    return replace(seen, notes=notes, choices=choices) if notes or choices else seen
 
 
 def is_animated(file: LocalFile, limits: Limits) -> bool:
@@ -238,7 +242,7 @@ def load_picture(
         depths.check(file)
         if depths.by_ffmpeg:
             return _deep_jpeg_2000(file, limits)
-    if is_heic(file.head()) and (composed := _by_items(file, limits)) is not None:
+    if is_heif(file.head()) and (composed := _by_items(file, limits, first=True)) is not None:
         return composed
     notes: list[str] = []
     try:
@@ -345,15 +349,20 @@ def _eighth(picture: Image.Image, file: LocalFile, size: tuple[int, int]) -> Ima
     return small
 
 
-def _by_items(file: LocalFile, limits: Limits) -> Loaded | None:
-    """Put a HEIF picture together; `None` where it is a single coded picture, which FFmpeg shows alone."""
+def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
+    """Put a HEIF picture together.
+
+    `None` where it is a single coded picture, which FFmpeg shows alone; and, before Pillow was asked
+    (`first`), where it is an AVIF that is no HDR, as Pillow puts those together itself.
+    """
     try:
         heif = read_heif(file)
     except ValueError:
         return None
-    if heif is None or is_plain(heif):
+    if heif is None or is_plain(heif) or (first and is_avif(file.head()) and not is_hdr(heif)):
         return None
-    return Loaded(*compose(file, heif, limits))
+    picture, problems, choices = compose(file, heif, limits)
+    return Loaded(picture, problems, (), choices)
 
 
 def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
@@ -371,7 +380,7 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes =
         problem = f"The picture is cut or damaged, about {share:.0%} of it could be had: {why_not(first)}."
         return Loaded(picture, (problem,))
     try:
-        composed = _by_items(file, limits)
+        composed = _by_items(file, limits, first=False)
         if composed is not None:
             return composed
         by_ffmpeg, problems = still_by_ffmpeg(file, limits)

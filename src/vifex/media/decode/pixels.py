@@ -238,6 +238,11 @@ class FramePicture:
         return self._converter.shape(self._frame)  # most frames are never looked at
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on how colours were changed, once pixels were asked for."""
+        return tuple(self._converter.notes)
+
+    @property
     def is_key(self) -> bool:
         """Whether the frame needs no other to be decoded."""
         return self._frame.key_frame

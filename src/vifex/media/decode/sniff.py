@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final, Literal
 
-__all__ = ["Look", "is_heic", "look", "may_be_animated", "text_kind", "webp_size"]
+__all__ = ["Look", "is_avif", "is_heif", "look", "may_be_animated", "text_kind", "webp_size"]
 
 Look = Literal["picture", "video", "text", "unknown"]
 
@@ -77,13 +77,14 @@ def look(head: bytes) -> Look:
     return "text" if _is_text(head) else "unknown"
 
 
-def is_heic(head: bytes) -> bool:
-    """Whether a file is HEIF and not AVIF, which Pillow reads."""
-    return (
-        head[4:8] == b"ftyp"
-        and head[8:12] in _PICTURE_BRANDS
-        and head[8:12] not in (b"avif", b"avis", b"crx ")
-    )
+def is_heif(head: bytes) -> bool:
+    """Whether a file is HEIF: HEIC, AVIF and their like."""
+    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS and head[8:12] != b"crx "
+
+
+def is_avif(head: bytes) -> bool:
+    """Whether a file is HEIF and calls itself AVIF."""
+    return head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis")
 
 
 def may_be_animated(head: bytes) -> bool:

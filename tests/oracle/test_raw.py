@@ -195,7 +195,13 @@ def test_tiles_of_the_sensor_are_no_previews(tmp_path: Path, monkeypatch: pytest
     """Lossy DNG keeps the sensor's picture in tiles that are JPEGs by themselves."""
     monkeypatch.setitem(sys.modules, "rawpy", None)
     path = tmp_path / "lossy.dng"
-    linear = {"photometric": 34892, "compression": "jpeg", "tile": (192, 192), "subfiletype": 0}
+    linear = {
+        "photometric": 34892,
+        "planarconfig": "contig",
+        "compression": "jpeg",
+        "tile": (192, 192),
+        "subfiletype": 0,
+    }
     _write(path, tags=DNG, below=[(PHOTO, linear)])
     assert path.read_bytes().count(b"\xff\xd8\xff") >= 4
     with pytest.raises(MediaError, match="raw photograph"):

@@ -170,7 +170,8 @@ def _kind_of_tiff(found: list[Directory]) -> str | None:
     if _DNG_VERSION in found[0].tags:
         return "DNG"
     if any(d.photometric in _OF_SENSOR or d.compression in _RAW_COMPRESSIONS for d in found):
-        return bytes(found[0].tags.get(271, b"")).split(b"\0")[0].decode("ascii", "replace").strip() or "TIFF"
+        # Without a camera's name nobody knows what the numbers mean, and LibRaw would guess.
+        return bytes(found[0].tags.get(271, b"")).split(b"\0")[0].decode("ascii", "replace").strip() or None
     return None
 
 

@@ -20,7 +20,7 @@ from vifex.media.decode.source import LocalFile
 from vifex.media.decode.tiff_raster import Raster, describe, read_raster
 from vifex.media.decode.tiff_scale import NoScale, Scale, find_scale, to_eight_bits
 from vifex.media.decode.tiff_tags import Directory, directories, is_tiff, sub_directories
-from vifex.values import Limits
+from vifex.values import Limits, MediaError
 
 __all__ = ["Page", "find_pages", "is_right_in_pillow", "read_page"]
 
@@ -77,6 +77,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
 
     Raises:
         Refused: If they are too many or of a kind that cannot be read, which the sentence names.
+        MediaError: If none of them can be had.
     """
     check_pixels(page.width, page.height, limits, file)
     if page.photometric not in _COLOURS:
@@ -98,7 +99,11 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
         picture.info["icc_profile"] = bytes(profile)
     n_lost, n_all = raster.lost
     if n_lost == n_all:
-        raise _refused(f"none of its strips or tiles could be decoded ({raster.cause})", file)
+        raise MediaError(
+            f"none of its strips or tiles could be decoded: {raster.cause}.",
+            of=file.shown,
+            todo="Open it in a viewer, or get a fresh copy.",
+        )
     return Page(
         StillPicture(picture, picture.size, page.orientation),
         (f"{n_lost} of {n_all} strips or tiles could not be decoded: {raster.cause}.",) if n_lost else (),

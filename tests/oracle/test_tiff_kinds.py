@@ -7,6 +7,7 @@ scaling that docs/pictures.md states, or refuses by a sentence that names the ki
 from __future__ import annotations
 
 import runpy
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -206,6 +207,55 @@ def test_what_cannot_be_read_is_named(
     assert "TIFF" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("photo", "bands", "said"),
+    [("minisblack", 5, "the first was read"), ("rgb", 6, "the first three were read")],
+)
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_samples_of_unknown_meaning_are_told(
+    tmp_path: Path, photo: str, bands: int, said: str, planar: Any
+) -> None:
+    stored = (
+        np.dstack([RGB if photo == "rgb" else GRAY, *[255 - GRAY] * bands])[..., :bands].astype("u2") * 257
+    )
+    path = tmp_path / "bands.tif"
+    tifffile.imwrite(
+        path,
+        np.moveaxis(stored, 2, 0) if planar == "separate" else stored,
+        photometric=photo,
+        planarconfig=planar,
+        extrasamples=[0] * (bands - (3 if photo == "rgb" else 1)),
+    )
+    expected = RGB if photo == "rgb" else GRAY[..., None]
+    assert np.abs(_read(path) - expected).max() <= 1
+    _, seen = made.collect(path)
+    assert seen.choices == (f"Of its {bands} samples for each pixel {said}.",)
+
+
+def test_holes_are_black(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.tif"
+    tiles = [GRAY[:64, :64].astype("f4") / 255, None, None, None]
+    tifffile.imwrite(
+        path, iter(tiles), shape=(HEIGHT, WIDTH), dtype="f4", tile=(64, 64), photometric="minisblack"
+    )
+    pixels = _read(path)
+    assert np.abs(pixels[:64, :64] - GRAY[:64, :64, None]).max() <= 1
+    assert not pixels[64:].any()
+    assert not pixels[:, 64:].any()
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+def test_strips_whose_sizes_are_not_stated(tmp_path: Path, compression: Any) -> None:
+    """Tag 279 is renamed to one that nobody knows."""
+    path = tmp_path / "unsized.tif"
+    tifffile.imwrite(path, GRAY.astype("f8") / 255, photometric="minisblack", compression=compression)
+    data = path.read_bytes()
+    with tifffile.TiffFile(path) as tif:
+        at = tif.pages.first.tags[279].offset
+    path.write_bytes(data[:at] + (60000).to_bytes(2, "little") + data[at + 2 :])
+    assert np.abs(_read(path) - GRAY[..., None]).max() <= 1
+
+
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
 def test_what_is_cut_is_partial(tmp_path: Path, compression: Any) -> None:
     """Strips that are there are shown, and the sentence counts those that are not."""
@@ -238,3 +288,55 @@ def test_the_reported_files(shared_cases: Path, name: str, reference: str) -> No
     scaled = 0.95 if name == "06-int32" else 1.0  # its white is 8e6 * 255, of 2^31 - 1
     apart = np.abs(sample.pixels.astype(int) - right.pixels.astype(int) * scaled)
     assert apart.max() <= 2
+
+
+def _write_ycbcr(path: Path, across: int, down: int) -> None:
+    """Write chroma of lower resolution, not compressed: for each block its luma, then its chroma."""
+    full = np.asarray(Image.fromarray(RGB[:64, :92]).convert("YCbCr"))
+    luma, blue, red = full[..., 0], full[::down, ::across, 1], full[::down, ::across, 2]
+    data = b"".join(
+        luma[top : top + down, left : left + across].tobytes()
+        + bytes([blue[top // down, left // across], red[top // down, left // across]])
+        for top in range(0, 64, down)
+        for left in range(0, 92, across)
+    )
+    at = 8 + len(data)
+    tags = [
+        (256, 4, 92), (257, 4, 64), (258, 3, at + 2 + 12 * 11 + 4), (259, 3, 1), (262, 3, 6), (273, 4, 8),
+        (277, 3, 3), (278, 4, 64), (279, 4, len(data)), (284, 3, 1), (530, 3, across | down << 16),
+    ]  # fmt: skip
+    counts = {258: 3, 530: 2}
+    table = b"".join(struct.pack("<HHII", tag, kind, counts.get(tag, 1), value) for tag, kind, value in tags)
+    head = b"II*\0" + struct.pack("<I", at)
+    path.write_bytes(
+        head + data + struct.pack("<H", len(tags)) + table + b"\0" * 4 + struct.pack("<HHH", 8, 8, 8)
+    )
+
+
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (2, 2), (4, 2)])
+def test_chroma_of_lower_resolution(tmp_path: Path, across: int, down: int) -> None:
+    path = tmp_path / "ycbcr.tif"
+    _write_ycbcr(path, across, down)
+    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(64, 92, decode="exact")))
+    assert not seen.problems
+    assert np.abs(sample.pixels.astype(int) - RGB[:64, :92]).mean() < 6
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib", "jpeg"])
+def test_each_page_of_either_byte_order(tmp_path: Path, big: bool, order: Any, compression: Any) -> None:
+    path = tmp_path / "pages.tif"
+    pages = [RGB, 255 - RGB, np.ascontiguousarray(RGB[::-1])]
+    with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as tif:
+        for page in pages:
+            tif.write(page, photometric="rgb", compression=compression)
+    wish = Wish(Sampling(pages="all"), PixelSpec(HEIGHT, WIDTH, decode="exact"))
+    if (big, order, compression) == (True, ">", "jpeg"):  # Pillow opens no such file
+        with pytest.raises(MediaError, match="YCbCr of 8-bit integers"):
+            made.collect(path, wish)
+        return
+    samples, _ = made.collect(path, wish)
+    assert [s.frame_index for s in samples] == [0, 1, 2]
+    for sample, page in zip(samples, pages, strict=True):
+        assert np.abs(sample.pixels.astype(int) - page).mean() < (4 if compression == "jpeg" else 0.1)

@@ -26,7 +26,7 @@ from vifex.media.decode.sniff import is_avif, is_heif, may_be_animated, webp_siz
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.still import still_by_ffmpeg
 from vifex.media.decode.take import Picture
-from vifex.media.decode.tiff import find_pages, is_right_in_pillow, read_page
+from vifex.media.decode.tiff import find_pages, is_right_in_pillow, needs_libtiff, read_page
 from vifex.media.decode.tiff_tags import Directory
 from vifex.values import Limits, MediaError, Medium, Sample, Seen, Wish
 
@@ -294,7 +294,7 @@ def _load_page(file: LocalFile, limits: Limits, page: Directory) -> Loaded:
     if is_right_in_pillow(page):
         notes: list[str] = []
         try:
-            picture = _by_pillow(file, limits, (), 0, notes, head=page.head)
+            picture = _by_pillow(file, limits, (), 0, notes, head=page.head, libtiff=needs_libtiff(page))
             return Loaded(picture, (), tuple(notes))
         except (MediaError, MemoryError):
             raise
@@ -315,8 +315,9 @@ def _by_pillow(
     *,
     cut: bool = False,
     head: bytes = b"",
+    libtiff: bool = False,
 ) -> StillPicture:
-    with loading(limits, notes, cut=cut):
+    with loading(limits, notes, cut=cut, libtiff=libtiff):
         picture = open_picture(file, head)
         size = picture.size
         check_pixels(*size, limits, file)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
-from PIL import AvifImagePlugin, Image, ImageFile
+from PIL import AvifImagePlugin, Image, ImageFile, TiffImagePlugin
 
 from vifex.media.decode.reasons import clean
 from vifex.media.decode.source import LocalFile
@@ -29,7 +29,9 @@ _LOCK: Final = threading.RLock()
 
 
 @contextmanager
-def loading(limits: Limits, notes: list[str] | None = None, *, cut: bool = False) -> Iterator[None]:
+def loading(
+    limits: Limits, notes: list[str] | None = None, *, cut: bool = False, libtiff: bool = False
+) -> Iterator[None]:
     """Let Pillow work under our limits.
 
     Pillow keeps its pixel limit, its tolerance for cut files and the threads of its AVIF decoder in
@@ -39,14 +41,21 @@ def loading(limits: Limits, notes: list[str] | None = None, *, cut: bool = False
         limits: `max_pixels` is what Pillow's own check refuses too.
         notes: Takes Pillow's warnings.
         cut: Whether a picture that ends early is loaded as far as it goes.
+        libtiff: Whether libtiff reads uncompressed TIFFs too.
     """
     with _LOCK, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, AvifImagePlugin.DEFAULT_MAX_THREADS
+        before = (
+            Image.MAX_IMAGE_PIXELS,
+            ImageFile.LOAD_TRUNCATED_IMAGES,
+            AvifImagePlugin.DEFAULT_MAX_THREADS,
+            TiffImagePlugin.READ_LIBTIFF,
+        )
         # Pillow refuses above twice this number.
         Image.MAX_IMAGE_PIXELS = (limits.max_pixels + 1) // 2
         ImageFile.LOAD_TRUNCATED_IMAGES = cut
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        TiffImagePlugin.READ_LIBTIFF = libtiff
         try:
             yield
         finally:
@@ -54,6 +63,7 @@ def loading(limits: Limits, notes: list[str] | None = None, *, cut: bool = False
                 Image.MAX_IMAGE_PIXELS,
                 ImageFile.LOAD_TRUNCATED_IMAGES,
                 AvifImagePlugin.DEFAULT_MAX_THREADS,
+                TiffImagePlugin.READ_LIBTIFF,
             ) = before
             if notes is not None:
                 notes.extend(

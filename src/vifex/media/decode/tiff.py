@@ -22,7 +22,7 @@ from vifex.media.decode.tiff_scale import NoScale, Scale, find_scale, to_eight_b
 from vifex.media.decode.tiff_tags import Directory, directories, is_tiff, sub_directories
 from vifex.values import Limits, MediaError
 
-__all__ = ["Page", "find_pages", "is_right_in_pillow", "read_page"]
+__all__ = ["Page", "find_pages", "is_right_in_pillow", "needs_libtiff", "read_page"]
 
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4}
 """Photometric interpretation to the samples that are colours, of those that are read here."""
@@ -31,6 +31,7 @@ _NAMES: Final = {
     32803: "the mosaic of a sensor (CFA)", 32844: "LogL", 32845: "LogLuv",
     34892: "linear raw data of a sensor", 51177: "a depth map", 52527: "a semantic mask",
 }  # fmt: skip
+_NUMBERS: Final = {1: "was", 3: "three were", 4: "four were"}
 _MOST_PAGES: Final = 65_536
 
 
@@ -72,6 +73,11 @@ def is_right_in_pillow(page: Directory) -> bool:
     return bits == {16} and not page.is_planar and page.photometric in (1, 2, 5)
 
 
+def needs_libtiff(page: Directory) -> bool:
+    """Whether Pillow must leave an uncompressed page to libtiff: it does not know chroma of half resolution."""
+    return page.photometric == 6 and page.compression == 1 and page.numbers(530) != (1, 1)
+
+
 def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
     """Read a page's numbers and make a picture of eight bits of them.
 
@@ -104,10 +110,14 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
             of=file.shown,
             todo="Open it in a viewer, or get a fresh copy.",
         )
+    choices = [] if scale.is_stated else [f"It is a TIFF of {describe(page)}: {scale.sentence}"]
+    n = _COLOURS[page.photometric]
+    if page.samples > n + _has_alpha(page):
+        choices.append(f"Of its {page.samples} samples for each pixel the first {_NUMBERS[n]} read.")
     return Page(
         StillPicture(picture, picture.size, page.orientation),
         (f"{n_lost} of {n_all} strips or tiles could not be decoded: {raster.cause}.",) if n_lost else (),
-        () if scale.is_stated else (f"It is a TIFF of {describe(page)}: {scale.sentence}",),
+        tuple(choices),
     )
 
 

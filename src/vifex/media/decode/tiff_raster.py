@@ -88,6 +88,8 @@ def read_raster(file: LocalFile, page: Directory, limits: Limits, wanted: int) -
         if place.plane is not None and place.plane >= wanted:
             break
         n_all += 1
+        if place.offset == place.size == 0:
+            continue  # a hole, which is how GDAL writes a part of nothing but zeros
         try:
             part = _numbers(_unpacked(file, page, place, samples * bits, limits), page, place, samples, bits)
         except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as exc:
@@ -149,7 +151,7 @@ def _places(page: Directory, file: LocalFile) -> Iterator[_Place]:
     for plane in range(page.samples) if page.is_planar else (None,):
         for top in range(0, height, part_h):
             for left in range(0, width, part_w):
-                offset, size = next(found, (0, 0))
+                offset, size = next(found, (-1, 0))
                 rows = part_h if 324 in page.tags else min(part_h, height - top)
                 yield _Place(offset, size, plane, top, left, rows, part_w)
 
@@ -160,10 +162,11 @@ def _unpacked(
     """Give the bytes of a strip or tile, `[rows, bytes of a row]`."""
     row_bytes = (place.width * bits_per_pixel + 7) // 8
     wanted = row_bytes * place.height
-    if not place.offset or place.offset >= file.size_bytes:
+    if not 0 < place.offset < file.size_bytes:
         raise ValueError("a part of it lies beyond the end of the file")
     file.seek(place.offset)
-    data = file.read(min(place.size or wanted, file.size_bytes - place.offset))
+    unstated = wanted if page.compression == 1 else 2 * wanted + 4096
+    data = file.read(min(place.size or unstated, file.size_bytes - place.offset))
     if page.compression == 1:
         if len(data) < wanted:
             raise ValueError("a part of it is cut")

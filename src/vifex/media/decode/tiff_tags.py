@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -135,9 +136,10 @@ class Directory:
 
     @property
     def segments(self) -> list[tuple[int, int]]:
-        """Offset and size in bytes of each strip or tile."""
+        """Offset and size in bytes of each strip or tile; 0 stands for a size that is not stated."""
         offsets, sizes = (324, 325) if 324 in self.tags else (273, 279)
-        return list(zip(self.numbers(offsets), self.numbers(sizes), strict=False))
+        places = self.numbers(offsets)
+        return list(zip_longest(places, self.numbers(sizes)[: len(places)], fillvalue=0))
 
 
 def is_tiff(head: bytes) -> bool:

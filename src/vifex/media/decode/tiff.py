@@ -74,7 +74,7 @@ def is_right_in_pillow(page: Directory) -> bool:
 
 
 def needs_libtiff(page: Directory) -> bool:
-    """Whether Pillow must leave an uncompressed page to libtiff: it does not know chroma of half resolution."""
+    """Whether Pillow must leave an uncompressed page to libtiff: chroma of half resolution is not for it."""
     return page.photometric == 6 and page.compression == 1 and page.numbers(530) != (1, 1)
 
 

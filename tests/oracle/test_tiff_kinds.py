@@ -188,6 +188,9 @@ def test_orientation_and_profile_count_for_numbers_that_pillow_cannot_read(tmp_p
         (GRAY.astype("f4") - 128, {"photometric": "minisblack"}, "floats from -1"),
         (GRAY.astype("f8"), {"photometric": "minisblack", "compression": "lerc"}, "LERC of 64-bit floats"),
         (GRAY.astype("u2"), {"photometric": "cfa"}, "mosaic of a sensor"),
+        (RGB, {"photometric": "rgb", "compression": "jpeg2000"}, "JPEG 2000 of 8-bit integers"),
+        (RGB, {"photometric": "rgb", "compression": "jpegxl"}, "JPEG XL of 8-bit integers"),
+        (GRAY, {"photometric": "minisblack", "compression": "lerc"}, "LERC of 8-bit integers"),
         (RGB.astype("u2"), {"photometric": "cielab"}, "CIELab of 16-bit integers"),
         (
             np.stack([GRAY.astype("f4")] * 16),

@@ -189,7 +189,8 @@ def _sampling(sampling: dict[str, Any]) -> str:
                 f"clips of {sampling['clip_length']} frames{rate}, step {sampling['frame_step']}, "
                 f"hop {hop}, {'centred, ' if centre else ''}tail {sampling['tail']}"
             )
-    return told + _between(sampling)
+    pages = ", a row for each page" if sampling.get("pages") == "all" else ""
+    return told + _between(sampling) + pages
 
 
 def _between(chosen: dict[str, Any]) -> str:

@@ -26,6 +26,8 @@ __all__ = ["Page", "find_pages", "is_right_in_pillow", "needs_libtiff", "read_pa
 
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4}
 """Photometric interpretation to the samples that are colours, of those that are read here."""
+_IN_PILLOW: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 50000, 50001})
+"""Compressions that Pillow knows; SGI's logarithms are not among them, as Pillow shows them too dark."""
 _NAMES: Final = {
     4: "a transparency mask", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
     32803: "the mosaic of a sensor (CFA)", 32844: "LogL", 32845: "LogLuv",
@@ -64,7 +66,7 @@ def find_pages(file: LocalFile) -> list[Directory]:
 
 def is_right_in_pillow(page: Directory) -> bool:
     """Whether Pillow, where it reads such a page at all, reads it right."""
-    if set(page.formats) != {1}:
+    if set(page.formats) != {1} or page.compression not in _IN_PILLOW:
         return False
     bits = set(page.bits)
     if bits <= {1, 2, 4} or bits == {8}:

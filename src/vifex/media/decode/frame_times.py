@@ -55,6 +55,8 @@ class FrameTimes:
         self._gap = gap
         self._best = BestEffort()
         self._last: int | None = None
+        self._is_own = True
+        """Whether the last frame's time is its own."""
         self._last_gap = 0
         self._shift = 0
         self._n_joining = 0
@@ -107,7 +109,9 @@ class FrameTimes:
             if pts is None:
                 return None
             self.n_followed += 1
-        elif self._last is not None and (pts < self._last or (pts == self._last and not is_own)):
+        elif self._last is not None and (
+            pts < self._last or (pts == self._last and not (is_own and self._is_own))
+        ):
             assert self.end is not None
             if self.n_decoding or not is_own:
                 pts = self.end
@@ -116,6 +120,7 @@ class FrameTimes:
                 pts = self._last + 1
                 self.n_overlapping += self._n_joining > 0
                 self.n_backwards += self._n_joining == 0
+        self._is_own = is_own and best is not None and pts == best + self._shift
         self._n_joining = max(0, self._n_joining - 1)
         self._keep(pts, frame.duration or 0)
         return pts

@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 __all__ = ["NoScale", "Scale", "find_scale", "to_eight_bits"]
 
+_BLOCK: Final = 1 << 22
+"""Numbers that are scaled at a time: floats of a whole picture would take several times its memory."""
 _FLOAT_WHITES: Final = ((1.0, 4.0), (255.0, 510.0), (65535.0, 131070.0))
 """White, and up to which largest number it is taken for white."""
 _MOST_NEGATIVE: Final = 0.5
@@ -88,7 +90,15 @@ def _of_floats(values: npt.NDArray[Any]) -> Scale:
 
 
 def to_eight_bits(values: npt.NDArray[Any], scale: Scale) -> npt.NDArray[np.uint8]:
-    """Scale numbers to 0 to 255, to the nearest; what is no number becomes black."""
+    """Scale numbers `[H, ...]` to 0 to 255, to the nearest; what is no number becomes black."""
+    out = np.empty(values.shape, dtype=np.uint8)
+    rows = max(1, _BLOCK // max(1, values[:1].size))
+    for top in range(0, len(values), rows):
+        out[top : top + rows] = _scaled(values[top : top + rows], scale)
+    return out
+
+
+def _scaled(values: npt.NDArray[Any], scale: Scale) -> npt.NDArray[np.uint8]:
     if values.dtype.kind == "u" and scale.white <= 65535 and scale.black == 0:
         white = int(scale.white)
         small = np.minimum(values, white).astype(np.uint32)

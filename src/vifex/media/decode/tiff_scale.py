@@ -104,9 +104,13 @@ def _scaled(values: npt.NDArray[Any], scale: Scale) -> npt.NDArray[np.uint8]:
         small = np.minimum(values, white).astype(np.uint32)
         scaled: npt.NDArray[np.uint8] = ((small * 255 + white // 2) // white).astype(np.uint8)
         return scaled
-    numbers: npt.NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
+    shares: npt.NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
+    shares -= scale.black
+    shares /= scale.white - scale.black
     if values.dtype.kind == "f":
-        numbers = np.nan_to_num(numbers, nan=scale.black, posinf=scale.white, neginf=scale.black)
-    shares = np.subtract(numbers, scale.black) / (scale.white - scale.black)
-    rounded: npt.NDArray[np.uint8] = (np.clip(shares, 0, 1) * 255 + 0.5).astype(np.uint8)
+        shares[np.isnan(shares)] = 0
+    np.clip(shares, 0, 1, out=shares)
+    shares *= 255
+    shares += 0.5
+    rounded: npt.NDArray[np.uint8] = shares.astype(np.uint8)
     return rounded

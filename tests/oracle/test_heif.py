@@ -226,3 +226,17 @@ def test_what_libheif_writes(tmp_path: Path, size: tuple[int, int]) -> None:
     memory = io.BytesIO()
     pillow_heif.from_pillow(photo).save(memory, quality=90)
     _check(tmp_path / "libheif.heic", memory.getvalue())
+
+
+@pytest.mark.parametrize("turns", [
+    [(heif.irot, 1)], [(heif.irot, 2)], [(heif.irot, 3)], [(heif.imir, 0)], [(heif.imir, 1)],
+    [(heif.irot, 1), (heif.imir, 0)], [(heif.irot, 1), (heif.imir, 1)], [(heif.irot, 3), (heif.imir, 1)],
+])  # fmt: skip
+@pytest.mark.parametrize("beside", [False, True])
+def test_turns_of_a_single_picture(tmp_path: Path, turns: Any, beside: bool) -> None:
+    maker = heif.Maker()
+    thumbnail = maker.coded(RED) if beside else None
+    whole = maker.coded(PHOTO[:100, :148], *[make(value) for make, value in turns])
+    if thumbnail is not None:
+        maker.references.append((b"thmb", thumbnail, [whole]))
+    _check(tmp_path / "single.heic", maker.write(whole))

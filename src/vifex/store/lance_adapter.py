@@ -264,24 +264,27 @@ class Table:
     def keep_only(self, versions: Iterable[int]) -> None:
         """Remove every version but this newest one and those named, with the files that only they used.
 
-        The named ones are tagged while that lasts, for Lance never cleans a tagged version.
+        No tag of Lance is needed for that. A tag is a file that nobody syncs, and a power cut can leave it torn.
         """
-        kept = {v for v in versions if v != self.version} & manifests(self.path).keys()
-        self._untag()
-        for version in sorted(kept):
-            self._ds.tags.create(f"{_KEEP}{version}", version)
-        self._ds.cleanup_old_versions(retain_versions=1, error_if_tagged_old_versions=False)
-        self._untag()
+        self.remove_own_tags()
+        wanted = {self.version, *versions}
+        old = sorted(manifests(self.path).keys() - wanted)
+        if old:
+            self._ds.cleanup_old_versions(versions=old, error_if_tagged_old_versions=False)
+
+    def remove_own_tags(self) -> None:
+        """Remove the tags `vifex-keep-N` that earlier versions of Vifex made, whole or torn.
+
+        Lance reads every tag before it removes a version: a torn one stops that, and a whole one keeps its
+        version for ever.
+        """
+        for file in (self.path / "_refs" / "tags").glob(f"*{_KEEP}*"):
+            file.unlink(missing_ok=True)
 
     def tracked(self) -> set[str]:
         """Give the files that any version of the table still needs, relative to its folder."""
         files = self._ds.tracked_files().read_all()
         return set(files.column("path").to_pylist())
-
-    def _untag(self) -> None:
-        for tag in self._ds.tags.list():
-            if tag.startswith(_KEEP):
-                self._ds.tags.delete(tag)
 
 
 def _open(path: Path, version: int) -> Any:

@@ -25,6 +25,8 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
     of them would bring their rows to life.
     """
     head = find_head(view)
+    for table in (head.rows, head.ledger):
+        table.remove_own_tags()
     for version in head.broken:
         manifests(view.ledger)[version].unlink()
     _prune(head.ledger)

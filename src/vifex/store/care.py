@@ -13,17 +13,22 @@ rows and do not hang on one file, and all older ones can go.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vifex.store.lance_adapter import BrokenTableError, Fragment, Table, manifests
+from vifex.store.faults import BrokenTableError
+from vifex.store.lance_adapter import Fragment, Table, manifests
 from vifex.store.ledger import prove
 from vifex.store.readers import Wanted, wanted_by_readers
 from vifex.store.steps import reached
+from vifex.store.sums import damaged_files
 from vifex.store.tables import SyncedTable
 
 __all__ = ["choose", "clean", "compact", "due"]
+
+_log = logging.getLogger(__name__)
 
 EVERY_COMMITS: Final = 32
 AT_END_COMMITS: Final = 8
@@ -76,11 +81,25 @@ def _start_of_group(sizes: Sequence[int], end: int) -> int:
     return start
 
 
-def compact(table: SyncedTable, step: str) -> tuple[int, int]:
-    """Merge what the rule chooses; gives how many fragments there were and are."""
+def compact(table: SyncedTable, step: str, sums: Mapping[str, str] | None = None) -> tuple[int, int]:
+    """Merge what the rule chooses; gives how many fragments there were and are.
+
+    Args:
+        table: To be merged.
+        step: Name of the step, for tests.
+        sums: Checksums of its files. A damaged fragment stays as it is: merged, it would get a new
+            checksum, and nobody could tell its damage any more.
+    """
     fragments = table.table.fragments()
     sizes = [sum((table.table.data / n).stat().st_size for n in f.files) for f in fragments]
     groups = choose(fragments, sizes)
+    if sums is not None and groups:
+        chosen = {i for group in groups for i in group}
+        bad = {f.id for f in fragments if f.id in chosen and damaged_files(table.table.path, f.paths, sums)}
+        if bad:
+            _log.warning("%s: damaged fragments are not merged; run `vifex check`", table.table.path)
+            sizes = [FULL_BYTES if f.id in bad else size for f, size in zip(fragments, sizes, strict=True)]
+            groups = [g for g in choose(fragments, sizes) if not bad & set(g)]
     return table.compact(step, groups) if groups else (0, 0)
 
 
@@ -90,10 +109,18 @@ def clean(rows: Table, ledger: Table, readers: Path, view: str) -> None:
     if wanted.everything:
         return  # a reader is choosing its version: next time
     keep_ledger, keep_rows = _kept(rows, ledger, wanted)
-    rows.keep_only(keep_rows)
+    _keep_only(rows, keep_rows)
     reached("care.rows_cleaned")
-    ledger.keep_only(keep_ledger)
+    _keep_only(ledger, keep_ledger)
     reached("care.ledger_cleaned")
+
+
+def _keep_only(table: Table, versions: set[int]) -> None:
+    try:
+        table.keep_only(versions)
+    except BrokenTableError as exc:
+        # All that was committed is safe; what is in the way may be an old version or a tag of the user's.
+        _log.warning("%s; they take room until that is mended", exc)
 
 
 def _kept(rows: Table, ledger: Table, wanted: Wanted) -> tuple[set[int], set[int]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from vifex.store.lance_adapter import BrokenTableError, Table, manifests
+from vifex.store.faults import BrokenTableError, DamagedError, lance_calls
+from vifex.store.lance_adapter import Table, manifest_path, manifests
 from vifex.store.layout import ViewPaths
 from vifex.store.ledger import Seal, prove
-from vifex.values import StoreError
+from vifex.store.sums import file_sum
 
-__all__ = ["Head", "find_head"]
+__all__ = ["Head", "find_head", "open_rows"]
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ class Head:
     seal: Seal
     broken: tuple[int, ...] = ()
     """Newer versions of the ledger that lie there and prove nothing."""
+    broken_rows: tuple[int, ...] = ()
+    """Versions of the rows that these name and that do not open."""
 
 
 def find_head(view: ViewPaths) -> Head:
@@ -33,12 +36,15 @@ def find_head(view: ViewPaths) -> Head:
         StoreError: If no version does.
     """
     broken: list[int] = []
+    broken_rows: list[int] = []
     reason = "its ledger has no version"
     for version in sorted(manifests(view.ledger), reverse=True):
         try:
             ledger = Table.open(view.ledger, version)
             seal = prove(ledger)
-            rows = Table.open(view.rows, seal.rows_version)
+            broken_rows.append(seal.rows_version)
+            rows = open_rows(view, seal)
+            broken_rows.pop()
         except BrokenTableError as exc:
             reason = str(exc)
             broken.append(version)
@@ -50,9 +56,23 @@ def find_head(view: ViewPaths) -> Head:
                 view.name,
                 reason,
             )
-        return Head(ledger, rows, seal, tuple(broken))
-    raise StoreError(
+        return Head(ledger, rows, seal, tuple(broken), tuple(dict.fromkeys(broken_rows)))
+    raise DamagedError(
         f"no version of the view {view.name!r} reads whole: {reason}.",
         of=str(view.folder),
         todo="Restore the view's folder from a copy, or remove it and extract again.",
     )
+
+
+def open_rows(view: ViewPaths, seal: Seal) -> Table:
+    """Open the rows that a commit names; their manifest must give the checksum that the commit says.
+
+    Raises:
+        BrokenTableError: If they do not open, or the manifest is not what it was.
+    """
+    manifest = manifest_path(view.rows, seal.rows_version)
+    said = seal.files.get(manifest.relative_to(view.rows).as_posix())
+    with lance_calls(view.rows, f"version {seal.rows_version} of {view.rows} does not open"):
+        if said is not None and file_sum(manifest) != said:
+            raise BrokenTableError(f"the manifest {manifest.name} of {view.rows} is not what was written")
+    return Table.open(view.rows, seal.rows_version)

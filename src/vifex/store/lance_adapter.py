@@ -7,6 +7,7 @@ touches in memory.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from lance import LanceDataset, LanceOperation
 from lance.fragment import write_fragments
 from lance.optimize import Compaction
 
-from vifex.store.sync import system_error
+from vifex.store.faults import BrokenTableError, is_panic, lance_calls
 from vifex.values import StoreError
 
-__all__ = ["BrokenTableError", "Fragment", "Rewrite", "Table", "broken", "manifest_path", "manifests"]
+__all__ = ["Fragment", "Rewrite", "Table", "manifest_path", "manifests"]
 
 # The file format is pinned, so that every pylance that Vifex allows reads every store.
 _STORAGE: Final = "2.1"
@@ -34,14 +35,8 @@ _IO_BUFFER: Final = 64 << 20
 _BATCH_BYTES: Final = 8 << 20
 _TOP_VERSION: Final = (1 << 64) - 1
 _KEEP: Final = "vifex-keep-"
-# A number of the system that speaks of the machine, not of a damaged file.
-_MISSING_FILE: Final = 2
 
 _used_in: int | None = None
-
-
-class BrokenTableError(Exception):
-    """A version of a table does not read as what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,15 @@ class Fragment:
     deleted: int
     files: tuple[str, ...]
     """Names in the table's folder `data`."""
+    deletions: str | None
+    """The file of its deleted rows, relative to the table's folder."""
     meta: Any
     """Lance's own record."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All its files, relative to the table's folder."""
+        return (*(f"data/{name}" for name in self.files), *([self.deletions] if self.deletions else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,6 @@ def manifests(table: Path) -> dict[int, Path]:
 def manifest_path(table: Path, version: int) -> Path:
     """Give the manifest file of a version: names count down, so that the newest is listed first."""
     return table / "_versions" / f"{_TOP_VERSION - version:020d}.manifest"
-
-
-def broken(exc: Exception, path: Path, what: str) -> BrokenTableError:
-    """Give the error that says that a table is damaged, unless it is the machine that fails.
-
-    Raises:
-        StoreError: If the system would not let the table be read: nothing may be given up for that.
-    """
-    if system_error(exc) not in (None, _MISSING_FILE):
-        raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc}.") from exc
-    return BrokenTableError(f"{what}: {exc}")
 
 
 class Table:
@@ -129,13 +120,14 @@ class Table:
             raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc}.") from exc
         if tail != b"LANC":
             raise BrokenTableError(f"version {version} of {path} is cut short")
-        try:
+        with lance_calls(path, f"version {version} of {path} does not open"):
             ds = _open(path, version)
-        except (OSError, ValueError, RuntimeError) as exc:
-            raise broken(exc, path, f"version {version} of {path} does not open") from exc
+            opened = int(ds.version)
+            # Lance reads these late, and stumbles then over what is damaged.
+            _ = ds.schema, [f.metadata for f in ds.get_fragments()]
         # A manifest of zeros opens as version 0 without rows and without a word.
-        if ds.version != version or version < 1:
-            raise BrokenTableError(f"version {version} of {path} opens as version {ds.version}")
+        if opened != version or version < 1:
+            raise BrokenTableError(f"version {version} of {path} opens as version {opened}")
         return cls(path, ds)
 
     @property
@@ -149,13 +141,19 @@ class Table:
         return self._ds.schema
 
     @property
+    def manifest(self) -> Path:
+        """The file that lists the fragments of this version."""
+        return manifest_path(self.path, self.version)
+
+    @property
     def data(self) -> Path:
         """Folder of the data files."""
         return self.path / "data"
 
     def count(self, where: str | None = None) -> int:
         """Count rows; without a filter the manifest knows."""
-        return int(self._ds.count_rows(where))
+        with self._reading(where):
+            return int(self._ds.count_rows(where))
 
     def scan(
         self,
@@ -165,24 +163,31 @@ class Table:
         batch_rows: int = 8192,
         skip: int | None = None,
         addresses: bool = False,
+        fragments: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Read rows in stored order. `addresses` adds `_rowaddr`: fragment << 32 | place in it."""
-        scanner = self._ds.scanner(
-            columns=None if columns is None else list(columns),
-            filter=where,
-            offset=skip,
-            batch_size=batch_rows,
-            batch_readahead=2,
-            fragment_readahead=2,
-            io_buffer_size=_IO_BUFFER,
-            scan_in_order=True,
-            with_row_address=addresses,
-        )
-        yield from scanner.to_batches()
+        """Read rows in stored order, of all fragments or of those named by their ids.
+
+        `addresses` adds `_rowaddr`: fragment << 32 | place in it.
+        """
+        with self._reading(where):
+            scanner = self._ds.scanner(
+                columns=None if columns is None else list(columns),
+                filter=where,
+                offset=skip,
+                batch_size=batch_rows,
+                batch_readahead=2,
+                fragment_readahead=2,
+                io_buffer_size=_IO_BUFFER,
+                scan_in_order=True,
+                with_row_address=addresses,
+                fragments=None if fragments is None else [self._ds.get_fragment(i) for i in fragments],
+            )
+            yield from scanner.to_batches()
 
     def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Read the rows at these places of the stored order, in the order asked for."""
-        return self._ds.take(list(places), columns=None if columns is None else list(columns))
+        with self._reading():
+            return self._ds.take(list(places), columns=None if columns is None else list(columns))
 
     def fragments(self) -> list[Fragment]:
         """List the pieces of this version in stored order."""
@@ -192,7 +197,8 @@ class Table:
         """Write rows beside this version; they are no part of it until committed."""
         _stay_in_one_process()
         reader = pa.RecordBatchReader.from_batches(schema, batches)
-        metas = write_fragments(reader, self._ds, mode="append", data_storage_version=_STORAGE)
+        with self._writing("no rows can be written"):
+            metas = write_fragments(reader, self._ds, mode="append", data_storage_version=_STORAGE)
         return [_fragment(m) for m in metas]
 
     def strike(self, addresses: np.ndarray[Any, np.dtype[np.uint64]]) -> tuple[list[Fragment], list[int]]:
@@ -202,7 +208,8 @@ class Table:
         owners = (addresses >> np.uint64(32)).astype(np.int64)
         places = (addresses & np.uint64(0xFFFFFFFF)).astype(np.int64)
         for owner in np.unique(owners):
-            meta = self._ds.get_fragment(int(owner)).delete_rows(places[owners == owner].tolist())
+            with self._writing("no rows can be deleted"):
+                meta = self._ds.get_fragment(int(owner)).delete_rows(places[owners == owner].tolist())
             if meta is None:
                 gone.append(int(owner))
             else:
@@ -222,14 +229,15 @@ class Table:
         else:
             operation = LanceOperation.Append([f.meta for f in new])
         # No retries: there is one writer, so a conflict means that someone broke its lock.
-        ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
+        with self._writing("no version can be made"):
+            ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
         return Table(self.path, ds)
 
     def restore(self, newest: int) -> Table:
         """Make this version the newest again, on top of `newest`."""
-        ds = LanceDataset.commit(
-            self._ds, LanceOperation.Restore(self.version), read_version=newest, max_retries=0
-        )
+        back = LanceOperation.Restore(self.version)
+        with self._writing("no version can be restored"):
+            ds = LanceDataset.commit(self._ds, back, read_version=newest, max_retries=0)
         return Table(self.path, ds)
 
     def rewrite(self, groups: Sequence[Sequence[int]]) -> Rewrite:
@@ -246,7 +254,8 @@ class Table:
                 "io_buffer_size": _IO_BUFFER,
                 "data_storage_version": _STORAGE,
             }
-            results += [task.execute(self._ds) for task in Compaction.plan(self._ds, options).tasks]
+            with self._writing("its fragments cannot be merged"):
+                results += [task.execute(self._ds) for task in Compaction.plan(self._ds, options).tasks]
         return Rewrite(
             results=tuple(results),
             before=sum(int(r.metrics.fragments_removed) for r in results),
@@ -257,20 +266,22 @@ class Table:
     def commit_rewrite(self, rewrite: Rewrite) -> Table:
         """Make a next version that holds the merged fragments in place of their sources."""
         # Lance moves the handle that it is given; this one stays what it is.
-        ds = _open(self.path, self.version)
-        Compaction.commit(ds, list(rewrite.results))
+        with self._writing("merged fragments cannot be committed"):
+            ds = _open(self.path, self.version)
+            Compaction.commit(ds, list(rewrite.results))
         return Table(self.path, ds)
 
     def keep_only(self, versions: Iterable[int]) -> None:
         """Remove every version but this newest one and those named, with the files that only they used.
 
-        No tag of Lance is needed for that. A tag is a file that nobody syncs, and a power cut can leave it torn.
+        No tag of Lance is needed for that. A tag is a file that nobody syncs, and a power cut can tear it.
         """
         self.remove_own_tags()
         wanted = {self.version, *versions}
         old = sorted(manifests(self.path).keys() - wanted)
         if old:
-            self._ds.cleanup_old_versions(versions=old, error_if_tagged_old_versions=False)
+            with self._writing("old versions cannot be removed"):
+                self._ds.cleanup_old_versions(versions=old, error_if_tagged_old_versions=False)
 
     def remove_own_tags(self) -> None:
         """Remove the tags `vifex-keep-N` that earlier versions of Vifex made, whole or torn.
@@ -283,8 +294,31 @@ class Table:
 
     def tracked(self) -> set[str]:
         """Give the files that any version of the table still needs, relative to its folder."""
-        files = self._ds.tracked_files().read_all()
-        return set(files.column("path").to_pylist())
+        with self._reading():
+            files = self._ds.tracked_files().read_all()
+            return set(files.column("path").to_pylist())
+
+    def _writing(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return lance_calls(self.path, f"{self.path}: {what}", writing=True)
+
+    @contextlib.contextmanager
+    def _reading(self, where: str | None = None) -> Iterator[None]:
+        """Tell damage from a filter that cannot be evaluated: without the filter only damage fails."""
+        try:
+            with lance_calls(self.path, f"version {self.version} of {self.path} does not read"):
+                yield
+        except BrokenTableError as exc:
+            cause = exc.__cause__
+            if where is None or cause is None or is_panic(cause):
+                raise
+            if "Invalid user input" not in str(cause):
+                self._read_small_columns()
+            raise cause from None
+
+    def _read_small_columns(self) -> None:
+        small = [f.name for f in self.schema if not pa.types.is_fixed_size_list(f.type)]
+        for _ in self.scan(small):
+            pass
 
 
 def _open(path: Path, version: int) -> Any:
@@ -302,6 +336,7 @@ def _fragment(meta: Any) -> Fragment:
         rows=int(meta.num_rows),
         deleted=int(meta.num_deletions),
         files=tuple(f.path for f in meta.files),
+        deletions=meta.deletion_file.path(int(meta.id), None) if meta.deletion_file else None,
         meta=meta,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import uuid
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
+from vifex.store.faults import DamagedError, system_error
 from vifex.store.sync import sync_folder, write_aside
 from vifex.values import InputError, Recipe, StoreError
 
@@ -111,6 +113,14 @@ def list_views(info: StoreInfo) -> list[str]:
     return sorted(unquote(f.name) for f in folders)
 
 
+def views_without_recipe(info: StoreInfo) -> list[str]:
+    """Names of folders that were views and have lost their recipe."""
+    if not info.views.is_dir():
+        return []
+    folders = [f for f in info.views.iterdir() if not f.name.startswith(".") and f.is_dir()]
+    return sorted(unquote(f.name) for f in folders if not (f / "recipe.json").exists())
+
+
 def remove_unfinished_views(info: StoreInfo) -> None:
     """Remove what a writer left that died while it built a view."""
     for folder in info.views.glob(f"{_BUILDING}*"):
@@ -207,9 +217,14 @@ def read_recipe(view: ViewPaths) -> Recipe:
     """
     try:
         data: Any = json.loads(view.recipe.read_text(encoding="utf-8"))
-        return Recipe.from_dict(data["recipe"])
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise StoreError(
+        recipe = Recipe.from_dict(data["recipe"])
+        if data["hash"] != recipe.hash:
+            raise ValueError("it does not give its hash")
+        return recipe
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        if system_error(exc) not in (None, errno.ENOENT):
+            raise StoreError("the store cannot be read.", of=str(view.recipe), todo=f"{exc}.") from exc
+        raise DamagedError(
             f"the recipe of the view {view.name!r} cannot be read ({exc}).",
             of=str(view.recipe),
             todo="Restore that file from a copy, or update Vifex if a newer one wrote it.",

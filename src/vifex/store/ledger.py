@@ -10,17 +10,39 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 
-from vifex.store.lance_adapter import BrokenTableError, Table, broken
-from vifex.store.schema import ENTRY_NAMES, LEDGER_SCHEMA, STANDING, Entries, LedgerEntry, standing
+from vifex.store.faults import BrokenTableError, lance_calls
+from vifex.store.lance_adapter import Table
+from vifex.store.schema import (
+    ENTRY_NAMES,
+    FILES,
+    LEDGER_SCHEMA,
+    STANDING,
+    Entries,
+    LedgerEntry,
+    files_entry,
+    standing,
+)
 from vifex.values import Medium, Status
 
-__all__ = ["FIRST", "Newest", "Seal", "checksum", "newest_entries", "prove", "seal"]
+__all__ = [
+    "FIRST",
+    "Newest",
+    "Seal",
+    "checksum",
+    "false_commits",
+    "file_sums",
+    "newest_entries",
+    "prove",
+    "seal",
+]
 
 FIRST: Final = "0" * 32
 """The checksum that stands before the first commit."""
 
 _CHUNK: Final = 1 << 16
+_NO_FILES: Final[Mapping[str, str]] = {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,6 +52,8 @@ class Seal:
     commit: int
     checksum: str
     rows_version: int
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Checksums of files of the rows that came with it, by their paths; empty in stores of old."""
 
 
 def checksum(before: str, entries: pa.RecordBatch | pa.Table) -> str:
@@ -44,8 +68,16 @@ def checksum(before: str, entries: pa.RecordBatch | pa.Table) -> str:
     return digest.hexdigest()
 
 
-def seal(entries: Entries, before: Seal, rows_version: int) -> tuple[pa.RecordBatch, Seal]:
-    """Complete the entries of one commit by rows version, commit number and checksum."""
+def seal(
+    entries: Entries, before: Seal, rows_version: int, files: Mapping[str, str] = _NO_FILES
+) -> tuple[pa.RecordBatch, Seal]:
+    """Complete the entries of one commit by rows version, commit number and checksum.
+
+    One more entry names `files`, the checksums of the files of the rows that came with the commit.
+    """
+    if files:
+        named = files_entry(files, entries["recipe_hash"][0], entries["run"][0])
+        entries = {name: [*values, *named[name]] for name, values in entries.items()}
     commit, count = before.commit + 1, len(entries["medium_id"])
     given = {**entries, **{name: [_as_text(text) for text in entries[name]] for name in _TEXTS}}
     given |= {"rows_version": [rows_version] * count, "commit": [commit] * count, "checksum": [""] * count}
@@ -55,7 +87,8 @@ def seal(entries: Entries, before: Seal, rows_version: int) -> tuple[pa.RecordBa
     column = pa.array([total] * batch.num_rows, pa.string())
     place = LEDGER_SCHEMA.get_field_index("checksum")
     columns = [*batch.columns[:place], column, *batch.columns[place + 1 :]]
-    return pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA), Seal(commit, total, rows_version)
+    sealed = Seal(commit, total, rows_version, dict(files))
+    return pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA), sealed
 
 
 def prove(ledger: Table) -> Seal:
@@ -84,7 +117,37 @@ def prove(ledger: Table) -> Seal:
     total, version = checksum(before, newest), newest.column("rows_version")[0].as_py()
     if said != {(total, version)}:
         raise BrokenTableError(f"commit {last} of the ledger does not give its checksum")
-    return Seal(last, total, version)
+    return Seal(last, total, version, _named_files(newest))
+
+
+def false_commits(ledger: Table) -> dict[int, list[str]]:
+    """Compute the checksum of every commit; gives those that do not give theirs, with the names of their media.
+
+    A commit stands on the checksum that the one before it carries, so damage in one is told of that one
+    alone, or of the next one too where it is the checksum itself that is damaged.
+
+    Raises:
+        BrokenTableError: If the ledger does not read.
+    """
+    table = _read(ledger)
+    starts = np.flatnonzero(np.diff(table.column("commit").to_numpy(), prepend=0))
+    false, before = {}, FIRST
+    for start, end in zip(starts, [*starts[1:], table.num_rows], strict=True):
+        entries = table.slice(int(start), int(end - start))
+        said = set(entries.column("checksum").to_pylist())
+        if said != {checksum(before, entries)}:
+            media = entries.filter(pa.compute.equal(entries.column("kind"), "medium"))
+            false[int(entries.column("commit")[0].as_py())] = media.column("name").to_pylist()
+        before = entries.column("checksum")[0].as_py()
+    return false
+
+
+def file_sums(ledger: Table) -> dict[str, str]:
+    """Read the checksum of every file of the rows that any commit named, by its path."""
+    with lance_calls(ledger.path, _UNREADABLE):
+        schema = pa.schema([LEDGER_SCHEMA.field(c) for c in ("kind", "reason")])
+        batches = ledger.scan(schema.names, where=f"kind = '{FILES}'")
+        return _named_files(pa.Table.from_batches(batches, schema))
 
 
 def commits_since_care(ledger: Table, seal: Seal) -> int:
@@ -114,8 +177,9 @@ class Newest(Mapping[str, LedgerEntry]):
     def __init__(self, ledger: Table) -> None:
         self._chunks: list[tuple[pa.Array, ...]] = []
         self._places: dict[bytes, int] = {}
-        for batch in newest_entries(ledger).to_batches(max_chunksize=_CHUNK):
-            self.update(batch)
+        with lance_calls(ledger.path, _UNREADABLE):
+            for batch in newest_entries(ledger).to_batches(max_chunksize=_CHUNK):
+                self.update(batch)
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Take in entries that are newer than all before."""
@@ -167,6 +231,15 @@ class Newest(Mapping[str, LedgerEntry]):
                 self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
 
 
+def _named_files(entries: pa.Table) -> dict[str, str]:
+    """Read the entries of files among these; of two checksums of one path the later one counts."""
+    sums: dict[str, str] = {}
+    for kind, reason in zip(*(entries.column(n).to_pylist() for n in ("kind", "reason")), strict=True):
+        if kind == FILES:
+            sums.update(json.loads(reason))
+    return sums
+
+
 def _as_text(text: str) -> str:
     """Give a text of an entry; what a message quoted from the bytes of a name becomes plain text."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
@@ -177,19 +250,18 @@ _STATUS: Final = ENTRY_NAMES.index("status")
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 _TEXTS: Final = ("name", "uri", "reason", "run")
 """Columns of free text."""
+_UNREADABLE: Final = "the ledger does not read"
 
 
 def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-    try:
+    with lance_calls(ledger.path, _UNREADABLE):
         parts = [batch.column(0).to_numpy() for batch in ledger.scan([name], batch_rows=1 << 16)]
-    except (OSError, ValueError, RuntimeError) as exc:
-        raise broken(exc, ledger.path, "the ledger does not read") from exc
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _read(ledger: Table, skip: int | None = None) -> pa.Table:
-    try:
-        batches = list(ledger.scan(skip=skip, batch_rows=1 << 14))
-    except (OSError, ValueError, RuntimeError) as exc:
-        raise broken(exc, ledger.path, "the ledger does not read") from exc
-    return pa.Table.from_batches(batches, schema=LEDGER_SCHEMA)
+    with lance_calls(ledger.path, _UNREADABLE):
+        table = pa.Table.from_batches(ledger.scan(skip=skip, batch_rows=1 << 14), schema=LEDGER_SCHEMA)
+        # Texts that are no UTF-8 would fail wherever they are first looked at.
+        table.validate(full=True)
+    return table

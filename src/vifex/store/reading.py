@@ -7,7 +7,7 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vifex.store.checking import Problem, ViewCheck, check_view
+from vifex.store.faults import DamagedError, explained
 from vifex.store.filters import checked_filter, evaluation_error
 from vifex.store.head import Head, find_head
-from vifex.store.layout import StoreInfo, ViewPaths, list_views, read_recipe, read_store
+from vifex.store.layout import (
+    StoreInfo,
+    ViewPaths,
+    folder_of,
+    list_views,
+    read_recipe,
+    read_store,
+    views_without_recipe,
+)
 from vifex.store.ledger import newest_entries
 from vifex.store.readers import Registration
-from vifex.values import InputError, StoreError, TapSpec
+from vifex.values import InputError, StoreError, TapSpec, VifexError
 from vifex.values.registry import near
 
 __all__ = ["Store", "View", "open_store"]
@@ -85,6 +95,29 @@ class Store:
             finally:
                 self._say()
         return view
+
+    def verify(self, tick: Callable[[int], None] | None = None) -> list[ViewCheck]:
+        """Check every view; one that does not open is told as damaged.
+
+        Args:
+            tick: Called after every fragment, with its size in bytes.
+
+        Raises:
+            StoreError: If the system cannot read.
+        """
+        checks = []
+        for name in self.views():
+            try:
+                view = self.view(name)
+            except DamagedError as exc:
+                checks.append(ViewCheck(name, problems=(Problem(f"views/{folder_of(name)}", exc.what),)))
+                continue
+            checks.append(view.verify(tick))
+        checks += [
+            ViewCheck(name, problems=(Problem(f"views/{folder_of(name)}", "it has no recipe.json"),))
+            for name in views_without_recipe(self._info)
+        ]
+        return checks
 
     def close(self) -> None:
         """Let the writer clean what only this reader needed; its views must not be used any more."""
@@ -201,11 +234,28 @@ class View:
     def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Read single rows by their place in the stored order, in the order asked for."""
         schema = self._projected(columns)
-        return self._head.rows.take(places, schema.names).cast(schema)
+        with explained(self._store.path):
+            return self._head.rows.take(places, schema.names).cast(schema)
 
     def ledger(self, history: bool = False) -> pa.Table:
         """Read what became of every medium: its newest entry, or with `history` all entries ever made."""
-        return newest_entries(self._head.ledger, history=history)
+        with explained(self._store.path):
+            return newest_entries(self._head.ledger, history=history)
+
+    def verify(self, tick: Callable[[int], None] | None = None) -> ViewCheck:
+        """Check every file of the view and every commit of its ledger; see `vifex.store.checking`.
+
+        It reads the whole view, about 0.9 GB a second where the disk is as fast.
+
+        Args:
+            tick: Called after every fragment, with its size in bytes.
+
+        Raises:
+            StoreError: If the system cannot read.
+        """
+        paths = ViewPaths(self.name, self.folder)
+        with explained(self._store.path):
+            return check_view(paths, self._head, self.recipe, tick)
 
     def _batches(
         self, schema: pa.Schema, where: str | None, ready: str | None, rows: int
@@ -245,7 +295,10 @@ class View:
     def _filtering(self, where: str | None, ready: str | None) -> Iterator[None]:
         """Say in one sentence why a filter cannot be evaluated."""
         try:
-            yield
+            with explained(self._store.path):
+                yield
+        except VifexError:
+            raise
         except BaseException as exc:  # a panic of Lance is no Exception; whatever is not told goes on
             if where is None or ready is None:
                 raise

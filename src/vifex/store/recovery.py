@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vifex.store.faults import BrokenTableError
 from vifex.store.head import find_head
-from vifex.store.lance_adapter import BrokenTableError, Table, manifests
+from vifex.store.lance_adapter import Table, manifest_path, manifests
 from vifex.store.layout import ViewPaths
 from vifex.store.steps import reached
 from vifex.store.sync import sync_folder
@@ -29,6 +30,9 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
         table.remove_own_tags()
     for version in head.broken:
         manifests(view.ledger)[version].unlink()
+    for version in head.broken_rows:
+        # It may open in spite of its damage, and nothing may be built on it.
+        manifest_path(view.rows, version).unlink(missing_ok=True)
     _prune(head.ledger)
     reached("recovery.ledger_pruned")
     newest = _prune(head.rows)

@@ -12,10 +12,12 @@ import pyarrow as pa
 from vifex.values import InputError, Medium, Outcome, Recipe, TapSpec
 
 __all__ = [
+    "FILES",
     "LEDGER_SCHEMA",
     "ROW_FIELDS",
     "Entries",
     "LedgerEntry",
+    "files_entry",
     "maintenance_entry",
     "media_entries",
     "row_schema",
@@ -64,6 +66,9 @@ LEDGER_SCHEMA: Final[pa.Schema] = pa.schema(
     ]
 )
 """One entry per finished medium and per maintenance; see docs/store-format.md."""
+
+FILES: Final = "files"
+"""Kind of an entry whose reason is JSON: the checksums of files that came with its commit."""
 
 Entries = Mapping[str, Sequence[Any]]
 """Entries on their way into a commit, as columns: it has thousands, and an object for each costs time."""
@@ -147,6 +152,12 @@ def maintenance_entry(reason: str, recipe_hash: str, run: str) -> Entries:
         "wall_s": [0.0],
         "kind": ["maintenance"],
     }
+
+
+def files_entry(sums: Mapping[str, str], recipe_hash: str, run: str) -> Entries:
+    """Enter the checksums of files of the rows, by their paths relative to `rows.lance`."""
+    entry = maintenance_entry(json.dumps(sums, separators=(",", ":"), sort_keys=True), recipe_hash, run)
+    return {**entry, "kind": [FILES]}
 
 
 def row_schema(recipe: Recipe) -> pa.Schema:

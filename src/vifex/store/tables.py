@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from vifex.store.lance_adapter import Fragment, Table
 from vifex.store.steps import reached
+from vifex.store.sums import file_sum
 from vifex.store.sync import sync_all
 
 __all__ = ["SyncedTable"]
@@ -21,6 +22,8 @@ class SyncedTable:
 
     def __init__(self, table: Table) -> None:
         self.table = table
+        self._sums: dict[str, str] = {}
+        self._fresh: dict[str, str] = {}
         self._seen = {folder: _names(table.path / folder) for folder in ("_deletions", *_COMMIT)}
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
@@ -41,15 +44,16 @@ class SyncedTable:
         deletions = self._new("_deletions")
         if deletions:
             folders.append(self.table.path / "_deletions")
-        sync_all(
-            [*(self.table.data / name for name in dict.fromkeys(names)), *deletions],
-            [*folders, self.table.path],
-        )
+        files = [*(self.table.data / name for name in dict.fromkeys(names)), *deletions]
+        sync_all(files, [*folders, self.table.path])
+        for file in files:
+            self._sums[file.relative_to(self.table.path).as_posix()] = file_sum(file)
 
     def commit(
         self, step: str, new: Sequence[Fragment], changed: Sequence[Fragment] = (), gone: Sequence[int] = ()
     ) -> None:
         """Make the next version of synced fragments, and sync its manifest."""
+        self._belong(path for f in (*new, *changed) for path in f.paths)
         self._move(f"{step}_committed", self.table.commit(new, changed, gone), f"{step}_synced")
 
     def restore(self, newest: int) -> None:
@@ -64,8 +68,23 @@ class SyncedTable:
             return 0, 0
         self.sync_files(rewrite.files)
         reached(f"{step}_data_synced")
+        self._belong(f"data/{name}" for name in rewrite.files)
         self._move(f"{step}_committed", self.table.commit_rewrite(rewrite), f"{step}_synced")
         return rewrite.before, rewrite.after
+
+    def take_sums(self) -> dict[str, str]:
+        """Give the checksums of this version's manifest and of the files committed since the last call."""
+        sums, self._fresh = self._fresh, {}
+        manifest = self.table.manifest
+        return sums | {manifest.relative_to(self.table.path).as_posix(): file_sum(manifest)}
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Forget data files that are not committed and will be removed."""
+        for name in names:
+            self._sums.pop(f"data/{name}", None)
+
+    def _belong(self, paths: Iterable[str]) -> None:
+        self._fresh |= {path: self._sums.pop(path) for path in paths if path in self._sums}
 
     def _move(self, committed: str, table: Table, synced: str) -> None:
         reached(committed)

@@ -18,13 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from vifex.store import care
+from vifex.store.faults import explained
 from vifex.store.lance_adapter import Fragment
 from vifex.store.layout import StoreInfo, ViewPaths
-from vifex.store.ledger import Newest, commits_since_care, prove, seal
+from vifex.store.ledger import Newest, commits_since_care, file_sums, prove, seal
 from vifex.store.recovery import recover
 from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries, row_schema
 from vifex.store.steps import reached
-from vifex.store.sync import explained
 from vifex.values import Outcome, Recipe, StoreError
 
 __all__ = ["CommitRule", "Spilled", "ViewWriter"]
@@ -217,7 +217,8 @@ class ViewWriter:
 
     def _enter(self, entries: Entries) -> None:
         """Step three: the entries that make the rows exist."""
-        entered, sealed = seal(entries, self._seal, self._rows.table.version)
+        files = self._rows.take_sums()
+        entered, sealed = seal(entries, self._seal, self._rows.table.version, files)
         fragments = self._ledger.write([entered], LEDGER_SCHEMA)
         reached("ledger.written")
         self._ledger.sync_data(fragments)
@@ -231,7 +232,7 @@ class ViewWriter:
         if not care.due(self._rows.table, self._since_care, at_end=at_end):
             return
         with self._failing():
-            rows = care.compact(self._rows, "care.rows")
+            rows = care.compact(self._rows, "care.rows", file_sums(self._ledger.table))
             ledger = care.compact(self._ledger, "care.ledger")
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
             self._enter(maintenance_entry(said, self._hash, self._run))
@@ -282,7 +283,9 @@ class ViewWriter:
             raise
 
     def _remove(self, fragments: Sequence[Fragment]) -> None:
-        for name in (n for f in fragments for n in f.files):
+        names = [n for f in fragments for n in f.files]
+        self._rows.forget(names)
+        for name in names:
             Path(self._rows.table.data, name).unlink(missing_ok=True)
 
     def _must_be_open(self) -> None:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from vifex.store.faults import explained
 from vifex.store.lance_adapter import Table
 from vifex.store.layout import (
     StoreInfo,
@@ -26,7 +27,8 @@ from vifex.store.ledger import FIRST, Seal, seal
 from vifex.store.lock import FileLock
 from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, row_schema
 from vifex.store.steps import reached
-from vifex.store.sync import explained, sync_folder, sync_tree
+from vifex.store.sync import sync_folder, sync_tree
+from vifex.store.tables import SyncedTable
 from vifex.store.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
 from vifex.values import Recipe, StoreError
 
@@ -131,7 +133,7 @@ class StoreWriter:
                 shutil.copyfile(file, folder / file.name)
             rows = Table.create(new.rows, row_schema(recipe))
             entry = maintenance_entry("view made", recipe.hash, self._run)
-            batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version)
+            batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version, SyncedTable(rows).take_sums())
             ledger = Table.create(new.ledger, LEDGER_SCHEMA)
             ledger.commit(ledger.write([batch], LEDGER_SCHEMA))
             reached("view.built")

@@ -18,16 +18,17 @@ from store_maker import (
 )
 
 from vifex.store import CommitRule, care, open_store, open_writer
-from vifex.store.lance_adapter import BrokenTableError, Fragment, Table, manifests
+from vifex.store.faults import BrokenTableError
+from vifex.store.lance_adapter import Fragment, Table, manifests
 
 MIB = 1 << 20
 
 
 def pieces(*sizes: int, deleted: dict[int, int] | None = None) -> tuple[list[Fragment], list[int]]:
     gone = deleted or {}
-    return [Fragment(i, 100 - gone.get(i, 0), gone.get(i, 0), (), None) for i in range(len(sizes))], list(
-        sizes
-    )
+    return [
+        Fragment(i, 100 - gone.get(i, 0), gone.get(i, 0), (), None, None) for i in range(len(sizes))
+    ], list(sizes)
 
 
 @pytest.mark.parametrize(

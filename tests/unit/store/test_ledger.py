@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 from store_maker import medium, outcome
 
-from vifex.store.lance_adapter import BrokenTableError, Table
+from vifex.store.faults import BrokenTableError
+from vifex.store.lance_adapter import Table
 from vifex.store.ledger import FIRST, Newest, Seal, commits_since_care, newest_entries, prove, seal
 from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries
 

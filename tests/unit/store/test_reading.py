@@ -69,7 +69,7 @@ def test_an_empty_view(store: Store) -> None:
     assert view.to_numpy("stages.1").shape == (0, 2, 3, 4)
     assert list(view.batches()) == []
     assert view.ledger().num_rows == 0
-    assert view.ledger(history=True).column("kind").to_pylist() == ["maintenance"]
+    assert view.ledger(history=True).column("kind").to_pylist() == ["maintenance", "files"]
 
 
 def test_batches_and_single_rows(store: Store) -> None:

@@ -1,0 +1,143 @@
+"""What can go wrong below the store: a failing system, damaged files, and a library that panics over them.
+
+Lance is written in Rust. Over some damaged files it raises no error but panics, and Python sees that as a
+`PanicException`, which is no `Exception`. Here every failure becomes one of two: `BrokenTableError` where
+the files are damaged, `StoreError` where the system fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from vifex.values import StoreError
+
+__all__ = [
+    "BrokenTableError",
+    "DamagedError",
+    "broken",
+    "damaged",
+    "explained",
+    "is_panic",
+    "lance_calls",
+    "system_error",
+]
+
+_ERRORS: Final[dict[int, tuple[str, str]]] = {
+    errno.ENOSPC: ("the disk is full.", "Free some space"),
+    errno.EDQUOT: ("the disk quota is used up.", "Free some space or have the quota raised"),
+    errno.EFBIG: (
+        "a file would grow beyond what the file system or the process may write.",
+        "Raise that limit",
+    ),
+    errno.EROFS: ("the file system is mounted read-only.", "Mount it for writing or choose another folder"),
+    errno.EACCES: ("the folder may not be written.", "Change its permissions or choose another folder"),
+    errno.EMFILE: ("the process has too many files open.", "Raise the limit (ulimit -n)"),
+    errno.EIO: ("the disk reports an input/output error.", "Check the disk"),
+}
+"""By the system's number, which Lance puts into its messages: what happened, and what to do first."""
+if os.name == "nt":
+    # Windows speaks of a full disk by numbers of its own.
+    _ERRORS[112] = _ERRORS[39] = _ERRORS[errno.ENOSPC]
+
+_FAILURES: Final = (OSError, ValueError, RuntimeError, LookupError, TypeError, MemoryError)
+"""What Lance and Arrow raise over damaged files; a damaged length can ask for any amount of memory."""
+_SHOWN_CHARS: Final = 200
+
+
+class BrokenTableError(Exception):
+    """A version of a table does not read as what it should be."""
+
+
+class DamagedError(StoreError):
+    """A store's files are not as they were written."""
+
+
+def is_panic(exc: BaseException) -> bool:
+    """Tell whether an exception is a panic of a library written in Rust; it derives from `BaseException`."""
+    return type(exc).__name__ == "PanicException" and not isinstance(exc, Exception)
+
+
+def system_error(exc: BaseException) -> int | None:
+    """Give the system's error number behind an exception of Python or of Lance, if there is one."""
+    number = getattr(exc, "errno", None)
+    if isinstance(number, int):
+        return number
+    found = re.search(r"\(os error (\d+)\)", str(exc))
+    return int(found[1]) if found else None
+
+
+def broken(exc: BaseException, path: Path, what: str) -> BrokenTableError:
+    """Give the error that says that a table is damaged, unless it is the machine that fails.
+
+    Raises:
+        StoreError: If the system would not let the table be read: nothing may be given up for that.
+    """
+    # A file that is missing, or an impossible place in it, speaks of the files and not of the machine.
+    if system_error(exc) not in (None, errno.ENOENT, errno.EINVAL):
+        raise StoreError("the store cannot be read.", of=str(path), todo=f"{_cause(exc)}.") from exc
+    return BrokenTableError(f"{what}: {_cause(exc)}")
+
+
+@contextlib.contextmanager
+def lance_calls(path: Path, what: str, *, writing: bool = False) -> Iterator[None]:
+    """Turn what Lance raises over damaged files into `BrokenTableError`.
+
+    Args:
+        path: Folder of the table.
+        what: What cannot be done, for the message.
+        writing: Whether an error of the system passes as it is, for who writes to explain.
+    """
+    try:
+        yield
+    except _FAILURES as exc:
+        if writing and (system_error(exc) is not None or not _by_lance(exc)):
+            raise
+        raise broken(exc, path, what) from exc
+    except BaseException as exc:
+        if not is_panic(exc):
+            raise
+        raise BrokenTableError(f"{what}: {_cause(exc)}") from exc
+
+
+def damaged(exc: BrokenTableError, of: Path) -> DamagedError:
+    """Give the error that a user sees of a damaged table."""
+    return DamagedError(
+        f"the store is damaged ({exc}).",
+        of=str(of),
+        todo=f"Run `vifex check {of}`: it names the damaged files and the media they belong to.",
+    )
+
+
+@contextlib.contextmanager
+def explained(of: Path) -> Iterator[None]:
+    """Turn damage, and a failure of the system that a user can mend, into a `StoreError`; others pass."""
+    try:
+        yield
+    except BrokenTableError as exc:
+        raise damaged(exc, of) from exc
+    except (OSError, ValueError, RuntimeError) as exc:
+        known = _ERRORS.get(system_error(exc) or 0)
+        if known is None:
+            raise
+        what, todo = known
+        raise StoreError(
+            what, of=str(of), todo=f"{todo}, then run the same command again: all that was committed is kept."
+        ) from exc
+
+
+def _by_lance(exc: BaseException) -> bool:
+    return "LanceError(" in str(exc) or type(exc).__module__.startswith("pyarrow")
+
+
+def _cause(exc: BaseException) -> str:
+    """The first line of a message, without the place in Lance's source."""
+    text = str(exc).strip().partition("\n")[0]
+    text = re.sub(r",? ?(?:at )?[^\s,]*\.rs:\d+(?::\d+)?", "", text).rstrip(". ")
+    shown = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
+    return f"Lance panicked: {shown}" if is_panic(exc) else shown

@@ -19,7 +19,7 @@ from vifex.search.export import export
 from vifex.search.find import search
 from vifex.search.hits import Hit
 from vifex.search.query import FrameQuery, PictureQuery, TextQuery, no_words, parse_query, video_needs_time
-from vifex.store import View, open_store
+from vifex.store import View, ViewCheck, open_store
 from vifex.values import Asked, Box, InputError, Limits, Model, Recipe, VifexError
 from vifex.values.media import path_to_uri
 
@@ -201,6 +201,15 @@ class Collection:
             store_name=self.path.name,
             overwrite=overwrite,
         )
+
+    def verify(self) -> ViewCheck:
+        """Compare every file of the view with its checksum, and every commit with its own.
+
+        Returns:
+            What was found: `ok`, `problems` with file and words, and `affected`, the names of the media whose
+            rows are damaged. Files of stores of old have no checksum; `without_checksum` counts them.
+        """
+        return self._view.verify()
 
     # -- leaving ------------------------------------------------------------------------------------
 

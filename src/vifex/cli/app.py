@@ -32,6 +32,7 @@ COMMANDS = {
     "fuse": ("vifex.cli.deriving:fuse", "Make a view of rows fused from other views of a store."),
     "tree": ("vifex.cli.deriving:tree", "Make views of shots, scenes and whole videos from one of frames."),
     "export": ("vifex.cli.exporting:export", "Write rows and vectors to npy, npz, parquet or csv."),
+    "check": ("vifex.cli.checking:check", "Read every file of a store and tell what is damaged."),
     "models": ("vifex.cli.models:models", "List the networks that are known by name; show or fetch one."),
     "layers": ("vifex.cli.models:layers", "List every layer that features can be read from."),
     "bench": ("vifex.cli.benching:bench", "Print what each precision of a network gains and costs."),

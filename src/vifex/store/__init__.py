@@ -4,6 +4,7 @@
 says what became of every medium. The format is docs/store-format.md.
 """
 
+from vifex.store.checking import Problem, ViewCheck
 from vifex.store.layout import stored_view
 from vifex.store.reading import Store, View, open_store
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
@@ -14,10 +15,12 @@ __all__ = [
     "LEDGER_SCHEMA",
     "CommitRule",
     "LedgerEntry",
+    "Problem",
     "Spilled",
     "Store",
     "StoreWriter",
     "View",
+    "ViewCheck",
     "ViewWriter",
     "open_store",
     "open_writer",

@@ -168,9 +168,7 @@ class _Check:
         bad = damaged_files(rows.path, fragment.paths, sums)
         for path in bad:
             gone = not (rows.path / path).is_file()
-            self._found(
-                rows.path / path, "it is gone" if gone else "its bytes are not those that were written"
-            )
+            self._found(rows.path / path, "it is gone" if gone else "its bytes are not what was written")
         unknown = [path for path in fragment.paths if path not in sums]
         self.files += len(fragment.paths)
         self.without += len(unknown)

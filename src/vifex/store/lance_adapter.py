@@ -182,7 +182,13 @@ class Table:
                 with_row_address=addresses,
                 fragments=None if fragments is None else [self._ds.get_fragment(i) for i in fragments],
             )
-            yield from scanner.to_batches()
+            rows, most = 0, self._ds.count_rows()
+            for batch in scanner.to_batches():
+                rows += batch.num_rows
+                if rows > most:
+                    # A damaged length: Lance would go on for ever, and take all memory.
+                    raise BrokenTableError(f"{self.path} gives more rows than version {self.version} has")
+                yield batch
 
     def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Read the rows at these places of the stored order, in the order asked for."""
@@ -311,9 +317,17 @@ class Table:
             cause = exc.__cause__
             if where is None or cause is None or is_panic(cause):
                 raise
-            if "Invalid user input" not in str(cause):
+            if self._plans(where):
                 self._read_small_columns()
             raise cause from None
+
+    def _plans(self, where: str) -> bool:
+        """Tell whether Lance understands a filter; no data file is read for that."""
+        try:
+            self._ds.scanner(filter=where).explain_plan()
+        except (OSError, ValueError, RuntimeError):
+            return False
+        return True
 
     def _read_small_columns(self) -> None:
         small = [f.name for f in self.schema if not pa.types.is_fixed_size_list(f.type)]

@@ -220,7 +220,6 @@ def read_recipe(view: ViewPaths) -> Recipe:
         recipe = Recipe.from_dict(data["recipe"])
         if data["hash"] != recipe.hash:
             raise ValueError("it does not give its hash")
-        return recipe
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         if system_error(exc) not in (None, errno.ENOENT):
             raise StoreError("the store cannot be read.", of=str(view.recipe), todo=f"{exc}.") from exc
@@ -229,3 +228,4 @@ def read_recipe(view: ViewPaths) -> Recipe:
             of=str(view.recipe),
             todo="Restore that file from a copy, or update Vifex if a newer one wrote it.",
         ) from exc
+    return recipe

@@ -24,6 +24,7 @@ from vifex.store.schema import (
     files_entry,
     standing,
 )
+from vifex.store.sums import LEDGER, file_sum, sum_of_sums
 from vifex.values import Medium, Status
 
 __all__ = [
@@ -94,12 +95,13 @@ def seal(
 def prove(ledger: Table) -> Seal:
     """Show that a version of the ledger is whole, and give what its last commit says.
 
-    Every commit number from 1 up must be there, in order, and the entries of the last commit must
-    give the checksum that they carry.
+    Every commit number from 1 up must be there, in order, the entries of the last commit must give the
+    checksum that they carry, and the files before it the checksum that they name.
 
     Raises:
         BrokenTableError: If not.
     """
+    _see_that_files_are_whole(ledger)
     commits = _column(ledger, "commit")
     if commits.size == 0:
         raise BrokenTableError("the ledger has no entry")
@@ -121,7 +123,7 @@ def prove(ledger: Table) -> Seal:
 
 
 def false_commits(ledger: Table) -> dict[int, list[str]]:
-    """Compute the checksum of every commit; gives those that do not give theirs, with the names of their media.
+    """Find the commits whose entries do not give their checksum, and the names of the media in them.
 
     A commit stands on the checksum that the one before it carries, so damage in one is told of that one
     alone, or of the next one too where it is the checksum itself that is damaged.
@@ -231,6 +233,29 @@ class Newest(Mapping[str, LedgerEntry]):
                 self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
 
 
+def _see_that_files_are_whole(ledger: Table) -> None:
+    """Compare all files but the last commit's with what that one says, before anything else reads them.
+
+    A damaged length in one of them can take all memory, or keep Lance busy for ever.
+    """
+    fragments = ledger.fragments()
+    if len(fragments) < 2:
+        return
+    before, newest = fragments[:-1], fragments[-1]
+    with lance_calls(ledger.path, _UNREADABLE):
+        schema = pa.schema([LEDGER_SCHEMA.field(c) for c in ("kind", "reason")])
+        batches = list(ledger.scan(schema.names, fragments=[newest.id]))
+        said = _named_files(pa.Table.from_batches(batches, schema)).get(LEDGER)
+        names = [name for f in before for name in f.files] if said else []
+        sums = {name: file_sum(ledger.data / name) for name in names}
+    if said is None:
+        return
+    of_names, of_files = sum_of_sums(sums)
+    # Merged since then, the files have other names; the next commit will name those.
+    if said.startswith(f"{of_names}:") and said != f"{of_names}:{of_files}":
+        raise BrokenTableError(f"the bytes of a file in {ledger.data} are not what was written")
+
+
 def _named_files(entries: pa.Table) -> dict[str, str]:
     """Read the entries of files among these; of two checksums of one path the later one counts."""
     sums: dict[str, str] = {}
@@ -256,7 +281,7 @@ _UNREADABLE: Final = "the ledger does not read"
 def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
     with lance_calls(ledger.path, _UNREADABLE):
         parts = [batch.column(0).to_numpy() for batch in ledger.scan([name], batch_rows=1 << 16)]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _read(ledger: Table, skip: int | None = None) -> pa.Table:

@@ -96,28 +96,29 @@ class Store:
                 self._say()
         return view
 
-    def verify(self, tick: Callable[[int], None] | None = None) -> list[ViewCheck]:
-        """Check every view; one that does not open is told as damaged.
+    def verify(
+        self, names: Sequence[str] | None = None, *, tick: Callable[[int], None] | None = None
+    ) -> list[ViewCheck]:
+        """Check views; one that does not open is told as damaged.
 
         Args:
+            names: Which; all by default.
             tick: Called after every fragment, with its size in bytes.
 
         Raises:
-            StoreError: If the system cannot read.
+            StoreError: If there is no such view, or the system cannot read.
         """
-        checks = []
-        for name in self.views():
-            try:
-                view = self.view(name)
-            except DamagedError as exc:
-                checks.append(ViewCheck(name, problems=(Problem(f"views/{folder_of(name)}", exc.what),)))
-                continue
-            checks.append(view.verify(tick))
-        checks += [
-            ViewCheck(name, problems=(Problem(f"views/{folder_of(name)}", "it has no recipe.json"),))
-            for name in views_without_recipe(self._info)
-        ]
-        return checks
+        lost = views_without_recipe(self._info)
+        return [self._verify(name, lost, tick) for name in names or sorted({*self.views(), *lost})]
+
+    def _verify(self, name: str, lost: list[str], tick: Callable[[int], None] | None) -> ViewCheck:
+        place = f"views/{folder_of(name)}"
+        if name in lost:
+            return ViewCheck(name, problems=(Problem(f"{place}/recipe.json", "it is gone"),))
+        try:
+            return self.view(name).verify(tick)
+        except DamagedError as exc:
+            return ViewCheck(name, problems=(Problem(place, exc.what),))
 
     def close(self) -> None:
         """Let the writer clean what only this reader needed; its views must not be used any more."""

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["damaged_files", "file_sum"]
+__all__ = ["LEDGER", "damaged_files", "file_sum", "sum_of_sums"]
 
+LEDGER: Final = "ledger.lance"
+"""The key under which a commit names the sum of all data files of the ledger before it."""
 _CHUNK_BYTES: Final = 1 << 20
 
 
@@ -26,6 +28,13 @@ def file_sum(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def sum_of_sums(sums: Mapping[str, str]) -> tuple[str, str]:
+    """Give one checksum of the names of some files, and one of their names and checksums, in sorted order."""
+    names = hashlib.blake2b("".join(f"{name}\n" for name in sorted(sums)).encode(), digest_size=16)
+    lines = "".join(f"{name} {sums[name]}\n" for name in sorted(sums))
+    return names.hexdigest(), hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
 
 
 def damaged_files(folder: Path, paths: Iterable[str], sums: Mapping[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from vifex.store.lance_adapter import Fragment, Table
 from vifex.store.steps import reached
-from vifex.store.sums import file_sum
+from vifex.store.sums import file_sum, sum_of_sums
 from vifex.store.sync import sync_all
 
 __all__ = ["SyncedTable"]
@@ -24,6 +24,7 @@ class SyncedTable:
         self.table = table
         self._sums: dict[str, str] = {}
         self._fresh: dict[str, str] = {}
+        self._data_sums: dict[str, str] = {}
         self._seen = {folder: _names(table.path / folder) for folder in ("_deletions", *_COMMIT)}
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
@@ -77,6 +78,12 @@ class SyncedTable:
         sums, self._fresh = self._fresh, {}
         manifest = self.table.manifest
         return sums | {manifest.relative_to(self.table.path).as_posix(): file_sum(manifest)}
+
+    def sum_of_data(self) -> str:
+        """Give the checksums of the names and of the bytes of all data files of this version."""
+        names = [name for f in self.table.fragments() for name in f.files]
+        self._data_sums = {n: self._data_sums.get(n) or file_sum(self.table.data / n) for n in names}
+        return ":".join(sum_of_sums(self._data_sums))
 
     def forget(self, names: Iterable[str]) -> None:
         """Forget data files that are not committed and will be removed."""

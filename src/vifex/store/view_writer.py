@@ -25,6 +25,7 @@ from vifex.store.ledger import Newest, commits_since_care, file_sums, prove, sea
 from vifex.store.recovery import recover
 from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries, row_schema
 from vifex.store.steps import reached
+from vifex.store.sums import LEDGER
 from vifex.values import Outcome, Recipe, StoreError
 
 __all__ = ["CommitRule", "Spilled", "ViewWriter"]
@@ -217,7 +218,7 @@ class ViewWriter:
 
     def _enter(self, entries: Entries) -> None:
         """Step three: the entries that make the rows exist."""
-        files = self._rows.take_sums()
+        files = self._rows.take_sums() | {LEDGER: self._ledger.sum_of_data()}
         entered, sealed = seal(entries, self._seal, self._rows.table.version, files)
         fragments = self._ledger.write([entered], LEDGER_SCHEMA)
         reached("ledger.written")

@@ -35,7 +35,7 @@ def write_matrix(view: View, file: IO[bytes], column: str, where: str | None) ->
         written += len(matrix)
     if written != n_rows:
         raise StoreError(
-            f"the view counts {n_rows} rows and gave {written}.", of=view.name, todo="Run `vifex verify`."
+            f"the view counts {n_rows} rows and gave {written}.", of=view.name, todo="Run `vifex check`."
         )
     return written
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from vifex.store.faults import DamagedError, system_error
-from vifex.store.sync import sync_folder, write_aside
+from vifex.store.sync import sync_ancestors, sync_folder, write_aside
 from vifex.values import InputError, Recipe, StoreError
 
 __all__ = [
@@ -184,7 +184,10 @@ def create_store(path: Path) -> StoreInfo:
     (path / "views").mkdir(exist_ok=True)
     if not (path / "STORE.json").exists():
         write_aside(path / "STORE.json", json.dumps({"vifex_store": FORMAT, "id": uuid.uuid4().hex}) + "\n")
-        sync_folder(path.parent)
+    # It may be there and not on the disk: a run can be killed between its rename and the sync.
+    sync_folder(path / "views")
+    sync_folder(path)
+    sync_ancestors(path)
     return read_store(path)
 
 

@@ -12,7 +12,7 @@ from vifex.store.head import find_head
 from vifex.store.lance_adapter import Table, manifest_path, manifests
 from vifex.store.layout import ViewPaths
 from vifex.store.steps import reached
-from vifex.store.sync import sync_folder
+from vifex.store.sync import sync_all, sync_folder
 from vifex.store.tables import SyncedTable
 
 __all__ = ["recover"]
@@ -37,6 +37,8 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
     reached("recovery.ledger_pruned")
     newest = _prune(head.rows)
     reached("recovery.rows_pruned")
+    # A run that was killed right after its last commit did not live to sync it.
+    sync_all([head.rows.manifest, head.ledger.manifest], [view.folder])
     rows = SyncedTable(head.rows)
     if newest != head.rows.version:
         rows.restore(newest)

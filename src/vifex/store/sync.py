@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["sync_all", "sync_file", "sync_folder", "sync_tree", "write_aside"]
+__all__ = ["sync_all", "sync_ancestors", "sync_file", "sync_folder", "sync_tree", "write_aside"]
 
 
 def sync_file(path: Path) -> None:
@@ -34,6 +34,22 @@ def sync_folder(path: Path) -> None:
         _flush(fd)
     finally:
         os.close(fd)
+
+
+def sync_ancestors(path: Path) -> None:
+    """Sync every folder above `path` on its file system, so that the way to it is on the disk too.
+
+    Who made them, and whether it lived to sync them, cannot be told afterwards.
+    """
+    path = path.absolute()
+    device = path.stat().st_dev
+    for folder in path.parents:
+        try:
+            if folder.stat().st_dev != device:
+                return
+            sync_folder(folder)
+        except PermissionError:
+            return  # a folder that we may not read is not one that we made
 
 
 def sync_tree(path: Path) -> None:

@@ -6,6 +6,7 @@ run could not be done; 130 interrupted, resumable.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -80,7 +81,38 @@ def _run(words: list[str], *, debug: bool) -> int:
         # The reader of our output left; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as exc:
+        told = None if debug else _told_by_system(exc)
+        if told is None:
+            raise
+        _say(f"vifex: {told}")
+        return 4
     return status if isinstance(status, int) else 0
+
+
+def _told_by_system(exc: OSError) -> str | None:
+    """One sentence for a failure of the system that a user can mend; `None` for any other."""
+    if isinstance(exc, FileNotFoundError) and "temporary directory" in str(exc):
+        return "no folder for temporary files can be written. Name one that can be, in TMPDIR."
+    todo = _MENDED.get(exc.errno or 0)
+    if todo is None:
+        return None
+    of = f"{exc.filename}: " if exc.filename else ""
+    return f"{of}{(exc.strerror or str(exc)).lower()}. {todo}, then run the same command again."
+
+
+_MENDED = {
+    errno.ENOSPC: "Free some space (temporary files lie where TMPDIR says)",
+    errno.EDQUOT: "Free some space or have the quota raised",
+    errno.EFBIG: "Raise the limit on the size of files (ulimit -f)",
+    errno.EROFS: "Choose a folder that can be written (temporary files lie where TMPDIR says)",
+    errno.EACCES: "Change its permissions or choose another path",
+    errno.EPERM: "Change its permissions or choose another path",
+    errno.EMFILE: "Raise the limit on open files (ulimit -n)",
+    errno.ENAMETOOLONG: "Choose a shorter path",
+    errno.ENOMEM: "Free some memory",
+}
+"""What to do first, by the system's number."""
 
 
 def _plain(exc: CycloptsError) -> str:

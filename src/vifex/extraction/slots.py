@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.extraction.messages import SlotPlan
+from vifex.values import EngineError
 
 __all__ = ["SharedBlock", "attach", "lay_out", "view_slot"]
 
@@ -37,8 +38,15 @@ class SharedBlock:
             os.set_inheritable(self._fd, True)
         else:
             self._fd, self._path = tempfile.mkstemp(prefix="vifex-slots-")
-        os.ftruncate(self._fd, size_bytes)
-        self.memory = mmap.mmap(self._fd, size_bytes)
+        try:
+            os.ftruncate(self._fd, size_bytes)
+            self.memory = mmap.mmap(self._fd, size_bytes)
+        except (OSError, ValueError) as exc:
+            os.close(self._fd)
+            raise EngineError(
+                f"{size_bytes >> 20} MiB of memory for the pixels cannot be had ({exc}).",
+                todo="Raise the limits of this process (ulimit -f counts for this memory too, ulimit -v).",
+            ) from exc
 
     @property
     def address(self) -> str:

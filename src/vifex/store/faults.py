@@ -21,6 +21,7 @@ __all__ = [
     "BrokenTableError",
     "DamagedError",
     "broken",
+    "cut_short",
     "damaged",
     "explained",
     "is_panic",
@@ -38,6 +39,8 @@ _ERRORS: Final[dict[int, tuple[str, str]]] = {
     errno.EROFS: ("the file system is mounted read-only.", "Mount it for writing or choose another folder"),
     errno.EACCES: ("the folder may not be written.", "Change its permissions or choose another folder"),
     errno.EMFILE: ("the process has too many files open.", "Raise the limit (ulimit -n)"),
+    errno.ENAMETOOLONG: ("a name in the path is too long.", "Choose a shorter path"),
+    errno.EPERM: ("the system does not permit that.", "Change the permissions or choose another folder"),
     errno.EIO: ("the disk reports an input/output error.", "Check the disk"),
 }
 """By the system's number, which Lance puts into its messages: what happened, and what to do first."""
@@ -111,6 +114,16 @@ def damaged(exc: BrokenTableError, of: Path) -> DamagedError:
         f"the store is damaged ({exc}).",
         of=str(of),
         todo=f"Run `vifex check {of}`: it names the damaged files and the media they belong to.",
+    )
+
+
+def cut_short(file: Path) -> StoreError:
+    """Give the error that says that the system took less of a file than was written."""
+    return StoreError(
+        "the system kept only a part of a file that was written.",
+        of=str(file),
+        todo="Free some space or raise the limit on the size of files (ulimit -f), then run the same command "
+        "again: all that was committed is kept.",
     )
 
 

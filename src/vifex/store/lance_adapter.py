@@ -21,7 +21,7 @@ from lance import LanceDataset, LanceOperation
 from lance.fragment import write_fragments
 from lance.optimize import Compaction
 
-from vifex.store.faults import BrokenTableError, is_panic, lance_calls
+from vifex.store.faults import BrokenTableError, cut_short, is_panic, lance_calls
 from vifex.values import StoreError
 
 __all__ = ["Fragment", "Rewrite", "Table", "manifest_path", "manifests"]
@@ -33,6 +33,7 @@ _METADATA_CACHE: Final = 32 << 20
 _INDEX_CACHE: Final = 1 << 20
 _IO_BUFFER: Final = 64 << 20
 _BATCH_BYTES: Final = 8 << 20
+_MAGIC: Final = b"LANC"
 _TOP_VERSION: Final = (1 << 64) - 1
 _KEEP: Final = "vifex-keep-"
 
@@ -118,7 +119,7 @@ class Table:
             raise BrokenTableError(f"{path} has no version {version}") from exc
         except OSError as exc:
             raise StoreError("the store cannot be read.", of=str(path), todo=f"{exc}.") from exc
-        if tail != b"LANC":
+        if tail != _MAGIC:
             raise BrokenTableError(f"version {version} of {path} is cut short")
         with lance_calls(path, f"version {version} of {path} does not open"):
             ds = _open(path, version)
@@ -205,6 +206,7 @@ class Table:
         reader = pa.RecordBatchReader.from_batches(schema, batches)
         with self._writing("no rows can be written"):
             metas = write_fragments(reader, self._ds, mode="append", data_storage_version=_STORAGE)
+        self._see_that_all_was_kept(metas)
         return [_fragment(m) for m in metas]
 
     def strike(self, addresses: np.ndarray[Any, np.dtype[np.uint64]]) -> tuple[list[Fragment], list[int]]:
@@ -237,14 +239,14 @@ class Table:
         # No retries: there is one writer, so a conflict means that someone broke its lock.
         with self._writing("no version can be made"):
             ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
-        return Table(self.path, ds)
+        return self._committed(ds)
 
     def restore(self, newest: int) -> Table:
         """Make this version the newest again, on top of `newest`."""
         back = LanceOperation.Restore(self.version)
         with self._writing("no version can be restored"):
             ds = LanceDataset.commit(self._ds, back, read_version=newest, max_retries=0)
-        return Table(self.path, ds)
+        return self._committed(ds)
 
     def rewrite(self, groups: Sequence[Sequence[int]]) -> Rewrite:
         """Merge each group of neighbouring fragments and drop their deleted rows, uncommitted."""
@@ -262,6 +264,7 @@ class Table:
             }
             with self._writing("its fragments cannot be merged"):
                 results += [task.execute(self._ds) for task in Compaction.plan(self._ds, options).tasks]
+        self._see_that_all_was_kept([m for r in results for m in r.new_fragments])
         return Rewrite(
             results=tuple(results),
             before=sum(int(r.metrics.fragments_removed) for r in results),
@@ -275,7 +278,7 @@ class Table:
         with self._writing("merged fragments cannot be committed"):
             ds = _open(self.path, self.version)
             Compaction.commit(ds, list(rewrite.results))
-        return Table(self.path, ds)
+        return self._committed(ds)
 
     def keep_only(self, versions: Iterable[int]) -> None:
         """Remove every version but this newest one and those named, with the files that only they used.
@@ -303,6 +306,23 @@ class Table:
         with self._reading():
             files = self._ds.tracked_files().read_all()
             return set(files.column("path").to_pylist())
+
+    def _see_that_all_was_kept(self, metas: Iterable[Any]) -> None:
+        """Compare the sizes of new data files with what Lance wrote.
+
+        At the limit of a file's size the system takes a part of the last write, and Lance loses the error.
+        """
+        for file in (f for meta in metas for f in meta.files):
+            size, wanted = (self.data / file.path).stat().st_size, file.file_size_bytes
+            if wanted is not None and size != wanted:
+                raise cut_short(self.data / file.path)
+
+    def _committed(self, ds: Any) -> Table:
+        """Give the table of a version that was just made, if its manifest is whole."""
+        table = Table(self.path, ds)
+        if not table.manifest.read_bytes().endswith(_MAGIC):
+            raise cut_short(table.manifest)
+        return table
 
     def _writing(self, what: str) -> contextlib.AbstractContextManager[None]:
         return lance_calls(self.path, f"{self.path}: {what}", writing=True)
@@ -356,16 +376,8 @@ def _fragment(meta: Any) -> Fragment:
 
 
 def _uri(path: Path) -> str:
-    text = os.path.abspath(path)  # noqa: PTH100 - links are the user's own
-    try:
-        text.encode()
-    except UnicodeEncodeError as exc:
-        raise StoreError(
-            "the path of a store must be text, and this one has bytes that are none.",
-            of=os.fsencode(text).decode("utf-8", "backslashreplace"),
-            todo="Choose another path for the store; media may have any name.",
-        ) from exc
-    return text
+    # As text, for a `Path` is quoted as a URL on its way into Lance.
+    return os.path.abspath(path)  # noqa: PTH100 - links are the user's own
 
 
 def _rows_per_batch(schema: pa.Schema) -> int:

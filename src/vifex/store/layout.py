@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -30,6 +32,10 @@ FORMAT: Final = 1
 """Version of the format that this code writes; docs/store-format.md says what may change it."""
 
 _OURS: Final = frozenset({"STORE.json", "STORE.json.tmp", "LOCK", "readers", "views"})
+# Two letters at least, for C:/ is a disk of Windows; a path drops the second of two slashes.
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_CONTROLS: Final = frozenset(map(chr, [*range(0x20), 0x7F]))
+"""What Lance refuses in a path."""
 _BUILDING: Final = ".new-"
 
 
@@ -133,6 +139,7 @@ def read_store(path: Path) -> StoreInfo:
     Raises:
         StoreError: If there is no store, or one that this version cannot read.
     """
+    _refuse_path(path)
     try:
         data = json.loads((path / "STORE.json").read_text(encoding="utf-8"))
         version, store_id = int(data["vifex_store"]), str(data["id"])
@@ -157,17 +164,52 @@ def read_store(path: Path) -> StoreInfo:
     return StoreInfo(path, store_id)
 
 
+def _refuse_path(path: Path) -> None:
+    """Refuse what is no local folder that Lance can name, before a folder of that name is made.
+
+    Raises:
+        StoreError: If the path is an address of another scheme, or has characters that Lance refuses.
+    """
+    text = os.fspath(path)
+    remote = _SCHEME.match(text)
+    if remote and not path.exists():
+        raise StoreError(
+            "stores on remote addresses are not supported yet."
+            if remote[1].lower() != "file"
+            else "a store is named by its path, not by an address.",
+            of=text,
+            todo="Give the path of a local folder.",
+        )
+    # As one may see it: bytes that are no text, and characters that would move a terminal's cursor, escaped.
+    whole = os.fsencode(os.path.abspath(text)).decode("utf-8", "backslashreplace")  # noqa: PTH100
+    shown = "".join(f"\\x{ord(c):02x}" if c in _CONTROLS else c for c in whole)
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise StoreError(
+            "the path of a store must be text, and this one has bytes that are none.",
+            of=shown,
+            todo="Choose another path for the store; media may have any name.",
+        )
+    if shown != whole:
+        raise StoreError(
+            "the path of a store may hold no line breaks and no other control characters.",
+            of=shown,
+            todo="Choose another path for the store; media may have any name.",
+        )
+
+
 def prepare_folder(path: Path) -> None:
     """Make the store's folder, or see that it is a store's or empty.
 
     Raises:
-        StoreError: If something else lies there.
+        StoreError: If something else lies there, or no store can have that path.
     """
+    _refuse_path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as exc:
+    except (FileExistsError, NotADirectoryError) as exc:
+        what = "this is a file" if isinstance(exc, FileExistsError) else "a file stands on the way to it"
         raise StoreError(
-            "this is a file, and a store is a folder.", of=str(path), todo="Choose another path."
+            f"{what}, and a store is a folder.", of=str(path), todo="Choose another path."
         ) from exc
     foreign = sorted({p.name for p in path.iterdir()} - _OURS)
     if foreign and not (path / "STORE.json").exists():

@@ -94,6 +94,36 @@ with open_writer(sys.argv[2], rule=CommitRule(media=2)) as writer:
 """
 
 
+# Runs in a child: at some limit the last write of any file is cut without an error of Lance's.
+AT_ANY_LIMIT = """
+import resource, shutil, sys
+sys.path.insert(0, sys.argv[1])
+from store_maker import assert_whole, feed, last_editions, recipe
+from vifex.store import CommitRule, open_store, open_writer
+from vifex.values import StoreError
+
+failed = 0
+for limit in range(1000, 14_000, 500):
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
+    with open_writer(sys.argv[2], rule=CommitRule(media=2)) as writer:
+        feed(writer.view("main", recipe()), last_editions(2))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        with open_writer(sys.argv[2], rule=CommitRule(media=10)) as writer:
+            feed(writer.view("main", recipe()), last_editions(20))
+    except StoreError as error:
+        failed += 1
+        assert "ulimit -f" in str(error) or "would grow beyond" in str(error), error
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert_whole(sys.argv[2], at_least=2)
+    assert all(c.ok for c in open_store(sys.argv[2]).verify()), limit
+    with open_writer(sys.argv[2]) as writer:
+        feed(writer.view("main", recipe()), last_editions(20))
+    assert assert_whole(sys.argv[2]).num_rows == sum(n for _, n, _, _ in last_editions(20))
+print(failed)
+"""
+
+
 def run(script: str, *words: object, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     command = [*prefix, sys.executable, "-c", script, str(UNIT), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -126,6 +156,13 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
     with open_writer(store) as writer:
         feed(writer.view("main", recipe()), last_editions(6))
     assert_whole(store)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_file_that_may_not_grow_at_any_limit(folder: Path) -> None:
+    done = run(AT_ANY_LIMIT, folder / "s.vifex")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 10
 
 
 def test_other_failures_of_the_system_pass_as_they_are(

@@ -82,11 +82,65 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="names of Windows are text")
 def test_a_path_that_is_no_text(tmp_path: Path) -> None:
     store = os.fsencode(tmp_path) + b"/\xff.vifex"
-    with (
-        open_writer(os.fsdecode(store)) as writer,
-        pytest.raises(StoreError, match=r"must be text.*Choose another path"),
-    ):
-        writer.view("main", recipe())
+    for opener in (open_store, open_writer):
+        with pytest.raises(StoreError, match=r"must be text.*Choose another path"):
+            opener(os.fsdecode(store))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["a\nb.vifex", "a\tb.vifex", "\x1b[31m.vifex", "new/\x7f/s.vifex", "a\r"])
+def test_a_path_with_control_characters(name: str, tmp_path: Path) -> None:
+    for opener in (open_store, open_writer):
+        with pytest.raises(StoreError, match="no line breaks and no other control characters") as wrong:
+            opener(tmp_path / name)
+        assert str(wrong.value).isprintable()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://bucket/x",
+        "gs://b/x.vifex",
+        "http://h/x",
+        "https://h/x",
+        "az://c/x",
+        "hf://a/b",
+        "S3:/b/x",
+        "abfss://c@a/x",
+    ],
+)
+def test_a_remote_address_makes_no_local_folder(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for opener in (open_store, open_writer):
+        for given in (address, Path(address)):
+            with pytest.raises(StoreError, match="remote addresses are not supported yet"):
+                opener(given)
+    with pytest.raises(StoreError, match="named by its path, not by an address"):
+        open_writer("file:///tmp/x.vifex")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_only_looks_like_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a:b.vifex", "run 10:30.vifex", "x/s3:y"):
+        open_writer(name).close()
+        open_store(name).close()
+    # A folder that an earlier version made is still read.
+    Path("s3:").mkdir()
+    Path("x/s3:y").rename("s3:/y")
+    open_store("s3://y").close()
+
+
+def test_a_path_that_no_folder_can_have(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="a file stands on the way to it"):
+        open_writer(tmp_path / "file" / "s.vifex")
+    with pytest.raises(StoreError, match="a name in the path is too long"):
+        open_writer(tmp_path / ("x" * 300))
 
 
 @pytest.mark.parametrize("name", ["main", "dinov2/vit b14", "a%b", ".hidden", "日本", "c:\\x", "..", "x."])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Sequence
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute
 
 from vifex.search.columns import one_column
 from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.export import export
 from vifex.search.find import search
+from vifex.search.gone import existing_hits, gone_uris
 from vifex.search.hits import Hit
 from vifex.search.query import FrameQuery, PictureQuery, TextQuery, no_words, parse_query, video_needs_time
 from vifex.store import View, ViewCheck, open_store
@@ -121,6 +124,7 @@ class Collection:
         column: str | None = None,
         metric: str = "cosine",
         where: str | None = None,
+        existing: bool = False,
     ) -> list[Hit]:
         """Find the rows nearest to a query, exactly.
 
@@ -132,19 +136,27 @@ class Collection:
             column: A layer's column; may be left out where there is one.
             metric: `cosine`, `dot` or `l2`.
             where: An SQL filter over the columns.
+            existing: Whether rows of media that are gone from disk are left out.
 
         Raises:
             InputError: If the query, the column or the filter cannot be used.
         """
-        return search(
-            self._view,
-            query,
-            k=k,
-            column=column,
-            metric=metric,
-            where=where,
-            embed=lambda q: self._embed(q, column),
-        )
+        embed = functools.cache(lambda q: self._embed(q, column))
+
+        def find(count: int) -> list[Hit]:
+            return search(self._view, query, k=count, column=column, metric=metric, where=where, embed=embed)
+
+        return existing_hits(find, k) if existing else find(k)
+
+    def missing(self) -> list[str]:
+        """Give the addresses of the media that are gone from disk and have rows here, sorted.
+
+        It looks at every medium: some microseconds each on a local disk. What was renamed is gone under its
+        old name. Rows stay until they are removed; `search(..., existing=True)` leaves them out.
+        """
+        ledger = self.ledger()
+        with_rows = ledger.filter(pa.compute.greater(ledger.column("rows"), 0))
+        return sorted(gone_uris(with_rows.column("uri").to_pylist()))
 
     def export(
         self,

@@ -64,6 +64,7 @@ def _facts(store: Path, view: str) -> dict[str, Any]:
         return {
             "view": view,
             "rows": len(collection),
+            "missing_media": len(collection.missing()),
             "media": dict(sorted(Counter(m["status"] for m in media).items())),
             "recipe": collection.recipe.to_dict(),
             "columns": _columns(collection),
@@ -95,6 +96,11 @@ def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
     print_line(
         f"view {clean(facts['view'])}: {facts['rows']} rows of {sum(facts['media'].values())} media ({media})"
     )
+    if facts["missing_media"]:
+        print_line(
+            f"  gone     {facts['missing_media']} of the media, no longer on disk; their rows stay, and "
+            "vifex search --existing leaves them out"
+        )
     print_line(f"  model    {clean(recipe['model'])} ({recipe['engine']}, {recipe['precision']})")
     if recipe.get("audio"):
         print_line(f"  sound    {_sound(recipe['audio'])}")

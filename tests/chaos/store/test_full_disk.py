@@ -119,7 +119,8 @@ for limit in range(1000, 14_000, 500):
     assert all(c.ok for c in open_store(sys.argv[2]).verify()), limit
     with open_writer(sys.argv[2]) as writer:
         feed(writer.view("main", recipe()), last_editions(20))
-    assert assert_whole(sys.argv[2]).num_rows == sum(n for _, n, _, _ in last_editions(20))
+    assert_whole(sys.argv[2])
+    assert open_store(sys.argv[2]).view().ledger().num_rows == 20
 print(failed)
 """
 

@@ -1,0 +1,62 @@
+"""Media that are gone from disk: their rows stay, as nobody said that they should go.
+
+A look at a file costs some microseconds on a local disk. A search looks at the media of its hits; who asks
+for all media of a view pays for each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from vifex.values.media import uri_to_path
+
+if TYPE_CHECKING:
+    from vifex.search.hits import Hit
+
+__all__ = ["existing_hits", "gone_uris"]
+
+_MORE: Final = 4
+"""How many times as many hits are asked for when too many of them are gone."""
+
+
+def gone_uris(uris: Iterable[str]) -> set[str]:
+    """Give those addresses whose file is no longer there.
+
+    A file that the system will not let us look at is there, and so is what is no local file.
+    """
+    return {uri for uri in set(uris) if _is_gone(uri)}
+
+
+def existing_hits(find: Callable[[int], list[Hit]], k: int) -> list[Hit]:
+    """Give the nearest `k` hits whose media are still there, ranked anew.
+
+    Args:
+        find: Gives the nearest N hits, or fewer where there are no more.
+        k: How many hits at most.
+    """
+    count, known = k, dict[str, bool]()
+    while True:
+        hits = find(count)
+        for uri in {h.uri for h in hits} - known.keys():
+            known[uri] = _is_gone(uri)
+        kept = [h for h in hits if not known[h.uri]][:k]
+        if len(kept) == k or len(hits) < count:
+            return [replace(h, rank=rank) for rank, h in enumerate(kept, start=1)]
+        count *= _MORE
+
+
+def _is_gone(uri: str) -> bool:
+    try:
+        path = uri_to_path(uri)
+    except ValueError:
+        return False
+    try:
+        os.stat(path)  # noqa: PTH116 - a path of surrogates is dear as a `Path`, and there may be a million
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False

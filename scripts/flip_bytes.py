@@ -275,6 +275,7 @@ def sweep(folder: Path, every: int, seed: int, only: str | None) -> tuple[dict[s
                     seen[act][what] += 1
                 if not is_right(said):
                     wrong.append([*case, said])
+                    print("not right:", json.dumps(wrong[-1]), flush=True)
         counts[part] = {"cases": number} | {act: dict(c.most_common()) for act, c in seen.items()}
         print(f"{part}: {counts[part]}", flush=True)
     worker.close()
@@ -302,8 +303,6 @@ def main() -> int:
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="vifex-flips-", dir=memory if memory.is_dir() else None) as name:
         counts, wrong = sweep(Path(name), options.every, options.seed, options.only)
-    for case in wrong:
-        print("not right:", json.dumps(case))
     if options.record is not None:
         record = {"every": options.every, "seed": options.seed, "wrong": len(wrong), "parts": counts}
         options.record.write_text(json.dumps(record, indent=1) + "\n")

@@ -125,7 +125,7 @@ class Table:
             ds = _open(path, version)
             opened = int(ds.version)
             # Lance reads these late, and stumbles then over what is damaged.
-            _ = ds.schema, [f.metadata for f in ds.get_fragments()]
+            _ = ds.schema, [_fragment(f.metadata) for f in ds.get_fragments()]
         # A manifest of zeros opens as version 0 without rows and without a word.
         if opened != version or version < 1:
             raise BrokenTableError(f"version {version} of {path} opens as version {opened}")
@@ -198,7 +198,8 @@ class Table:
 
     def fragments(self) -> list[Fragment]:
         """List the pieces of this version in stored order."""
-        return [_fragment(f.metadata) for f in self._ds.get_fragments()]
+        with self._reading():
+            return [_fragment(f.metadata) for f in self._ds.get_fragments()]
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
         """Write rows beside this version; they are no part of it until committed."""

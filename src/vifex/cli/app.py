@@ -1,7 +1,7 @@
 """The command `vifex`: words in, calls of the public functions, exit status out.
 
-Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial; 4 the
-run could not be done; 130 interrupted, resumable.
+Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial, or a
+check found damage; 4 the run could not be done; 130 interrupted, resumable.
 """
 
 from __future__ import annotations

@@ -113,7 +113,8 @@ class _Check:
         for version in self.head.broken:
             self._found(
                 manifest_path(self.paths.ledger, version),
-                "this newer commit is damaged, or the rows that it names are; the one before counts",
+                "this newer commit is damaged, or what it names is; the one before counts, and the same "
+                "vifex extract as before makes its media again",
             )
 
     def files_of_recipe(self, recipe: Recipe) -> None:

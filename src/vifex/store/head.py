@@ -51,9 +51,10 @@ def find_head(view: ViewPaths) -> Head:
             continue
         if broken:
             _log.warning(
-                "%s: the newest commit of the view %r is damaged; the one before counts (%s)",
+                "%s: %s of the view %s damaged; the one before counts (%s)",
                 view.folder,
-                view.name,
+                "the newest commit" if len(broken) == 1 else f"the newest {len(broken)} commits",
+                f"{view.name!r} is" if len(broken) == 1 else f"{view.name!r} are",
                 reason,
             )
         return Head(ledger, rows, seal, tuple(broken), tuple(dict.fromkeys(broken_rows)))

@@ -71,3 +71,16 @@ def test_maintenance_makes_no_tags(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Tags, "create", refuse)
     write(folder / "s.vifex", 0, 12)
     assert_whole(folder / "s.vifex")
+
+
+@pytest.mark.usefixtures("eager_care")
+def test_a_torn_tag_of_the_users_own_ends_no_run(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = folder / "s.vifex"
+    write(store, 0, 3)
+    tag = store / "views/main/rows.lance/_refs/tags/mine.json"
+    tag.parent.mkdir(parents=True, exist_ok=True)
+    tag.write_bytes(b"")
+    write(store, 3, 12)
+    assert_whole(store)
+    assert tag.exists()
+    assert "old versions cannot be removed" in caplog.text

@@ -145,7 +145,10 @@ def explained(of: Path) -> Iterator[None]:
 
 
 def _by_lance(exc: BaseException) -> bool:
-    return "LanceError(" in str(exc) or type(exc).__module__.startswith("pyarrow")
+    # Lance ends most messages with the place in its own source.
+    return re.search(r"LanceError\(|\.rs:\d", str(exc)) is not None or type(exc).__module__.startswith(
+        "pyarrow"
+    )
 
 
 def _cause(exc: BaseException) -> str:

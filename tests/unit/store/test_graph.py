@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,20 @@ def test_the_graph_is_in_the_hash_and_older_recipes_keep_theirs() -> None:
     assert "graph_sha256" not in plain.to_dict(), "the hash of older recipes must stay"
     assert plain.hash != quantised.hash
     assert Recipe.from_dict(json.loads(json.dumps(quantised.to_dict()))) == quantised
+
+
+def test_a_check_compares_the_graph_with_the_recipe(folder: Path, graph: list[Path]) -> None:
+    said = sha256(graph[0].read_bytes() + graph[1].read_bytes()).hexdigest()
+    with open_writer(folder / "a.vifex") as writer:
+        writer.view("main", recipe(graph_sha256=said), files=graph)
+    kept = folder / "a.vifex/views/main/int8.bin"
+    data = kept.read_bytes()
+    with open_store(folder / "a.vifex") as opened:
+        view = opened.view("main")
+        assert view.verify().ok
+        kept.write_bytes(data[:-1] + b"?")
+        (problem,) = view.verify().problems
+        assert problem.what == "int8.xml and int8.bin are not those that the recipe names by their hash"
+        kept.unlink()
+        (problem,) = view.verify().problems
+        assert (problem.file, problem.what) == ("views/main/int8.bin", "it is gone")

@@ -7,7 +7,7 @@ of its view, it flips one bit of one byte (every byte, or each N-th), cuts the f
 fills it with zeros, one at a time. A process of its own reads the store, checks it, and writes to a copy.
 What counts as right:
 
-- reading gives the rows and the ledger of the last commit or, where the damage takes that one, of the one
+- reading gives the rows and the ledger of the last commit or, where the damage takes that one, of one
   before; or it ends with one sentence (`StoreError`). Other rows are allowed only where a checksum would
   have to be computed over the rows at every reading: `vifex check` must tell of those;
 - writing ends with one sentence, or leaves a store whose rows are right;
@@ -91,8 +91,6 @@ def states(store: Path) -> list[list[object]]:
             view = read.view()
             found.append([*bits(view.to_arrow()), *bits(view.ledger())])
         manifests(ledger)[version].unlink()
-        if len(found) == 3:
-            break
     shutil.rmtree(copy)
     return found
 
@@ -161,8 +159,10 @@ class Trial:
         with open_store(self.store) as read:
             view = read.view()
             seen = [*bits(view.to_arrow()), *bits(view.ledger())]
-        names = ("same", "one commit back", "two commits back")
-        return names[self.right.index(seen)] if seen in self.right else "other rows"
+        if seen not in self.right:
+            return "other rows"
+        back = self.right.index(seen)
+        return "same" if back == 0 else f"back by {back}"
 
     def _check(self) -> str:
         from vifex.store import open_store
@@ -192,10 +192,10 @@ def is_right(said: dict[str, str]) -> bool:
     """Whether nothing is silent and nothing raises."""
     if said["read"] == "other rows" and said["check"] != "damage told":
         return False
-    reads = ("same", "one commit back", "two commits back", "other rows", "StoreError")
+    reads = said["read"] in ("same", "other rows", "StoreError") or said["read"].startswith("back by ")
     writes = ("right rows", "other rows, told", "StoreError")
     written = said.get("write", "StoreError")
-    return said["read"] in reads and said["check"] in ("well", "damage told") and written in writes
+    return reads and said["check"] in ("well", "damage told") and written in writes
 
 
 def work(store: Path) -> None:

@@ -6,8 +6,9 @@ A reader needs none of this; it reads what the head names and leaves the rest al
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from vifex.store.faults import BrokenTableError
+from vifex.store.faults import BrokenTableError, DamagedError
 from vifex.store.head import find_head
 from vifex.store.lance_adapter import Table, manifest_path, manifests
 from vifex.store.layout import ViewPaths
@@ -17,6 +18,9 @@ from vifex.store.tables import SyncedTable
 
 __all__ = ["recover"]
 
+# A crash can damage the last commit, and the one before where both name the same rows. More is no crash.
+_DROPPED: Final = 2
+
 
 def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
     """Bring a view back to its head and give its rows and its ledger, ready to be written.
@@ -24,8 +28,19 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
     Broken manifests are removed. Whole versions of the rows that no entry names stay
     until the next cleaning; the acknowledged version is restored on top of them, for a commit on top
     of them would bring their rows to life.
+
+    Raises:
+        DamagedError: If no commit reads whole, or more of the newest are damaged than a crash leaves.
     """
     head = find_head(view)
+    if len(head.broken) > _DROPPED:
+        raise DamagedError(
+            f"the newest {len(head.broken)} commits of the view {view.name!r} are damaged, and writing would "
+            "drop them.",
+            of=str(view.folder),
+            todo="Restore this folder from a copy, or write to another view (--view NAME); reading gives the "
+            "commit before them.",
+        )
     for table in (head.rows, head.ledger):
         table.remove_own_tags()
     for version in head.broken:

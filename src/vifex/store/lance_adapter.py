@@ -336,7 +336,7 @@ class Table:
                 yield
         except BrokenTableError as exc:
             cause = exc.__cause__
-            if where is None or cause is None or is_panic(cause):
+            if where is None or cause is None:
                 raise
             if self._plans(where):
                 self._read_small_columns()
@@ -346,8 +346,10 @@ class Table:
         """Tell whether Lance understands a filter; no data file is read for that."""
         try:
             self._ds.scanner(filter=where).explain_plan()
-        except (OSError, ValueError, RuntimeError):
-            return False
+        except BaseException as exc:
+            if isinstance(exc, Exception) or is_panic(exc):
+                return False
+            raise
         return True
 
     def _read_small_columns(self) -> None:

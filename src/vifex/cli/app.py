@@ -1,7 +1,7 @@
 """The command `vifex`: words in, calls of the public functions, exit status out.
 
 Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial, or a
-check found damage; 4 the run could not be done; 130 interrupted, resumable.
+check found damage; 4 the run could not be done; 130 interrupted, 143 ended by SIGTERM, both resumable.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from vifex import __version__
+from vifex.cli.interrupts import Signals, watch_signals
+from vifex.cli.output import clean, escape_unencodable, fit, one_line
 from vifex.values import VifexError
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -23,6 +25,7 @@ app = App(
     help="Deep features from images and videos: extract, keep, search.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # an interrupt is told of here
 )
 
 # Each command's module imports what it needs when it runs, so that `--help` stays quick.
@@ -48,7 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = _dashes_last([w for w in words if w != "--debug"])
-    sys.exit(_run(words, debug=debug))
+    escape_unencodable()
+    with watch_signals() as signals:
+        status = _run(words, signals, debug=debug)
+    sys.exit(status)
 
 
 def _dashes_last(words: list[str]) -> list[str]:
@@ -61,22 +67,22 @@ def _dashes_last(words: list[str]) -> list[str]:
     return [*(w for w in options if w != "-"), "--", *dashes, *rest]
 
 
-def _run(words: list[str], *, debug: bool) -> int:
+def _run(words: list[str], signals: Signals, *, debug: bool) -> int:
     try:
         status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as exc:
-        _say(f"vifex: {_plain(exc)}")
+        _say(f"vifex: {one_line(' '.join(str(exc).split()))}")
         _say("Try `vifex --help`.")
         return 2
     except VifexError as exc:
         if debug:
             raise
-        _say(f"vifex: {exc}")
+        _say(f"vifex: {_sentence(exc)}")
         return 4
-    except KeyboardInterrupt:
-        _say("vifex: interrupted. What was finished is kept; the same command again goes on from here.")
-        return 130
+    except KeyboardInterrupt as exc:
+        _say(f"vifex: {one_line(exc) or 'interrupted.'}")
+        return signals.status
     except BrokenPipeError:
         # The reader of our output left; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -85,7 +91,7 @@ def _run(words: list[str], *, debug: bool) -> int:
         told = None if debug else _told_by_system(exc)
         if told is None:
             raise
-        _say(f"vifex: {told}")
+        _say(f"vifex: {one_line(told)}")
         return 4
     return status if isinstance(status, int) else 0
 
@@ -115,13 +121,11 @@ _MENDED = {
 """What to do first, by the system's number."""
 
 
-def _plain(exc: CycloptsError) -> str:
-    return " ".join(str(exc).split())
+def _sentence(exc: VifexError) -> str:
+    """What happened, to what, and what to do, on one line: a path may hold anything."""
+    text = one_line(" ".join(filter(None, (exc.what, exc.todo))))
+    return f"{clean(exc.of)}: {text}" if exc.of else text
 
 
 def _say(text: str) -> None:
-    # A file name's odd bytes must not end the message.
-    data = (text + "\n").encode(sys.stderr.encoding or "utf-8", errors="backslashreplace")
-    sys.stderr.flush()
-    sys.stderr.buffer.write(data)
-    sys.stderr.buffer.flush()
+    print(fit(text, sys.stderr), file=sys.stderr, flush=True)

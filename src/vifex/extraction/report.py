@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vifex.values import Outcome, Status
 
-__all__ = ["Problem", "Report", "Tally"]
+__all__ = ["Interrupted", "Problem", "Report", "Tally"]
 
 _PROBLEMS_KEPT = 1_000
 
@@ -59,6 +60,34 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {**asdict(self), "exit_status": self.exit_status}
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted; what it had finished is committed.
+
+    Args:
+        store: The store's folder.
+        media: Media that the run finished, all of them committed.
+        rows: Their rows, over all views.
+        unfinished: Names of the videos and sounds that were in work: each is kept whole or not at all.
+    """
+
+    def __init__(self, store: str, media: int, rows: int, unfinished: Sequence[str]) -> None:
+        self.store, self.media, self.rows = store, media, rows
+        self.unfinished = tuple(unfinished)
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        media = f"{self.media:,} medi{'um' if self.media == 1 else 'a'}"
+        rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
+        kept = (
+            f"{media} with {rows} of this run are kept in {self.store}"
+            if self.media
+            else "nothing was finished yet"
+        )
+        names = ", ".join(self.unfinished)
+        anew = f" (unfinished, to be started anew: {names})" if names else ""
+        return f"interrupted: {kept}, and the same command goes on from there{anew}."
 
 
 class Tally:

@@ -277,6 +277,7 @@ def main() -> None:
     """Serve the supervisor that started this process."""
     # An interrupt reaches the whole group; the supervisor decides what is finished and what is not.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _end_with_parent()
     # Whatever a library prints must not get between the messages.
     out = os.fdopen(os.dup(1), "wb")

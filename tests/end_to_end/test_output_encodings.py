@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, vifex_command: Any) -> Path:
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(folder / "query.png")
     for name in NAMES.values():
-        shutil.copy(os.fsencode(folder / "query.png"), os.path.join(os.fsencode(folder / "media"), name))
+        shutil.copy(os.fsencode(folder / "query.png"), os.fsencode(folder / "media") + b"/" + name)
     Path(os.fsdecode(os.fsencode(folder / "media") + b"/" + "сломано\x1b[1m.jpg".encode())).write_bytes(
         b"\xff\xd8\xff"
     )

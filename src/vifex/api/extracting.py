@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO, Unpack
 
+from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
-from vifex.extraction.pipeline import Progress
+from vifex.extraction.progress import Progress
 from vifex.extraction.report import Report
 from vifex.extraction.run import run_views
 from vifex.values import InputError, Limits, Outcome
@@ -26,6 +27,7 @@ def extract(
     limits: Limits | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
+    progress: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
@@ -46,6 +48,8 @@ def extract(
         limits: What one file may cost.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
+        progress: Show on standard error how far the run is: a few lines on a terminal, else a line every
+            30 s.
         on_progress: Called a few times a second.
         on_outcome: Called for each medium that did not end `ok`, or has a note.
         on_notice: Called with what a user must know of a model, e.g. that its licence forbids commercial
@@ -91,18 +95,32 @@ def extract(
     Raises:
         VifexError: If the run cannot be done at all.
     """
-    return run_views(
-        [sources] if isinstance(sources, str | os.PathLike) else sources,
-        store,
-        plan_views(_wanted(model, view, views), choices, on_notice),
-        workers=workers,
-        limits=limits,
-        retry_failed=retry_failed,
-        stdin=stdin,
-        on_progress=on_progress,
-        on_outcome=on_outcome,
-        on_notice=on_notice,
-    )
+    with shown_progress(progress) as show:
+        return run_views(
+            [sources] if isinstance(sources, str | os.PathLike) else sources,
+            store,
+            plan_views(_wanted(model, view, views), choices, on_notice),
+            workers=workers,
+            limits=limits,
+            retry_failed=retry_failed,
+            stdin=stdin,
+            on_progress=_both(show, on_progress),
+            on_outcome=on_outcome,
+            on_notice=on_notice,
+        )
+
+
+def _both(
+    one: Callable[[Progress], None] | None, other: Callable[[Progress], None] | None
+) -> Callable[[Progress], None] | None:
+    if one is None or other is None:
+        return one or other
+
+    def call(progress: Progress) -> None:
+        one(progress)
+        other(progress)
+
+    return call
 
 
 def _wanted(

@@ -42,6 +42,9 @@ COMMANDS = {
     "bench": ("vifex.cli.benching:bench", "Print what each precision of a network gains and costs."),
     "card": ("vifex.cli.models:card", "Draft the card that a model file needs beside it."),
 }
+_RESUMED = ("extract", "fuse", "tree")
+"""Commands that go on where they stopped."""
+
 for _name, (_home, _help) in COMMANDS.items():
     app.command(_home, name=_name, help=_help)
 
@@ -81,7 +84,7 @@ def _run(words: list[str], signals: Signals, *, debug: bool) -> int:
         _say(f"vifex: {_sentence(exc)}")
         return 4
     except KeyboardInterrupt as exc:
-        _say(f"vifex: {one_line(exc) or 'interrupted.'}")
+        _say(f"vifex: {one_line(exc) or _interrupted(words)}")
         return signals.status
     except BrokenPipeError:
         # The reader of our output left; Python must not complain about it at exit.
@@ -119,6 +122,12 @@ _MENDED = {
     errno.ENOMEM: "Free some memory",
 }
 """What to do first, by the system's number."""
+
+
+def _interrupted(words: list[str]) -> str:
+    """What to say where nothing is known of what was in work."""
+    kept = " What was finished before is kept; the same command goes on from there."
+    return "interrupted." + (kept if set(words[:1]) & set(_RESUMED) else "")
 
 
 def _sentence(exc: VifexError) -> str:

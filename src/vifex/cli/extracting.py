@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -14,7 +12,6 @@ from vifex.cli.output import clean, print_json, print_line
 
 if TYPE_CHECKING:
     from vifex.api.views import ViewOptions
-    from vifex.extraction.pipeline import Progress
     from vifex.extraction.report import Report
     from vifex.values import Outcome
 
@@ -168,57 +165,56 @@ def extract(
     import vifex
 
     teller = _Teller(quiet=quiet)
-    with _progress_bar(quiet=quiet) as on_progress:
-        report = vifex.extract(
-            list(sources) or _no_sources(),
-            output,
-            model=model,
-            view=view,
-            views=None if views is None else _read_views(views),
-            weights=weights,
-            card=card,
-            trust_code=trust_code,
-            preset=preset,
-            layers=_names(layers),
-            fps=fps,
-            every=every,
-            uniform=uniform,
-            clip=clip,
-            hop=hop,
-            tail=tail,
-            centre=centre,
-            start_s=start,
-            end_s=end,
-            assume_fps=assume_fps,
-            pages=pages,
-            window_s=window,
-            window_hop_s=window_hop,
-            window_tail=window_tail,
-            regions=regions,
-            grid=grid,
-            overlap=overlap,
-            bins=bins,
-            sampling_ratio=sampling_ratio,
-            aligned=aligned,
-            pool=pool,
-            normalize=normalize,
-            dtype=dtype,
-            decode=decode,
-            precision=precision,
-            workers=workers,
-            limits=vifex.Limits(
-                max_pixels=max_pixels,
-                max_frames=max_frames,
-                file_s=file_limit,
-                stall_s=stall_limit,
-                memory_bytes=int(memory_limit * _GIB),
-            ),
-            retry_failed=retry_failed,
-            stdin=sys.stdin.buffer,
-            on_progress=on_progress,
-            on_outcome=teller.tell,
-            on_notice=lambda notice: print_line(f"vifex: {clean(notice)}", err=True),
-        )
+    report = vifex.extract(
+        list(sources) or _no_sources(),
+        output,
+        model=model,
+        view=view,
+        views=None if views is None else _read_views(views),
+        weights=weights,
+        card=card,
+        trust_code=trust_code,
+        preset=preset,
+        layers=_names(layers),
+        fps=fps,
+        every=every,
+        uniform=uniform,
+        clip=clip,
+        hop=hop,
+        tail=tail,
+        centre=centre,
+        start_s=start,
+        end_s=end,
+        assume_fps=assume_fps,
+        pages=pages,
+        window_s=window,
+        window_hop_s=window_hop,
+        window_tail=window_tail,
+        regions=regions,
+        grid=grid,
+        overlap=overlap,
+        bins=bins,
+        sampling_ratio=sampling_ratio,
+        aligned=aligned,
+        pool=pool,
+        normalize=normalize,
+        dtype=dtype,
+        decode=decode,
+        precision=precision,
+        workers=workers,
+        limits=vifex.Limits(
+            max_pixels=max_pixels,
+            max_frames=max_frames,
+            file_s=file_limit,
+            stall_s=stall_limit,
+            memory_bytes=int(memory_limit * _GIB),
+        ),
+        retry_failed=retry_failed,
+        stdin=sys.stdin.buffer,
+        progress=not quiet,
+        on_outcome=teller.tell,
+        on_notice=lambda notice: print_line(f"vifex: {clean(notice)}", err=True),
+    )
     teller.close(report.store)
     if json:
         print_json(report.to_dict())
@@ -277,33 +273,6 @@ class _Teller:
     def close(self, store: str) -> None:
         if not self._quiet and self._told > _SHOWN:
             print_line(f"... and {self._told - _SHOWN} more: vifex show {clean(store)} --problems", err=True)
-
-
-@contextlib.contextmanager
-def _progress_bar(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """A bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("extracting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rows]} rows"),
-        TimeElapsedColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("extracting", total=None, rows=0)
-
-        def show(progress: Progress) -> None:
-            total = progress.found if progress.all_found else None
-            bar.update(task, completed=progress.finished, total=total, rows=progress.rows)
-
-        yield show
 
 
 def _print_report(report: Report) -> None:

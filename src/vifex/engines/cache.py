@@ -18,12 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vifex.engines.cache_care import make_room
 from vifex.values import ModelCard
 
 __all__ = ["Cache", "cache_folder"]
 
-_LIMIT_BYTES: Final = 2 << 30
-"""Compiled graphs kept; those unused for longest go first."""
 _SUFFIX: Final = ".graph"
 _DIGEST_BYTES: Final = 32
 
@@ -106,7 +105,7 @@ class Cache:
             body = compiled.export_model()
             body = body.getvalue() if isinstance(body, io.BytesIO) else bytes(body)
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._make_room(len(body))
+            make_room(self._folder.parent, len(body))
             handle, name = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -118,13 +117,3 @@ class Cache:
                 raise
         except (OSError, RuntimeError):
             return  # a full or read-only disk: compiling again costs time only
-
-    def _make_room(self, size: int) -> None:
-        assert self._folder is not None
-        entries = [(p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.glob("*" + _SUFFIX)]
-        total = sum(entry[1] for entry in entries) + size
-        for _, length, path in sorted(entries):
-            if total <= _LIMIT_BYTES:
-                return
-            path.unlink(missing_ok=True)
-            total -= length

@@ -19,6 +19,7 @@ from vifex.engines.probe import inputs_stay_apart
 from vifex.engines.runtime import import_openvino
 from vifex.engines.unpack import unpack
 from vifex.values import EngineError, Model, ModelError, Tap
+from vifex.values.steps import step
 
 __all__ = ["OpenVinoEngine"]
 
@@ -104,6 +105,7 @@ class OpenVinoEngine:
         key = self._cache.key(model.weights_sha256, model.card, taps, batch, config)
         compiled = self._cache.load(key, config)
         if compiled is None:
+            step(f"compiling {model.card.name} in {precision}")
             part = cut(graph, places, model.card, batch)
             # In fp32 three narrow products lose more than the transposition costs.
             if precision != "fp32":

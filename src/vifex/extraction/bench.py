@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import statistics
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +16,7 @@ from vifex.engines import Network
 from vifex.engines.cores import available_cores
 from vifex.engines.int8 import require_nncf
 from vifex.engines.precision import is_int8
+from vifex.engines.scratch import scratch_folder
 from vifex.extraction.calibrate import SAMPLES, learn, network_samples
 from vifex.extraction.embed import run_batches
 from vifex.extraction.fidelity import Fidelity, compare
@@ -220,9 +219,8 @@ class _Running:
         if not is_int8(plan.recipe.precision):
             return plan
         require_nncf()
-        folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         samples = network_samples(plan, self.material.learn, SAMPLES)
-        return learn(plan, samples, Path(self.stack.enter_context(folder)))
+        return learn(plan, samples, self.stack.enter_context(scratch_folder()))
 
     def _compiled(self, plan: ViewPlan) -> Network:
         network = plan.engine.compile(

@@ -14,7 +14,7 @@ __all__ = ["BOARD_BYTES", "Board"]
 BOARD_BYTES: Final = 64
 """One cache line each: decoders do not slow each other down."""
 
-_JOB, _BEATS, _WAITING, _WAITED_US = range(4)
+_JOB, _BEATS, _WAITING, _WAITED_US, _AT_MS, _END_MS = range(6)
 
 
 class Board:
@@ -36,6 +36,7 @@ class Board:
     def start(self, job: int) -> None:
         """Say that a job's file is being opened now."""
         self._numbers[_WAITED_US] = 0
+        self._numbers[_AT_MS] = self._numbers[_END_MS] = 0
         self._numbers[_JOB] = job + 1
         self._numbers[_BEATS] += 1
 
@@ -46,6 +47,16 @@ class Board:
     def beat(self) -> None:
         """Say that there is progress."""
         self._numbers[_BEATS] += 1
+
+    def reach(self, t_s: float, end_s: float | None) -> None:
+        """Say how far the decoding of a video or a sound is.
+
+        Args:
+            t_s: Seconds of its own time.
+            end_s: Where it ends, where that is known.
+        """
+        self._numbers[_AT_MS] = int(t_s * 1000)
+        self._numbers[_END_MS] = int((end_s or 0.0) * 1000)
 
     def wait(self) -> None:
         """Say that the decoder waits for room, which is not its file's fault."""
@@ -76,6 +87,16 @@ class Board:
     def waited_s(self) -> float:
         """How long it has waited for room in this job, the wait that goes on now not counted."""
         return self._numbers[_WAITED_US] / 1e6
+
+    @property
+    def at_s(self) -> float:
+        """Seconds of the medium's own time that the decoding has reached."""
+        return self._numbers[_AT_MS] / 1000
+
+    @property
+    def end_s(self) -> float | None:
+        """Where the medium ends, as its container says."""
+        return self._numbers[_END_MS] / 1000 or None
 
     def release(self) -> None:
         """Let go of the memory."""

@@ -19,6 +19,7 @@ from vifex.extraction.gather import choose_media, evenly, gather, sparse
 from vifex.extraction.plan import ViewPlan
 from vifex.store import stored_view
 from vifex.values import InputError, Limits, Medium, Outcome
+from vifex.values.steps import step
 
 __all__ = ["GRAPH", "SAMPLES", "graph_files", "lacks_graph", "learn", "network_samples", "settle_int8"]
 
@@ -95,6 +96,7 @@ def _learn_from_media(
     on_notice: Callable[[str], None],
 ) -> ViewPlan:
     most = _most(plan)
+    step(f"learning the ranges of int8 of {plan.model.card.name} from the media")
     spread = choose_media(find_media(), most, start_s=plan.recipe.sampling.t_start_s)
     wish = replace(plan.wish, sampling=sparse(plan.recipe.sampling, spread.per_medium))
     gathered = gather(spread, [wish], most=most, workers=workers, limits=limits)

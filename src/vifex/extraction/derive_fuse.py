@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vifex.engines.scratch import scratch_folder
 from vifex.extraction.derive import batch_of, media_to_make, note, report_of, run_facts
 from vifex.extraction.derive_align import Aligned, align, inputs_of
 from vifex.extraction.derive_plan import PARAMETERS, FusionPlan, Learn, open_inputs, plan_fusion
@@ -67,8 +67,8 @@ def fuse_views(
     with open_store(store) as opened:
         fusion, sources = open_inputs(opened, views, name, method, mean, within_s, unit, weights)
         plan = plan_fusion(Path(store), name, fusion, sources, learned, learn, dims)
-        with tempfile.TemporaryDirectory() as folder, open_writer(store, run=run_facts()) as writer:
-            files = [_written(Path(folder), plan.file)] if plan.file is not None else []
+        with scratch_folder() as folder, open_writer(store, run=run_facts()) as writer:
+            files = [_written(folder, plan.file)] if plan.file is not None else []
             view = writer.view(name, plan.recipe, files=files)
             media = media_to_make(sources, [view], tally)
             for chunk in align(media, sources, plan.fusion):

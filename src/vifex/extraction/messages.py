@@ -131,6 +131,8 @@ class Finished:
     """No file can be decoded with what is installed."""
     wall_s: float = 0.0
     """What it took, waiting for room not counted."""
+    media_s: float = 0.0
+    """Seconds of video or sound that were gone through; 0 for a picture."""
 
 
 Message = Setup | Job | Grant | Forget | Ready | Need | Wrote | Finished

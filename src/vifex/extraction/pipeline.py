@@ -18,9 +18,11 @@ import numpy.typing as npt
 
 from vifex.engines import Network
 from vifex.extraction.collect import Collector
+from vifex.extraction.counting import Counter, is_long
 from vifex.extraction.keeping import Keeper, Shelf, Spill
 from vifex.extraction.messages import Finished, Ready, Wrote
 from vifex.extraction.plan import ViewPlan
+from vifex.extraction.progress import Course, Progress
 from vifex.extraction.report import Tally
 from vifex.extraction.supervisor import Filled, JobEnded, Supervisor
 from vifex.extraction.turns import Turns
@@ -28,25 +30,14 @@ from vifex.extraction.vectors import Vectors, to_vectors
 from vifex.store import ViewWriter
 from vifex.values import InputError, Limits, Medium, Outcome, Status, Unread
 
-__all__ = ["Pipeline", "Progress", "RunningView"]
+__all__ = ["Pipeline", "RunningView"]
 
 _TICK_S = 0.1
+_TELL_S = 0.2
 _SPILL_BYTES = 2 << 20
 _SPILL_ROWS = 16
 """Rows of one medium that are kept in memory before they go to the disk uncommitted."""
 _HAND_OVER_S = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is; handed to a callback a few times a second."""
-
-    found: int
-    finished: int
-    failed: int
-    rows: int
-    elapsed_s: float
-    all_found: bool
 
 
 @dataclass(slots=True)
@@ -100,6 +91,7 @@ class Pipeline:
         workers: Decoder processes.
         limits: What one file may cost.
         retry_failed: Whether media that failed in an earlier run are tried again.
+        counter: Counts the media ahead; it is the caller's to start and to close.
         on_progress: Called a few times a second.
         on_outcome: Called once for each medium that did not end `ok`, or has a note.
     """
@@ -111,15 +103,21 @@ class Pipeline:
         workers: int,
         limits: Limits,
         retry_failed: bool = False,
+        counter: Counter | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
     ) -> None:
         self.tally = Tally()
+        self.unfinished: tuple[str, ...] = ()
+        """Names of videos and sounds that were in work when the run was cut short."""
+        self.is_committed = False
+        """Whether everything in `tally` is durable."""
         self._views = list(views)
         self._keeper = Keeper()
         self._shelves = [Shelf(self._keeper, v.writer, v.plan.recipe) for v in self._views]
         self._turns = _turns(self._views)
         self._retry_failed = retry_failed
+        self._counter, self._course = counter, Course()
         self._on_progress, self._on_outcome = on_progress, on_outcome
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._workers, self._limits = workers, limits
@@ -151,6 +149,9 @@ class Pipeline:
             if self._first_decode_s is not None:
                 self.tally.busy_s = time.monotonic() - self._first_decode_s
         except BaseException:
+            if self._supervisor is not None:
+                in_work = self._supervisor.in_work()
+                self.unfinished = tuple(w.medium.name for w in in_work if is_long(w.medium))
             if not self._keeper.has_failed:  # what cannot be written now will not be by trying again
                 self._commit()
             raise
@@ -158,13 +159,14 @@ class Pipeline:
             if self._supervisor is not None:
                 self._supervisor.close()
             self._keeper.close()  # last: an interrupt here, where a disk hangs, leaves no decoder behind
-        self._tell_progress(now=True)
+        self._tell_progress(is_over=True)
         return self.tally
 
     def _commit(self) -> None:
         for shelf in self._shelves:
             shelf.commit()
         self._keeper.finish()
+        self.is_committed = True
 
     # -- media in -----------------------------------------------------------------------------------
 
@@ -184,6 +186,7 @@ class Pipeline:
     def _settle_at_once(self, outcome: Outcome) -> None:
         """Write what a source already knew: no file of that name, not a medium at all."""
         self.tally.media += 1
+        self._course.over(outcome.medium)
         open_shelves = [s for s in self._shelves if self._done(s, outcome.medium) is None]
         if not open_shelves:
             self.tally.note_done(outcome.status)
@@ -197,6 +200,7 @@ class Pipeline:
         done = [self._done(s, medium) for s in self._shelves]
         wanted = tuple(i for i, status in enumerate(done) if status is None)
         if not wanted:
+            self._course.over(medium)
             self.tally.note_done(next((s for s in done if s in ("failed", "partial")), "ok"))
             return
         if self._supervisor is None:
@@ -304,6 +308,7 @@ class Pipeline:
     def _end_job(self, event: JobEnded) -> None:
         job = self._jobs[event.job]
         job.ended = event.ended
+        self._course.ended(job.medium, event.ended)
         if event.ended.seen is None:
             self._settle(event.job)
         else:
@@ -320,6 +325,7 @@ class Pipeline:
         """Hand a finished medium to the store."""
         job = self._jobs.pop(number)
         assert job.ended is not None
+        self._course.over(job.medium)
         worst: Outcome | None = None
         for i, collector in job.collectors.items():
             shelf, outcome, spill = self._shelves[i], _outcome(job, i), job.spilled.get(i)
@@ -347,19 +353,19 @@ class Pipeline:
             for shelf in self._shelves:
                 shelf.tick()
 
-    def _tell_progress(self, *, now: bool = False) -> None:
+    def _tell_progress(self, *, is_over: bool = False) -> None:
         now_s = time.monotonic()
-        if self._on_progress is None or (not now and now_s - self._told_s < 0.2):
+        if self._on_progress is None or (not is_over and now_s - self._told_s < _TELL_S):
             return
         self._told_s = now_s
         self._on_progress(
-            Progress(
-                found=self.tally.media,
-                finished=self.tally.finished,
-                failed=self.tally.by_status["failed"],
-                rows=self.tally.rows,
+            self._course.progress(
+                self.tally,
+                [] if is_over or self._supervisor is None else self._supervisor.in_work(),
+                self._counter,
                 elapsed_s=now_s - self._began_s,
                 all_found=self._all_found,
+                is_over=is_over,
             )
         )
 

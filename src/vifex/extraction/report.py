@@ -78,16 +78,20 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
-        media = f"{self.media:,} medi{'um' if self.media == 1 else 'a'}"
-        rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
-        kept = (
-            f"{media} with {rows} of this run are kept in {self.store}"
-            if self.media
-            else "nothing was finished yet"
-        )
-        names = ", ".join(self.unfinished)
-        anew = f" (unfinished, to be started anew: {names})" if names else ""
-        return f"interrupted: {kept}, and the same command goes on from there{anew}."
+        if not self.media:
+            told = "interrupted before any medium was finished; the same command starts again."
+        else:
+            media = f"{self.media:,} medi{'um' if self.media == 1 else 'a'}"
+            rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
+            told = (
+                f"interrupted. {media} with {rows} of this run are kept in {self.store}; the same command "
+                "goes on from there."
+            )
+        if not self.unfinished:
+            return told
+        were = "was" if len(self.unfinished) == 1 else "were"
+        start = "starts" if len(self.unfinished) == 1 else "start"
+        return f"{told} {', '.join(self.unfinished)} {were} not finished and {start} anew."
 
 
 class Tally:

@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,14 +17,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vifex.engines.precision import is_int8
+from vifex.engines.scratch import scratch_folder
 from vifex.extraction.calibrate import graph_files, lacks_graph, settle_int8
-from vifex.extraction.pipeline import Pipeline, Progress, RunningView
+from vifex.extraction.counting import Counter
+from vifex.extraction.pipeline import Pipeline, RunningView
 from vifex.extraction.plan import ViewPlan
-from vifex.extraction.report import Report, Tally
+from vifex.extraction.progress import Progress
+from vifex.extraction.report import Interrupted, Report, Tally
 from vifex.media.sources import find
 from vifex.store import StoreWriter, open_writer
 from vifex.store.inside import store_around
 from vifex.values import InputError, Limits, Medium, Outcome
+from vifex.values.steps import step
 
 __all__ = ["run_views"]
 
@@ -59,6 +63,7 @@ def run_views(
 
     Raises:
         VifexError: If nothing was found, the store is another recipe's, the disk is full.
+        Interrupted: At an interrupt, when what was finished is committed.
     """
     began_s = time.monotonic()
     if len({p.name for p in plans}) < len(plans):
@@ -75,21 +80,28 @@ def run_views(
             notices[notice] = None
             (on_notice or _warn)(notice)
 
-    def find_media() -> Iterator[Medium | Outcome]:
-        return find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=notify)
+    def find_media(told: Callable[[str], None] = notify) -> Iterator[Medium | Outcome]:
+        return find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=told)
 
     # Sources that lead nowhere are told before a store is made or a network compiled.
     media = _primed(find_media())
     with contextlib.ExitStack() as stack:
-        plans = settle_int8(
-            plans,
-            store,
-            find_media,
-            Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))),
-            workers=workers or cores,
-            limits=limits,
-            on_notice=notify,
-        )
+        counter = None
+        if on_progress is not None and ("-" not in sources or heard is not None):
+            counter = Counter(lambda: find_media(_untold))  # the run itself says what is to be said
+            counter.start()
+            stack.callback(counter.close)
+        if any(is_int8(p.recipe.precision) for p in plans):
+            plans = settle_int8(
+                plans,
+                store,
+                find_media,
+                stack.enter_context(scratch_folder()),
+                workers=workers or cores,
+                limits=limits,
+                on_notice=notify,
+            )
+        step(f"opening the store {os.fspath(store)}")
         writer = stack.enter_context(open_writer(store, run=_run_facts(plans)))
         views = [_open_view(stack, writer, plan, cores) for plan in plans]
         pipeline = Pipeline(
@@ -97,10 +109,19 @@ def run_views(
             workers=workers or cores,
             limits=limits,
             retry_failed=retry_failed,
+            counter=counter,
             on_progress=on_progress,
             on_outcome=on_outcome,
         )
-        tally = pipeline.run(media)
+        step("")
+        try:
+            tally = pipeline.run(media)
+        except KeyboardInterrupt as exc:
+            if not pipeline.is_committed:
+                raise
+            done = pipeline.tally
+            media_done = done.finished - done.already_done
+            raise Interrupted(os.fspath(store), media_done, done.rows, pipeline.unfinished) from exc
     report = _report(store, plans, tally, time.monotonic() - began_s)
     return replace(report, notices=tuple(notices))
 
@@ -117,6 +138,10 @@ def _check_place(store: Path) -> None:
 
 def _heard(stdin: BinaryIO | None) -> bytes:
     return (sys.stdin.buffer if stdin is None else stdin).read()
+
+
+def _untold(notice: str) -> None:
+    pass
 
 
 def _warn(notice: str) -> None:

@@ -35,9 +35,13 @@ class SharedBlock:
         self._path: str | None = None
         if sys.platform == "linux":
             self._fd = os.memfd_create("vifex-slots", 0)
-            os.set_inheritable(self._fd, True)
         else:
             self._fd, self._path = tempfile.mkstemp(prefix="vifex-slots-")
+        if os.name == "posix":
+            os.set_inheritable(self._fd, True)
+            if self._path is not None:  # decoders inherit it, and a killed process leaves nothing behind
+                Path(self._path).unlink()
+                self._path = None
         try:
             os.ftruncate(self._fd, size_bytes)
             self.memory = mmap.mmap(self._fd, size_bytes)

@@ -37,7 +37,7 @@ from vifex.extraction.slots import Pixels, SharedBlock, lay_out, view_slot
 from vifex.media.installation import failed_import
 from vifex.values import EngineError, Limits, Medium, Wish
 
-__all__ = ["Filled", "JobEnded", "Supervisor", "SupervisorEvent"]
+__all__ = ["Filled", "InWork", "JobEnded", "Supervisor", "SupervisorEvent"]
 
 _JOBS_AHEAD = (2, 16)
 """Media that a decoder holds, at least and at most: the one it reads, and more the less they take."""
@@ -66,6 +66,19 @@ class JobEnded:
 
 
 SupervisorEvent = Filled | JobEnded
+
+
+@dataclass(frozen=True, slots=True)
+class InWork:
+    """A medium that a decoder is reading."""
+
+    medium: Medium
+    at_s: float
+    """Seconds of its own time that were reached; 0 for a picture."""
+    end_s: float | None
+    """Where its decoding ends, where that is known."""
+    spent_s: float
+    """What it took so far, waiting for room not counted."""
 
 
 @dataclass(slots=True)
@@ -155,6 +168,20 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     send(cast(BinaryIO, decoder.process.stdin), *decoder.untold)
                 decoder.untold = []
+
+    def in_work(self) -> list[InWork]:
+        """Give the media that decoders are reading now, by the decoders' seats."""
+        now_s = time.monotonic()
+        found = []
+        for decoder in sorted(self._decoders.values(), key=lambda d: d.seat):
+            number = decoder.board.job
+            medium = next((job.medium for job in decoder.jobs if job.job == number), None)
+            if medium is not None:
+                # When the job was begun is seen a few times a second: of a newer one it is not known yet.
+                spent_s = now_s - decoder.started_s if decoder.seen[0] == number else 0.0
+                spent_s = max(0.0, spent_s - decoder.board.waited_s)
+                found.append(InWork(medium, decoder.board.at_s, decoder.board.end_s, spent_s))
+        return found
 
     def idle(self) -> bool:
         """Whether every medium that was given is over."""

@@ -139,14 +139,15 @@ class Decoder:
         for wish in self._open:
             self._report(job.job, wish)
         wall_s = time.monotonic() - began_s - self._waited_s
-        self._unsent.append(Finished(job.job, tuple(counts), wall_s=wall_s, **ended))  # type: ignore[arg-type]
+        finished = Finished(job.job, tuple(counts), wall_s=wall_s, media_s=self._board.at_s, **ended)  # type: ignore[arg-type]
+        self._unsent.append(finished)
         if self._full or self._split:
             self._send()
         self._board.stop()
 
     def _decode(self, job: Job, counts: list[int]) -> object:
         wishes = [self._setup.wishes[i] for i in job.wishes]
-        samples = read(job.medium, wishes, self._setup.limits, progress=self._progress)
+        samples = read(job.medium, wishes, self._setup.limits, progress=self)
         while True:
             try:
                 sample = next(samples)
@@ -207,7 +208,12 @@ class Decoder:
             self._unsent.append(Wrote(job, wish, slot.slot, slot.reported, tuple(slot.pending)))
             slot.reported, slot.pending = slot.filled, []
 
-    def _progress(self) -> None:
+    def reach(self, t_s: float, end_s: float | None) -> None:
+        """Take how far the decoding of a video or a sound is; see `vifex.media.decode.reach`."""
+        self._board.reach(t_s, end_s)
+
+    def __call__(self) -> None:
+        """Take a sign of life."""
         self._board.beat()
         if self._full or (self._unsent and time.monotonic() - self._sent_s > SEND_EVERY_S):
             self._send()

@@ -15,6 +15,7 @@ from vifex.models.named import check_prefix, load_of_family, prefixes, split_nam
 from vifex.models.registry import ALIASES, GROUP, MODELS
 from vifex.values import Model, ModelError
 from vifex.values.registry import load, names, near
+from vifex.values.steps import step
 
 __all__ = ["card_path", "draft_card", "format_card", "load_model", "model_names", "read_card"]
 
@@ -47,6 +48,7 @@ def load_model(
         MissingExtraError: If the library that makes the network is not installed.
     """
     text = os.fspath(name_or_path)
+    step(f"loading the model {text}")
     name = ALIASES.get(text, text)
     known = names(MODELS, group=GROUP)
     if not (name in known and card is None) and (family := split_name(text)) is not None:

@@ -25,11 +25,13 @@ import numpy.typing as npt
 
 from vifex.engines.base import Engine
 from vifex.engines.cache import cache_folder
+from vifex.engines.cache_care import hold, make_room
 from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.settled import Settled
 from vifex.engines.torch.convert import CannotConvert, write_ir
 from vifex.engines.torch.engine import TorchEngine
 from vifex.values import EngineError, Model, ModelCard, Tap, VifexError
+from vifex.values.steps import step
 
 __all__ = ["convert", "settle_on_cpu"]
 
@@ -38,8 +40,6 @@ _DIFFERENCE: Final = 1e-3
 """Largest difference allowed, as a part of the tap's largest value."""
 _INPUTS: Final = 3
 """Inputs of the check: noise, smooth noise, and one flat picture. Another batch than the export's example."""
-_LIMIT_BYTES: Final = 16 << 30
-"""Converted networks kept; those unused for longest go first."""
 _VERDICT: Final = ".json"
 
 
@@ -54,6 +54,7 @@ def settle_on_cpu(model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, 
     """
     folder = _folder()
     key = _key(model, taps)
+    hold(folder, key)
     known = _remembered(folder, key, model)
     if known is None:
         known = _try(folder, key, model, taps, torch_engine, openvino)
@@ -66,7 +67,9 @@ def _try(
     with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name:
         made = Path(name) / f"{key}.xml"
         try:
+            step(f"converting {model.card.name} to OpenVINO, once")
             convert(model, taps, made, torch_engine)
+            step(f"comparing {model.card.name} in OpenVINO and in torch, once")
             measured = _compare(model, _as_ir(model, made), taps, torch_engine, openvino)
         except (CannotConvert, VifexError) as exc:
             verdict: dict[str, Any] = {"engine": "torch", "why": str(exc)}
@@ -76,7 +79,7 @@ def _try(
             if bad:
                 verdict["why"] = _unequal(bad)
         if verdict["engine"] == "openvino":
-            _make_room(folder, made.with_suffix(".bin").stat().st_size)
+            make_room(folder.parent, made.with_suffix(".bin").stat().st_size)
             verdict["sha256"] = _digest(made)
             for suffix in (".bin", ".xml"):
                 made.with_suffix(suffix).replace(folder / (key + suffix))
@@ -178,7 +181,9 @@ def _temporary() -> Path:
 
     folder = Path(tempfile.mkdtemp(prefix="vifex-converted-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    converted = folder / "converted"  # as in the cache: what cares for that looks beside it
+    converted.mkdir()
+    return converted
 
 
 def _folder() -> Path:
@@ -221,21 +226,6 @@ def _digest(graph: Path) -> str:
     with graph.with_suffix(".bin").open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _make_room(folder: Path, size: int) -> None:
-    entries = []
-    for path in folder.glob("*.bin"):
-        with contextlib.suppress(OSError):
-            entries.append((path.stat().st_mtime, path.stat().st_size, path))
-    total = sum(entry[1] for entry in entries) + size
-    for _, length, path in sorted(entries):
-        if total <= _LIMIT_BYTES:
-            return
-        for suffix in (_VERDICT, ".xml", ".bin"):
-            with contextlib.suppress(OSError):
-                path.with_suffix(suffix).unlink()
-        total -= length
 
 
 def must_convert(settled: Settled, model: Model) -> Settled:

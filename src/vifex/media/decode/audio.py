@@ -12,6 +12,7 @@ from vifex.media.decode.container import Opened, open_container
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.ear import Ear
 from vifex.media.decode.film_sound import film_parts, sound_frames
+from vifex.media.decode.reach import Reach
 from vifex.media.decode.reasons import Skip
 from vifex.media.decode.sniff import look, text_kind
 from vifex.media.decode.source import LocalFile
@@ -49,7 +50,9 @@ def read_audio(
         unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is of pictures
         film = film_parts(file, opened, limits, progress)
         moved: list[str] = []
+        reach = Reach(progress, opened.container)
         for piece in timeline.pieces(sound_frames(opened, film, unlimited, damage, progress, moved)):
+            reach.tell(piece.start)
             for ear in ears:
                 yield from ear.feed(piece.frame, piece.start, is_new=piece.is_new)
             if all(ear.is_over for ear in ears):

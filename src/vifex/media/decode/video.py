@@ -20,6 +20,7 @@ from vifex.media.decode.legs import open_legs
 from vifex.media.decode.limits import check_pixels
 from vifex.media.decode.log import Log
 from vifex.media.decode.pixels import Converter, FramePicture
+from vifex.media.decode.reach import Reach
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.sparse import Unclear, can_pay, sparse_frames
 from vifex.media.decode.stated import DOLBY_ALONE
@@ -217,7 +218,9 @@ def _attempt(
                 strict=not is_last,
             )
             frames = shown_frames(timed, opened, damage)
+        reach = Reach(job.progress, opened.container, parts)
         for shown in frames:
+            reach.tell(shown.end)
             is_settled = is_last or is_sparse or shown.index >= _SETTLED_AFTER
             if is_settled:
                 # One by one: a whole window may be large.

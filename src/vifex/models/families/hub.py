@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from vifex.values import ModelError
 from vifex.values.registry import require
+from vifex.values.steps import step
 
 __all__ = ["fetching", "hub_address", "hub_file", "locally_first", "reading", "url_file"]
 
@@ -117,6 +118,7 @@ def locally_first(load: Callable[[bool], T], source: str, *, of: str, what: str 
 @contextmanager
 def fetching(source: str, *, of: str, what: str = "its weights") -> Iterator[None]:
     """Say of a failed download what could not be fetched, from where, and what else works."""
+    step(f"fetching {what.replace('its', 'the', 1)} of {of} from {source}")
     try:
         yield
     except ModelError:

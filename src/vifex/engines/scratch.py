@@ -1,0 +1,35 @@
+"""A folder for files that are needed for a while, which the next run removes where a killed one left it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from vifex.engines.cache import cache_folder
+from vifex.engines.cache_care import prune, taken_lock
+
+__all__ = ["scratch_folder"]
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Give a folder that is gone afterwards.
+
+    It lies in the cache, not among the system's temporary files, where nobody would know whose it is. Its
+    lock ends with this process, however that ends.
+    """
+    try:
+        parent = cache_folder() / "scratch"
+        parent.mkdir(parents=True, exist_ok=True)
+        prune(parent.parent, None)
+        path = Path(tempfile.mkdtemp(dir=parent, prefix="vifex-"))
+    except (OSError, RuntimeError):  # no home, or one that cannot be written
+        path = Path(tempfile.mkdtemp(prefix="vifex-"))
+    try:
+        with taken_lock(path):
+            yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

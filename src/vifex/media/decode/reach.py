@@ -1,0 +1,48 @@
+"""How far the decoding of a video or a sound is, told to whoever shows progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Final, Protocol, runtime_checkable
+
+from av.container import InputContainer
+
+from vifex.media.sample.base import Part
+
+__all__ = ["Reach", "Reached"]
+
+_MICROSECONDS: Final = 1_000_000
+
+
+@runtime_checkable
+class Reached(Protocol):
+    """A taker of progress that wants to know how far a medium is, beside its signs of life."""
+
+    def reach(self, t_s: float, end_s: float | None) -> None:
+        """Take the seconds that were reached, and where the decoding will end, where that is known."""
+
+
+class Reach:
+    """Tells one medium's progress, if anybody wants to know.
+
+    Args:
+        progress: Called for each packet or picture; told more if it is a `Reached`.
+        container: Of the medium.
+        parts: What is wanted of it; nothing is decoded behind the last end.
+    """
+
+    def __init__(
+        self, progress: Callable[[], None], container: InputContainer, parts: Sequence[Part] = ()
+    ) -> None:
+        self._taker = progress if isinstance(progress, Reached) else None
+        duration = container.duration  # from the container's start; absent in streams without an index
+        end_s = duration / _MICROSECONDS if duration and duration > 0 else None
+        ends = [part.end for part in parts]
+        wanted_s = float(max(e for e in ends if e is not None)) if ends and None not in ends else None
+        self._end_s = min((s for s in (end_s, wanted_s) if s is not None), default=None)
+
+    def tell(self, at: Fraction) -> None:
+        """Tell the seconds that were reached."""
+        if self._taker is not None:
+            self._taker.reach(float(at), self._end_s)

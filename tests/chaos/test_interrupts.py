@@ -1,0 +1,217 @@
+"""Ctrl-C and SIGTERM: what was finished is committed and told; a second one ends at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+import vifex
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
+
+PICTURES = 1000
+FRAMES = 1500
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures that are finished first, then a video that takes long."""
+    folder = tmp_path_factory.mktemp("interrupts") / "media"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(folder / "a-0000.jpg")
+    for i in range(1, PICTURES):
+        os.link(folder / "a-0000.jpg", folder / f"a-{i:04d}.jpg")
+    with av.open(str(folder / "z-long.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 320, 240
+        frame = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
+        for i in range(FRAMES):
+            picture = av.VideoFrame.from_ndarray(np.roll(frame, i, axis=0), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return folder
+
+
+def start(*words: object, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "vifex", *map(str, words)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    return subprocess.Popen(command, start_new_session=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    until_s = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+
+
+def media_in(store: Path) -> int:
+    try:
+        with vifex.open(store) as opened:
+            return opened.ledger().num_rows
+    except vifex.VifexError:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "to_group"),
+    [(signal.SIGINT, 130, False), (signal.SIGINT, 130, True), (signal.SIGTERM, 143, True)],
+)
+def test_what_was_finished_is_kept_and_told(
+    media: Path, tmp_path: Path, number: signal.Signals, status: int, to_group: bool
+) -> None:
+    store = tmp_path / "s.vifex"
+    # Everything in the video is sampled: it cannot be over before the pictures are.
+    process = start("extract", media, "-o", store, "--every", "1", "-q")
+    wait_for(lambda: media_in(store) > 0, process)
+    # As `timeout` does: once to the process, and at once again to its group.
+    process.send_signal(number)
+    if to_group:
+        os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, err
+    assert out == ""
+    kept = media_in(store)
+    assert 0 < kept <= PICTURES
+    assert err.count("\n") == 1
+    assert err.startswith(f"vifex: interrupted. {kept:,} media with {kept:,} rows of this run are kept in ")
+    assert "the same command goes on from there." in err
+    with vifex.open(store) as opened:
+        assert len(opened) == kept  # no row of what was not finished
+
+
+def test_a_video_in_work_is_named_and_the_same_command_ends_what_was_begun(
+    media: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.vifex"
+    options = {"stderr": subprocess.PIPE}
+    process = start(
+        "extract", media / "z-long.mp4", media / "a-0000.jpg", "-o", store, "--every", "1", "-q", **options
+    )
+    wait_for(lambda: media_in(store) == 1, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert "1 medium with 1 row of this run are kept" in err
+    assert err.rstrip().endswith("z-long.mp4 was not finished and starts anew.")
+    again = start("extract", media / "z-long.mp4", media / "a-0000.jpg", "-o", store, "--every", "100", "-q")
+    _, err = again.communicate(timeout=120)
+    assert again.returncode == 4, err  # another recipe
+    last = start("extract", media / "z-long.mp4", media / "a-0000.jpg", "-o", store, "--every", "1", "-q")
+    out, err = last.communicate(timeout=300)
+    assert last.returncode == 0, err
+    assert "1 already done" in out
+    with vifex.open(store) as opened:
+        assert len(opened) == FRAMES + 1
+
+
+def test_nothing_finished_is_told_as_that(media: Path, tmp_path: Path) -> None:
+    process = start("extract", media / "z-long.mp4", "-o", tmp_path / "s.vifex", "--every", "1", "-q")
+    wait_for((tmp_path / "s.vifex" / "STORE.json").exists, process)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("vifex: interrupted")
+    assert "same command" in err
+    assert "Traceback" not in err
+
+
+def test_a_second_interrupt_ends_at_once_where_the_main_thread_hangs() -> None:
+    """The main thread sits in C, where no handler of Python's runs: the second signal must not need it."""
+    script = (
+        "import ctypes, sys\n"
+        "from vifex.cli import interrupts\n"
+        "with interrupts.watch_signals():\n"
+        "    print('ready', flush=True)\n"
+        "    ctypes.CDLL(None).pause.restype\n"
+        "    libc = ctypes.CDLL(None)\n"
+        "    while True:\n"
+        "        try:\n"
+        "            while True: libc.sleep(600)\n"
+        "        except KeyboardInterrupt:\n"
+        "            pass\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert "vifex: stopping" in err
+    assert "vifex: ended at once." in err
+
+
+def test_signals_that_were_ignored_stay_ignored(media: Path, tmp_path: Path) -> None:
+    """As `nohup` and the shell's `&` leave them."""
+    store = tmp_path / "s.vifex"
+    command = [
+        sys.executable,
+        "-m",
+        "vifex",
+        "extract",
+        media / "a-0000.jpg",
+        media / "z-long.mp4",
+        "-o",
+        store,
+    ]
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *map(str, command), "--every", "30", "-q"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: media_in(store) > 0, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert "2 ok" in out
+
+
+def test_in_python_it_is_a_keyboard_interrupt_that_says_what_is_kept(media: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys, _thread, vifex\n"
+        "def tell(progress):\n"
+        "    if progress.finished > 300: _thread.interrupt_main()\n"
+        "try:\n"
+        "    vifex.extract(sys.argv[1], sys.argv[2], every=1, on_progress=tell)\n"
+        "except KeyboardInterrupt as exc:\n"
+        "    print(exc.media, exc.rows, exc)\n"
+    )
+    store = tmp_path / "s.vifex"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(media), str(store)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    kept = media_in(store)
+    assert done.stdout.startswith(f"{kept} {kept} interrupted. {kept:,} media with {kept:,} rows")
+
+
+def test_a_kill_leaves_nothing_among_temporary_files(media: Path, tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    store = tmp_path / "s.vifex"
+    process = start(
+        "extract", media, "-o", store, "--every", "1", "-q", env={**os.environ, "TMPDIR": str(tmp_path / "t")}
+    )
+    wait_for(lambda: media_in(store) > 0, process)
+    process.kill()
+    process.communicate()
+    assert list((tmp_path / "t").iterdir()) == []

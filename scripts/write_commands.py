@@ -14,8 +14,8 @@ What `vifex COMMAND --help` says. Results go to standard output, the rest to sta
 command prints one JSON document; its fields are in [json.md](json.md).
 
 Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial, or a
-check found damage; 4 the run could not be done; 130 interrupted, resumable. `--debug` before or behind any
-command shows tracebacks.
+check found damage; 4 the run could not be done; 130 interrupted, 143 ended by SIGTERM, both resumable.
+`--debug` before or behind any command shows tracebacks.
 """
 
 PARTS = ("models pull", "models show")

@@ -20,7 +20,7 @@ import vifex
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 
 PICTURES = 1000
-FRAMES = 1500
+FRAMES = 4000
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,7 +51,7 @@ class LoadedModel:
 
     def features(
         self,
-        images: Sequence[Any],
+        images: Any,
         *,
         layers: Sequence[str] = (),
         precision: Literal["auto", "fp32", "bf16"] = "auto",
@@ -60,7 +60,8 @@ class LoadedModel:
         """Read layers for some pictures or sounds.
 
         Args:
-            images: Paths of pictures, Pillow images, or uint8 RGB arrays `[H, W, 3]`. For a network of
+            images: A picture or a sequence of them: paths, Pillow images, or uint8 RGB arrays `[H, W, 3]`.
+                A single one gives N = 1. For a network of
                 sound paths of sounds of one window or less, or float32 arrays `[S]` of one window, mono,
                 -1 to 1, at `card.audio.sample_rate_hz`.
             layers: Names, aliases or patterns of taps; by default the model's own choice.
@@ -83,7 +84,8 @@ class LoadedModel:
             )
         audio = plan.recipe.audio
         pixels = [
-            _pixels(image, plan.recipe.pixels) if audio is None else _sound(image, audio) for image in images
+            _pixels(image, plan.recipe.pixels) if audio is None else _sound(image, audio)
+            for image in _listed(images, 3 if audio is None else 1)
         ]
         if not pixels:
             return {t.name: np.empty((0, *t.shape), np.float32) for t in plan.taps}
@@ -124,6 +126,22 @@ def load_model(
     )
     tell_licence(model.card, on_notice)
     return LoadedModel(model)
+
+
+def _listed(images: Any, axes: int) -> Iterable[Any]:
+    """Take a single picture or sound for a list of one; an array is one if it has so many axes."""
+    from PIL import Image
+
+    if isinstance(images, str | os.PathLike | Image.Image):
+        return [images]
+    if isinstance(images, np.ndarray) and images.ndim == axes:
+        return [images]
+    if not isinstance(images, Iterable) or isinstance(images, bytes | dict):
+        raise InputError(
+            f"{type(images).__name__} is no picture, nor a list of them.",
+            todo="Give a path, a Pillow image, an array, or a list of such.",
+        )
+    return images
 
 
 def _sound(sound: Any, spec: AudioSpec) -> npt.NDArray[np.float32]:

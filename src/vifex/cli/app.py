@@ -40,6 +40,7 @@ COMMANDS = {
     "models": ("vifex.cli.models:models", "List the networks that are known by name; show or fetch one."),
     "layers": ("vifex.cli.models:layers", "List every layer that features can be read from."),
     "bench": ("vifex.cli.benching:bench", "Print what each precision of a network gains and costs."),
+    "cache": ("vifex.cli.caching:cache", "Tell the place and the size of the cache, or empty it."),
     "card": ("vifex.cli.models:card", "Draft the card that a model file needs beside it."),
 }
 _RESUMED = ("extract", "fuse", "tree")

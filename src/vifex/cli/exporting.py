@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from vifex.cli.output import clean, print_json, print_line
 
 __all__ = ["export"]
 
 
+def _file(kind: type[Path], tokens: Sequence[Token]) -> Path:
+    """Take a path as it was typed: `Path` would forget the separator at the end of a folder's."""
+    from vifex.search.export import check_names_file
+
+    check_names_file(tokens[0].value)
+    return Path(tokens[0].value)
+
+
 def export(
     store: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], converter=_file)],
     to: str | None = None,
     column: str | None = None,
     where: str | None = None,

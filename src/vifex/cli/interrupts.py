@@ -40,6 +40,8 @@ class Signals:
     def __init__(self) -> None:
         self.first: int | None = None
         """The signal that ends the command."""
+        self.sockets: tuple[socket.socket, ...] = ()
+        """Kept open as long as signals may come."""
 
     @property
     def status(self) -> int:
@@ -76,7 +78,8 @@ class Signals:
 def watch_signals() -> Iterator[Signals]:
     """Take the signals that ask a command to end, while it runs in the main thread of its process.
 
-    Signals that the caller's shell or `nohup` set to be ignored stay ignored.
+    Signals that the caller's shell or `nohup` set to be ignored stay ignored. Once a signal came they are
+    not given back: the process must end.
     """
     signals = Signals()
     wanted = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
@@ -86,6 +89,7 @@ def watch_signals() -> Iterator[Signals]:
         yield signals
         return
     ours, theirs = socket.socketpair()
+    signals.sockets = (ours, theirs)
     theirs.setblocking(False)
     thread = threading.Thread(target=signals.listen, args=(ours,), name="vifex-signals", daemon=True)
     thread.start()
@@ -94,12 +98,14 @@ def watch_signals() -> Iterator[Signals]:
     try:
         yield signals
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(before_fd)
-        theirs.close()
-        thread.join()
-        ours.close()
+        # After a signal the process is about to end, and its second copy must not end it otherwise.
+        if signals.first is None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before_fd)
+            theirs.close()
+            thread.join()
+            ours.close()
 
 
 def _write(text: str) -> None:

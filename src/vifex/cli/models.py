@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from vifex.cli.output import clean, print_json, print_line, print_table
+from vifex.cli.output import clean, one_line, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from vifex.api.catalogue import Unopened
@@ -92,7 +92,7 @@ def pull(model: str, /) -> int:
     import vifex
 
     loaded = vifex.load_model(model, on_notice=_notice)
-    print_line(f"{clean(loaded.card.name)}: its weights are here ({clean(loaded.card.provenance)}).")
+    print_line(f"{clean(loaded.card.name)}: its weights are here ({one_line(loaded.card.provenance)}).")
     return 0
 
 

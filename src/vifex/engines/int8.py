@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.engines.quantising import Task
-from vifex.values import EngineError, MissingExtraError, Model, ModelError, Tap
+from vifex.values import EngineError, Model, ModelError, Tap
+from vifex.values.registry import missing_extra
 
 __all__ = ["SUFFIXES", "Quantised", "graph_sha256", "has_nncf", "quantise", "require_nncf", "with_graph"]
 
@@ -54,7 +55,7 @@ def require_nncf() -> None:
         MissingExtraError: If it is not.
     """
     if not has_nncf():
-        raise MissingExtraError("int8 needs nncf.", todo="Install it: pip install 'vifex[int8]'.")
+        raise missing_extra("nncf", extra="int8", needed_for="int8")
 
 
 def graph_sha256(graph: Path) -> str:

@@ -17,9 +17,10 @@ from vifex.media.decode.animation import read_animation
 from vifex.media.decode.audio import read_audio
 from vifex.media.decode.image_stream import image_stream
 from vifex.media.decode.moment import Kind, Moment, at
+from vifex.media.decode.not_media import refuse_archive, text_error
 from vifex.media.decode.picture import is_animated, is_known_picture, read_picture
 from vifex.media.decode.reasons import Skip
-from vifex.media.decode.sniff import look, text_kind
+from vifex.media.decode.sniff import look
 from vifex.media.decode.source import LocalFile, open_medium, open_uri
 from vifex.media.decode.video import StillInside, read_video
 from vifex.values import (
@@ -131,16 +132,13 @@ def is_picture(file: LocalFile, limits: Limits) -> bool | None:
     """Say whether a file is a still picture (`True`), a video (`False`) or an animation (`None`).
 
     Raises:
-        MediaError: If it is text.
+        MediaError: If it is text or an archive.
     """
     head = file.head()
+    refuse_archive(head, file.shown)
     kind = look(head)
     if kind == "text":
-        raise MediaError(
-            f"it is no picture or video but {text_kind(head)}.",
-            of=file.shown,
-            todo="Give the file that is meant.",
-        )
+        raise text_error(head, file.shown, wanted="picture or video")
     if kind == "video" or (kind == "picture" and image_stream(file) is not None):
         return False
     if is_animated(file, limits):

@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING
 from vifex.search.columns import one_column
 from vifex.search.files import written_whole
 from vifex.search.registry import export_format
+from vifex.values import InputError
 
 if TYPE_CHECKING:
     from vifex.store import View
 
-__all__ = ["export"]
+__all__ = ["check_names_file", "export"]
+
+
+def check_names_file(path: str | os.PathLike[str]) -> None:
+    """See that a path is meant as a file's.
+
+    Raises:
+        InputError: If it ends in a separator, or is a folder.
+    """
+    text = os.fspath(path)
+    if text.endswith(tuple(filter(None, (os.sep, os.altsep)))) or os.path.isdir(text):  # noqa: PTH112
+        example = os.path.join(text, "features.npy")  # noqa: PTH118
+        raise InputError("this is a folder.", of=text, todo=f"Name a file in it, e.g. {example}.")
 
 
 def export(
@@ -42,6 +55,7 @@ def export(
     Raises:
         InputError: If the format, the column or the filter is unknown, or the file cannot be written.
     """
+    check_names_file(path)
     form = export_format(to)
     several = column is None and not form.one_column
     columns = list(view.columns) if several else [one_column(view, column)]

@@ -11,11 +11,14 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from vifex.values.errors import InputError, MissingExtraError
 
-__all__ = ["load", "names", "near", "require"]
+__all__ = ["load", "missing_extra", "names", "near", "require"]
+
+_WITH_TORCH: Final = ("torch", "hf")
+"""Extras that bring PyTorch, whose default build for Linux brings CUDA."""
 
 
 def load(registry: Mapping[str, str], name: str, *, group: str, what: str) -> Any:
@@ -62,9 +65,18 @@ def require(module: str, *, extra: str, needed_for: str) -> ModuleType:
     except ModuleNotFoundError as exc:
         if exc.name != module.partition(".")[0]:
             raise
-        raise MissingExtraError(
-            f"{needed_for} needs {module}.", todo=f"Install it: pip install 'vifex[{extra}]'."
-        ) from exc
+        raise missing_extra(module, extra=extra, needed_for=needed_for) from exc
+
+
+def missing_extra(module: str, *, extra: str, needed_for: str) -> MissingExtraError:
+    """Say of an optional module that is not installed how to get it.
+
+    The package is on no index yet, so its extras are installed from a checkout.
+    """
+    todo = f"Install it in a checkout of Vifex: pip install '.[{extra}]'."
+    if extra in _WITH_TORCH:
+        todo += " For PyTorch without CUDA, which is smaller, see https://pytorch.org/get-started/locally."
+    return MissingExtraError(f"{needed_for} needs {module}.", todo=todo)
 
 
 def _plugins(registry: Mapping[str, str], group: str) -> dict[str, EntryPoint]:

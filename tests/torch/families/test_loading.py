@@ -218,7 +218,7 @@ def test_a_missing_library_names_its_extra(family: ModuleType, monkeypatch: pyte
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, library, None)
     extra = "torch" if name in ("timm", "torchvision") else "hf"
-    with pytest.raises(MissingExtraError, match=rf"pip install 'vifex\[{extra}\]'"):
+    with pytest.raises(MissingExtraError, match=rf"pip install '\.\[{extra}\]'"):
         list(family.FAMILY.catalogue())
 
 

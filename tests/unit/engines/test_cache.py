@@ -103,7 +103,7 @@ def test_the_oldest_make_room(
     features(convnet, pixels(2, 8, 8, 3))
     (old,) = folder.iterdir()
     os.utime(old, (1, 1))
-    monkeypatch.setattr(cache_module, "_LIMIT_BYTES", int(old.stat().st_size * 1.5))
+    monkeypatch.setenv("VIFEX_CACHE_LIMIT", str(old.stat().st_size * 1.5 / (1 << 30)))
     features(convnet, pixels(3, 8, 8, 3))
     assert not old.exists()
     assert len(list(folder.iterdir())) == 1

@@ -163,5 +163,8 @@ def test_a_quantiser_with_a_range_for_each_channel_stays_where_it_is(pixels: Any
 
 @pytest.mark.skipif(has_nncf(), reason="nncf is installed")
 def test_without_nncf_the_extra_is_named(convnet: Any, engine: Any, pixels: Any, tmp_path: Path) -> None:
-    with pytest.raises(MissingExtraError, match=r"int8 needs nncf\. Install it: pip install 'vifex\[int8\]'"):
+    with pytest.raises(
+        MissingExtraError,
+        match=r"int8 needs nncf\. Install it in a checkout of Vifex: pip install '\.\[int8\]'",
+    ):
         quantise(convnet, engine.resolve_taps(convnet, []), pixels(2, 8, 8, 3), tmp_path)

@@ -53,7 +53,7 @@ def test_a_precision_that_cannot_run_says_why(vifex_command: Any) -> None:
     assert fp32["inference"]["median"] > 0
     assert (int8["resolved"], int8["inference"], int8["batch"]) == (None, None, None)
     assert fp32["batch"] > 0 < fp32["requests"]
-    assert int8["why_not"] == "int8 needs nncf. Install it: pip install 'vifex[int8]'."
+    assert int8["why_not"] == "int8 needs nncf. Install it in a checkout of Vifex: pip install '.[int8]'."
     assert (said["media"], said["samples"], said["fast_decode"], fp32["pipeline"]) == (0, 0, [], None)
 
 

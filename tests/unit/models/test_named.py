@@ -50,7 +50,7 @@ def test_weights_are_for_networks_of_families(tmp_path: Path) -> None:
 @WITHOUT_TORCH
 @pytest.mark.parametrize("name", ["timm/resnet18", "torchvision/resnet18", "torch:json:loads", "hf/a/b"])
 def test_without_the_library_one_sentence_says_which_extra(name: str) -> None:
-    with pytest.raises(MissingExtraError, match=r"needs \w+.*pip install 'vifex\[(torch|hf)\]'"):
+    with pytest.raises(MissingExtraError, match=r"needs \w+.*pip install '\.\[(torch|hf)\]'"):
         load_model(name, weights="random:0")
 
 
@@ -60,9 +60,7 @@ def test_listing_works_without_the_libraries(vifex_command: Any) -> None:
     assert done.returncode == 0, done.stderr
     listed = json.loads(done.stdout)
     assert listed["models"][0]["name"] == "vifex-interim-1"
-    assert any(
-        line.startswith("timm: ") and "pip install 'vifex[torch]'" in line for line in listed["missing"]
-    )
+    assert any(line.startswith("timm: ") and "pip install '.[torch]'" in line for line in listed["missing"])
     nothing = vifex_command("models", "--search", "no such net")
     assert nothing.stdout.strip() == "No known name holds 'no such net'."
 

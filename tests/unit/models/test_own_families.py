@@ -31,7 +31,7 @@ def test_a_family_lists_its_networks_without_torch(prefix: str, monkeypatch: pyt
 def test_making_one_says_what_to_install(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     family: Family = load(FAMILIES, prefix, group=GROUP, what="family")
-    with pytest.raises(MissingExtraError, match=r"pip install 'vifex\[torch\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[torch\]'"):
         family.load(NAMES[prefix], "random:0")
 
 

@@ -165,7 +165,7 @@ def test_a_registry_loads_by_name_and_offers_near_ones() -> None:
 
 
 def test_a_missing_extra_says_how_to_get_it() -> None:
-    with pytest.raises(VifexError, match=r"pip install 'vifex\[torch\]'"):
+    with pytest.raises(VifexError, match=r"pip install '\.\[torch\]'\. For PyTorch without CUDA"):
         require("no_such_module_here", extra="torch", needed_for="the torch engine")
 
 

@@ -12,9 +12,10 @@ from vifex.media.decode.container import Opened, open_container
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.ear import Ear
 from vifex.media.decode.film_sound import film_parts, sound_frames
+from vifex.media.decode.not_media import refuse_archive, text_error
 from vifex.media.decode.reach import Reach
 from vifex.media.decode.reasons import Skip
-from vifex.media.decode.sniff import look, text_kind
+from vifex.media.decode.sniff import look
 from vifex.media.decode.source import LocalFile
 from vifex.media.decode.timeline import Timeline
 from vifex.media.decode.times import Clock
@@ -67,11 +68,10 @@ def read_audio(
 
 def _open(file: LocalFile, limits: Limits, damage: Damage) -> Opened:
     head = file.head()
+    refuse_archive(head, file.shown)
     kind = look(head)
     if kind == "text":
-        raise MediaError(
-            f"it is no sound but {text_kind(head)}.", of=file.shown, todo="Give the file that is meant."
-        )
+        raise text_error(head, file.shown, wanted="sound")
     if kind == "picture":
         raise Skip(NO_AUDIO)
     container = open_container(file, limits, damage.opening)

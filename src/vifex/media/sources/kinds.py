@@ -38,6 +38,8 @@ _BY_SUFFIX: Final[dict[str, Kind]] = {
     **dict.fromkeys(_SOUNDS.split(), "audio"),
 }
 
+_ARCHIVES: Final = "zip tar gz tgz bz2 tbz tbz2 xz txz 7z rar zst lz4 lzma cab cbz cbr cb7 cbt"
+
 # Transport streams share these suffixes with TypeScript, which is text and far more common in some folders.
 _MAY_BE_TEXT: Final = frozenset({"ts", "mts"})
 
@@ -46,6 +48,10 @@ NOT_PIXELS: Final[dict[str, str]] = {
     **dict.fromkeys(
         ["m3u", "m3u8", "mpd", "pls", "xspf", "ffconcat", "sdp", "ism", "ismc", "edl"],
         "a playlist, which only points at other files",
+    ),
+    **dict.fromkeys(
+        _ARCHIVES.split(),
+        "an archive; unpack it to have what is in it read",
     ),
 }
 """Suffixes of what people call media although no pixels are inside, with the reason to give."""

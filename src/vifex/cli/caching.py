@@ -1,0 +1,102 @@
+"""`vifex cache`: what is kept of compiled and converted networks, where, and removing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from vifex.cli.output import clean, print_json, print_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vifex.engines.cache_care import Entry
+
+__all__ = ["cache"]
+
+_GIB = 1 << 30
+_WORDS = {
+    "graph": "compiled graphs",
+    "converted": "converted networks",
+    "leftover": "leftovers of killed runs",
+}
+
+
+def cache(
+    *,
+    prune: Annotated[bool, Parameter(negative=())] = False,
+    limit: float | None = None,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Tell the place and the size of the cache; --prune removes what is in it.
+
+    The cache holds compiled graphs and converted networks, which are made again when they are needed. Its
+    place is VIFEX_CACHE, or the system's folder for caches. It is kept to 10 GiB, or to VIFEX_CACHE_LIMIT (in
+    GiB; 0 sets no limit); what was used longest ago goes first. Published weights lie in the caches of the
+    libraries that fetch them.
+
+    Parameters
+    ----------
+    prune
+        Remove everything that no running process uses, or with --limit only as much as is needed.
+    limit
+        With --prune, the size in GiB that may stay.
+    dry_run
+        With --prune, tell what would be removed and remove nothing.
+    json
+        Print as JSON.
+    """
+    from vifex.engines.cache import cache_folder
+    from vifex.engines.cache_care import entries, limit_bytes
+    from vifex.engines.cache_care import prune as remove
+    from vifex.values import InputError
+
+    if not prune and (limit is not None or dry_run):
+        raise InputError("--limit and --dry-run belong to --prune.", todo="Add --prune.")
+    if limit is not None and not 0 <= limit < float("inf"):
+        raise InputError(f"{limit:g} is no size.", of="--limit", todo="Give a number of GiB from 0 on.")
+    folder, most = cache_folder(), limit_bytes()
+    gone = remove(folder, int((limit or 0.0) * _GIB), dry_run=dry_run) if prune else []
+    left = entries(folder)
+    if json:
+        removed = None if not prune else {"dry_run": dry_run, **_totals(gone)}
+        print_json({"folder": str(folder), "limit_bytes": most, **_totals(left), "removed": removed})
+        return 0
+    _print(folder, most, left)
+    if prune:
+        told = "would be removed" if dry_run else "removed"
+        print_line(f"{_count(gone)} {told}, {_size(sum(e.size_bytes for e in gone))}")
+    return 0
+
+
+def _totals(found: Sequence[Entry]) -> dict[str, object]:
+    kinds = {
+        kind: {
+            "entries": sum(e.kind == kind for e in found),
+            "size_bytes": sum(e.size_bytes for e in found if e.kind == kind),
+        }
+        for kind in _WORDS
+    }
+    return {"size_bytes": sum(e.size_bytes for e in found), "kinds": kinds}
+
+
+def _print(folder: Path, most: int | None, found: Sequence[Entry]) -> None:
+    limit = "no limit" if most is None else f"limit {_size(most)}"
+    print_line(f"{clean(folder)}: {_size(sum(e.size_bytes for e in found))} ({limit})")
+    for kind, words in _WORDS.items():
+        of_kind = [e for e in found if e.kind == kind]
+        if of_kind:
+            print_line(f"  {len(of_kind):>5} {words}, {_size(sum(e.size_bytes for e in of_kind))}")
+
+
+def _count(found: Sequence[Entry]) -> str:
+    return f"{len(found)} entr{'y' if len(found) == 1 else 'ies'}"
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes >= _GIB:
+        return f"{size_bytes / _GIB:.2f} GiB"
+    return f"{size_bytes / (1 << 20):.1f} MiB"

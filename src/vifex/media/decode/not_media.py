@@ -25,6 +25,7 @@ _ARCHIVES: Final = (
 )
 _TAR_AT: Final = 257
 _MEDIA_PATH: Final = re.compile(r"\.[A-Za-z0-9]{2,5}$")
+_PATH_COLUMNS: Final = ("uri", "url", "path", "file", "filename", "filepath", "file_name", "image", "video")
 _FIRST_LINES: Final = 20
 
 
@@ -62,7 +63,10 @@ def text_error(head: bytes, shown: str, *, wanted: str) -> MediaError:
         wanted: What it is not, e.g. `picture or video`.
     """
     name = os.path.basename(shown) or shown  # noqa: PTH119
-    words, todo = _named(head, name) or (text_kind(head), "Give the file that is meant.")
+    words, todo = text_kind(head), "Give the file that is meant."
+    is_playlist = head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U") and b"#EXT-X-" not in head
+    if words == "a text file" or is_playlist:
+        words, todo = _named(head, name) or (words, todo)
     return MediaError(f"it is no {wanted} but {words}.", of=shown, todo=todo)
 
 
@@ -75,7 +79,7 @@ def _named(head: bytes, name: str) -> tuple[str, str] | None:
     lines = lines[:_FIRST_LINES]
     if not lines:
         return None
-    if lines[0].startswith("#EXTM3U") and not any(line.startswith("#EXT-X-") for line in lines):
+    if lines[0].startswith("#EXTM3U"):
         return "a playlist, which only names other files", _playlist(name)
     if lines[0].startswith(("{", "[")) and _is_json(text, lines[0]):
         return (
@@ -109,11 +113,9 @@ def _is_json(text: str, first: str) -> bool:
 
 
 def _is_table(lines: list[str]) -> bool:
-    for delimiter in (",", ";", "\t"):
-        cells = [line.count(delimiter) for line in lines]
-        if cells[0] and len(set(cells)) == 1 and len(lines) > 1:
-            return True
-    return lines[0].strip("\"'").lower() in ("uri", "path", "file", "filename")
+    """Whether the first line names a column of paths."""
+    cells = [cell.strip().strip("\"'").lower() for cell in re.split(r"[,;\t]", lines[0])]
+    return any(cell in _PATH_COLUMNS for cell in cells)
 
 
 def _is_path(line: str) -> bool:

@@ -125,10 +125,12 @@ def webp_size(head: bytes) -> tuple[int, int] | None:
 def _is_text(head: bytes) -> bool:
     if b"\x00" in head:
         return False
+    may_be_cut = len(head) >= 4096
+    head = head.removeprefix(b"\xef\xbb\xbf")
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as exc:
-        if exc.start < len(head) - 4 or len(head) < 4096:
+        if exc.start < len(head) - 4 or not may_be_cut:
             return False
         text = head[: exc.start].decode("utf-8")
     return all(c.isprintable() or c in "\t\r\n\f\x1b" for c in text)

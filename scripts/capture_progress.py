@@ -1,8 +1,8 @@
-"""Write the screens of `docs/progress.md`: a real run over three long videos and 3,000 pictures, in a terminal.
+"""Write the screens of `docs/progress.md`: a real run over three long videos and 3,000 pictures.
 
 Needs ffmpeg and tmux, and takes some minutes. `python scripts/capture_progress.py` makes the media, runs the
-real command in a terminal of 100 columns, interrupts it with Ctrl-C, lets the same command go on to its end, and
-runs it once more with its standard error in a file.
+real command in a terminal of 100 columns, interrupts it with Ctrl-C, lets the same command go on to its end,
+and runs it once more with its standard error in a file.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from PIL import Image
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "progress.md"
 COMMAND = "vifex extract media -o lib.vifex --fps 5"
-LENGTHS_S = (240, 600, 900)
+LENGTHS_S = (180, 300, 420)
 PICTURES = 3000
-PATIENCE_S = 900.0
+PATIENCE_S = 400.0
 
 
 def make_media(folder: Path) -> None:
@@ -63,11 +63,11 @@ class Terminal:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "VIFEX_CACHE": str(folder / "cache"),
             "LC_ALL": "C.UTF-8",
-            "PS1": "$ ",
         }
+        (folder / "bashrc").write_text("PS1='$ '\n")
         size = ["-x", "100", "-y", "16"]
         subprocess.run(
-            [*self._tmux, "new-session", "-d", *size, "bash --norc --noprofile"],
+            [*self._tmux, "new-session", "-d", *size, "bash --rcfile bashrc"],
             env=environment,
             cwd=folder,
             check=True,

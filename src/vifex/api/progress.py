@@ -145,7 +145,7 @@ def _video(p: Progress) -> list[str]:
 
 def _rates(p: Progress) -> list[str]:
     told = []
-    if p.media_per_s is not None:
+    if p.media_per_s:
         told.append(f"{p.media_per_s:,.1f} media/s")
     if p.video_s_per_s:
         told.append(f"{p.video_s_per_s:,.1f} s of video/s")

@@ -19,6 +19,8 @@ _WINDOW_S: Final = 20.0
 """Rates are of this much of the time just gone."""
 _SETTLED_S: Final = 2.0
 """Before that much of decoding no rate is told."""
+_ENOUGH_S: Final = 3.0
+"""Seconds of video from which it is told how long others take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Course:
             todo_s += pictures_left * self._picture_s / self._pictures
         elif pictures_left:
             is_least = True
-        if long_left > 0 and gone_s > 0:
+        if long_left > 0 and gone_s >= _ENOUGH_S:
             per_s = spent_s / gone_s
             known = [w for w in long if w.end_s is not None]
             todo_s += per_s * sum(max(0.0, (w.end_s or 0.0) - w.at_s) for w in known)
@@ -198,6 +200,6 @@ class Course:
 
 def _alone(work: InWork) -> float:
     """Give the seconds that a file still takes by itself: one decoder reads it, however many idle."""
-    if work.end_s is None or work.at_s <= 0:
+    if work.end_s is None or work.at_s < _ENOUGH_S:
         return 0.0
     return max(0.0, work.end_s - work.at_s) * work.spent_s / work.at_s

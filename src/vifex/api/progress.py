@@ -84,7 +84,7 @@ class Display:
 
 @contextmanager
 def shown_progress(is_wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """Show progress while a run goes on; gives what takes its progress, or `None` where none is wanted."""
+    """Show what is being done; gives what takes the progress of a run, or `None` where nothing is shown."""
     if not is_wanted:
         yield None
         return

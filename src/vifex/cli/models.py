@@ -90,8 +90,10 @@ def pull(model: str, /) -> int:
         Name of a network.
     """
     import vifex
+    from vifex.api.progress import shown_progress
 
-    loaded = vifex.load_model(model, on_notice=_notice)
+    with shown_progress(True):
+        loaded = vifex.load_model(model, on_notice=_notice)
     print_line(f"{clean(loaded.card.name)}: its weights are here ({one_line(loaded.card.provenance)}).")
     return 0
 
@@ -123,13 +125,17 @@ def layers(
     """
     import vifex
     from vifex.api.catalogue import unopened
+    from vifex.api.progress import shown_progress
 
     closed = None if trust_code else unopened(model, card=card)
     if closed is not None:
         return _print_unopened(closed, json=json)
-    loaded = vifex.load_model(model, weights=weights, card=card, trust_code=trust_code, on_notice=_notice)
-    taps, described = loaded.layers, loaded.card
-    default = [tap.name for tap in loaded.default_layers]
+    with shown_progress(True):
+        loaded = vifex.load_model(
+            model, weights=weights, card=card, trust_code=trust_code, on_notice=_notice
+        )
+        taps, described = loaded.layers, loaded.card
+        default = [tap.name for tap in loaded.default_layers]
     if json:
         print_json(
             {

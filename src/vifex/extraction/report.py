@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vifex.values import Outcome, Status
+from vifex.values.printing import clean
 
 __all__ = ["Interrupted", "Problem", "Report", "Tally"]
 
@@ -83,15 +84,13 @@ class Interrupted(KeyboardInterrupt):
         else:
             media = f"{self.media:,} medi{'um' if self.media == 1 else 'a'}"
             rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
-            told = (
-                f"interrupted. {media} with {rows} of this run are kept in {self.store}; the same command "
-                "goes on from there."
-            )
+            kept = f"{media} with {rows} of this run are kept in {clean(self.store)}"
+            told = f"interrupted. {kept}; the same command goes on from there."
         if not self.unfinished:
             return told
         were = "was" if len(self.unfinished) == 1 else "were"
         start = "starts" if len(self.unfinished) == 1 else "start"
-        return f"{told} {', '.join(self.unfinished)} {were} not finished and {start} anew."
+        return f"{told} {', '.join(map(clean, self.unfinished))} {were} not finished and {start} anew."
 
 
 class Tally:

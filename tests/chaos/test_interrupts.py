@@ -134,13 +134,13 @@ def test_a_second_interrupt_ends_at_once_where_the_main_thread_hangs() -> None:
         "import ctypes, sys\n"
         "from vifex.cli import interrupts\n"
         "with interrupts.watch_signals():\n"
-        "    print('ready', flush=True)\n"
         "    libc = ctypes.CDLL(None)\n"
-        "    while True:\n"
-        "        try:\n"
-        "            while True: libc.sleep(600)\n"
-        "        except KeyboardInterrupt:\n"
-        "            pass\n"
+        "    try:\n"
+        "        print('ready', flush=True)\n"
+        "        libc.sleep(600)\n"
+        "    except KeyboardInterrupt:\n"
+        "        while True:\n"
+        "            libc.sleep(600)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

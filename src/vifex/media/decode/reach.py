@@ -13,6 +13,7 @@ from vifex.media.sample.base import Part
 __all__ = ["Reach", "Reached"]
 
 _MICROSECONDS: Final = 1_000_000
+_SLACK_S: Final = 1.0
 
 
 @runtime_checkable
@@ -45,4 +46,7 @@ class Reach:
     def tell(self, at: Fraction) -> None:
         """Tell the seconds that were reached."""
         if self._taker is not None:
-            self._taker.reach(float(at), self._end_s)
+            at_s = float(at)
+            # A container may be wrong, or have a clock that starts anew.
+            is_beyond = self._end_s is not None and at_s > self._end_s + _SLACK_S
+            self._taker.reach(at_s, None if is_beyond else self._end_s)

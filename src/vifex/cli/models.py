@@ -131,9 +131,7 @@ def layers(
     if closed is not None:
         return _print_unopened(closed, json=json)
     with shown_progress(True):
-        loaded = vifex.load_model(
-            model, weights=weights, card=card, trust_code=trust_code, on_notice=_notice
-        )
+        loaded = vifex.load_model(model, weights=weights, card=card, trust_code=trust_code, on_notice=_notice)
         taps, described = loaded.layers, loaded.card
         default = [tap.name for tap in loaded.default_layers]
     if json:

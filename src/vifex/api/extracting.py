@@ -52,8 +52,8 @@ def extract(
             30 s.
         on_progress: Called a few times a second.
         on_outcome: Called for each medium that did not end `ok`, or has a note.
-        on_notice: Called with what a user must know of a model, e.g. that its licence forbids commercial
-            use; by default it is a `UserWarning`.
+        on_notice: Called with what a user must know of a model or a source, e.g. that a licence forbids
+            commercial use; by default it is a `UserWarning`.
         **choices: For every view that does not choose by itself:
 
             - `weights`: For networks of families, `random:SEED` or a file; by default the published ones.

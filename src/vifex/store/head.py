@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from vifex.store.faults import BrokenTableError, DamagedError, lance_calls
 from vifex.store.lance_adapter import Table, manifest_path, manifests
 from vifex.store.layout import ViewPaths
-from vifex.store.ledger import Seal, prove
-from vifex.store.sums import file_sum
+from vifex.store.ledger import Seal, file_sums, prove
+from vifex.store.sums import damaged_files, file_sum
 
 __all__ = ["Head", "find_head", "open_rows"]
 
@@ -43,7 +43,7 @@ def find_head(view: ViewPaths) -> Head:
             ledger = Table.open(view.ledger, version)
             seal = prove(ledger)
             broken_rows.append(seal.rows_version)
-            rows = open_rows(view, seal)
+            rows = open_rows(view, seal, ledger)
             broken_rows.pop()
         except BrokenTableError as exc:
             reason = str(exc)
@@ -65,15 +65,25 @@ def find_head(view: ViewPaths) -> Head:
     )
 
 
-def open_rows(view: ViewPaths, seal: Seal) -> Table:
-    """Open the rows that a commit names; their manifest must give the checksum that the commit says.
+def open_rows(view: ViewPaths, seal: Seal, ledger: Table) -> Table:
+    """Open the rows that a commit names; their manifest and deletion files must give their checksums.
 
     Raises:
-        BrokenTableError: If they do not open, or the manifest is not what it was.
+        BrokenTableError: If they do not open, or one of those files is not what it was.
     """
     manifest = manifest_path(view.rows, seal.rows_version)
     said = seal.files.get(manifest.relative_to(view.rows).as_posix())
     with lance_calls(view.rows, f"version {seal.rows_version} of {view.rows} does not open"):
         if said is not None and file_sum(manifest) != said:
             raise BrokenTableError(f"the manifest {manifest.name} of {view.rows} is not what was written")
-    return Table.open(view.rows, seal.rows_version)
+    rows = Table.open(view.rows, seal.rows_version)
+    deletions = [f.deletions for f in rows.fragments() if f.deletions]
+    if deletions:
+        # Small, and dangerous: a damaged length in one of them ends the process inside of Lance.
+        with lance_calls(view.rows, f"version {seal.rows_version} of {view.rows} does not read"):
+            bad = damaged_files(view.rows, deletions, file_sums(ledger))
+        if bad:
+            raise BrokenTableError(
+                f"the list of deleted rows {bad[0]} of {view.rows} is not what was written"
+            )
+    return rows

@@ -49,6 +49,9 @@ def main() -> int:
     if not options.smallest or "pixels" not in found:
         found["pixels"] = _part("transforms.py", options.photographs)
         _keep(record, found)
+    if options.anew or "processors" not in found:
+        found["processors"] = _judged(options.photographs)
+        _keep(record, found)
     if options.data is not None and options.models is not None:
         found["accuracy"] = _part("accuracy.py", options.data, options.models, str(options.pictures))
         _keep(record, found)
@@ -79,6 +82,14 @@ def _line(name: str, photographs: Path) -> dict[str, Any]:
         line = {"name": name, "failed": said[-1] if said else f"status {exc.returncode}"}
     print(f"{name}: {line.get('failed', 'done')} ({time.monotonic() - began_s:.0f} s)", flush=True)
     return line
+
+
+def _judged(photographs: Path) -> dict[str, Any]:
+    """What is found of each class of processors, in a process of its own."""
+    command = [sys.executable, HERE / "processors.py", photographs]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {line.pop("name"): line for line in lines}
 
 
 def _part(script: str, *words: object) -> Any:

@@ -39,6 +39,8 @@ def page(found: dict[str, Any]) -> str:
     families = dict.fromkeys(line["name"].partition("/")[0] for line in lines)
     parts += [_family(f, [line for line in lines if line["name"].startswith(f"{f}/")]) for f in families]
     parts.append(_pixels(found.get("pixels", {})))
+    if "processors" in found:
+        parts.append(_processors(found["processors"]))
     if "accuracy" in found:
         parts.append(_accuracy(found["accuracy"]))
     return "\n".join(parts)
@@ -112,6 +114,88 @@ def _pixels(differences: dict[str, float]) -> str:
         "| --- | --- |",
     ]
     rows += [f"| {difference:g} | {', '.join(names)} |" for difference, names in sorted(alike.items())]
+    return "\n".join([*rows, ""])
+
+
+def _processors(record: dict[str, dict[str, Any]]) -> str:
+    """One line for each class: how its pixels are made by default, and of how many variants."""
+    every = [verdict for line in record.values() for verdict in _counted(line)]
+    rows = [
+        "## Processors of transformers\n",
+        "Every class of image and video processors that transformers has for some kind of network, with its "
+        "defaults and with each option of its size, crop, borders, filter, scaling and colours varied, one "
+        "at a time. A network's pixels are made by its **card** (the settings in Vifex's own words), where "
+        "it gives the processor's own pixels, else by the **processor** itself, run in the decoders; or the "
+        "network is **refused**. The figures are the largest difference of any of the network's inputs from "
+        "what the processor gives when it is called by itself, on five photographs of other sizes than those "
+        "of the check, in steps of 255. By a card nearly all are at most one step away (two resize filters "
+        "round apart; at most one in a thousand is further, at hard edges), by the processor half a step "
+        "(lost to uint8).\n",
+        f"{len(record)} classes, {sum(n for _, n, _ in every)} processors: {_told(every, 'card')}, "
+        f"{_told(every, 'processor')}, {_sum(every, 'refused')} refused; {_sum(every, 'none')} settings are "
+        "none that the class takes.\n",
+        "| class | default | card | processor | refused |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    rows += [_class(name, line) for name, line in sorted(record.items())]
+    return "\n".join([*rows, "", _reasons(record)])
+
+
+def _counted(line: dict[str, Any]) -> list[tuple[str, int, float]]:
+    """Give of a class's line: how pixels are made, of how many processors, and the largest difference."""
+    default = line["default"]
+    made = [line[how] for how in ("card", "processor") if how in line]
+    return [
+        (default["how"], 1, default.get("difference", 0.0)),
+        *((some["how"], len(some["variants"]), some["difference"]) for some in made),
+        *((how, sum(map(len, line[how].values())), 0.0) for how in ("refused", "none")),
+    ]
+
+
+def _sum(every: list[tuple[str, int, float]], how: str) -> int:
+    return sum(n for kind, n, _ in every if kind == how)
+
+
+def _told(every: list[tuple[str, int, float]], how: str) -> str:
+    furthest = max((d for kind, _, d in every if kind == how), default=0.0)
+    return f"{_sum(every, how)} by the {how} (at most {furthest:g} away)"
+
+
+def _class(name: str, line: dict[str, Any]) -> str:
+    default = line["default"]
+    first = f"{default['how']}, {default['difference']:g}" if "difference" in default else _escaped(default)
+    made = [
+        f"{len(line[how]['variants'])}, at most {line[how]['difference']:g}" if how in line else ""
+        for how in ("card", "processor")
+    ]
+    refused = sum(map(len, line["refused"].values()))
+    return f"| {' | '.join([name, first, *made, str(refused or '')])} |"
+
+
+def _escaped(verdict: dict[str, Any]) -> str:
+    return f"{verdict['how']}: {verdict['why']}".replace("|", "\\|")
+
+
+def _reasons(record: dict[str, dict[str, Any]]) -> str:
+    """How often each kind of reason stands for a refusal."""
+    kinds = {
+        "sizes of their own": "pictures keep sizes of their own, and a batch needs one size",
+        "cannot be run": "the processor fails on a picture alone, with an error of its own",
+        "of a picture, not": "it makes patches or tiles, not three channels of pixels",
+        "not 'pixel_values'": "its output has another name than `pixel_values`",
+        "it also makes": "the network takes something else beside the pixels, another for each picture",
+        "at edges": "its numbers leave the range of pixels at edges",
+        "": "another reason",
+    }
+    count = dict.fromkeys(kinds, 0)
+    for line in record.values():
+        reasons = dict(line["refused"])
+        if line["default"]["how"] == "refused":
+            reasons[line["default"]["why"]] = [*reasons.get(line["default"]["why"], ()), "default"]
+        for why, variants in reasons.items():
+            count[next(k for k in kinds if k in why)] += len(variants)
+    rows = ["| reason of a refusal | processors |", "| --- | --- |"]
+    rows += [f"| {text} | {count[kind]} |" for kind, text in kinds.items() if count[kind]]
     return "\n".join([*rows, ""])
 
 

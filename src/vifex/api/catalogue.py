@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vifex.api.network import LoadedModel
 from vifex.engines import load_engine
 from vifex.models import load_model
 from vifex.models.families.base import Entry
@@ -19,7 +20,15 @@ from vifex.models.programs import is_program, listed_layers, untrusted
 from vifex.models.registry import MODELS
 from vifex.values import Model, ModelCard, ModelError
 
-__all__ = ["Facts", "Line", "Unopened", "describe", "list_networks", "unopened"]
+__all__ = [
+    "Facts",
+    "Line",
+    "Unopened",
+    "describe",
+    "list_networks",
+    "load_architecture",
+    "unopened",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,40 @@ def describe(name: str, *, weights: str | None = None, trust_code: bool = False)
         default=default,
         fusion=card.fusion,
     )
+
+
+def load_architecture(
+    name: str, *, weights: str | None = None, card: Path | None = None, trust_code: bool = False
+) -> tuple[LoadedModel, str, str]:
+    """Load a network of which only the architecture matters. No weights are fetched.
+
+    Args:
+        name: As `vifex.load_model` takes it.
+        weights: `random:SEED` or a file; by default the published ones where they are here, else weights of
+            chance.
+        card: The model card, where it does not stand beside the model.
+        trust_code: Whether a program's file may be opened.
+
+    Returns:
+        The model, the licence of the asked weights, and a clause on why they are not used, empty where
+        they are.
+
+    Raises:
+        ModelError: If there is none of that name, or its settings are not to be had.
+        MissingExtraError: If its library is not installed.
+    """
+    if weights is not None or split_name(name) is None:
+        model = load_model(name, weights=weights, card=card, trust_code=trust_code)
+        return LoadedModel(model), model.card.licence, ""
+    try:
+        with _offline():
+            model = load_model(name, card=card)
+        return LoadedModel(model), model.card.licence, ""
+    except ModelError:
+        model = load_model(name, weights="random:0", card=card)  # small settings may be fetched
+    entry = find_entry(model.card.name)
+    licence = entry.licence if entry is not None else "unknown"
+    return LoadedModel(model), licence, "its weights are not here"
 
 
 def _line(entry: Entry) -> Line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from vifex.api.notices import tell
 from vifex.search.columns import one_column
 from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.export import export
@@ -82,6 +83,13 @@ class Collection:
         return self._view.recipe
 
     @property
+    def weights(self) -> str | None:
+        """The weights that were named when the view was made: `random:SEED` or a file; `None` for those that
+        come with its model, and for a view that was made of others."""
+        asked = self._last_asked()
+        return None if asked is None else asked.weights
+
+    @property
     def columns(self) -> list[str]:
         """Names of the feature columns, one for each layer."""
         return list(self._view.columns)
@@ -105,10 +113,15 @@ class Collection:
         """Give a feature column as an array `[N, *shape]`, rows in the order of `to_arrow`.
 
         Args:
-            column: A layer's name or its column's; by default the first.
+            column: A layer's name or its column's, or a fixed column without nulls; may be left out where
+                the view has one layer.
             where: An SQL filter over the columns.
+
+        Raises:
+            InputError: If there is no such column, none was named and the view has several, or the filter
+                is wrong.
         """
-        return self._view.to_numpy(column, where)
+        return self._view.to_numpy(column or one_column(self._view, None), where)
 
     def ledger(self) -> pa.Table:
         """What became of every medium, its newest entry: name, uri, status, reason, rows and more."""
@@ -125,6 +138,7 @@ class Collection:
         metric: str = "cosine",
         where: str | None = None,
         existing: bool = False,
+        on_notice: Callable[[str], None] | None = None,
     ) -> list[Hit]:
         """Find the rows nearest to a query, exactly.
 
@@ -137,11 +151,13 @@ class Collection:
             metric: `cosine`, `dot` or `l2`.
             where: An SQL filter over the columns.
             existing: Whether rows of media that are gone from disk are left out.
+            on_notice: Called with what must be known of the answer, e.g. that words were cut off where the
+                text model reads no further; by default it is a `UserWarning`.
 
         Raises:
             InputError: If the query, the column or the filter cannot be used.
         """
-        embed = functools.cache(lambda q: self._embed(q, column))
+        embed = functools.cache(lambda q: self._embed(q, column, on_notice))
 
         def find(count: int) -> list[Hit]:
             return search(self._view, query, k=count, column=column, metric=metric, where=where, embed=embed)
@@ -238,13 +254,16 @@ class Collection:
     # -- inside -------------------------------------------------------------------------------------
 
     def _embed(
-        self, query: PictureQuery | FrameQuery | TextQuery, column: str | None
+        self,
+        query: PictureQuery | FrameQuery | TextQuery,
+        column: str | None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> npt.NDArray[np.floating[Any]]:
         """Make a query's vector as the view's recipe makes a row's, or by the model's text tower."""
         if self.recipe.is_derived:
-            return self._embed_by_sources(query)
+            return self._embed_by_sources(query, on_notice)
         if isinstance(query, TextQuery):
-            return self._embed_words(query.text, one_column(self._view, column))
+            return self._embed_words(query.text, one_column(self._view, column), on_notice)
         # Only queries by picture need a network and a decoder: a search by row starts without them.
         from vifex.extraction.calibrate import graph_files
         from vifex.extraction.embed import embed
@@ -273,7 +292,7 @@ class Collection:
         return vector.reshape(-1)
 
     def _embed_by_sources(
-        self, query: PictureQuery | FrameQuery | TextQuery
+        self, query: PictureQuery | FrameQuery | TextQuery, on_notice: Callable[[str], None] | None
     ) -> npt.NDArray[np.floating[Any]]:
         """Make a query's vector of those that it has in the views that this one was made of."""
         from vifex.api.deriving import derived_vector
@@ -288,16 +307,18 @@ class Collection:
                         todo="Make it anew, or search by row:KEY.",
                     )
                 try:
-                    return source._embed(query, column)
+                    return source._embed(query, column, on_notice)
                 except InputError as exc:
                     said = f"{self.view!r} was made of {view!r}, which cannot take this query: {exc.what}"
                     raise InputError(said, of=exc.of, todo=exc.todo) from exc
 
         return derived_vector(self.recipe, self._view.folder, ask)
 
-    def _embed_words(self, text: str, column: str) -> npt.NDArray[np.floating[Any]]:
+    def _embed_words(
+        self, text: str, column: str, on_notice: Callable[[str], None] | None
+    ) -> npt.NDArray[np.floating[Any]]:
         """Give the words' vector in the space of the model's image vectors."""
-        from vifex.models.families.text import text_vectors
+        from vifex.models.families.text import cut_words, text_tower
         from vifex.models.stored import is_graph
         from vifex.pool import l2_normalize
 
@@ -313,7 +334,11 @@ class Collection:
                 of=self.view,
                 todo="Extract the layer 'embedding', or name its column.",
             )
-        vectors = text_vectors(model, [text])
+        tower = text_tower(model)
+        cut = cut_words(tower, text)
+        if cut is not None:
+            tell(f"{model.card.name}: {cut}", on_notice)
+        vectors = tower.vectors([text])
         vector: npt.NDArray[np.floating[Any]] = (l2_normalize(vectors) if spec.normalized else vectors)[0]
         return vector
 

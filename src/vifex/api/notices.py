@@ -1,4 +1,4 @@
-"""What a user must know of a model before its features are used, said once."""
+"""What a user must know of a model or of an answer: to whoever listens, else as a warning of Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from vifex.models.families.licences import forbids_commerce
 from vifex.values import ModelCard
 
-__all__ = ["tell_licence"]
+__all__ = ["tell", "tell_licence"]
 
 _told: set[str] = set()
 
@@ -23,8 +23,12 @@ def tell_licence(card: ModelCard, on_notice: Callable[[str], None] | None) -> No
     if card.name in _told or not forbids_commerce(card.licence):
         return
     _told.add(card.name)
-    notice = f"{card.name}: its licence ({card.licence}) forbids commercial use."
+    tell(f"{card.name}: its licence ({card.licence}) forbids commercial use.", on_notice, stacklevel=4)
+
+
+def tell(notice: str, on_notice: Callable[[str], None] | None, *, stacklevel: int = 3) -> None:
+    """Hand a sentence to `on_notice`; without one it is a `UserWarning`."""
     if on_notice is not None:
         on_notice(notice)
     else:
-        warnings.warn(notice, UserWarning, stacklevel=3)
+        warnings.warn(notice, UserWarning, stacklevel=stacklevel)

@@ -99,15 +99,14 @@ def pull(model: str, /) -> int:
 
 
 def layers(
-    model: str = "default",
-    /,
+    model: Annotated[str, Parameter(name=["--model", "-m"])] = "default",
     *,
     weights: str | None = None,
     card: Path | None = None,
     trust_code: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """List every layer that features can be read from, with its shape.
+    """List every layer that features can be read from, with its shape; weights are not fetched.
 
     Parameters
     ----------
@@ -123,28 +122,30 @@ def layers(
     json
         Print as JSON.
     """
-    import vifex
-    from vifex.api.catalogue import unopened
+    from vifex.api.catalogue import load_architecture, unopened
     from vifex.api.progress import shown_progress
 
     closed = None if trust_code else unopened(model, card=card)
     if closed is not None:
         return _print_unopened(closed, json=json)
     with shown_progress(True):
-        loaded = vifex.load_model(model, weights=weights, card=card, trust_code=trust_code, on_notice=_notice)
+        loaded, licence, why_not = load_architecture(model, weights=weights, card=card, trust_code=trust_code)
         taps, described = loaded.layers, loaded.card
+        if why_not:
+            _notice(f"{described.name}: {why_not}; these are the layers of its architecture.")
         default = [tap.name for tap in loaded.default_layers]
     if json:
         print_json(
             {
                 "model": described.name,
-                "licence": described.licence,
+                "licence": licence,
+                "here": not why_not,
                 "default": default,
                 "layers": [{"name": t.name, "kind": t.kind, "shape": list(t.shape)} for t in taps],
             }
         )
         return 0
-    print_line(f"{clean(described.name)}: {_input(described)}, licence: {clean(described.licence)}")
+    print_line(f"{clean(described.name)}: {_input(described)}, licence: {clean(licence)}")
     print_table(
         ["layer", "kind", "shape", ""],
         [[t.name, t.kind, " x ".join(map(str, t.shape)), "default" * (t.name in default)] for t in taps],

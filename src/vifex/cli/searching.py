@@ -80,13 +80,24 @@ def search(
 
     if html is not None:
         check_target(html, overwrite=overwrite)
+    notes: list[str] = []
     opened = vifex.open(store, view=view, model=model, weights=weights, card=card, trust_code=trust_code)
     with opened as collection:
-        hits = collection.search(query, k, column=column, metric=metric, where=where, existing=existing)
+        hits = collection.search(
+            query,
+            k,
+            column=column,
+            metric=metric,
+            where=where,
+            existing=existing,
+            on_notice=notes.append,
+        )
         gone = sorted(gone_uris(h.uri for h in hits))
         missing = len(collection.missing()) if len(collection) <= _COUNTED else None
         if html is not None:
             collection.contact_sheet(html, hits, query=query, metric=metric, overwrite=overwrite)
+    for note in notes:
+        print_line(f"vifex: {clean(note)}", err=True)
     if json:
         print_json(
             {
@@ -94,6 +105,7 @@ def search(
                 "view": view,
                 "query": query,
                 "metric": metric,
+                "notes": notes,
                 "hits": [h.to_dict() for h in hits],
                 "gone": gone,
                 "missing_media": missing,

@@ -66,11 +66,26 @@ def _facts(store: Path, view: str) -> dict[str, Any]:
             "rows": len(collection),
             "missing_media": len(collection.missing()),
             "media": dict(sorted(Counter(m["status"] for m in media).items())),
+            "weights": collection.weights,
+            "untrained": _is_untrained(store, collection),
             "recipe": collection.recipe.to_dict(),
             "columns": _columns(collection),
             "problems": [m for m in media if m["status"] != "ok"],
             "notes": [m for m in media if m["status"] == "ok" and m["reason"]],
         }
+
+
+def _is_untrained(store: Path, collection: Collection) -> bool:
+    """Whether a view's numbers, or those that it was made of, come of random weights."""
+    import vifex
+
+    fusion, tree = collection.recipe.fusion, collection.recipe.tree
+    sources = {i.view for i in fusion.inputs} if fusion else {tree.view} if tree else set()
+    for name in sorted(sources & set(collection.views)):
+        with vifex.open(store, view=name) as source:
+            if _is_untrained(store, source):
+                return True
+    return (collection.weights or "").startswith("random:")
 
 
 def _columns(collection: Collection) -> list[dict[str, Any]]:
@@ -102,6 +117,12 @@ def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
             "vifex search --existing leaves them out"
         )
     print_line(f"  model    {clean(recipe['model'])} ({recipe['engine']}, {recipe['precision']})")
+    if facts["untrained"]:
+        own = facts["weights"]
+        whose = f"its weights are random ({own})" if own else "a view that it was made of has random weights"
+        print_line(f"  weights  untrained: {clean(whose)}")
+    elif facts["weights"]:
+        print_line(f"  weights  {clean(facts['weights'])}")
     if recipe.get("audio"):
         print_line(f"  sound    {_sound(recipe['audio'])}")
     elif recipe.get("fusion"):
@@ -170,6 +191,9 @@ def _tree(tree: dict[str, Any]) -> str:
 
 def _pixels(pixels: dict[str, Any]) -> str:
     how = pixels["resize"]
+    if pixels.get("processor"):
+        size = f"{pixels['width_px']} x {pixels['height_px']}"
+        return f"{size}, by transformers' own {clean(pixels['processor']['kind'])}, decoded in full"
     if pixels["resize_px"]:
         how = f"shorter side to {pixels['resize_px']}, centre crop"
     elif pixels.get("resize_hw_px"):

@@ -213,6 +213,12 @@ def _tap_spec(
 
 
 def _check_regions(recipe: Recipe) -> None:
+    if recipe.regions is not None and recipe.regions.on_maps and recipe.pixels.processor is not None:
+        raise InputError(
+            "regions on maps must be found in the network's pixels, and the model's own processor "
+            f"({recipe.pixels.processor.kind}) makes those without saying what went where.",
+            todo="Use --regions crop.",
+        )
     windows = recipe.sampling.frames_per_sample is not None
     if recipe.regions is not None and recipe.regions.on_maps and windows:
         raise InputError(

@@ -264,6 +264,15 @@ def _yield_to_the_engine() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
+def _load_processors(setup: Setup) -> None:
+    """Import what makes a network's pixels before memory is limited: its libraries are no file's cost."""
+    processors = [w.pixels.processor for w in setup.wishes if w.pixels.processor is not None]
+    for processor in processors:
+        processor.load()
+    if processors and (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)  # parallelism comes from workers
+
+
 def _limit_memory(limits: Limits) -> None:
     """Bound the address space at what is mapped now and `memory_bytes` more."""
     if not limits.memory_bytes or sys.platform != "linux":
@@ -294,6 +303,7 @@ def main() -> None:
         return
     (setup,) = first
     assert isinstance(setup, Setup), "the first message sets a decoder up"
+    _load_processors(setup)
     _limit_memory(setup.limits)
     _yield_to_the_engine()
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vifex.models.cards import card_path, format_card, read_card
 from vifex.models.drafts import draft_card
+from vifex.models.families.nearby import nearby
 from vifex.models.files import SUFFIXES, load_file
 from vifex.models.named import check_prefix, load_of_family, prefixes, split_name
 from vifex.models.registry import ALIASES, GROUP, MODELS
@@ -63,13 +64,24 @@ def load_model(
         model: Model = load(MODELS, name, group=GROUP, what="model")(name)
         return model
     if _is_path(text):
+        if not Path(text).exists() and (found := _meant(text, guess=False)):
+            raise ModelError("there is no such file or model.", of=text, todo=found.rstrip())
         check_prefix(text)
         return load_file(Path(text), card=card, trust_code=trust_code)
+    meant = near(text, [*known, *ALIASES]) or _meant(text)
     raise ModelError(
         f"there is no model {text!r}.",
-        todo=f"{near(text, [*known, *ALIASES])}Known: {', '.join(known)}; or give PREFIX/NAME "
+        todo=f"{meant}Known: {', '.join(known)}; or give PREFIX/NAME "
         f"({prefixes()}), or the path of a file ({', '.join(SUFFIXES)}).",
     )
+
+
+def _meant(text: str, *, guess: bool = True) -> str:
+    """Offer networks of the families whose names are near: `Did you mean a, b or c? `, or nothing."""
+    if Path(text).suffix.lower() in SUFFIXES or text.startswith((".", "~", os.sep)):
+        return ""  # a path, whatever it is
+    *most, last = nearby(text, guess=guess) or [""]
+    return f"Did you mean {' or '.join(filter(None, [', '.join(most), last]))}? " if last else ""
 
 
 def _is_path(text: str) -> bool:

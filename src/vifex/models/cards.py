@@ -308,7 +308,7 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "mean": (_three(_number), "a list of three numbers, one per channel in the network's order"),
     "std": (_three(_positive), "a list of three numbers above 0, one per channel in the network's order"),
     "channel_order": _choice("RGB", "BGR"),
-    "resize": _choice(*get_args(Resize)),
+    "resize": _choice(*(how for how in get_args(Resize) if how != "processor")),
     "resize_px": (_count, "a whole number of pixels: the shorter side before the crop"),
     "interpolation": _choice(*get_args(Interpolation)),
     "default_taps": (_texts, "a list of names of taps or aliases"),

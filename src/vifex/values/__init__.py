@@ -19,6 +19,7 @@ from vifex.values.media import Box, Medium, Span
 from vifex.values.models import Asked, Builder, Model, ModelCard, Tap, TapKind, TapSpec
 from vifex.values.outcomes import Outcome, Status
 from vifex.values.pixels import NO_PIXELS, PixelSpec
+from vifex.values.processors import Processor
 from vifex.values.recipes import Recipe
 from vifex.values.sampling import Limits, Regions, Sample, Sampling, Seen, Unread, Wish
 
@@ -43,6 +44,7 @@ __all__ = [
     "ModelError",
     "Outcome",
     "PixelSpec",
+    "Processor",
     "Recipe",
     "Regions",
     "Sample",

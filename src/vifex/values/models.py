@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from vifex.values.audio import AudioInput
 from vifex.values.pixels import NO_PIXELS, Interpolation, PixelSpec, Resize
+from vifex.values.processors import Processor
 
 __all__ = ["AXES", "RESERVED_COLUMNS", "Asked", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
 
@@ -136,6 +137,8 @@ class ModelCard:
     shared_frames: int = 0
     """Frames that a window shares with its next where the user says no hop: 1 for a network that looks from
     each frame to the one behind it."""
+    processor: Processor | None = None
+    """The library's own, where it is run because no words of a card give its pixels; see `PixelSpec`."""
 
     def pixel_spec(self, decode: Literal["fast", "exact"] = "fast") -> PixelSpec:
         """The ready pixels that this network takes."""
@@ -147,9 +150,10 @@ class ModelCard:
             resize=self.resize,
             resize_px=self.resize_px,
             interpolation=self.interpolation,
-            decode=decode,
+            decode=decode if self.processor is None else "exact",
             resize_hw_px=self.resize_hw_px,
             crop_down=self.crop_down,
+            processor=self.processor,
         )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
+from vifex.values.processors import Processor
+
 __all__ = ["NO_PIXELS", "DecodeMode", "Fit", "Interpolation", "PixelSpec", "Resize", "fit"]
 
-Resize = Literal["stretch", "shortest", "stretch_crop"]
+Resize = Literal["stretch", "shortest", "stretch_crop", "processor"]
 """`stretch`: to the target, aspect not kept. `shortest`: shorter side to `resize_px`, then centre crop.
-`stretch_crop`: to `resize_hw_px`, aspect not kept, then centre crop."""
+`stretch_crop`: to `resize_hw_px`, aspect not kept, then centre crop. `processor`: as the library's own
+processor does it."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "bilinear_2x2"]
 """As Pillow does it, widened where a picture shrinks, but for `bilinear_2x2`: that reads the four nearest
@@ -40,6 +43,8 @@ class PixelSpec:
     crop_down: bool = False
     """Where the centre crop starts half a pixel in: at the pixel before it (as transformers crops), not at
     the nearest even one (as torchvision crops)."""
+    processor: Processor | None = None
+    """What makes the pixels, from the whole picture decoded in full; only for `processor`."""
 
     def __post_init__(self) -> None:
         if self.height_px < 1 or self.width_px < 1:
@@ -50,6 +55,10 @@ class PixelSpec:
             raise ValueError(f"resize_px must be at least the crop's longer side, got {self.resize_px}")
         if self.resize != "shortest" and self.resize_px is not None:
             raise ValueError("resize_px is for resize='shortest' only")
+        if (self.resize == "processor") != (self.processor is not None):
+            raise ValueError("resize='processor' needs the processor, and others have none")
+        if self.processor is not None and self.decode != "exact":
+            raise ValueError("a processor takes pictures that are decoded in full")
         self._check_stretch_crop()
 
     def _check_stretch_crop(self) -> None:
@@ -69,6 +78,9 @@ class PixelSpec:
             del data["resize_hw_px"]
         if not self.crop_down:
             del data["crop_down"]
+        del data["processor"]
+        if self.processor is not None:
+            data["processor"] = self.processor.to_dict()
         return data
 
 
@@ -90,9 +102,9 @@ def fit(spec: PixelSpec, width: float, height: float) -> Fit:
     """Say how a picture of that size, in square pixels, becomes what `spec` asks for.
 
     `shortest` rounds the longer side down, as torchvision does; a crop's corner goes to the nearest pixel,
-    or with `crop_down` to the one before it.
+    or with `crop_down` to the one before it. Of a `processor` only the size of the result is known.
     """
-    if spec.resize == "stretch":
+    if spec.resize in ("stretch", "processor"):
         return Fit(spec.width_px, spec.height_px, 0, 0)
     new_w, new_h = _resized(spec, width, height)
     left, top = (new_w - spec.width_px) / 2.0, (new_h - spec.height_px) / 2.0

@@ -11,6 +11,7 @@ from vifex.values.audio import AudioSpec
 from vifex.values.fusion import Fusion, Tree
 from vifex.values.models import AXES, Tap, TapSpec
 from vifex.values.pixels import NO_PIXELS, PixelSpec
+from vifex.values.processors import Processor
 from vifex.values.sampling import Regions, Sampling
 
 __all__ = ["Recipe"]
@@ -93,6 +94,8 @@ class Recipe:
         for name in ("background", "resize_hw_px"):
             if pixels.get(name) is not None:
                 pixels[name] = tuple(pixels[name])
+        if pixels.get("processor") is not None:
+            pixels["processor"] = Processor.from_dict(pixels["processor"])
         return cls(
             model=data["model"],
             weights_sha256=data["weights_sha256"],

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vifex
+
 NETWORKS = Path(__file__).with_name("tiny_networks.py")
 
 
@@ -45,6 +47,16 @@ def test_a_network_of_one_s_own_from_pictures_to_a_search(folder: Path, vifex_co
     assert json.loads(first.stdout)["ok"] == 5
     again = vifex_command(*words, cwd=folder)
     assert json.loads(again.stdout)["already_done"] == 5
+    shown = vifex_command("show", "lib.vifex", cwd=folder).stdout
+    assert "weights  untrained: its weights are random (random:3)" in shown
+    told = json.loads(vifex_command("show", "lib.vifex", "--json", cwd=folder).stdout)["views"][0]
+    assert (told["weights"], told["untrained"]) == ("random:3", True)
+    with vifex.open(folder / "lib.vifex") as store:
+        with pytest.raises(
+            vifex.InputError, match=r"has 3 feature columns, so one must be named.*fc, layer1_0"
+        ):
+            store.to_numpy()
+        assert store.to_numpy("fc").shape[0] == 5
     other = vifex_command(*words[:-3], "--weights", "random:4", cwd=folder)
     assert other.returncode == 4
     assert "weights_sha256" in other.stderr
@@ -61,8 +73,6 @@ def test_a_network_of_one_s_own_from_pictures_to_a_search(folder: Path, vifex_co
 
 
 def test_the_recipe_says_the_engine_and_the_run_how_equal_it_is(folder: Path, vifex_command: Any) -> None:
-    import vifex
-
     made = vifex_command(
         "extract", "media", "-o", "a.vifex", "-m", "torch:nets:Cnn", "--layers", "fc", cwd=folder
     )
@@ -83,8 +93,6 @@ def test_the_recipe_says_the_engine_and_the_run_how_equal_it_is(folder: Path, vi
 
 
 def test_a_three_dimensional_network_gives_windows_with_times(folder: Path, vifex_command: Any) -> None:
-    import vifex
-
     words = ["extract", "clip.mp4", "-o", "clips.vifex", "-m", "torch:nets:Clip3d"]
     words += ["--layers", "stem,body,head", "--clip", "6x2", "--precision", "fp32"]
     made = vifex_command(*words, cwd=folder)
@@ -137,8 +145,6 @@ def test_features_of_a_clip_are_the_hooks_own(
 
 
 def test_features_of_pictures_at_hand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import vifex
-
     monkeypatch.chdir(folder)
     model = vifex.load_model("torch:nets:Transformer")
     features = model.features(
@@ -182,8 +188,6 @@ def test_layers_and_models_are_listed(folder: Path, vifex_command: Any) -> None:
 def test_what_is_wrong_with_one_s_own_network_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, message: str
 ) -> None:
-    import vifex
-
     monkeypatch.chdir(folder)
     with pytest.raises(vifex.ModelError) as caught:
         vifex.load_model(model)
@@ -194,8 +198,6 @@ def test_what_is_wrong_with_one_s_own_network_is_told(
 def test_a_network_without_a_card_says_what_is_needed(
     folder: Path, vifex_command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import vifex
-
     (folder / "bare.py").write_text("from torch import nn\ndef net():\n    return nn.Conv2d(3, 4, 3)\n")
     (folder / "mine.toml").write_text('name = "bare-1"\nheight_px = 8\nwidth_px = 8\n')
     monkeypatch.chdir(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,26 @@ def test_words_find_what_the_library_s_tower_finds(store: Path, tiny: Any) -> No
     order = np.argsort(-cosine)
     assert [h.name for h in hits] == [names[i] for i in order]
     np.testing.assert_allclose([h.score for h in hits], cosine[order], atol=1e-5)
+
+
+def test_an_answer_says_that_words_were_cut_off(store: Path, vifex_command: Any) -> None:
+    words = "a red bus at night " * 5
+    with vifex.open(store) as opened:
+        with pytest.warns(
+            UserWarning, match="are 27 tokens long and its text model reads 16: the end was cut"
+        ):
+            opened.search(words)
+        told: list[str] = []
+        opened.search(words, on_notice=told.append)
+        assert len(told) == 1
+        told.clear()
+        opened.search("a red bus", on_notice=told.append)
+        assert told == []
+    done = vifex_command("search", store, words, "--json")
+    assert "reads 16: the end was cut off" in done.stderr
+    assert [n for n in json.loads(done.stdout)["notes"] if "27 tokens" in n]
+    short = vifex_command("search", store, "a red bus", "--json")
+    assert (short.stderr, json.loads(short.stdout)["notes"]) == ("", [])
 
 
 def test_words_need_the_layer_that_they_share(tmp_path: Path, store: Path, tiny: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vifex.models.families import hf, open_clip
-from vifex.models.families.text import text_tower, text_vectors
+from vifex.models.families.text import cut_words, text_tower, text_vectors
 from vifex.values import ModelError
 
 Tiny = Callable[[str], Path]
@@ -44,6 +44,30 @@ def test_a_text_s_vector_is_its_own_whatever_stands_beside_it(tiny: Tiny) -> Non
 def test_a_text_longer_than_the_tower_reads_is_cut_off(tiny: Tiny) -> None:
     tower = text_tower(hf.FAMILY.load(str(tiny("clip")), "pretrained"))
     assert tower.vectors(["a red bus " * 30]).shape == (1, 24)
+
+
+@pytest.mark.parametrize(("kind", "marks"), [("clip", 2), ("siglip", 1), ("clap", 2)])
+def test_tokens_are_counted_as_the_tower_reads_them(kind: str, marks: int, tiny: Tiny) -> None:
+    """Words of the small tokenizer are one token each, and marks of beginning and end count."""
+    tower = text_tower(hf.FAMILY.load(str(tiny(kind)), "pretrained"))
+    tokens, most = tower.length("a red bus")
+    assert tokens == 3 + marks
+    fits = " ".join(["cat"] * (most - marks))
+    assert cut_words(tower, fits) is None
+    said = cut_words(tower, f"{fits} dog")
+    assert said is not None
+    assert f"are {most + 1} tokens long and its text model reads {most}" in said
+    whole, longer = tower.vectors([fits]), tower.vectors([f"{fits} dog"])
+    np.testing.assert_allclose(longer, whole, rtol=1e-5, atol=1e-6)  # what is cut off counts for nothing
+
+
+def test_open_clip_counts_tokens_too(tiny_clip: str) -> None:
+    tower = text_tower(open_clip.FAMILY.load(tiny_clip, "random:5"))
+    assert tower.length("a red bus") == (5, 16)
+    fits = " ".join(["cat"] * 14)
+    assert cut_words(tower, fits) is None
+    assert cut_words(tower, f"{fits} dog") is not None
+    np.testing.assert_allclose(tower.vectors([fits]), tower.vectors([f"{fits} dog"]), atol=1e-6)
 
 
 def test_open_clip_text_vectors_are_the_library_s_own(tiny_clip: str) -> None:

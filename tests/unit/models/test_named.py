@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,46 @@ def test_a_misspelt_prefix_offers_near_ones() -> None:
         load_model("timn/resnet18")
     with pytest.raises(ModelError, match=r"no model 'resnet18'.*or give PREFIX/NAME \(c3d, fuse, hf, i3d"):
         load_model("resnet18")
+
+
+@pytest.mark.parametrize(
+    ("word", "offered"),
+    [
+        ("resnet50", "torchvision/resnet50 or timm/resnet50"),
+        ("ResNet-50", "torchvision/resnet50 or timm/resnet50"),
+        ("vit_b_16", "torchvision/vit_b_16"),
+        ("ViT-B-32", "torchvision/vit_b_32 or open_clip/ViT-B-32"),
+        ("ViT-B/32", "torchvision/vit_b_32 or open_clip/ViT-B-32"),
+        ("dinov2-small", "hf/facebook/dinov2-small"),
+        ("openai/clip-vit-base-patch32", "hf/openai/clip-vit-base-patch32"),
+        ("c3d", "c3d/sports1m"),
+    ],
+)
+def test_a_name_without_a_family_offers_those_that_may_be_meant(word: str, offered: str) -> None:
+    with pytest.raises(ModelError, match=rf"Did you mean (.*(, | or ))?{re.escape(offered)}(, | or |\?)"):
+        load_model(word)
+
+
+def test_names_near_by_are_found_without_importing_a_library() -> None:
+    code = """
+import sys
+from vifex.models import load_model
+from vifex.values import ModelError
+for word in ("resnet5O", "resnet50.a1_in1k", "efficientnet"):
+    try:
+        load_model(word)
+    except ModelError as exc:
+        assert "Did you mean" in str(exc), exc
+heavy = {"torch", "torchvision", "timm", "open_clip", "transformers", "numpy"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("path", ["models/net", "./resnet50", "nets/resnet50.onnx", "/abs/resnet50"])
+def test_a_path_is_a_path(path: str) -> None:
+    with pytest.raises(ModelError, match=r"there is no such file\. Check the path"):
+        load_model(path)
 
 
 def test_weights_are_for_networks_of_families(tmp_path: Path) -> None:

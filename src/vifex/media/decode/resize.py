@@ -10,8 +10,9 @@ from PIL import Image
 
 from vifex.media.decode.geometry import whole_pixels
 from vifex.media.decode.resample import RESAMPLING
-from vifex.values import Box, PixelSpec
+from vifex.values import Box, MediaError, PixelSpec, Processor
 from vifex.values.pixels import Fit, fit
+from vifex.values.processors import Unsuited
 
 __all__ = ["ready_pixels"]
 
@@ -37,8 +38,30 @@ def ready_pixels(
     if box is not None:
         picture = picture.crop(whole_pixels(box, *picture.size))
     width, height = picture.width * square[0], picture.height * square[1]
+    if spec.processor is not None:
+        size = (max(1, round(width)), max(1, round(height)))
+        if size != picture.size:
+            picture = picture.resize(size, Image.Resampling.BICUBIC)
+        return _by_processor(picture, spec, spec.processor)
     small = _resized(picture, fit(spec, width, height), spec)
     return np.array(small, dtype=np.uint8)
+
+
+def _by_processor(picture: Image.Image, spec: PixelSpec, processor: Processor) -> npt.NDArray[np.uint8]:
+    try:
+        pixels = processor.pixels(picture)
+    except Unsuited as exc:
+        raise _unsuited(str(exc), picture) from exc
+    if pixels.shape != (spec.height_px, spec.width_px, 3):
+        raise _unsuited(f"it gives {pixels.shape[1]} x {pixels.shape[0]} pixels", picture)
+    return pixels
+
+
+def _unsuited(why: str, picture: Image.Image) -> MediaError:
+    return MediaError(
+        f"the model's own processor cannot make its pixels of {picture.width} x {picture.height} px: {why}.",
+        todo="Crop the picture, or take another model.",
+    )
 
 
 def _resized(picture: Image.Image, to: Fit, spec: PixelSpec) -> Image.Image:

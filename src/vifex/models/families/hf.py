@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from vifex.models.families import hf_audio
 from vifex.models.families.base import Entry
 from vifex.models.families.hf_catalogue import CATALOGUE
-from vifex.models.families.hf_pixels import processor_pixels
+from vifex.models.families.hf_check import checked_pixels
 from vifex.models.families.hf_source import Source, transformers
 from vifex.models.families.licences import forbids_commerce
 from vifex.models.families.making import as_model, licence, provenance
 from vifex.models.families.places import first_convolution, last_linear, point, read_input
-from vifex.models.families.text import no_tower
+from vifex.models.families.text import count_tokens, no_tower
 from vifex.models.families.weights import load_state, seed_of, seeded
 from vifex.values import Model, ModelCard, ModelError
 from vifex.values.registry import require
@@ -103,6 +103,10 @@ class HfText:
         vectors: npt.NDArray[np.float32] = _pooled_output(found).float().cpu().numpy()
         return vectors
 
+    def length(self, text: str) -> tuple[int, int]:
+        """Count a text's tokens; see `text.TextTower.length`."""
+        return count_tokens(self._tokenizer, text), self._length or self._tokenizer.model_max_length
+
 
 class HfFamily:
     """The family; see `base.Family`."""
@@ -137,7 +141,7 @@ class HfFamily:
         own = dict(network.named_modules())
         card = ModelCard(
             name=source.shown,
-            **processor_pixels(source.processor(), of=source.shown),
+            **checked_pixels(source.processor(), of=source.shown),
             frames=frames,
             layout="NCHW" if frames is None else "NTCHW",
             default_taps=(place,),

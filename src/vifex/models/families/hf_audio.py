@@ -21,7 +21,7 @@ from vifex.models.families.hf_sound import ast_front, clap_front, speech_front
 from vifex.models.families.hf_source import Source, transformers
 from vifex.models.families.making import as_model, licence, provenance
 from vifex.models.families.places import last_linear, point, read_input
-from vifex.models.families.text import no_tower
+from vifex.models.families.text import count_tokens, no_tower
 from vifex.models.families.weights import load_state, seed_of, seeded
 from vifex.values import AudioInput, Model, ModelCard
 from vifex.values.audio import AudioTail
@@ -125,6 +125,10 @@ class ClapText:
             found = self._network.get_text_features(**asked)
         vectors: npt.NDArray[np.float32] = _pooled(found).float().cpu().numpy()
         return vectors
+
+    def length(self, text: str) -> tuple[int, int]:
+        """Count a text's tokens; see `text.TextTower.length`."""
+        return count_tokens(self._tokenizer, text), self._length
 
 
 def _whole(source: Source, weights: str) -> Any:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vifex.models.families.timm import timm_pixels
 from vifex.values import ModelError
+from vifex.values.pixels import Interpolation
 
-__all__ = ["processor_pixels"]
+__all__ = ["RESAMPLING", "processor_numbers", "processor_pixels", "unlike"]
 
-_RESAMPLING: Final = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+RESAMPLING: Final[Mapping[int, Interpolation]] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 """Pillow's numbers, which processors keep."""
 _WARPED_FROM_PX: Final = 384
 """From this size on ConvNeXt's processor stretches and does not crop."""
@@ -29,26 +31,31 @@ def processor_pixels(processor: Any, *, of: str) -> dict[str, Any]:
     Raises:
         ModelError: If it does what a card cannot say.
     """
+    config = getattr(processor, "data_config", None)
+    if config is not None:  # timm's own transform, wrapped
+        return {**timm_pixels(config, of=of), **processor_numbers(processor)}
     if not getattr(processor, "do_resize", False):
-        raise _unlike("it does not resize, so pictures keep sizes of their own", of)
+        raise unlike("it does not resize, so pictures keep sizes of their own", of)
     if getattr(processor, "do_pad", False):
-        raise _unlike("it pads pictures", of)
+        raise unlike("it pads pictures", of)
     size = _sizes(processor.size)
     crop = _sizes(processor.crop_size) if getattr(processor, "do_center_crop", False) else {}
     resample = getattr(processor, "resample", None)
     return {
         **_resize(processor, size, crop, of),
-        **_numbers(processor),
-        "interpolation": _RESAMPLING.get(2 if resample is None else int(resample), "bilinear"),
+        **processor_numbers(processor),
+        "interpolation": RESAMPLING.get(2 if resample is None else int(resample), "bilinear"),
         "channel_order": "BGR" if getattr(processor, "do_flip_channel_order", False) else "RGB",
     }
 
 
 def _resize(processor: Any, size: dict[str, int], crop: dict[str, int], of: str) -> dict[str, Any]:
-    shortest = size.get("shortest_edge")
+    shortest = _shortest(processor, size)
+    if crop and not {"height", "width"} <= crop.keys():
+        raise unlike(f"its pictures are cropped to {crop}", of)
     if type(processor).__name__.startswith("ConvNext") and shortest:
         return _convnext(shortest, float(getattr(processor, "crop_pct", None) or 224 / 256))
-    if "height" in size and "width" in size:
+    if "height" in size and "width" in size and not shortest:
         hw = (size["height"], size["width"])
         to = (crop.get("height", hw[0]), crop.get("width", hw[1]))
         if to == hw:
@@ -58,7 +65,19 @@ def _resize(processor: Any, size: dict[str, int], crop: dict[str, int], of: str)
     if shortest and crop and max(crop.values()) <= shortest and "longest_edge" not in size:
         to = (crop["height"], crop["width"])
         return _target(to, resize="shortest", resize_px=shortest, crop_down=True)
-    raise _unlike(f"its pictures are resized to {size or 'nothing'} and cropped to {crop or 'nothing'}", of)
+    raise unlike(f"its pictures are resized to {size or 'nothing'} and cropped to {crop or 'nothing'}", of)
+
+
+def _shortest(processor: Any, size: dict[str, int]) -> int | None:
+    """Give the shorter side after the resize, by the rule of the processor's class."""
+    kind, side = type(processor).__name__, size.get("shortest_edge")
+    if kind.startswith("Levit") and side:
+        return int(256 / 224 * side)
+    share = getattr(processor, "crop_pct", None)
+    if kind.startswith("PoolFormer") and share:
+        square = size.get("height") if size.get("height") == size.get("width") else None
+        return int((side or square) / share) if side or square else None
+    return side
 
 
 def _convnext(size: int, crop_pct: float) -> dict[str, Any]:
@@ -71,8 +90,11 @@ def _target(hw: tuple[int, int], **how: Any) -> dict[str, Any]:
     return {"height_px": hw[0], "width_px": hw[1], **how}
 
 
-def _numbers(processor: Any) -> dict[str, Any]:
-    """Give scale, mean and std such that (pixel / scale - mean) / std is what the processor gives."""
+def processor_numbers(processor: Any) -> dict[str, Any]:
+    """Give scale, mean and std by its settings: (pixel / scale - mean) / std is what it should give."""
+    config = getattr(processor, "data_config", None)
+    if config is not None:
+        return {"scale": 255.0, "mean": _three(config["mean"]), "std": _three(config["std"])}
     factor = float(getattr(processor, "rescale_factor", 1 / 255) or 1 / 255)
     scale = round(1 / factor, 6) if getattr(processor, "do_rescale", True) else 1.0
     mean: tuple[float, ...] = (0.0,) * 3
@@ -100,7 +122,8 @@ def _sizes(value: Any) -> dict[str, int]:
     return found
 
 
-def _unlike(why: str, of: str) -> ModelError:
+def unlike(why: str, of: str) -> ModelError:
+    """Refuse a network for what its processor does, a clause."""
     return ModelError(
         f"its own preprocessing is none that Vifex does: {why}.",
         of=of,

@@ -17,6 +17,7 @@ from vifex.models.families.hub import fetching, hub_address, hub_file, reading, 
 from vifex.models.families.licences import forbids_commerce
 from vifex.models.families.making import as_model, licence, no_such, provenance
 from vifex.models.families.places import first_convolution, point
+from vifex.models.families.text import count_tokens
 from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
 from vifex.values import Model, ModelCard, ModelError
 from vifex.values.registry import near, require
@@ -87,6 +88,17 @@ class OpenClipText:
             found = self._network.encode_text(self._tokenizer(list(texts)), normalize=False)
         vectors: npt.NDArray[np.float32] = found.float().cpu().numpy()
         return vectors
+
+    def length(self, text: str) -> tuple[int, int]:
+        """Count a text's tokens; see `text.TextTower.length`."""
+        words = self._tokenizer
+        most, of_transformers = int(words.context_length), getattr(words, "tokenizer", None)
+        if of_transformers is None:
+            return len(words.encode(text)) + 2, most
+        if words.tokenizer_mode == "clips":  # it puts three marks around the words by itself
+            plain = of_transformers(words.clean_fn(text), add_special_tokens=False, verbose=False)
+            return len(plain["input_ids"]) + 3, most
+        return count_tokens(of_transformers, words.clean_fn(text)), most
 
 
 class OpenClipFamily:

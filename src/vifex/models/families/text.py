@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["TextTower", "text_tower", "text_vectors"]
+__all__ = ["TextTower", "count_tokens", "cut_words", "text_tower", "text_vectors"]
 
 
 class TextTower(Protocol):
@@ -30,6 +30,13 @@ class TextTower(Protocol):
 
         Returns:
             float32 `[N, D]`, D being the size of the tap `embedding`.
+        """
+
+    def length(self, text: str) -> tuple[int, int]:
+        """Count a text's tokens, marks of beginning and end included.
+
+        Returns:
+            The tokens of the whole text, and how many of them the tower reads at most.
         """
 
 
@@ -49,9 +56,23 @@ def text_tower(model: Model) -> TextTower:
     return tower
 
 
+def cut_words(tower: TextTower, text: str) -> str | None:
+    """Say of a text that is longer than a tower reads that its end counts for nothing; else `None`."""
+    tokens, most = tower.length(text)
+    if tokens <= most:
+        return None
+    return f"the words are {tokens} tokens long and its text model reads {most}: the end was cut off."
+
+
 def text_vectors(model: Model, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """Give one vector a text; for more than one call make the tower once with `text_tower`."""
     return text_tower(model).vectors(texts)
+
+
+def count_tokens(tokenizer: Any, text: str) -> int:
+    """Count the tokens that a tokenizer of transformers makes of a text that it does not cut off."""
+    # Not verbose: the library would say on the terminal that the text is long.
+    return len(tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
 def no_tower(name: str) -> ModelError:

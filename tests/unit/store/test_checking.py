@@ -219,7 +219,10 @@ def test_a_file_that_cannot_be_read_is_no_damage(store: Path, monkeypatch: pytes
         raise OSError(24, os.strerror(24))
 
     monkeypatch.setattr("vifex.store.sums.file_sum", fail)
-    with open_store(store) as read, pytest.raises(StoreError, match="too many files open|Too many open files"):
+    with (
+        open_store(store) as read,
+        pytest.raises(StoreError, match="too many files open|Too many open files"),
+    ):
         read.verify()
 
 

@@ -159,7 +159,7 @@ def read_store(path: Path) -> StoreInfo:
         raise StoreError(
             f"the store has format {version}, and this Vifex reads up to {FORMAT}.",
             of=str(path),
-            todo="Update it: pip install -U vifex.",
+            todo="Update Vifex: git pull in its checkout, then pip install .",
         )
     return StoreInfo(path, store_id)
 

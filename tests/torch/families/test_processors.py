@@ -113,7 +113,7 @@ def _frame(path: Path, t_s: float) -> Image.Image:
 def test_a_query_goes_through_the_processor_too(padded: Path, media: Path) -> None:
     target = media.parent / "lib.vifex"
     vifex.extract(f"{media}/*.png", target, model=f"hf/{padded}", precision="fp32")
-    with vifex.open(target) as store:
+    with vifex.open(target, model=f"hf/{padded}") as store:
         best = store.search(media / "1.png", 1)[0]
     assert best.name.endswith("1.png")
     assert best.score == pytest.approx(1, abs=1e-5)

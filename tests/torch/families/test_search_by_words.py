@@ -40,9 +40,9 @@ def test_words_find_what_the_library_s_tower_finds(store: Path, tiny: Any) -> No
     np.testing.assert_allclose([h.score for h in hits], cosine[order], atol=1e-5)
 
 
-def test_an_answer_says_that_words_were_cut_off(store: Path, vifex_command: Any) -> None:
-    words = "a red bus at night " * 5
-    with vifex.open(store) as opened:
+def test_an_answer_says_that_words_were_cut_off(store: Path, tiny: Any, vifex_command: Any) -> None:
+    words, model = "a red bus at night " * 5, f"hf/{tiny('clip')}"
+    with vifex.open(store, model=model) as opened:
         with pytest.warns(
             UserWarning, match="are 27 tokens long and its text model reads 16: the end was cut"
         ):
@@ -53,10 +53,10 @@ def test_an_answer_says_that_words_were_cut_off(store: Path, vifex_command: Any)
         told.clear()
         opened.search("a red bus", on_notice=told.append)
         assert told == []
-    done = vifex_command("search", store, words, "--json")
+    done = vifex_command("search", store, words, "--model", model, "--json")
     assert "reads 16: the end was cut off" in done.stderr
     assert [n for n in json.loads(done.stdout)["notes"] if "27 tokens" in n]
-    short = vifex_command("search", store, "a red bus", "--json")
+    short = vifex_command("search", store, "a red bus", "--model", model, "--json")
     assert (short.stderr, json.loads(short.stdout)["notes"]) == ("", [])
 
 

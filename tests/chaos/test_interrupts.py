@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,6 +44,16 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Decoder processes started from here on take 20 s for the video, however fast the machine is."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    shutil.copy(Path(__file__).parents[1] / "support" / "slow_decoders.py", folder / "sitecustomize.py")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return monkeypatch
+
+
 def start(*words: object, **options: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "vifex", *map(str, words)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
@@ -65,6 +76,7 @@ def media_in(store: Path) -> int:
         return 0
 
 
+@pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize(
     ("number", "status", "to_group"),
     [(signal.SIGINT, 130, False), (signal.SIGINT, 130, True), (signal.SIGTERM, 143, True)],
@@ -93,7 +105,7 @@ def test_what_was_finished_is_kept_and_told(
 
 
 def test_a_video_in_work_is_named_and_the_same_command_ends_what_was_begun(
-    media: Path, tmp_path: Path
+    media: Path, tmp_path: Path, slow: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "s.vifex"
     options = {"stderr": subprocess.PIPE}
@@ -105,6 +117,7 @@ def test_a_video_in_work_is_named_and_the_same_command_ends_what_was_begun(
     _, err = process.communicate(timeout=60)
     assert "1 medium with 1 row of this run are kept" in err
     assert err.rstrip().endswith("z-long.mp4 was not finished and starts anew.")
+    slow.delenv("PYTHONPATH")
     again = start("extract", media / "z-long.mp4", media / "a-0000.jpg", "-o", store, "--every", "100", "-q")
     _, err = again.communicate(timeout=120)
     assert again.returncode == 4, err  # another recipe
@@ -116,6 +129,7 @@ def test_a_video_in_work_is_named_and_the_same_command_ends_what_was_begun(
         assert len(opened) == FRAMES + 1
 
 
+@pytest.mark.usefixtures("slow")
 def test_nothing_finished_is_told_as_that(media: Path, tmp_path: Path) -> None:
     process = start("extract", media / "z-long.mp4", "-o", tmp_path / "s.vifex", "--every", "1", "-q")
     wait_for((tmp_path / "s.vifex" / "STORE.json").exists, process)

@@ -89,7 +89,6 @@ def test_a_terminal_shows_totals_files_and_times(media: Path, tmp_path: Path, en
     assert re.search(rf"\d+ of {PICTURES + 1} media, \d[\d,]* rows", plain)
     assert re.search(r"\d+ s of video and sound", plain)
     assert re.search(r"\d+ %, 0:00:\d\d so far", plain)
-    assert "opening the store s.vifex" in plain
     # What stays is the report alone.
     assert (
         plain.rstrip()

@@ -121,7 +121,7 @@ def test_jpeg_xl_made_from_a_jpeg_is_turned_as_it(tmp_path: Path, orientation: i
 def test_jpeg_xl_without_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_jxl", None)
     data = imagecodecs.jpegxl_encode(RGB, lossless=True)
-    with pytest.raises(MediaError, match=r"it is a JPEG XL, and reading it needs .*vifex\[jxl\]"):
+    with pytest.raises(MediaError, match=r"it is a JPEG XL, and reading it needs .*\.\[jxl\]"):
         _read(tmp_path / "kind.jxl", data)
 
 

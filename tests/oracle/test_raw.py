@@ -146,7 +146,7 @@ def test_a_thumbnail_alone_is_refused(tmp_path: Path, tags: Any, monkeypatch: py
     path = tmp_path / "camera.dng"
     _write(path, tags=tags, below=[(_mosaic(), _cfa(is_complete=False))])
     path.write_bytes(path.read_bytes() + _jpeg(RED))
-    with pytest.raises(MediaError, match=r"raw photograph .*vifex\[raw\]"):
+    with pytest.raises(MediaError, match=r"raw photograph .*\.\[raw\]"):
         made.collect(path)
 
 

@@ -44,6 +44,9 @@ _JOBS_AHEAD = (2, 16)
 _AHEAD_S = 0.1
 """Seconds of work that it may hold: more would wait behind it while others have nothing to do."""
 
+_PARTIAL_S = 1.0
+"""Seconds that a slot which is not full waits with an idle decoder: what is finished is to be kept."""
+
 _START_TRIES = 3
 _JOIN_S = 5.0
 
@@ -103,6 +106,8 @@ class _Decoder:
     open: dict[int, int] = field(default_factory=dict)
     written: dict[int, list[Wrote]] = field(default_factory=dict)
     needs: set[int] = field(default_factory=set)
+    idle_s: float = 0.0
+    """Since when it has had nothing to do."""
     counted: int = -1
     """The job whose samples `counts` holds, by wish."""
     counts: dict[int, int] = field(default_factory=dict)
@@ -228,6 +233,8 @@ class Supervisor:
         now_s = time.monotonic()
         for decoder in list(self._decoders.values()):
             _look(decoder, now_s)
+            if not decoder.jobs and decoder.open and now_s - decoder.idle_s > _PARTIAL_S:
+                self._take_partial(decoder)
             if decoder.seen[0] is None or decoder.board.waiting:
                 continue
             spent_s = now_s - decoder.started_s - decoder.board.waited_s
@@ -344,6 +351,7 @@ class Supervisor:
         job = decoder.jobs.popleft()
         assert job.job == message.job, "decoders finish their jobs in order"
         decoder.long -= job.medium.kind != "image"
+        decoder.idle_s = time.monotonic()
         self._job_s += 0.1 * (message.wall_s - self._job_s)
         self._events.append(JobEnded(job.job, message))
 
@@ -356,9 +364,12 @@ class Supervisor:
 
     def _take_partial_slots(self) -> None:
         for decoder in self._decoders.values():
-            for wish in list(decoder.open):
-                decoder.untold.append(Forget(wish))
-                self._hand_over(decoder, wish)
+            self._take_partial(decoder)
+
+    def _take_partial(self, decoder: _Decoder) -> None:
+        for wish in list(decoder.open):
+            decoder.untold.append(Forget(wish))
+            self._hand_over(decoder, wish)
 
     def _bury(self, decoder: _Decoder, reason: str | None) -> None:
         """Settle what a dead or hanging decoder held and start another in its place."""

@@ -97,3 +97,27 @@ def test_no_folder_for_temporary_files(media: Path, tmp_path: Path) -> None:
             "no folder for temporary files can be written. Name one that can be, in TMPDIR."
             in one_sentence(done)
         )
+
+
+@pytest.mark.parametrize(("words", "status"), [((), 0), (("--precision", "int8"), 4)])
+def test_a_run_needs_no_temporary_folder_or_says_so(
+    media: Path, tmp_path: Path, words: tuple[str, ...], status: int
+) -> None:
+    """As on a machine where Python finds no folder for temporary files; only int8 needs one."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import tempfile\ntempfile._candidate_tempdir_list = lambda: ['/proc/nowhere']\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "vifex", "extract", media, "-o", tmp_path / "s.vifex", "-q", *words],
+        env={**os.environ, "PYTHONPATH": str(site), "VIFEX_CACHE": "/proc/no-cache"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    if status:
+        assert "no folder for temporary files can be written" in one_sentence(done)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,8 @@ def test_a_second_interrupt_ends_at_once_where_the_main_thread_hangs() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    too_late = threading.Timer(60, process.kill)
+    too_late.start()
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
@@ -166,6 +169,7 @@ def test_a_second_interrupt_ends_at_once_where_the_main_thread_hangs() -> None:
     assert process.stderr.readline().startswith("vifex: stopping")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
+    too_late.cancel()
     assert process.returncode == 130
     assert "vifex: ended at once." in err
 

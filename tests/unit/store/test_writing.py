@@ -75,7 +75,7 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     open_writer(store).close()
     (store / "STORE.json").write_text('{"vifex_store": 2, "id": "x"}')
     for opener in (open_store, open_writer):
-        with pytest.raises(StoreError, match=r"format 2, and this Vifex reads up to 1\. Update it"):
+        with pytest.raises(StoreError, match=r"format 2, and this Vifex reads up to 1\. Update Vifex"):
             opener(store)
 
 

@@ -81,6 +81,29 @@ def test_jpeg_2000_of_more_than_16_bits_is_named(tmp_path: Path) -> None:
         _read(tmp_path / "deep.jp2", data)
 
 
+@pytest.mark.parametrize("side", [(66, 92), (67, 92), (66, 93), (67, 93)])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p12le"])
+def test_jpeg_2000_of_ycc(tmp_path: Path, ffmpeg: Any, pix_fmt: str, side: tuple[int, int]) -> None:
+    """Of lower chroma, at odd sizes too; sYCC takes the full range (ISO/IEC 15444-1, I.5.3.3)."""
+    picture = RGB[: side[0], : side[1]]
+    source, path = tmp_path / "source.png", tmp_path / "ycc.jp2"
+    Image.fromarray(picture).save(source)
+    to = "scale=out_range=pc:out_color_matrix=bt601:flags=accurate_rnd+full_chroma_int"
+    ffmpeg("-i", source, "-vf", to, "-pix_fmt", pix_fmt, "-c:v", "libopenjpeg", path)
+    wish = Wish(Sampling(), PixelSpec(*side, decode="exact"))
+    (sample,), seen = made.collect(path, wish)
+    assert not seen.problems
+    apart = sample.pixels.astype(int) - picture
+    assert np.abs(apart).mean() < 4
+    assert abs(apart.mean()) < 1
+
+
+def test_jpeg_xl_of_deep_gray_with_alpha_is_named(tmp_path: Path) -> None:
+    data = imagecodecs.jpegxl_encode(KINDS["la"][0].astype(np.uint16) * 257, lossless=True)
+    with pytest.raises(MediaError, match="gray with alpha of more than 8 bits"):
+        _read(tmp_path / "deep.jxl", data)
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("container", [False, True])
 def test_jpeg_xl_of_8_bits(tmp_path: Path, kind: str, container: bool) -> None:

@@ -157,6 +157,28 @@ def test_white_is_found_from_the_numbers_and_told(
         assert not said
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("photo", ["minisblack", "separated"])
+@pytest.mark.parametrize("kind", ["assocalpha", "unassalpha"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_and_inks_with_alpha_lie_over_white(
+    tmp_path: Path, photo: str, kind: str, dtype: Any, planar: Any
+) -> None:
+    """Of inks, 0 is white: the photograph is stored as what its colours lack of white."""
+    is_gray = photo == "minisblack"
+    picture = GRAY[..., None] if is_gray else RGB
+    share = ALPHA[..., None] / 255
+    stored = picture if is_gray else np.dstack([255 - RGB, np.zeros_like(GRAY)])
+    if kind == "assocalpha":
+        stored = np.round(stored * share)
+    both = np.dstack([stored, ALPHA]).astype(dtype) * (np.iinfo(dtype).max // 255)
+    path = tmp_path / "alpha.tif"
+    both = np.moveaxis(both, 2, 0) if planar == "separate" else both
+    tifffile.imwrite(path, both, photometric=photo, planarconfig=planar, extrasamples=[kind])
+    expected = picture * share + 255 * (1 - share)
+    assert np.abs(_read(path) - expected).max() <= 4
+
+
 def test_fast_decoding_shows_the_same(tmp_path: Path) -> None:
     path = tmp_path / "wide.tif"
     tifffile.imwrite(path, GRAY.astype("f8"), photometric="minisblack")
@@ -197,6 +219,12 @@ def test_orientation_and_profile_count_for_numbers_that_pillow_cannot_read(tmp_p
             {"photometric": "minisblack", "volumetric": True, "tile": (16, 32, 32)},
             "volume of several slices",
         ),
+        (
+            np.stack([GRAY] * 16),
+            {"photometric": "minisblack", "volumetric": True, "tile": (16, 32, 32)},
+            "volume of several slices",
+        ),
+        (RGB, {"photometric": "rgb", "compression": "webp"}, "WebP of 8-bit integers"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(
@@ -323,6 +351,22 @@ def test_chroma_of_lower_resolution(tmp_path: Path, across: int, down: int) -> N
     (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(64, 92, decode="exact")))
     assert not seen.problems
     assert np.abs(sample.pixels.astype(int) - RGB[:64, :92]).mean() < 6
+
+
+@pytest.mark.parametrize("packing", ["raw", "lzw", "deflate", "packbits"])
+@pytest.mark.parametrize("pix_fmt", ["yuv444p", "yuv422p", "yuv420p"])
+def test_black_and_white_of_ycbcr_are_what_the_file_says(
+    tmp_path: Path, ffmpeg: Any, pix_fmt: str, packing: str
+) -> None:
+    """ReferenceBlackWhite says 15 and 235 in what FFmpeg writes."""
+    source, path = tmp_path / "source.png", tmp_path / "range.tif"
+    Image.fromarray(RGB[:64, :92]).save(source)
+    ffmpeg("-i", source, "-pix_fmt", pix_fmt, "-compression_algo", packing, path)
+    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(64, 92, decode="exact")))
+    assert not seen.problems
+    apart = sample.pixels.astype(int) - RGB[:64, :92]
+    assert abs(apart.mean()) < 2
+    assert np.abs(apart).mean() < 4
 
 
 @pytest.mark.parametrize("big", [False, True])

@@ -65,6 +65,26 @@ def test_padding_between_jpegs_as_in_avi(tmp_path: Path) -> None:
     assert [made.number_of(s.pixels) for s in samples] == list(range(9))
 
 
+@pytest.mark.parametrize("between", [b"\r\n", b"\n", b"\xff\xff", b"\0\r\n"])
+def test_line_ends_between_jpegs_as_cameras_send_them(between: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "stream.bin"
+    path.write_bytes(between.join(_image(i, **FORMATS["mjpeg"]) for i in range(5)))
+    samples, _ = made.collect(path)
+    assert [made.number_of(s.pixels) for s in samples] == list(range(5))
+
+
+@pytest.mark.parametrize("name", ["stream.mjpeg", "STREAM.MJPG"])
+@pytest.mark.parametrize("place", [1, 2, 4])
+def test_the_size_may_change_in_what_is_named_a_stream(name: str, place: int, tmp_path: Path) -> None:
+    """Of other names a smaller second JPEG is a preview; see below."""
+    path = tmp_path / name
+    sizes = [(64, 32) if i == place else (128, 64) for i in range(5)]
+    path.write_bytes(b"".join(_image(i, size, **FORMATS["mjpeg"]) for i, size in enumerate(sizes)))
+    samples, seen = made.collect(path)
+    assert seen.kind == "video"
+    assert [made.number_of(s.pixels) for s in samples] == list(range(5))
+
+
 @pytest.mark.parametrize(
     ("what", "make"),
     [

@@ -2,7 +2,7 @@
 
 Such a stream begins like one picture. It is told from a picture with something behind it (a thumbnail, a
 gain map, the other pictures of an MPO, a short film) by its second image: that follows at once, is of the
-same kind and of the same size.
+same kind and of the same size. Where the sizes differ, a name of a stream (`.mjpeg`, `.mjpg`) decides.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ _Size = tuple[int, ...]
 
 _CHUNK_BYTES: Final = 1 << 20
 _HEAD_BYTES: Final = 1 << 16
-_PADDING: Final = b"\x00\xff"
+_PADDING: Final = b"\x00\xff\r\n"
 _MOST_PADDING: Final = 4096
 _JPEG: Final = b"\xff\xd8\xff"
 _LOSSLESS: Final = 0xF7
 """Marker of a frame of JPEG-LS."""
+_STREAMS: Final = (".mjpeg", ".mjpg")
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _CODESTREAM: Final = b"\xff\x4f\xff\x51"
 _JP2: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
@@ -61,7 +62,7 @@ def _jpeg(file: LocalFile) -> str | None:
     if second is None or not _ends_before(file, second):
         return None
     other = _jpeg_size(_read(file, second, _HEAD_BYTES))
-    if other is None or other[0] != size:
+    if other is None or (other[0] != size and not file.shown.lower().endswith(_STREAMS)):
         return None
     return "jpegls_pipe" if head[3] == _LOSSLESS else "mjpeg"
 

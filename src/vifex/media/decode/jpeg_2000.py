@@ -1,11 +1,12 @@
 """JPEG 2000: which depths Pillow reads right, and the others by FFmpeg.
 
 Pillow leaves gray of 9 to 15 bits unscaled, lets bright colours of more than 8 bits run over into black, and
-shows fewer than 8 bits too dark.
+shows fewer than 8 bits too dark. Chroma of lower resolution it puts in the wrong place where the size is odd.
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,11 +31,13 @@ class Depths:
     bits: tuple[int, ...]
     has_palette: bool
     is_cmyk: bool
+    is_uneven: bool = False
+    """Whether the size is no multiple of the pixels that share a component's sample."""
 
     @property
     def by_ffmpeg(self) -> bool:
         """Whether FFmpeg is to read it."""
-        return not self.has_palette and max(self.bits) > 8 and self.bits != (16,)
+        return not self.has_palette and (self.is_uneven or (max(self.bits) > 8 and self.bits != (16,)))
 
     def check(self, file: LocalFile) -> None:
         """See that it is of a kind that somebody reads right.
@@ -70,7 +73,12 @@ def find_depths(file: LocalFile) -> Depths | None:
     if not count or len(parts) < count:
         return None
     before = data[:at]
-    return Depths(tuple((part & 0x7F) + 1 for part in parts), b"pclr" in before, _CMYK in before)
+    right, lower, left, upper = struct.unpack(">4I", data[at + 8 : at + 24])
+    steps = data[at + 42 : at + 42 + 3 * count]
+    is_uneven = any((right - left) % max(1, step) for step in steps[1::3])
+    is_uneven |= any((lower - upper) % max(1, step) for step in steps[2::3])
+    bits = tuple((part & 0x7F) + 1 for part in parts)
+    return Depths(bits, b"pclr" in before, _CMYK in before, is_uneven)
 
 
 def brighten(picture: Image.Image, depths: Depths) -> Image.Image:

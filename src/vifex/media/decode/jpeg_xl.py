@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from PIL import Image
+
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.source import LocalFile
 from vifex.values import Limits, MissingExtraError
 from vifex.values.registry import require
 
-__all__ = ["is_jpeg_xl", "prepare_jpeg_xl"]
+__all__ = ["check_samples", "is_jpeg_xl", "prepare_jpeg_xl"]
 
 _BARE: Final = b"\xff\x0a"
 _BOXED: Final = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -55,6 +57,22 @@ def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
         raise Refused(exc.what, of=file.shown, todo=f"{exc.todo} Or convert it to JPEG or PNG.") from exc
     plugin: Any = import_module("pillow_jxl.JpegXLImagePlugin")
     plugin.DECODE_THREADS = 0  # parallelism comes from several decoders
+
+
+def check_samples(picture: Image.Image, file: LocalFile) -> None:
+    """See that the plug-in gives a sample of one byte where the picture's mode has one.
+
+    Raises:
+        Refused: If it gives two, as for gray with alpha of 16 bits, which it calls `LA`.
+    """
+    width, height = picture.size
+    data = getattr(picture, "_data", None)
+    if picture.mode == "LA" and data is not None and len(data) != 2 * width * height:
+        raise Refused(
+            "it is a JPEG XL of gray with alpha of more than 8 bits, which the plug-in does not read right.",
+            of=file.shown,
+            todo="Convert it to PNG or TIFF.",
+        )
 
 
 def _header(file: LocalFile) -> _Header | None:

@@ -16,7 +16,7 @@ from vifex.media.decode.eighth import SCALE, decode_eighth
 from vifex.media.decode.heif import compose, is_hdr, is_plain, read_heif
 from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
 from vifex.media.decode.jpeg_2000 import brighten, find_depths
-from vifex.media.decode.jpeg_xl import is_jpeg_xl, prepare_jpeg_xl
+from vifex.media.decode.jpeg_xl import check_samples, is_jpeg_xl, prepare_jpeg_xl
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
 from vifex.media.decode.pixels import FramePicture
@@ -241,7 +241,7 @@ def load_picture(
     if depths is not None:
         depths.check(file)
         if depths.by_ffmpeg:
-            return _deep_jpeg_2000(file, limits)
+            return _other_jpeg_2000(file, limits)
     if is_heif(file.head()) and (composed := _by_items(file, limits, first=True)) is not None:
         return composed
     notes: list[str] = []
@@ -256,9 +256,9 @@ def load_picture(
         return _second_try(file, limits, exc)
 
 
-def _deep_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
-    """Load a JPEG 2000 of more than eight bits: pixels by FFmpeg, its profile as Pillow finds it."""
-    by_ffmpeg, problems = still_by_ffmpeg(file, limits)
+def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
+    """Load a JPEG 2000 that Pillow reads wrong: pixels by FFmpeg, its profile as Pillow finds it."""
+    by_ffmpeg, problems = still_by_ffmpeg(file, limits, full_range=True)
     picture = by_ffmpeg.stored()
     with contextlib.suppress(Exception), loading(limits):  # a header that only FFmpeg reads has no profile
         profile = open_picture(file).info.get("icc_profile")
@@ -321,6 +321,8 @@ def _by_pillow(
         picture = open_picture(file, head)
         size = picture.size
         check_pixels(*size, limits, file)
+        if picture.format == "JXL":
+            check_samples(picture, file)
         turned, scale = 1, 1
         if picture.format in ("JPEG", "MPO"):
             turned = orientation(picture)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from av.video.reformatter import ColorRange
+
 from vifex.media.decode.container import Opened, is_attached, open_container
 from vifex.media.decode.damage import Damage
 from vifex.media.decode.limits import Refused, check_pixels
@@ -14,8 +16,15 @@ from vifex.values import Limits, MediaError
 __all__ = ["still_by_ffmpeg"]
 
 
-def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tuple[str, ...]]:
+def still_by_ffmpeg(
+    file: LocalFile, limits: Limits, *, full_range: bool = False
+) -> tuple[FramePicture, tuple[str, ...]]:
     """Decode a file's picture with FFmpeg.
+
+    Args:
+        file: The open file.
+        limits: For its size.
+        full_range: Whether YCbCr takes the full range, as in a format that knows no other.
 
     Returns:
         The picture, and sentences on what was lost of it.
@@ -52,6 +61,8 @@ def still_by_ffmpeg(file: LocalFile, limits: Limits) -> tuple[FramePicture, tupl
                 of=file.shown,
                 todo="Open it in a viewer, or get a fresh copy.",
             )
+        if full_range:
+            frame.color_range = ColorRange.JPEG
         return FramePicture(frame, Converter.of(opened)), damage.sentences()
     finally:
         container.close()

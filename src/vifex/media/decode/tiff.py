@@ -26,8 +26,9 @@ __all__ = ["Page", "find_pages", "is_right_in_pillow", "needs_libtiff", "read_pa
 
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4}
 """Photometric interpretation to the samples that are colours, of those that are read here."""
-_IN_PILLOW: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 50000, 50001})
-"""Compressions that Pillow knows; SGI's logarithms are not among them, as Pillow shows them too dark."""
+_IN_PILLOW: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 50000})
+"""Compressions that Pillow knows; SGI's logarithms are not among them, as Pillow shows them too dark, and
+WebP is not, as Pillow's wheels are built without it."""
 _NAMES: Final = {
     4: "a transparency mask", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab",
     32803: "the mosaic of a sensor (CFA)", 32844: "LogL", 32845: "LogLuv",
@@ -66,8 +67,12 @@ def find_pages(file: LocalFile) -> list[Directory]:
 
 def is_right_in_pillow(page: Directory) -> bool:
     """Whether Pillow, where it reads such a page at all, reads it right."""
-    if set(page.formats) != {1} or page.compression not in _IN_PILLOW:
-        return False
+    if set(page.formats) != {1} or page.compression not in _IN_PILLOW or page.number(32997, 1) > 1:
+        return False  # a volume's first slice is not its picture
+    if page.photometric in (0, 1, 5) and _has_alpha(page) and page.compression != 7:
+        # Pillow cannot show gray multiplied by its alpha, nor inks with alpha.
+        is_plain = page.photometric == 1 and page.extra[0] == 2 and page.samples == 2
+        return is_plain and set(page.bits) == {8} and not page.is_planar
     bits = set(page.bits)
     if bits <= {1, 2, 4} or bits == {8}:
         # Planes of their own are right where there is no more than colours.
@@ -76,8 +81,18 @@ def is_right_in_pillow(page: Directory) -> bool:
 
 
 def needs_libtiff(page: Directory) -> bool:
-    """Whether Pillow must leave an uncompressed page to libtiff: chroma of half resolution is not for it."""
-    return page.photometric == 6 and page.compression == 1 and page.numbers(530) != (1, 1)
+    """Whether Pillow must leave an uncompressed page to libtiff.
+
+    Chroma of half resolution is not for it, and it does not ask what is black and white of YCbCr.
+    """
+    if page.photometric != 6 or page.compression != 1:
+        return False
+    return page.numbers(530) != (1, 1) or not _is_full_range(page)
+
+
+def _is_full_range(page: Directory) -> bool:
+    """Whether ReferenceBlackWhite and YCbCrCoefficients, where they stand, say what JPEG says too."""
+    return 532 not in page.tags and 529 not in page.tags
 
 
 def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
@@ -144,7 +159,8 @@ def _picture(page: Directory, raster: Raster) -> tuple[Image.Image, Scale]:
         return Image.fromarray(eight[..., 0] if n == 1 else eight, mode), scale
     over = np.dstack([eight, alpha])
     if n == 4:
-        return Image.fromarray(eight, "CMYK"), scale
+        # No ink is white: inks multiplied by their alpha lie over white already.
+        return Image.fromarray(eight if page.extra[0] == 1 else _less(eight, alpha), "CMYK"), scale
     if page.extra[0] == 1:
         return _straight(over), scale
     return Image.fromarray(over, {1: "LA", 3: "RGBA"}[n]), scale
@@ -173,6 +189,12 @@ def _alpha(page: Directory, raster: Raster, n: int) -> npt.NDArray[np.uint8] | N
         return None
     values = raster.values[..., n]
     return to_eight_bits(values, find_scale(values, raster.bits))
+
+
+def _less(inks: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Multiply inks by their alpha."""
+    product = inks.astype(np.uint16) * alpha[..., None]
+    return ((product + 127) // 255).astype(np.uint8)
 
 
 def _straight(over: npt.NDArray[np.uint8]) -> Image.Image:

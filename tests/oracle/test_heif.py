@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import runpy
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -153,6 +154,25 @@ def test_an_identity_of_a_picture_is_turned(tmp_path: Path) -> None:
     assert np.abs(_by_vifex(path) - np.rot90(PHOTO[:100, :148])).mean() < 4
 
 
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize("matrix", [1, 5, 9])
+@pytest.mark.parametrize(
+    ("pix_fmt", "is_full"), [("yuvj420p", 1), ("yuv444p", 0), ("yuv444p", 1), ("yuv420p10le", 0)]
+)
+def test_matrix_and_range_are_those_of_the_item(
+    tmp_path: Path, tiled: bool, matrix: int, pix_fmt: str, is_full: int
+) -> None:
+    """An item's `nclx` counts, not its stream, in a single picture as in tiles."""
+    maker = heif.Maker()
+    nclx = heif.box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, matrix, is_full << 7))
+    photo = PHOTO[:100, :148]
+    if tiled:
+        whole = maker.grid(photo, (64, 64), nclx, pix_fmt=pix_fmt)
+    else:
+        whole = maker.coded(photo, nclx, pix_fmt=pix_fmt)
+    _check(tmp_path / "nclx.heic", maker.write(whole), mean=2.5)
+
+
 @pytest.mark.parametrize("brand", [b"avif", b"mif1"])
 def test_tiles_of_avif(tmp_path: Path, brand: bytes) -> None:
     maker = heif.Maker(brand=brand)
@@ -231,6 +251,9 @@ def test_what_libheif_writes(tmp_path: Path, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("turns", [
     [(heif.irot, 1)], [(heif.irot, 2)], [(heif.irot, 3)], [(heif.imir, 0)], [(heif.imir, 1)],
     [(heif.irot, 1), (heif.imir, 0)], [(heif.irot, 1), (heif.imir, 1)], [(heif.irot, 3), (heif.imir, 1)],
+    [(heif.imir, 0), (heif.irot, 1)], [(heif.imir, 1), (heif.irot, 1)], [(heif.imir, 0), (heif.irot, 3)],
+    [(heif.imir, 1), (heif.irot, 3)], [(heif.imir, 1), (heif.irot, 2)], [(heif.irot, 1), (heif.irot, 1)],
+    [(heif.irot, 3), (heif.imir, 0), (heif.irot, 1)],
 ])  # fmt: skip
 @pytest.mark.parametrize("beside", [False, True])
 def test_turns_of_a_single_picture(tmp_path: Path, turns: Any, beside: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import av
@@ -28,7 +29,7 @@ from vifex.media.decode.pixels import Converter
 from vifex.media.decode.source import LocalFile
 from vifex.values import Limits, MediaError
 
-__all__ = ["compose", "is_hdr", "is_plain", "read_heif"]
+__all__ = ["compose", "is_hdr", "is_plain", "read_heif", "set_colours"]
 
 _DECODERS: Final = {
     "hvc1": ("hevc", "hvcC"),
@@ -58,15 +59,28 @@ _QUARTERS: Final = {
 
 
 def is_plain(heif: Heif) -> bool:
-    """Whether the picture is one coded item that FFmpeg shows as it is: no alpha, no profile, no crop."""
+    """Whether the picture is one coded item that FFmpeg shows as it is: no alpha, no profile, no crop.
+
+    FFmpeg turns by quarters first and mirrors then, once each, in whatever order they stand.
+    """
     item = heif.items[heif.primary]
+    turns = [name for name, _ in item.properties if name in ("irot", "imir")]
     return (
         item.kind in _DECODERS
         and _profile(item) is None
         and not is_hdr(heif)
         and item.first("clap") is None
+        and turns in ([], ["irot"], ["imir"], ["irot", "imir"])
         and heif.alpha_of(item) is None
     )
+
+
+def set_colours(file: LocalFile, frame: VideoFrame) -> None:
+    """Let what the primary item of a file says of its colours count for its frame, if the file is HEIF."""
+    with suppress(ValueError):  # what is broken in the boxes is told by who decodes them
+        heif = read_heif(file)
+        if heif is not None:
+            _set_colours(frame, heif.items[heif.primary])
 
 
 def is_hdr(heif: Heif) -> bool:

@@ -10,12 +10,14 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from av import VideoFrame
+from av.video.reformatter import ColorRange
 from PIL import Image
 
 from vifex.media.decode.limits import Refused
 from vifex.media.decode.source import LocalFile
 
-__all__ = ["Depths", "brighten", "find_depths"]
+__all__ = ["Depths", "brighten", "find_depths", "set_full_range"]
 
 _BOXED: Final = b"\0\0\0\x0cjP  "
 _BARE: Final = b"\xff\x4f\xff\x51"
@@ -79,6 +81,11 @@ def find_depths(file: LocalFile) -> Depths | None:
     is_uneven |= any((lower - upper) % max(1, step) for step in steps[2::3])
     bits = tuple((part & 0x7F) + 1 for part in parts)
     return Depths(bits, b"pclr" in before, _CMYK in before, is_uneven)
+
+
+def set_full_range(frame: VideoFrame) -> None:
+    """Let YCbCr take the full range: JPEG 2000 has no other, and FFmpeg does not say so."""
+    frame.color_range = ColorRange.JPEG
 
 
 def brighten(picture: Image.Image, depths: Depths) -> Image.Image:

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -13,9 +14,9 @@ from PIL import Image, UnidentifiedImageError
 
 from vifex.media.decode.colour import flat
 from vifex.media.decode.eighth import SCALE, decode_eighth
-from vifex.media.decode.heif import compose, is_hdr, is_plain, read_heif
+from vifex.media.decode.heif import compose, is_hdr, is_plain, read_heif, set_colours
 from vifex.media.decode.image import StillPicture, draft, draft_scale, picture_samples
-from vifex.media.decode.jpeg_2000 import brighten, find_depths
+from vifex.media.decode.jpeg_2000 import brighten, find_depths, set_full_range
 from vifex.media.decode.jpeg_xl import check_samples, is_jpeg_xl, prepare_jpeg_xl
 from vifex.media.decode.limits import Refused, check_pixels
 from vifex.media.decode.pillow import loading, open_picture, orientation
@@ -258,7 +259,7 @@ def load_picture(
 
 def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
     """Load a JPEG 2000 that Pillow reads wrong: pixels by FFmpeg, its profile as Pillow finds it."""
-    by_ffmpeg, problems = still_by_ffmpeg(file, limits, full_range=True)
+    by_ffmpeg, problems = still_by_ffmpeg(file, limits, set_full_range)
     picture = by_ffmpeg.stored()
     with contextlib.suppress(Exception), loading(limits):  # a header that only FFmpeg reads has no profile
         profile = open_picture(file).info.get("icc_profile")
@@ -386,7 +387,7 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes =
         composed = _by_items(file, limits, first=False)
         if composed is not None:
             return composed
-        by_ffmpeg, problems = still_by_ffmpeg(file, limits)
+        by_ffmpeg, problems = still_by_ffmpeg(file, limits, partial(set_colours, file))
     except Refused:
         raise
     except MediaError as exc:

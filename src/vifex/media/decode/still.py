@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from av.video.reformatter import ColorRange
+from collections.abc import Callable
+
+from av import VideoFrame
 
 from vifex.media.decode.container import Opened, is_attached, open_container
 from vifex.media.decode.damage import Damage
@@ -17,14 +19,15 @@ __all__ = ["still_by_ffmpeg"]
 
 
 def still_by_ffmpeg(
-    file: LocalFile, limits: Limits, *, full_range: bool = False
+    file: LocalFile, limits: Limits, restate: Callable[[VideoFrame], None] | None = None
 ) -> tuple[FramePicture, tuple[str, ...]]:
     """Decode a file's picture with FFmpeg.
 
     Args:
         file: The open file.
         limits: For its size.
-        full_range: Whether YCbCr takes the full range, as in a format that knows no other.
+        restate: Sets matrix, range, transfer and primaries of the frame where the file knows better than its
+            stream.
 
     Returns:
         The picture, and sentences on what was lost of it.
@@ -61,8 +64,8 @@ def still_by_ffmpeg(
                 of=file.shown,
                 todo="Open it in a viewer, or get a fresh copy.",
             )
-        if full_range:
-            frame.color_range = ColorRange.JPEG
+        if restate is not None:
+            restate(frame)
         return FramePicture(frame, Converter.of(opened)), damage.sentences()
     finally:
         container.close()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.data import coffee
 
 from vifex.values import PixelSpec, Sampling, Wish
 
@@ -137,3 +138,24 @@ def test_palettes_with_transparency_lie_over_the_background(tmp_path: Path) -> N
 def test_half_transparent_pixels_are_mixed(tmp_path: Path) -> None:
     Image.new("RGBA", (1, 1), (0, 0, 0, 128)).save(tmp_path / "half.png")
     assert _pixels(tmp_path / "half.png", 1, 1).tolist() == [[[127, 127, 127]]]
+
+
+@pytest.mark.parametrize("numbers", ["float", "half"])
+@pytest.mark.parametrize("compression", ["none", "rle", "zip1", "zip16"])
+def test_linear_light_of_openexr_becomes_srgb(
+    tmp_path: Path, ffmpeg: Any, numbers: str, compression: str
+) -> None:
+    """A photograph's light by IEC 61966-2-1; light beyond white stays white."""
+    photo = np.asarray(Image.fromarray(coffee()).resize((96, 64)))
+    code = photo / 255
+    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype("<f4")
+    light[:8, :8] = 7.5
+    raw, path = tmp_path / "planes.raw", tmp_path / "light.exr"
+    raw.write_bytes(np.ascontiguousarray(np.moveaxis(light[..., [1, 2, 0]], 2, 0)).tobytes())
+    ffmpeg("-f", "rawvideo", "-pix_fmt", "gbrpf32le", "-s", "96x64", "-i", raw, "-c:v", "exr",
+           "-format", numbers, "-compression", compression, "-frames:v", 1, "-update", 1, path)  # fmt: skip
+    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(64, 96, decode="exact")))
+    assert not seen.problems
+    expected = photo.astype(int)
+    expected[:8, :8] = 255
+    assert np.abs(sample.pixels.astype(int) - expected).max() <= 2

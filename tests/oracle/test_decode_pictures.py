@@ -159,3 +159,23 @@ def test_linear_light_of_openexr_becomes_srgb(
     expected = photo.astype(int)
     expected[:8, :8] = 255
     assert np.abs(sample.pixels.astype(int) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("brightest", [1.0, 9.0])
+def test_linear_light_of_radiance_becomes_srgb(tmp_path: Path, brightest: float) -> None:
+    """Three mantissas and a shared exponent for each pixel; one of 8 bits is less exact in the dark."""
+    photo = np.asarray(Image.fromarray(coffee()).resize((97, 63)))
+    code = photo / 255
+    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    light[:8, :8] = brightest
+    exponents = np.floor(np.log2(light.max(axis=2))) + 1
+    mantissas = np.clip(light / 2.0 ** exponents[..., None] * 256, 0, 255)
+    pixels = np.dstack([mantissas, exponents + 128]).astype(np.uint8)
+    path = tmp_path / "light.hdr"
+    path.write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 63 +X 97\n" + pixels.tobytes())
+    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(63, 97, decode="exact")))
+    assert not seen.problems
+    expected = photo.astype(int)
+    expected[:8, :8] = 255
+    apart = np.abs(sample.pixels.astype(int) - expected)
+    assert apart.mean() < 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from av import VideoFrame
 
 from vifex.media.decode.container import Opened, is_attached, open_container
@@ -64,8 +65,17 @@ def still_by_ffmpeg(
                 of=file.shown,
                 todo="Open it in a viewer, or get a fresh copy.",
             )
+        if context.name == "hdr":
+            frame = _from_light(frame)
         if restate is not None:
             restate(frame)
         return FramePicture(frame, Converter.of(opened)), damage.sentences()
     finally:
         container.close()
+
+
+def _from_light(frame: VideoFrame) -> VideoFrame:
+    """Make codes of sRGB, 0 to 1, of the linear light of a Radiance picture; what is brighter is white."""
+    light = np.clip(frame.to_ndarray().astype(np.float32), 0, 1)
+    codes = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.power(light, 1 / 2.4) - 0.055)
+    return VideoFrame.from_ndarray(codes.astype(np.float32), frame.format.name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +102,47 @@ def test_a_store_is_not_made_inside_another(here: Path, vifex_command: Any) -> N
     (here / "linked.vifex").symlink_to(here / "s.vifex")  # the store itself under another name
     again = vifex_command("extract", "a.jpg", "-o", "linked.vifex", cwd=here)
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a shell, and names of any bytes")
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("show s.vifex >&-", 0),
+        ("search s.vifex a.jpg 2>&-", 0),
+        ("extract - -o t.vifex <&-", 4),
+        ("extract a.jpg -o u.vifex <&- >&- 2>&-", 0),
+        ("layers | head -1 >/dev/null; exit ${PIPESTATUS[0]}", 0),
+    ],
+)
+def test_closed_streams_and_readers_that_leave_are_no_failure(here: Path, words: str, status: int) -> None:
+    line = f"{shlex.quote(sys.executable)} -m vifex {words}"
+    done = subprocess.run(["bash", "-c", line], cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    if "u.vifex" in words:
+        assert vifex.open(here / "u.vifex").verify().ok
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes, as Linux has them")
+def test_bytes_that_are_no_text_in_every_word(here: Path, vifex_command: Any) -> None:
+    odd = "x\udcff"
+    for words, status in (
+        (["export", "s.vifex", "-o", f"{odd}.csv"], 0),
+        (["export", "s.vifex", "-o", f"{odd}.parquet"], 0),
+        (["export", "s.vifex", "-o", "y.csv", "--where", f"label = '{odd}'"], 4),
+        (["search", "s.vifex", f"row:{odd}:0"], 4),
+        (["extract", "a.jpg", "-o", "v.vifex", "--view", odd], 4),
+        (["show", "s.vifex", "--view", odd], 4),
+    ):
+        done = vifex_command(*words, cwd=here)
+        assert done.returncode == status, done.stderr
+        assert "Traceback" not in done.stderr
+    assert (here / f"{odd}.parquet").stat().st_size > 0
+
+
+def test_a_card_for_the_model_that_has_one(here: Path, vifex_command: Any) -> None:
+    (here / "card.toml").write_text("")
+    done = vifex_command("extract", "a.jpg", "-o", "w.vifex", "--card", "card.toml", cwd=here)
+    assert done.returncode == 4
+    assert "this model brings its card with it. Leave out the card" in done.stderr

@@ -41,6 +41,43 @@ def test_what_is_no_picture_gets_a_sentence(wrong: Any) -> None:
         vifex.load_model().features(wrong)
 
 
+def test_a_picture_without_pixels_is_refused() -> None:
+    with pytest.raises(vifex.InputError, match="a picture of 0 x 5 pixels has none"):
+        vifex.load_model().features(Image.new("RGB", (0, 5)))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"a.png", [None], Image.new("RGB", (5, 5)), [np.zeros(3)]])
+def test_what_is_no_source_gets_a_sentence(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(vifex.InputError, match="is no source"):
+        vifex.extract(wrong, tmp_path / "s.vifex")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sources_layers_and_columns_may_be_given_one_by_one(place: Path, tmp_path: Path) -> None:
+    folder = place / "media"
+    report = vifex.extract((p for p in [folder, folder]), tmp_path / "s.vifex", layers="embedding")  # type: ignore[arg-type]
+    assert report.rows == 1
+    with vifex.open(tmp_path / "s.vifex") as store:
+        assert store.to_arrow("name").column_names == ["name"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ({"workers": -1}, "cannot be -1 decoder"),
+        ({"limits": vifex.Limits(max_frames=0)}, "--max-frames 0 lets no file pass"),
+        ({"limits": vifex.Limits(max_pixels=-1)}, "--max-pixels -1 lets no file pass"),
+        ({"limits": vifex.Limits(file_s=float("nan"))}, "--file-limit nan lets no file pass"),
+        ({"limits": vifex.Limits(stall_s=0)}, "--stall-limit 0 lets no file pass"),
+        ({"limits": vifex.Limits(memory_bytes=-1)}, "--memory-limit is below 0"),
+    ],
+)
+def test_costs_that_no_run_can_keep_to(place: Path, tmp_path: Path, costs: Any, said: str) -> None:
+    with pytest.raises(vifex.InputError, match=said):
+        vifex.extract(place / "media", tmp_path / "s.vifex", **costs)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("target", ["folder/", "deep/folder/", "there/", "there", "./"])
 @pytest.mark.parametrize("form", ["npy", "csv"])
 def test_a_folder_is_no_file_to_export_to(place: Path, vifex_command: Any, target: str, form: str) -> None:

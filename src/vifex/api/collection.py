@@ -107,7 +107,7 @@ class Collection:
             columns: Which; by default all.
             where: An SQL filter over the columns, e.g. `"t_s >= 10 AND label = 'cat'"`.
         """
-        return self._view.to_arrow(columns, where)
+        return self._view.to_arrow([columns] if isinstance(columns, str) else columns, where)
 
     def to_numpy(self, column: str | None = None, *, where: str | None = None) -> npt.NDArray[Any]:
         """Give a feature column as an array `[N, *shape]`, rows in the order of `to_arrow`.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO, Unpack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, BinaryIO, Unpack
 
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
@@ -97,7 +97,7 @@ def extract(
     """
     with shown_progress(progress) as show:
         return run_views(
-            [sources] if isinstance(sources, str | os.PathLike) else sources,
+            _listed(sources),
             store,
             plan_views(_wanted(model, view, views), choices, on_notice),
             workers=workers,
@@ -108,6 +108,20 @@ def extract(
             on_outcome=on_outcome,
             on_notice=on_notice,
         )
+
+
+def _listed(sources: Any) -> list[str | os.PathLike[str]]:
+    """Take a single source for a list of one, and see that each is a name."""
+    if isinstance(sources, str | os.PathLike):
+        return [sources]
+    given = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, bytes) else [sources]
+    for source in given:
+        if not isinstance(source, str | os.PathLike):
+            raise InputError(
+                f"{type(source).__name__} is no source.",
+                todo="Give paths; features of pictures in memory: vifex.load_model().features(...).",
+            )
+    return given
 
 
 def _both(

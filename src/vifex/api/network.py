@@ -76,7 +76,8 @@ class LoadedModel:
             MediaError: If a file cannot be decoded.
             ModelError: If a layer is unknown.
         """
-        plan = plan_view("query", self._model, layers=layers, precision=precision, decode=decode)
+        names = [layers] if isinstance(layers, str) else layers
+        plan = plan_view("query", self._model, layers=names, precision=precision, decode=decode)
         if self.card.frames is not None:
             raise InputError(
                 f"the model {self.card.name!r} takes clips, not pictures.",
@@ -182,4 +183,6 @@ def _pixels(image: Any, spec: PixelSpec) -> npt.NDArray[np.uint8]:
             f"{type(image).__name__} is no picture.",
             todo="Give paths, Pillow images or uint8 arrays [H, W, 3].",
         )
+    if 0 in image.size:
+        raise InputError(f"a picture of {image.width} x {image.height} pixels has none.")
     return StillPicture(image, image.size, orientation(image)).ready(spec, None)

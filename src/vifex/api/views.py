@@ -124,6 +124,8 @@ def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:
 def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], None] | None) -> ViewPlan:
     sampling = make_sampling(**{k: chosen[k] for k in _SAMPLING if k in chosen})
     options = {k: chosen[k] for k in _PLAN if k in chosen}
+    if isinstance(options.get("layers"), str):  # a text is a sequence too, of letters
+        options["layers"] = [options["layers"]]
     preset = load_preset(chosen["preset"]) if chosen.get("preset") else None
     if preset is not None:
         if sampling is not None:

@@ -1,7 +1,8 @@
 """The command `vifex`: words in, calls of the public functions, exit status out.
 
 Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial, or a
-check found damage; 4 the run could not be done; 130 interrupted, 143 ended by SIGTERM, both resumable.
+check found damage; 4 the run could not be done; 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP, all
+resumable.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from cyclopts import App, CycloptsError
 
 from vifex import __version__
 from vifex.cli.interrupts import Signals, watch_signals
-from vifex.cli.output import clean, escape_unencodable, fit, one_line
+from vifex.cli.output import clean, escape_unencodable, fit, one_line, open_streams
 from vifex.values import VifexError
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = _dashes_last([w for w in words if w != "--debug"])
+    open_streams()
     escape_unencodable()
     with watch_signals() as signals:
         status = _run(words, signals, debug=debug)

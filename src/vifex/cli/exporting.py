@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.targets import named_file
 
 __all__ = ["export"]
-
-
-def _file(kind: type[Path], tokens: Sequence[Token]) -> Path:
-    """Take a path as it was typed: `Path` would forget the separator at the end of a folder's."""
-    from vifex.search.export import check_names_file
-
-    check_names_file(tokens[0].value)
-    return Path(tokens[0].value)
 
 
 def export(
     store: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], converter=_file)],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], converter=named_file)],
     to: str | None = None,
     column: str | None = None,
     where: str | None = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -207,7 +208,7 @@ def extract(
             max_frames=max_frames,
             file_s=file_limit,
             stall_s=stall_limit,
-            memory_bytes=int(memory_limit * _GIB),
+            memory_bytes=_bytes(memory_limit),
         ),
         retry_failed=retry_failed,
         stdin=sys.stdin.buffer,
@@ -221,6 +222,14 @@ def extract(
     else:
         _print_report(report)
     return report.exit_status
+
+
+def _bytes(gib: float) -> int:
+    from vifex.values import InputError
+
+    if not math.isfinite(gib):
+        raise InputError(f"--memory-limit {gib:g} is no size.", todo="Give GiB, or 0 for no limit.")
+    return int(gib * _GIB)
 
 
 def _names(text: str | None) -> list[str]:

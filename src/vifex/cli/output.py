@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vifex.values.printing import clean, escaped, fit, one_line
 
-__all__ = ["clean", "escape_unencodable", "fit", "one_line", "print_json", "print_line", "print_table"]
+__all__ = [
+    "clean",
+    "escape_unencodable",
+    "fit",
+    "one_line",
+    "open_streams",
+    "print_json",
+    "print_line",
+    "print_table",
+]
+
+
+def open_streams() -> None:
+    """Open what of standard input, output and error is closed: it is empty, or takes all and keeps nothing.
+
+    A closed one is `None` in Python; and the next file that is opened, one of a store say, would get its
+    number, and all that a library prints on that number.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def escape_unencodable() -> None:
@@ -69,4 +97,11 @@ def print_table(
         table.add_row(*(Text(fit(clean(cell), sys.stdout)) for cell in row))
     # Output that goes into a file or a pipe is not cut at some terminal's width.
     width = None if sys.stdout.isatty() else 200
-    Console(file=sys.stdout, width=width, highlight=False, emoji=False).print(table)
+    console = Console(file=sys.stdout, width=width, highlight=False, emoji=False)
+    # Rich would leave with status 1 where the reader of a pipe has left.
+    console.on_broken_pipe = _broken_pipe  # type: ignore[method-assign]
+    console.print(table)
+
+
+def _broken_pipe() -> None:
+    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line, print_table
+from vifex.cli.targets import named_file
 
 if TYPE_CHECKING:
     from vifex import Hit
@@ -33,7 +34,7 @@ def search(
     weights: str | None = None,
     card: Path | None = None,
     trust_code: Annotated[bool, Parameter(negative=())] = False,
-    html: Path | None = None,
+    html: Annotated[Path | None, Parameter(converter=named_file)] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
+from numbers import Real
 
 from vifex.values import InputError, Regions, Sampling
 from vifex.values.sampling import RegionMethod, Tail
@@ -42,6 +45,11 @@ def make_sampling(
     Raises:
         InputError: If two samplers are asked for at once, or a number makes no sense.
     """
+    _check_numbers({"--fps": fps, "--start": start_s, "--end": end_s, "--assume-fps": assume_fps})
+    if end_s is not None and end_s <= (start_s or 0.0):
+        raise InputError(
+            f"--end {end_s:g} leaves nothing from {start_s or 0.0:g} s on.", todo="Give a later end."
+        )
     given = {"--fps": fps, "--every": every, "--uniform": uniform, "--clip": clip}
     chosen = [name for name, value in given.items() if value is not None]
     if len(chosen) > 1 and chosen != ["--fps", "--clip"]:
@@ -77,6 +85,13 @@ def make_sampling(
         )
     except ValueError as exc:
         raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc
+
+
+def _check_numbers(options: Mapping[str, object]) -> None:
+    """Refuse NaN, infinity and what is no number, which a sampler would meet in each medium anew."""
+    for option, value in options.items():
+        if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
+            raise InputError(f"{option} takes a number, got {value!r}.", todo="Give a number such as 2.5.")
 
 
 def make_regions(

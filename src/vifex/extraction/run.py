@@ -34,6 +34,23 @@ from vifex.values.steps import step
 __all__ = ["run_views"]
 
 
+def _check_costs(workers: int | None, limits: Limits) -> None:
+    """Refuse what no run can keep to, NaN included, before each file fails of it."""
+    if workers is not None and workers < 0:
+        raise InputError(f"there cannot be {workers} decoder processes.", todo="Give 1 or more.")
+    asked = {
+        "--max-pixels": limits.max_pixels,
+        "--max-frames": limits.max_frames,
+        "--file-limit": limits.file_s,
+        "--stall-limit": limits.stall_s,
+    }
+    for option, value in asked.items():
+        if not value > 0:
+            raise InputError(f"{option} {value:g} lets no file pass.", todo="Give a number above 0.")
+    if limits.memory_bytes < 0:
+        raise InputError("--memory-limit is below 0.", todo="Give GiB, or 0 for no limit.")
+
+
 def run_views(
     sources: Sequence[str | os.PathLike[str]],
     store: str | os.PathLike[str],
@@ -70,6 +87,7 @@ def run_views(
         raise InputError("two models would fill one view.", todo="Give models with different names.")
     _check_place(Path(store))
     cores, limits = _cores(), limits or Limits()
+    _check_costs(workers, limits)
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
 

@@ -68,6 +68,10 @@ def load_model(
             raise ModelError("there is no such file or model.", of=text, todo=found.rstrip())
         check_prefix(text)
         return load_file(Path(text), card=card, trust_code=trust_code)
+    if name in known:
+        raise ModelError(
+            "this model brings its card with it.", of=text, todo="Leave out the card, or name a file."
+        )
     meant = near(text, [*known, *ALIASES]) or _meant(text)
     raise ModelError(
         f"there is no model {text!r}.",

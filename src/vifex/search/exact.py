@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = ["Match", "Searcher", "nearest", "nearest_many"]
 _QUERIES_AT_ONCE = 64
 # Squares of float32 outside this range lose digits or overflow; such rows are scored exactly.
 _SAFE_SQUARES = (1e-20, 1e30)
+_SMALLEST = 1e-100  # the squares of greater float64 numbers keep their digits
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
 
 
@@ -162,6 +164,8 @@ def _stream(view: View, column: str, where: str | None) -> Iterator[_Block]:
 
 def _checked(queries: npt.ArrayLike, column: str, size: int, k: int, how: Distance) -> FloatArray:
     """Queries as float64 `[Q, D]` that fit the column, or a sentence that says why they do not."""
+    if not isinstance(k, Integral):
+        raise InputError(f"the number of hits is a whole number, got {k!r}.")
     if k < 1:
         raise InputError(f"the number of hits must be at least 1, got {k}.")
     ready = np.asarray(queries, dtype=np.float64)
@@ -179,7 +183,17 @@ def _checked(queries: npt.ArrayLike, column: str, size: int, k: int, how: Distan
             f"the query is all zeros, which has no {how.title} to anything.",
             todo="Use the metric dot or l2, or another query.",
         )
-    return ready
+    return _in_range(ready) if how.needs_direction else ready
+
+
+def _in_range(queries: FloatArray) -> FloatArray:
+    """Scale queries whose squares are 0 in float64, where only the direction counts.
+
+    A power of two changes no digit of a number that is not subnormal.
+    """
+    largest = np.abs(queries).max(axis=1, keepdims=True)
+    _, exponents = np.frexp(largest)
+    return np.where(largest < _SMALLEST, np.ldexp(queries, -exponents), queries)
 
 
 def _scan(blocks: Iterable[_Block], queries: FloatArray, k: int, how: Distance) -> list[list[Match]]:

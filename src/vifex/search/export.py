@@ -6,26 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from vifex.search.columns import one_column
-from vifex.search.files import written_whole
+from vifex.search.files import check_names_file, written_whole
 from vifex.search.registry import export_format
-from vifex.values import InputError
 
 if TYPE_CHECKING:
     from vifex.store import View
 
-__all__ = ["check_names_file", "export"]
-
-
-def check_names_file(path: str | os.PathLike[str]) -> None:
-    """See that a path is meant as a file's.
-
-    Raises:
-        InputError: If it ends in a separator, or is a folder.
-    """
-    text = os.fspath(path)
-    if text.endswith(tuple(filter(None, (os.sep, os.altsep)))) or os.path.isdir(text):  # noqa: PTH112
-        example = os.path.join(text, "features.npy")  # noqa: PTH118
-        raise InputError("this is a folder.", of=text, todo=f"Name a file in it, e.g. {example}.")
+__all__ = ["export"]
 
 
 def export(

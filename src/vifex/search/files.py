@@ -16,7 +16,19 @@ from pathlib import Path
 from vifex.store.inside import store_around
 from vifex.values import InputError
 
-__all__ = ["check_target", "written_whole"]
+__all__ = ["check_names_file", "check_target", "written_whole"]
+
+
+def check_names_file(path: str | os.PathLike[str]) -> None:
+    """See that a path is meant as a file's.
+
+    Raises:
+        InputError: If it ends in a separator, or is a folder.
+    """
+    text = os.fspath(path)
+    if text.endswith(tuple(filter(None, (os.sep, os.altsep)))) or os.path.isdir(text or "."):  # noqa: PTH112
+        example = os.path.join(text, "result")  # noqa: PTH118
+        raise InputError("this is a folder.", of=text or ".", todo=f"Name a file in it, e.g. {example}.")
 
 
 @contextmanager
@@ -38,8 +50,8 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
     # Beside the target, so that the rename stays on one disk; short, as names have at most 255 bytes.
     aside = target.with_name(f".{target.name[:32]}.{secrets.token_hex(4)}.part")
     try:
+        _make(aside, target)
         with _translated(target):
-            aside.touch(exist_ok=False)
             yield aside
             _sync(aside)
             _take_place(aside, target, overwrite=overwrite)
@@ -56,7 +68,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         overwrite: Whether it may replace a file.
 
     Raises:
-        InputError: If it is a folder, lies in a store, has no folder, or is taken and may not be replaced.
+        InputError: If it is a folder or a device, lies in a store, has no folder, or is taken and may not be
+            replaced.
     """
     target = Path(path)
     store = store_around(target)
@@ -68,6 +81,13 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         )
     if target.is_dir():
         raise InputError("this is a folder.", of=str(target), todo="Name a file in it.")
+    if target.exists() and not target.is_file():
+        # A rename would put a plain file in the place of /dev/null, for all programs of the machine.
+        raise InputError(
+            "this is no plain file but a device, a pipe or a socket, and nothing is written into those.",
+            of=str(target),
+            todo="Name a file.",
+        )
     if not overwrite and (target.exists() or target.is_symlink()):
         raise _taken(target)
     if not target.parent.is_dir():
@@ -82,6 +102,17 @@ def _taken(target: Path) -> InputError:
         of=str(target),
         todo="Choose another name, or replace it with --overwrite (overwrite=True in Python).",
     )
+
+
+def _make(aside: Path, target: Path) -> None:
+    """Make the empty file that is written. Every error here is about the place, as nothing is read yet."""
+    try:
+        with _translated(target):
+            aside.touch(exist_ok=False)
+    except OSError as exc:
+        raise InputError(
+            f"no file can be made here ({exc.strerror}).", of=str(target), todo="Write to another folder."
+        ) from exc
 
 
 @contextmanager

@@ -57,6 +57,12 @@ def search(
     column = one_column(view, column)
     if isinstance(query, str | os.PathLike):
         query = parse_query(query)
+    elif not isinstance(query, np.ndarray | Query):
+        raise InputError(
+            f"{type(query).__name__} is no query.",
+            todo="Give a path, words, or a vector [D] as an array; of a picture in memory one that "
+            "vifex.load_model().features(...) gives.",
+        )
     vector = query if isinstance(query, np.ndarray) else query_vector(view, query, column=column, embed=embed)
     if searcher is None:
         return fetch_hits(view, nearest(view, vector, column=column, k=k, metric=metric, where=where))

@@ -182,7 +182,7 @@ def _file(path: Path) -> Query:
 
 def _row(key: str) -> RowQuery:
     medium, _, ordinal = key.rpartition(":")
-    if not medium or not (ordinal.isascii() and ordinal.isdigit()):
+    if not (medium.isascii() and medium) or not (ordinal.isascii() and ordinal.isdigit()):
         raise InputError(
             "this is no key of a row.",
             of=f"row:{key}",

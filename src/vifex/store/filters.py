@@ -114,6 +114,8 @@ def checked_filter(where: str, columns: Sequence[str], vectors: Sequence[str]) -
             f"the filter has {len(where)} characters, and at most {MAX_CHARACTERS} are read.",
             todo="Split it into several.",
         )
+    if not _is_unicode(where):
+        raise _refused(where, "it has bytes that are no text", "Write it in UTF-8.")
     tokens = list(_tokens(where))
     if not tokens:
         raise InputError("the filter is empty.", todo="Leave it out, or give a condition.")
@@ -126,6 +128,15 @@ def checked_filter(where: str, columns: Sequence[str], vectors: Sequence[str]) -
         out += [where[at : token.at - 1], names.ready(token, before, after)]
         at = token.at - 1 + len(token.text)
     return "".join([*out, ")"])
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogates, which stand for bytes of a command line that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tokens(where: str) -> Iterator[_Token]:

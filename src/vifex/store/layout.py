@@ -99,12 +99,15 @@ class ViewPaths:
 
 def folder_of(name: str) -> str:
     """Give the folder name of a view: letters, digits and `_-.` as they are, other bytes as `%XX`."""
-    folder = quote(name, safe="")
+    try:
+        folder = quote(name, safe="")
+    except UnicodeEncodeError:  # bytes of a command line that are no text
+        folder = ""
     if name.startswith("."):
         folder = "%2E" + folder[1:]
     if name.endswith(".") and len(name) > 1:
         folder = folder[:-1] + "%2E"  # Windows drops a dot at the end
-    if not name or len(folder) > 200:
+    if not folder or len(folder) > 200:
         raise InputError(
             f"a view cannot be named {name!r}.", todo="Give it a name of 1 to 200 letters, digits or _-."
         )
@@ -210,6 +213,10 @@ def prepare_folder(path: Path) -> None:
         what = "this is a file" if isinstance(exc, FileExistsError) else "a file stands on the way to it"
         raise StoreError(
             f"{what}, and a store is a folder.", of=str(path), todo="Choose another path."
+        ) from exc
+    except FileNotFoundError as exc:  # /proc, or a dangling link on the way
+        raise StoreError(
+            "no folder can be made here.", of=str(path), todo="Choose another path for the store."
         ) from exc
     foreign = sorted({p.name for p in path.iterdir()} - _OURS)
     if foreign and not (path / "STORE.json").exists():

@@ -9,6 +9,8 @@ import pytest
 from vifex.extraction.options import make_sampling
 from vifex.values import InputError, Sampling
 
+NAN, INF = float("nan"), float("inf")
+
 
 def test_nothing_asked_for_leaves_the_choice_to_the_model() -> None:
     assert make_sampling() is None
@@ -48,6 +50,15 @@ def test_options_become_a_sampling(options: dict[str, Any], wanted: Sampling) ->
         ({"clip": "0x2"}, "positive"),
         ({"fps": -1.0}, "positive"),
         ({"every": 0}, "positive"),
+        *(
+            ({o: x}, "takes a number")
+            for o in ("fps", "start_s", "end_s", "assume_fps")
+            for x in (NAN, INF, "1")
+        ),
+        ({"clip": "4x1", "fps": NAN}, "--fps takes a number, got nan"),
+        ({"start_s": 3.0, "end_s": 1.0}, "--end 1 leaves nothing from 3 s on"),
+        ({"start_s": 1.0, "end_s": 1.0}, "leaves nothing"),
+        ({"end_s": -1.0}, "leaves nothing from 0 s on"),
         ({"clip": "4x1", "hop": 0}, "hop must be at least 1"),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import socket
 import sys
 
 import pytest
 
-from vifex.search.files import written_whole
+from vifex.search.files import check_names_file, written_whole
 from vifex.values import InputError
 
 
@@ -86,6 +89,41 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(InputError, match="this is a folder"), written_whole(tmp_path, overwrite=True):
         raise AssertionError("not reached")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_device_a_pipe_and_a_socket_are_left_as_they_are(tmp_path, overwrite):
+    # A pipe and a socket of the test's own, and a link to each kind: a wrong answer here would replace it.
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening, contextlib.chdir(tmp_path):
+        listening.bind("socket")
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "socket", "link", "null"):
+        with (
+            pytest.raises(InputError, match="this is no plain file"),
+            written_whole(tmp_path / name, overwrite=overwrite),
+        ):
+            raise AssertionError("not reached")
+    assert names(tmp_path) == ["link", "null", "pipe", "socket"]
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "null").is_symlink()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder in which nobody makes files")
+def test_a_folder_that_takes_no_file_is_one_sentence():
+    with (
+        pytest.raises(InputError, match=r"/proc/a\.txt: (no file can be made here|there is no permission)"),
+        written_whole("/proc/a.txt", overwrite=False),
+    ):
+        raise AssertionError("not reached")
+
+
+@pytest.mark.parametrize("text", ["", ".", "new/", "deep/new/"])
+def test_what_ends_like_a_folder_is_no_file(text):
+    with pytest.raises(InputError, match="this is a folder"):
+        check_names_file(text)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has shorter names")

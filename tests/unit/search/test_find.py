@@ -33,6 +33,28 @@ def test_a_vector_and_its_file_find_the_same(plain_view, numbers, tmp_path):
     assert search(plain_view, tmp_path / "q.npy") == search(plain_view, numbers[11])
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e-140, 1e-40, 1e30, 5e-324])
+def test_the_length_of_a_query_changes_no_cosine(plain_view, size):
+    # The squares of the smallest of them are 0 in float64.
+    query = np.sign(np.arange(16) - 5.5)
+    near = [(h.key, h.score) for h in search(plain_view, query, k=5)]
+    found = search(plain_view, query * size, k=5)
+    assert [h.key for h in found] == [key for key, _ in near]
+    np.testing.assert_allclose([h.score for h in found], [score for _, score in near], rtol=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, ["a.jpg"], b"a.jpg", object()])
+def test_what_is_no_query_is_an_error(plain_view, wrong):
+    with pytest.raises(InputError, match="is no query"):
+        search(plain_view, wrong)
+
+
+@pytest.mark.parametrize("wrong", [2.5, "3", None])
+def test_the_number_of_hits_is_whole(plain_view, numbers, wrong):
+    with pytest.raises(InputError, match="number of hits is a whole number"):
+        search(plain_view, numbers[0], k=wrong)
+
+
 def test_a_searcher_finds_the_same(plain_view, numbers):
     held = Searcher(plain_view)
     assert search(plain_view, numbers[11], searcher=held, metric="l2") == search(

@@ -50,6 +50,12 @@ def test_a_query_is_understood(text, query):
     assert parse_query(text) == query
 
 
+@pytest.mark.parametrize("key", ["", "y", ":1", "abc:", "abc:x", "abc:-1", "\udcff:1", "é:1"])
+def test_what_is_no_key_is_an_error(key):
+    with pytest.raises(InputError, match="this is no key of a row"):
+        parse_query(f"row:{key}")
+
+
 def test_addresses_as_search_prints_them_are_paths(folder):
     uri = path_to_uri(folder / "clip@2.mp4")
     assert parse_query(uri) == PictureQuery(folder / "clip@2.mp4")

@@ -152,6 +152,9 @@ def test_whole_conditions_are_evaluated(view: View, where: str, count: int) -> N
         # Parameters and other signs: Lance's own evaluation panics on some of them.
         *((f"label = {x}", "has no meaning here") for x in ("?", "$1", ":x", "@x", "$$cat$$", "{x}", "#")),
         ("label = 0x10", "'0x10' at character 9 is no number"),
+        # Bytes of a command line that are no text.
+        ("label = '\udcff'", "bytes that are no text"),
+        ("\udcff", "bytes that are no text"),
         # Too long or too deep: these ended the process.
         ("1" + "+1" * 30_000 + "=1", "30000 operators in chains"),
         ("1" + "=1" * 30_000, "operators in chains"),

@@ -34,7 +34,11 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     rows = 0
     # Dictionaries gain nothing on features and cost the time of trying them.
     texts = [f.name for f in schema if pa.types.is_string(f.type)]
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=texts) as writer:
+    # An open file, as Arrow takes no path with bytes that are no text.
+    with (
+        path.open("wb") as file,
+        pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=texts) as writer,
+    ):
         for batch in view.batches(columns=names, where=where, batch_rows=rows_per_batch(size)):
             writer.write_batch(batch.select(names).cast(schema))
             rows += batch.num_rows

@@ -13,9 +13,9 @@ import numpy as np
 from inputs import parser
 from record import alternate, spread, write
 
-from vifex.extraction.collect import Rows, build_rows
-from vifex.extraction.messages import RowFacts
-from vifex.extraction.plan import plan_view
+from vifex.extraction.decoders.protocol import RowFacts
+from vifex.extraction.pipeline.row_collector import Rows, build_rows
+from vifex.extraction.planning.view_plan import plan_view
 from vifex.store import CommitRule, open_store, open_writer, row_schema
 from vifex.values import Medium, Outcome
 

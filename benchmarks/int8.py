@@ -23,10 +23,10 @@ from cifar import export, pictures
 from record import ROOT, write
 
 from vifex.engines import load_engine
-from vifex.extraction.bench import run_bench
-from vifex.extraction.calibrate import SAMPLES, learn
+from vifex.extraction.bench.bench import run_bench
+from vifex.extraction.calibration.calibrate import SAMPLES, learn
 from vifex.extraction.embed import run_batches
-from vifex.extraction.plan import plan_view
+from vifex.extraction.planning.view_plan import plan_view
 from vifex.models import load_model
 from vifex.values import Model
 

@@ -20,9 +20,9 @@ from inputs import parser
 from peers.environment import python_of
 from record import spread, write
 
-from vifex.extraction.collect import Rows, build_rows
-from vifex.extraction.messages import RowFacts
-from vifex.extraction.plan import plan_view
+from vifex.extraction.decoders.protocol import RowFacts
+from vifex.extraction.pipeline.row_collector import Rows, build_rows
+from vifex.extraction.planning.view_plan import plan_view
 from vifex.search.exact import Searcher
 from vifex.store import open_store, open_writer, row_schema
 from vifex.values import Medium, Outcome

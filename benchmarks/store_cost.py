@@ -2,10 +2,10 @@
 
 usage: store_cost.py [--network NAME] [--photos FOLDER] [--rounds N] [--seconds S]
 
-Two measures from outside, alternating. `inside`: wall seconds that the keeper's thread spends in laying out
+Two measures from outside, alternating. `inside`: wall seconds that the commit thread spends in laying out
 rows and in the store's calls (writing, syncing, committing), over the time from the first decode to the last
 commit; all else goes on meanwhile, so it is the most that the store can cost. `difference`: the same run with
-nothing handed to the keeper, against the real one, round by round.
+nothing handed to the commit_thread, against the real one, round by round.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inputs import PHOTOS, Pictures, network, parser
 from record import spread, write
 
 import vifex
-from vifex.extraction.keeping import Shelf
+from vifex.extraction.pipeline.commit_thread import ViewSink
 from vifex.store import StoreWriter, ViewWriter
 
 FEWEST = 64
@@ -59,7 +59,7 @@ class Stopwatch:
 def keep_nothing() -> None:
     """Replace what hands rows to the store by what drops them."""
     for name in ("settle", "settle_spilled", "spill", "discard", "tick", "commit"):
-        setattr(Shelf, name, lambda *_: None)
+        setattr(ViewSink, name, lambda *_: None)
 
 
 def child(kind: str, folder: str, store: str, model: str) -> dict[str, float]:
@@ -68,7 +68,7 @@ def child(kind: str, folder: str, store: str, model: str) -> dict[str, float]:
     if kind == "without":
         keep_nothing()
     for name in ("_keep", "_keep_spilled", "_keep_some", "_drop"):
-        inside.watch(Shelf, name)
+        inside.watch(ViewSink, name)
     for name in ("tick", "commit"):
         inside.watch(ViewWriter, name)
     closing.watch(StoreWriter, "close")

@@ -21,10 +21,10 @@ import numpy as np
 from inputs import CLIPS, link, network, parser
 from record import alternate, spread, write
 
-from vifex.extraction.plan import plan_view
+from vifex.extraction.planning.view_plan import plan_view
 from vifex.media.read import read
 from vifex.media.sources import find
-from vifex.values import Limits, Medium, Wish
+from vifex.values import Limits, Medium, ViewRequest
 
 CORES = len(os.sched_getaffinity(0))
 NAMES = (
@@ -58,15 +58,15 @@ def inference_s(model: str, samples: int) -> float:
         return time.perf_counter() - began_s
 
 
-def decode_one(medium: Medium, wishes: tuple[Wish, ...]) -> int:
-    return sum(1 for _ in read(medium, wishes, Limits()))
+def decode_one(medium: Medium, requests: tuple[ViewRequest, ...]) -> int:
+    return sum(1 for _ in read(medium, requests, Limits()))
 
 
-def decoding_s(media: list[Medium], wishes: tuple[Wish, ...]) -> float:
+def decoding_s(media: list[Medium], requests: tuple[ViewRequest, ...]) -> float:
     with ProcessPoolExecutor(CORES) as pool:
-        list(pool.map(decode_one, media[:CORES], [wishes] * CORES))  # start the processes
+        list(pool.map(decode_one, media[:CORES], [requests] * CORES))  # start the processes
         began_s = time.perf_counter()
-        list(pool.map(decode_one, media, [wishes] * len(media)))
+        list(pool.map(decode_one, media, [requests] * len(media)))
         return time.perf_counter() - began_s
 
 
@@ -94,14 +94,14 @@ def bench(folder: Path, first: str, second: str, rounds: int) -> None:
     media = [m for m in find([folder]) if isinstance(m, Medium)]
     sampling = plan_view("main", first).recipe.sampling
     every = type(sampling)("every", fps=None, every=5)
-    wishes = tuple(Wish(every, plan_view("main", m).recipe.pixels) for m in (first, second))
-    samples = sum(decode_one(m, wishes[:1]) for m in media)
+    requests = tuple(ViewRequest(every, plan_view("main", m).recipe.pixels) for m in (first, second))
+    samples = sum(decode_one(m, requests[:1]) for m in media)
     values = alternate(
         {
             "both in one command": lambda: command_s(folder, [first, second]),
             "inference of the first": lambda: inference_s(first, samples),
             "inference of the second": lambda: inference_s(second, samples),
-            "one decoding": lambda: decoding_s(media, wishes),
+            "one decoding": lambda: decoding_s(media, requests),
         },
         rounds,
     )

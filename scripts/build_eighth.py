@@ -1,4 +1,6 @@
-"""Compile media/decode/eighth.c to WebAssembly. Needs `ziglang`, a C compiler from the package registry.
+"""Compile eighth.c, in media/decode/images/formats, to WebAssembly.
+
+Needs `ziglang`, a C compiler from the package registry.
 
 usage: build_eighth.py [--check]   (--check: compare with what is there)
 """

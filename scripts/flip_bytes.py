@@ -61,13 +61,13 @@ def make(store: Path) -> None:
     """Write a store with everything in it, as of a moment between two times of maintenance."""
     from store_maker import feed, medium, outcome, recipe, rows_of, wanted
 
-    from vifex.store import CommitRule, care, open_writer
+    from vifex.store import CommitRule, maintenance, open_writer
 
-    care.EVERY_COMMITS = 6
+    maintenance.EVERY_COMMITS = 6
     view = open_writer(store, rule=CommitRule(media=2)).view("main", recipe())
     feed(view, wanted(11))
     view.commit()
-    care.EVERY_COMMITS = 1000
+    maintenance.EVERY_COMMITS = 1000
     view.add(outcome(medium(7, 5), 2), rows_of(medium(7, 5), 2))
     view.add(outcome(medium(50), 3), rows_of(medium(50), 3))
     view.add(outcome(medium(51), 4), rows_of(medium(51), 4))
@@ -173,9 +173,9 @@ class Trial:
     def _write(self, store: Path) -> str:
         from store_maker import bits, expected, medium, outcome, recipe, rows_of
 
-        from vifex.store import CommitRule, care, open_store, open_writer
+        from vifex.store import CommitRule, maintenance, open_store, open_writer
 
-        care.EVERY_COMMITS, care.AT_END_COMMITS = 4, 1
+        maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = 4, 1
         with open_writer(store, rule=CommitRule(media=1)) as writer:
             view = writer.view("main", recipe())
             for number, edition in ((60, 0), (61, 0), (3, 9), (62, 0), (50, 4)):

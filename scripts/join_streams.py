@@ -23,12 +23,12 @@ import av
 import numpy as np
 from av.video.frame import VideoFrame
 
-from vifex.media.decode.damage import Damage
-from vifex.media.decode.follow import TimedFrames
-from vifex.media.decode.source import open_uri
-from vifex.media.decode.video import open_video
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.files.source import open_uri
+from vifex.media.decode.timing.follow import TimedFrames
+from vifex.media.decode.video.video import open_video
 from vifex.media.read import read
-from vifex.values import Limits, MediaError, Medium, PixelSpec, Sampling, Wish
+from vifex.values import Limits, MediaError, Medium, PixelSpec, Sampling, ViewRequest
 from vifex.values.media import path_to_uri
 
 __all__ = ["RECIPES", "Outcome", "Recipe", "compare", "main"]
@@ -130,7 +130,7 @@ def by_vifex(recipe: Recipe, path: Path) -> tuple[list[str], list[float], str]:
     found = path.stat()
     medium = Medium(path_to_uri(path), path.name, "unknown", found.st_size, found.st_mtime_ns)
     sampling = Sampling("every", None, every=1, assume_fps=recipe.fps)
-    reading = read(medium, [Wish(sampling, PixelSpec(8, 8, decode="fast"))], Limits())
+    reading = read(medium, [ViewRequest(sampling, PixelSpec(8, 8, decode="fast"))], Limits())
     times: list[float] = []
     while True:
         try:

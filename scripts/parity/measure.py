@@ -10,7 +10,7 @@ from PIL import Image
 
 from vifex.engines import Network, load_engine, settle
 from vifex.engines.torch.engine import TorchEngine
-from vifex.media.decode.image import StillPicture
+from vifex.media.decode.images.image import StillPicture
 from vifex.values import Model, ModelCard, Tap
 
 __all__ = ["measure"]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from one import pictures
 from PIL import Image
 
-from vifex.media.decode.image import StillPicture
-from vifex.models.families.hf_check import checked_pixels
+from vifex.media.decode.images.image import StillPicture
+from vifex.models.families.libraries.hf_check import checked_pixels
 from vifex.values import ModelCard, ModelError
 
 __all__ = [

@@ -16,10 +16,10 @@ from networks import names, network
 from one import pictures
 from PIL import Image
 
-from vifex.media.decode.image import StillPicture
+from vifex.media.decode.images.image import StillPicture
 from vifex.models.families import torchvision as torchvision_family
-from vifex.models.families.hf_source import Source
-from vifex.models.families.timm import timm_pixels
+from vifex.models.families.libraries.hf_source import Source
+from vifex.models.families.libraries.timm import timm_pixels
 from vifex.values import ModelCard
 
 __all__ = ["differences"]

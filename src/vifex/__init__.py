@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from vifex.api.deriving import fuse, tree
     from vifex.api.extracting import extract
     from vifex.api.network import LoadedModel, load_model
-    from vifex.extraction.report import Report
     from vifex.search.hits import Hit
     from vifex.values import (
         EngineError,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         StoreError,
         VifexError,
     )
+    from vifex.values.reports import Report
 
 __version__ = "0.1.0"
 
@@ -63,7 +63,7 @@ _HOMES = {
     "MediaError": ("vifex.values", "MediaError"),
     "MissingExtraError": ("vifex.values", "MissingExtraError"),
     "ModelError": ("vifex.values", "ModelError"),
-    "Report": ("vifex.extraction.report", "Report"),
+    "Report": ("vifex.values.reports", "Report"),
     "StoreError": ("vifex.values", "StoreError"),
     "VifexError": ("vifex.values", "VifexError"),
     "extract": ("vifex.api.extracting", "extract"),

@@ -15,7 +15,7 @@ import pytest
 import vifex
 from vifex.models.stored import is_published
 from vifex.store import open_store, open_writer
-from vifex.values import Asked, InputError, Medium, Outcome
+from vifex.values import InputError, Medium, ModelRef, Outcome
 from vifex.values.media import path_to_uri
 
 rows = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "search" / "rows.py"))
@@ -119,10 +119,10 @@ KNOWN = (
 
 @pytest.mark.parametrize("name", KNOWN.split())
 def test_networks_that_vifex_knows_need_not_be_named(name: str) -> None:
-    assert is_published(Asked(name))
-    assert is_published(Asked(name, "random:7"))
-    assert not is_published(Asked(name, "random:7", "card.toml"))
-    assert not is_published(Asked(name, "some/file.safetensors"))
+    assert is_published(ModelRef(name))
+    assert is_published(ModelRef(name, "random:7"))
+    assert not is_published(ModelRef(name, "random:7", "card.toml"))
+    assert not is_published(ModelRef(name, "some/file.safetensors"))
 
 
 def test_the_embedded_model_is_found_as_ever(folder: Path) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.media.decode import alpha
+from vifex.media.decode.video import alpha
 from vifex.media.read import frame_at, thumbnail
-from vifex.values import Box, Limits, PixelSpec, Sampling, Wish
+from vifex.values import Box, Limits, PixelSpec, Sampling, ViewRequest
 
 MEDIA = Path(__file__).parents[1] / "unit" / "media"
 made: Any = SimpleNamespace(**runpy.run_path(str(MEDIA / "made.py")))
@@ -86,7 +86,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def _read(path: Path, *, width: int = WIDTH, height: int = HEIGHT, **spec: Any) -> np.ndarray[Any, Any]:
-    samples, seen = made.collect(path, Wish(Sampling("every", every=1), PixelSpec(height, width, **spec)))
+    samples, seen = made.collect(
+        path, ViewRequest(Sampling("every", every=1), PixelSpec(height, width, **spec))
+    )
     assert len(samples) == N
     assert not seen.problems
     return np.stack([s.pixels for s in samples]).astype(int)
@@ -120,7 +122,7 @@ def test_a_moment_and_a_box_show_the_same(name: str, film: Any) -> None:
         assert np.array_equal(frame_at(film(name), at, spec, Limits()).pixels, whole[number])
         assert np.array_equal(np.asarray(thumbnail(film(name), at, None, 500)), whole[number])
     medium = made.medium_of(film(name), boxes=(Box(4, 4, 36, 36),))
-    samples, _ = made.collect(medium, Wish(Sampling("every", every=1), PixelSpec(32, 32)))
+    samples, _ = made.collect(medium, ViewRequest(Sampling("every", every=1), PixelSpec(32, 32)))
     assert np.abs(samples[2].pixels.astype(int) - whole[2, 4:36, 4:36]).mean() < 1
 
 
@@ -131,7 +133,7 @@ def test_a_late_moment_of_a_long_film_needs_no_seek(tmp_path: Path) -> None:
     spec = PixelSpec(HEIGHT, WIDTH, decode="exact")
     want = _over(_rgba(), (255, 255, 255))[75 % N]
     assert np.abs(frame_at(path, 7.55, spec, Limits()).pixels.astype(int) - want).mean() < 1.2
-    samples, _ = made.collect(path, Wish(Sampling(fps=0.5), spec))
+    samples, _ = made.collect(path, ViewRequest(Sampling(fps=0.5), spec))
     assert [s.frame_index for s in samples] == [0, 20, 40, 60]
     for sample in samples:
         at = sample.frame_index

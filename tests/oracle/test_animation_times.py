@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from vifex.media.read import frame_at
-from vifex.values import Limits, PixelSpec, Sampling, Wish
+from vifex.values import Limits, PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -75,7 +75,7 @@ def test_a_moment_is_found_by_the_same_times(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.shared
 def test_the_reported_file(shared_cases: Path) -> None:
-    wish = Wish(Sampling(), PixelSpec(16, 16))  # 1 per second
-    samples, seen = made.collect(shared_cases / "11-zero-durations.webp", wish)
+    request = ViewRequest(Sampling(), PixelSpec(16, 16))  # 1 per second
+    samples, seen = made.collect(shared_cases / "11-zero-durations.webp", request)
     assert [s.frame_index for s in samples] == [0, 10]
     assert seen.choices

@@ -16,7 +16,7 @@ import pytest
 
 from vifex.media.decode.geometry import Margins
 from vifex.media.read import frame_at, thumbnail
-from vifex.values import Box, Limits, PixelSpec, Sampling, Wish
+from vifex.values import Box, Limits, PixelSpec, Sampling, ViewRequest
 
 MEDIA = Path(__file__).parents[1] / "unit" / "media"
 made: Any = SimpleNamespace(**runpy.run_path(str(MEDIA / "made.py")))
@@ -239,7 +239,7 @@ def test_boxes_count_pixels_of_the_cropped_picture(name: str, tmp_path: Path) ->
     medium = made.medium_of(_cropped(path), boxes=(Box(10, 20, 42, 52), Box(80, 70, 96, 88)))
     for decode in ("exact", "fast"):
         spec = PixelSpec(16, 16, decode=decode, interpolation="nearest")
-        samples, _ = made.collect(medium, Wish(Sampling("every", every=1), spec))
+        samples, _ = made.collect(medium, ViewRequest(Sampling("every", every=1), spec))
         assert [s.box for s in samples[:2]] == [Box(10, 20, 42, 52), Box(80, 70, 96, 88)]
         assert len(samples) == 2 * N
         for number in (0, 5):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.values import Box, PixelSpec, Sampling, Wish
+from vifex.values import Box, PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -79,7 +79,7 @@ def test_exact_pictures_are_pillows_transform(shared_media: Path) -> None:
     """Shorter side to 128, then the centre: what torchvision's Resize and CenterCrop do on Pillow images."""
     path = shared_media / "good" / "photo-nature-tanners-ridge.jpg"
     spec = PixelSpec(112, 112, resize="shortest", resize_px=128, interpolation="bicubic", decode="exact")
-    (sample,), _ = made.collect(path, Wish(Sampling(), spec))
+    (sample,), _ = made.collect(path, ViewRequest(Sampling(), spec))
     with Image.open(path) as picture:
         rgb = picture.convert("RGB")
     resized = rgb.resize((int(128 * rgb.width / rgb.height), 128), Image.Resampling.BICUBIC)
@@ -92,7 +92,7 @@ def test_boxes_are_cropped_from_the_upright_picture(shared_media: Path) -> None:
     path = shared_media / "good" / "photo-exif-6.jpg"
     spec = PixelSpec(60, 80, decode="exact")
     box = Box(1500, 100, 1740, 280)
-    (sample,), _ = made.collect(made.medium_of(path, boxes=(box,)), Wish(Sampling(), spec))
+    (sample,), _ = made.collect(made.medium_of(path, boxes=(box,)), ViewRequest(Sampling(), spec))
     with Image.open(path) as picture:
         upright = picture.transpose(Image.Transpose.ROTATE_270).convert("RGB")
     expected = upright.crop((1500, 100, 1740, 280)).resize((80, 60), Image.Resampling.BILINEAR)
@@ -122,14 +122,14 @@ def test_boxes_are_cropped_from_the_upright_picture(shared_media: Path) -> None:
 def test_fast_looks_like_exact(shared_media: Path, name: str, resize: Any) -> None:
     """Fast promises no equal pixels, but the same picture: turned, cropped and coloured alike."""
     more = {"resize": resize, "resize_px": 110 if resize == "shortest" else None}
-    wishes = [
-        Wish(Sampling(sampler="every", every=50), PixelSpec(96, 72, decode=decode, **more))
+    requests = [
+        ViewRequest(Sampling(sampler="every", every=50), PixelSpec(96, 72, decode=decode, **more))
         for decode in ("fast", "exact")
     ]
     boxes = (Box(20, 10, 180, 170),) if "10bit" in name else ()
-    samples, _ = made.collect(made.medium_of(shared_media / "good" / name, boxes=boxes), *wishes)
-    fast = [s.pixels for s in samples if s.wish == 0]
-    exact = [s.pixels for s in samples if s.wish == 1]
+    samples, _ = made.collect(made.medium_of(shared_media / "good" / name, boxes=boxes), *requests)
+    fast = [s.pixels for s in samples if s.request == 0]
+    exact = [s.pixels for s in samples if s.request == 1]
     assert len(fast) == len(exact) >= 1
     for a, b in zip(fast, exact, strict=True):
         # Edges move by up to half a pixel of a draft or crop, most in the 10-bit test card, which has

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from skimage.data import coffee
 
-from vifex.values import PixelSpec, Sampling, Wish
+from vifex.values import PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -20,8 +20,8 @@ made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "un
 def _pixels(
     path: Path, height: int, width: int, *, decode: Any = "exact", background: Any = (255, 255, 255)
 ) -> Any:
-    wish = Wish(Sampling(), PixelSpec(height, width, decode=decode, background=background))
-    (sample,), seen = made.collect(path, wish)
+    request = ViewRequest(Sampling(), PixelSpec(height, width, decode=decode, background=background))
+    (sample,), seen = made.collect(path, request)
     assert seen.kind == "image"
     assert sample.t_s is sample.pts is sample.frame_index is None
     return sample.pixels.astype(int)
@@ -154,7 +154,7 @@ def test_linear_light_of_openexr_becomes_srgb(
     raw.write_bytes(np.ascontiguousarray(np.moveaxis(light[..., [1, 2, 0]], 2, 0)).tobytes())
     ffmpeg("-f", "rawvideo", "-pix_fmt", "gbrpf32le", "-s", "96x64", "-i", raw, "-c:v", "exr",
            "-format", numbers, "-compression", compression, "-frames:v", 1, "-update", 1, path)  # fmt: skip
-    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(64, 96, decode="exact")))
+    (sample,), seen = made.collect(path, ViewRequest(Sampling(), PixelSpec(64, 96, decode="exact")))
     assert not seen.problems
     expected = photo.astype(int)
     expected[:8, :8] = 255
@@ -173,7 +173,7 @@ def test_linear_light_of_radiance_becomes_srgb(tmp_path: Path, brightest: float)
     pixels = np.dstack([mantissas, exponents + 128]).astype(np.uint8)
     path = tmp_path / "light.hdr"
     path.write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 63 +X 97\n" + pixels.tobytes())
-    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(63, 97, decode="exact")))
+    (sample,), seen = made.collect(path, ViewRequest(Sampling(), PixelSpec(63, 97, decode="exact")))
     assert not seen.problems
     expected = photo.astype(int)
     expected[:8, :8] = 255

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from vifex.media.decode import eighth
-from vifex.media.decode.eighth import decode_eighth
+from vifex.media.decode.images.formats import eighth
+from vifex.media.decode.images.formats.eighth import decode_eighth
 from vifex.media.read import read
 from vifex.media.sources import find
-from vifex.values import Limits, Medium, PixelSpec, Sampling, Wish
+from vifex.values import Limits, Medium, PixelSpec, Sampling, ViewRequest
 
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
@@ -129,8 +129,8 @@ def test_a_header_of_another_size_and_a_cut_file_are_left_to_pillow() -> None:
 
 def samples(path: Path) -> np.ndarray:
     medium = next(m for m in find([path]) if isinstance(m, Medium))
-    wish = Wish(Sampling(), PixelSpec(64, 64, resize="shortest", resize_px=64))
-    return np.stack([sample.pixels for sample in read(medium, (wish,), Limits())])
+    request = ViewRequest(Sampling(), PixelSpec(64, 64, resize="shortest", resize_px=64))
+    return np.stack([sample.pixels for sample in read(medium, (request,), Limits())])
 
 
 @pytest.mark.parametrize("turned", [1, 6])
@@ -162,8 +162,8 @@ def test_what_is_left_to_pillow_comes_out_whole(tmp_path: Path) -> None:
     path = tmp_path / "progressive.jpg"
     path.write_bytes(jpeg((900, 640), 3, grain=40.0, quality=95, progressive=True))
     medium = next(m for m in find([path]) if isinstance(m, Medium))
-    wish = Wish(Sampling(), PixelSpec(64, 64, resize="shortest", resize_px=64))
-    reading = read(medium, (wish,), Limits())
+    request = ViewRequest(Sampling(), PixelSpec(64, 64, resize="shortest", resize_px=64))
+    reading = read(medium, (request,), Limits())
     next(reading)
     with pytest.raises(StopIteration) as end:
         next(reading)

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.media.decode import hdr
-from vifex.media.decode.hdr import Colour
-from vifex.media.decode.stated import DOLBY_ALONE
+from vifex.media.decode.colour import hdr
+from vifex.media.decode.colour.hdr import Colour
+from vifex.media.decode.files.stated import DOLBY_ALONE
 from vifex.media.read import frame_at, thumbnail
-from vifex.values import Limits, MediaError, PixelSpec, Sampling, Wish
+from vifex.values import Limits, MediaError, PixelSpec, Sampling, ViewRequest
 
 MEDIA = Path(__file__).parents[1] / "unit" / "media"
 made: Any = SimpleNamespace(**runpy.run_path(str(MEDIA / "made.py")))
@@ -147,7 +147,7 @@ def test_no_size_and_no_filter_spoils_a_picture(name: str, interpolation: Any, f
     for size in ((160, 104), (80, 52), (96, 96), (50, 104), (160, 60), (33, 17), (200, 130), (300, 104)):
         want = np.asarray(photograph.resize(size, Image.Resampling.BILINEAR)).astype(int)
         spec = PixelSpec(size[1], size[0], interpolation=interpolation)
-        samples, _ = made.collect(film(name), Wish(Sampling("every", every=2), spec))
+        samples, _ = made.collect(film(name), ViewRequest(Sampling("every", every=2), spec))
         assert np.abs(samples[0].pixels - want).mean() < 14, size
 
 
@@ -317,7 +317,7 @@ def test_real_hdr_is_no_longer_washed_out(shared_media: Path) -> None:
         with av.open(str(shared_media / name)) as container:
             frame = next(container.decode(video=0))
             plain = frame.reformat(240, 136, "rgb24").to_ndarray().astype(int)
-        samples, seen = made.collect(shared_media / name, Wish(Sampling(fps=1), PixelSpec(136, 240)))
+        samples, seen = made.collect(shared_media / name, ViewRequest(Sampling(fps=1), PixelSpec(136, 240)))
         mine = samples[0].pixels.astype(int)
         assert mine.std() > 1.2 * plain.std(), name
         assert np.ptp(mine, axis=2).mean() > 1.2 * np.ptp(plain, axis=2).mean(), name

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageCms
 from skimage.data import coffee
 
-from vifex.values import MediaError, PixelSpec, Sampling, Wish
+from vifex.values import MediaError, PixelSpec, Sampling, ViewRequest
 
 TESTS = Path(__file__).parents[1]
 made: Any = SimpleNamespace(**runpy.run_path(str(TESTS / "unit" / "media" / "made.py")))
@@ -29,7 +29,7 @@ def _by_vifex(path: Path, background: Any = (255, 255, 255)) -> Any:
     _, seen = made.collect(path)
     assert not seen.problems
     spec = PixelSpec(seen.height_px, seen.width_px, decode="exact", background=background)
-    (sample,), _ = made.collect(path, Wish(Sampling(), spec))
+    (sample,), _ = made.collect(path, ViewRequest(Sampling(), spec))
     return sample.pixels.astype(int)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from vifex.media.read import frame_at
-from vifex.values import AudioSpec, Limits, PixelSpec, Sampling, Wish
+from vifex.values import AudioSpec, Limits, PixelSpec, Sampling, ViewRequest
 from vifex.values.pixels import NO_PIXELS
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
@@ -54,7 +54,7 @@ def _check(path: Path, n: int, *, said: str = "", step: Fraction = Fraction(1, 2
     assert seen.frames_lost == 0
     told = " ".join((*seen.problems, *seen.notes))
     assert said in told
-    by_duration, _ = made.collect(path, Wish(Sampling("uniform", None, uniform=4), SPEC))
+    by_duration, _ = made.collect(path, ViewRequest(Sampling("uniform", None, uniform=4), SPEC))
     assert [made.number_of(s.pixels) for s in by_duration] == [n * k // 8 for k in (1, 3, 5, 7)]
     return told
 
@@ -231,8 +231,8 @@ def test_decoding_in_part_gives_way_at_a_join(name: str, tmp_path: Path) -> None
     path = tmp_path / name
     path.write_bytes(b"".join(parts))
     fast = PixelSpec(64, 128, decode="fast")
-    rows, _ = made.collect(path, Wish(Sampling("every", None, every=1), fast))
-    some, _ = made.collect(path, Wish(Sampling(fps=1), fast))
+    rows, _ = made.collect(path, ViewRequest(Sampling("every", None, every=1), fast))
+    some, _ = made.collect(path, ViewRequest(Sampling(fps=1), fast))
     assert [made.number_of(s.pixels) for s in rows] == list(range(len(rows)))
     assert len(rows) == (200 if name == "joined.mkv" else 100)
     assert [made.number_of(s.pixels) for s in some] == list(range(0, len(rows), 25))
@@ -302,7 +302,7 @@ def test_sound_goes_on_where_the_pictures_do(
         parts.append(part.read_bytes())
     path = tmp_path / f"film.{suffix}"
     path.write_bytes(b"".join(parts))
-    samples, seen = made.collect(path, Wish(Sampling(), NO_PIXELS, audio=AudioSpec(16_000, 0.5, 0.5)))
+    samples, seen = made.collect(path, ViewRequest(Sampling(), NO_PIXELS, audio=AudioSpec(16_000, 0.5, 0.5)))
     spectra = [np.abs(np.fft.rfft(s.pixels)) for s in samples]
     assert [round(np.argmax(f) * 2) for f in spectra][:12] == [440] * 6 + [880] * 6
     assert [s.t_s for s in samples][:12] == [i / 2 for i in range(12)]

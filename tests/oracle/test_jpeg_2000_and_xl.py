@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 from skimage.data import coffee
 
-from vifex.values import MediaError, PixelSpec, Sampling, Wish
+from vifex.values import MediaError, PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -35,7 +35,7 @@ KINDS = {
 
 def _read(path: Path, data: bytes, decode: Any = "exact") -> Any:
     path.write_bytes(data)
-    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(102, 150, decode=decode)))
+    (sample,), seen = made.collect(path, ViewRequest(Sampling(), PixelSpec(102, 150, decode=decode)))
     assert not seen.problems
     assert seen.kind == "image"
     return sample.pixels.astype(int)
@@ -90,8 +90,8 @@ def test_jpeg_2000_of_ycc(tmp_path: Path, ffmpeg: Any, pix_fmt: str, side: tuple
     Image.fromarray(picture).save(source)
     to = "scale=out_range=pc:out_color_matrix=bt601:flags=accurate_rnd+full_chroma_int"
     ffmpeg("-i", source, "-vf", to, "-pix_fmt", pix_fmt, "-c:v", "libopenjpeg", path)
-    wish = Wish(Sampling(), PixelSpec(*side, decode="exact"))
-    (sample,), seen = made.collect(path, wish)
+    request = ViewRequest(Sampling(), PixelSpec(*side, decode="exact"))
+    (sample,), seen = made.collect(path, request)
     assert not seen.problems
     apart = sample.pixels.astype(int) - picture
     assert np.abs(apart).mean() < 4
@@ -158,8 +158,8 @@ def test_an_animated_jpeg_xl_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(8, 8), (256, 256), (300, 200), (1920, 1080), (7, 5000), (640, 480)])
 def test_a_jpeg_xl_that_is_too_large_is_refused_by_its_header(tmp_path: Path, size: tuple[int, int]) -> None:
-    from vifex.media.decode.jpeg_xl import prepare_jpeg_xl
-    from vifex.media.decode.source import open_uri
+    from vifex.media.decode.files.source import open_uri
+    from vifex.media.decode.images.formats.jpeg_xl import prepare_jpeg_xl
     from vifex.values import Limits
 
     path = tmp_path / "size.jxl"

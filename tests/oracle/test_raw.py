@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 from skimage.data import coffee
 
-from vifex.values import MediaError, PixelSpec, Sampling, Wish
+from vifex.values import MediaError, PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -77,7 +77,7 @@ def _write(path: Path, *, tags: list[Any], below: list[Any], orientation: int | 
 def _seen(path: Path) -> tuple[Any, Any]:
     _, seen = made.collect(path)
     spec = PixelSpec(seen.height_px, seen.width_px, decode="exact")
-    (sample,), seen = made.collect(path, Wish(Sampling(), spec))
+    (sample,), seen = made.collect(path, ViewRequest(Sampling(), spec))
     assert not seen.problems
     return sample.pixels.astype(int), seen
 

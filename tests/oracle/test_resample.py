@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from vifex.media.decode import resample
-from vifex.media.decode.resample import RESAMPLING, resize_part
+from vifex.media.decode.images import resample
+from vifex.media.decode.images.resample import RESAMPLING, resize_part
 
 SIDES = st.integers(1, 90)
 STEPS = {"bilinear": 3, "bicubic": 4, "lanczos": 6}

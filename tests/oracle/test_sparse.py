@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from vifex.media.decode import ahead, sparse, video
-from vifex.media.decode.gops import roles
-from vifex.media.decode.reasons import Skip
-from vifex.values import PixelSpec, Sampling, VifexError, Wish
+from vifex.media.decode.files.reasons import Skip
+from vifex.media.decode.sparse.gops import roles
+from vifex.values import PixelSpec, Sampling, ViewRequest, VifexError
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -132,7 +132,7 @@ def _outcome(path: Path, sampling: Sampling, share: float) -> tuple[list[tuple[o
     samples: list[tuple[object, ...]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sparse, "SHARE", share)
-        reading = made.read(made.medium_of(path), [Wish(sampling, PixelSpec(40, 56))], made.Limits())
+        reading = made.read(made.medium_of(path), [ViewRequest(sampling, PixelSpec(40, 56))], made.Limits())
         while True:
             try:
                 s = next(reading)
@@ -182,12 +182,12 @@ def test_variable_times_equal(tmp_path: Path, in_full: list[str]) -> None:
         assert not in_full
 
 
-def test_a_wish_beside_one_for_every_frame(written: Callable[[str], Path]) -> None:
-    """The public way to have everything decoded: then the samples of the sparse wish are the same."""
+def test_a_request_beside_one_for_every_frame(written: Callable[[str], Path]) -> None:
+    """The public way to have everything decoded: then the samples of the sparse request are the same."""
     path = written("open-265.mp4")
-    wish = Wish(Sampling(fps=0.8), PixelSpec(40, 56))
-    alone, _ = made.collect(path, wish)
-    beside = [s for s in made.collect(path, wish, made.every(decode="fast"))[0] if s.wish == 0]
+    request = ViewRequest(Sampling(fps=0.8), PixelSpec(40, 56))
+    alone, _ = made.collect(path, request)
+    beside = [s for s in made.collect(path, request, made.every(decode="fast"))[0] if s.request == 0]
     assert [(s.pts, s.frame_index, s.t_end_s) for s in alone] == [
         (s.pts, s.frame_index, s.t_end_s) for s in beside
     ]
@@ -217,7 +217,7 @@ def test_few_packets_are_decoded(
         return real(context, packet, *rest)
 
     monkeypatch.setattr(sparse, "frames_of", counted)
-    samples, _ = made.collect(written(name), Wish(sampling, PixelSpec(40, 56)))
+    samples, _ = made.collect(written(name), ViewRequest(sampling, PixelSpec(40, 56)))
     assert samples
     assert 8 <= sum(p is not None for p in sent) <= most
 

@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 from skimage.data import coffee
 
-from vifex.values import MediaError, PixelSpec, Sampling, Wish
+from vifex.values import MediaError, PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -93,8 +93,8 @@ def _files(photo: str, dtype: str, path: Path) -> Iterator[str]:
 
 
 def _read(path: Path, decode: Any = "exact") -> Any:
-    wish = Wish(Sampling(), PixelSpec(HEIGHT, WIDTH, decode=decode))
-    (sample,), seen = made.collect(path, wish)
+    request = ViewRequest(Sampling(), PixelSpec(HEIGHT, WIDTH, decode=decode))
+    (sample,), seen = made.collect(path, request)
     assert not seen.problems
     return sample.pixels.astype(int)
 
@@ -298,7 +298,7 @@ def test_what_is_cut_is_partial(tmp_path: Path, compression: Any) -> None:
         offsets = tif.pages.first.dataoffsets
         assert tif.pages.first.offset < offsets[0]
     path.write_bytes(path.read_bytes()[: offsets[5] + 10])
-    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(HEIGHT, WIDTH, decode="exact")))
+    (sample,), seen = made.collect(path, ViewRequest(Sampling(), PixelSpec(HEIGHT, WIDTH, decode="exact")))
     assert seen.problems[0].startswith("4 of 9 strips or tiles could not be decoded")
     assert np.abs(sample.pixels[:40].astype(int) - GRAY[:40, :, None]).max() <= 1
 
@@ -313,9 +313,9 @@ def test_what_is_cut_is_partial(tmp_path: Path, compression: Any) -> None:
     ],
 )
 def test_the_reported_files(shared_cases: Path, name: str, reference: str) -> None:
-    wish = Wish(Sampling(), PixelSpec(106, 160, decode="exact"))
-    (sample,), _ = made.collect(shared_cases / f"{name}.tif", wish)
-    (right,), _ = made.collect(shared_cases / f"{reference}.png", wish)
+    request = ViewRequest(Sampling(), PixelSpec(106, 160, decode="exact"))
+    (sample,), _ = made.collect(shared_cases / f"{name}.tif", request)
+    (right,), _ = made.collect(shared_cases / f"{reference}.png", request)
     scaled = 0.95 if name == "06-int32" else 1.0  # its white is 8e6 * 255, of 2^31 - 1
     apart = np.abs(sample.pixels.astype(int) - right.pixels.astype(int) * scaled)
     assert apart.max() <= 2
@@ -348,7 +348,7 @@ def _write_ycbcr(path: Path, across: int, down: int) -> None:
 def test_chroma_of_lower_resolution(tmp_path: Path, across: int, down: int) -> None:
     path = tmp_path / "ycbcr.tif"
     _write_ycbcr(path, across, down)
-    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(64, 92, decode="exact")))
+    (sample,), seen = made.collect(path, ViewRequest(Sampling(), PixelSpec(64, 92, decode="exact")))
     assert not seen.problems
     assert np.abs(sample.pixels.astype(int) - RGB[:64, :92]).mean() < 6
 
@@ -362,7 +362,7 @@ def test_black_and_white_of_ycbcr_are_what_the_file_says(
     source, path = tmp_path / "source.png", tmp_path / "range.tif"
     Image.fromarray(RGB[:64, :92]).save(source)
     ffmpeg("-i", source, "-pix_fmt", pix_fmt, "-compression_algo", packing, path)
-    (sample,), seen = made.collect(path, Wish(Sampling(), PixelSpec(64, 92, decode="exact")))
+    (sample,), seen = made.collect(path, ViewRequest(Sampling(), PixelSpec(64, 92, decode="exact")))
     assert not seen.problems
     apart = sample.pixels.astype(int) - RGB[:64, :92]
     assert abs(apart.mean()) < 2
@@ -378,12 +378,12 @@ def test_each_page_of_either_byte_order(tmp_path: Path, big: bool, order: Any, c
     with tifffile.TiffWriter(path, bigtiff=big, byteorder=order) as tif:
         for page in pages:
             tif.write(page, photometric="rgb", compression=compression)
-    wish = Wish(Sampling(pages="all"), PixelSpec(HEIGHT, WIDTH, decode="exact"))
+    request = ViewRequest(Sampling(pages="all"), PixelSpec(HEIGHT, WIDTH, decode="exact"))
     if (big, order, compression) == (True, ">", "jpeg"):  # Pillow opens no such file
         with pytest.raises(MediaError, match="YCbCr of 8-bit integers"):
-            made.collect(path, wish)
+            made.collect(path, request)
         return
-    samples, _ = made.collect(path, wish)
+    samples, _ = made.collect(path, request)
     assert [s.frame_index for s in samples] == [0, 1, 2]
     for sample, page in zip(samples, pages, strict=True):
         assert np.abs(sample.pixels.astype(int) - page).mean() < (4 if compression == "jpeg" else 0.1)

@@ -13,7 +13,7 @@ from typing import Any
 import av
 import pytest
 
-from vifex.values import PixelSpec, Sampling, Wish
+from vifex.values import PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))
 
@@ -132,7 +132,7 @@ def test_a_packet_without_a_frame_moves_no_time(tmp_path: Path) -> None:
 def test_samples_are_taken_at_seconds_of_the_videos_own_time(tmp_path: Path) -> None:
     """A start of 5 s is 0 s for the user; at 1 s frame 30 of 30 per second is on screen (0.990 s)."""
     path = made.write_video(tmp_path / "late.ts", [5000 + 33 * i for i in range(90)], b_frames=2)
-    samples, _ = made.collect(path, Wish(Sampling(), PixelSpec(64, 128, decode="exact")))
+    samples, _ = made.collect(path, ViewRequest(Sampling(), PixelSpec(64, 128, decode="exact")))
     assert [made.number_of(s.pixels) for s in samples] == [0, 30, 60]
     assert [s.frame_index for s in samples] == [0, 30, 60]
 
@@ -140,15 +140,15 @@ def test_samples_are_taken_at_seconds_of_the_videos_own_time(tmp_path: Path) -> 
 def test_uniform_and_parts_and_windows_on_a_video(tmp_path: Path) -> None:
     path = made.write_video(tmp_path / "v.mp4", [100 * i for i in range(40)], b_frames=2)
     pixels = PixelSpec(64, 128, decode="exact")
-    wishes = [
-        Wish(Sampling(sampler="uniform", uniform=4), pixels),
-        Wish(Sampling(fps=2, t_start_s=1.05, t_end_s=2.5), pixels),
-        Wish(Sampling(sampler="clip", clip_length=4, frame_step=3, tail="pad"), pixels),
+    requests = [
+        ViewRequest(Sampling(sampler="uniform", uniform=4), pixels),
+        ViewRequest(Sampling(fps=2, t_start_s=1.05, t_end_s=2.5), pixels),
+        ViewRequest(Sampling(sampler="clip", clip_length=4, frame_step=3, tail="pad"), pixels),
     ]
-    samples, seen = made.collect(path, *wishes)
-    numbers = [[made.number_of(s.pixels) for s in samples if s.wish == w] for w in (0, 1)]
+    samples, seen = made.collect(path, *requests)
+    numbers = [[made.number_of(s.pixels) for s in samples if s.request == w] for w in (0, 1)]
     assert numbers == [[5, 15, 25, 35], [10, 15, 20]]
-    clips = [s for s in samples if s.wish == 2]
+    clips = [s for s in samples if s.request == 2]
     assert [[made.number_of(p) for p in s.pixels] for s in clips] == [
         [0, 3, 6, 9],
         [12, 15, 18, 21],
@@ -163,11 +163,11 @@ def test_uniform_and_parts_and_windows_on_a_video(tmp_path: Path) -> None:
 
 def test_centred_windows_on_a_video_have_their_middle_frames_time(tmp_path: Path) -> None:
     path = made.write_video(tmp_path / "v.mp4", [100 * i for i in range(10)], b_frames=2)
-    wish = Wish(
+    request = ViewRequest(
         Sampling("clip", None, clip_length=5, frame_step=1, hop=3, tail="zeros", centre=True),
         PixelSpec(64, 128, decode="exact"),
     )
-    samples, _ = made.collect(path, wish)
+    samples, _ = made.collect(path, request)
     numbers = [[made.number_of(p) if p.any() else None for p in s.pixels] for s in samples]
     assert numbers == [[None, None, 0, 1, 2], [1, 2, 3, 4, 5], [4, 5, 6, 7, 8], [7, 8, 9, None, None]]
     assert [s.frame_index for s in samples] == [0, 3, 6, 9]

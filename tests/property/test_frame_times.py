@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vifex.media.decode.continuity import PacketClock, SoundClock
-from vifex.media.decode.frame_times import FrameTimes
+from vifex.media.decode.timing.continuity import PacketClock, SoundClock
+from vifex.media.decode.timing.frame_times import FrameTimes
 
 ticks = st.none() | st.integers(0, 1 << 33)
 frames = st.lists(st.tuples(ticks, ticks, st.integers(0, 10_000)), max_size=30)

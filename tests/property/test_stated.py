@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vifex.media.decode.source import LocalFile
-from vifex.media.decode.stated import Stated, stated
+from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.stated import Stated, stated
 
 
 def _ebml(name: str, body: bytes) -> bytes:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "store"))
 
 from store_maker import bits, by_key, medium, outcome, recipe, rows_of
 
-from vifex.store import CommitRule, Spilled, View, care, open_store, open_writer, row_schema
+from vifex.store import CommitRule, Spilled, View, maintenance, open_store, open_writer, row_schema
 
 MEDIA = st.integers(0, 5)
 NEVER = CommitRule(media=1_000, seconds=1e9)
@@ -25,12 +25,12 @@ NEVER = CommitRule(media=1_000, seconds=1e9)
 
 @contextmanager
 def eager_care() -> Iterator[None]:
-    before = care.EVERY_COMMITS, care.AT_END_COMMITS
-    care.EVERY_COMMITS, care.AT_END_COMMITS = 4, 2  # type: ignore[misc]
+    before = maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS
+    maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = 4, 2  # type: ignore[misc]
     try:
         yield
     finally:
-        care.EVERY_COMMITS, care.AT_END_COMMITS = before  # type: ignore[misc]
+        maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = before  # type: ignore[misc]
 
 
 class StoreIsADictionary(RuleBasedStateMachine):

@@ -5,7 +5,7 @@ The fault sits where a decoder library would have it: inside the reading of one 
 
 import sys
 
-if "vifex.extraction.worker" in getattr(sys, "orig_argv", []):
+if "vifex.extraction.decoders.worker" in getattr(sys, "orig_argv", []):
     import os
     import signal
     import time
@@ -14,8 +14,8 @@ if "vifex.extraction.worker" in getattr(sys, "orig_argv", []):
 
     real_read = reading.read
 
-    def faulty_read(medium, wishes, limits, *, progress=None):  # type: ignore[no-untyped-def]
-        samples = real_read(medium, wishes, limits, progress=progress)
+    def faulty_read(medium, requests, limits, *, progress=None):  # type: ignore[no-untyped-def]
+        samples = real_read(medium, requests, limits, progress=progress)
         if "late" in medium.name:  # after some samples have been handed over
             for _ in range(3):
                 yield next(samples)

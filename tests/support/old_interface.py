@@ -9,7 +9,7 @@ import sys
 
 CHANGED = os.environ.get("VIFEX_TEST_INTERFACE", "")
 
-if "vifex.extraction.worker" in getattr(sys, "orig_argv", []):
+if "vifex.extraction.decoders.worker" in getattr(sys, "orig_argv", []):
     if CHANGED == "av":
         import av
 
@@ -28,9 +28,9 @@ if "vifex.extraction.worker" in getattr(sys, "orig_argv", []):
 
         real_read = reading.read
 
-        def read_one_badly(medium, wishes, limits, *, progress=None):  # type: ignore[no-untyped-def]
+        def read_one_badly(medium, requests, limits, *, progress=None):  # type: ignore[no-untyped-def]
             if "bad" in medium.name:
                 raise TypeError("int() argument must be a string, not NoneType")
-            return (yield from real_read(medium, wishes, limits, progress=progress))
+            return (yield from real_read(medium, requests, limits, progress=progress))
 
         reading.read = read_one_badly

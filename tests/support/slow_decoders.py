@@ -2,15 +2,15 @@
 
 import sys
 
-if "vifex.extraction.worker" in getattr(sys, "orig_argv", []):
+if "vifex.extraction.decoders.worker" in getattr(sys, "orig_argv", []):
     import time
 
     import vifex.media.read as reading
 
     real_read = reading.read
 
-    def slow_read(medium, wishes, limits, *, progress=None):  # type: ignore[no-untyped-def]
-        samples = real_read(medium, wishes, limits, progress=progress)
+    def slow_read(medium, requests, limits, *, progress=None):  # type: ignore[no-untyped-def]
+        samples = real_read(medium, requests, limits, progress=progress)
         while True:
             try:
                 sample = next(samples)

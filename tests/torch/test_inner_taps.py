@@ -18,7 +18,7 @@ import torch
 import vifex
 from vifex.media.read import read
 from vifex.models import load_model
-from vifex.values import Limits, Medium, Model, Sample, Wish
+from vifex.values import Limits, Medium, Model, Sample, ViewRequest
 from vifex.values.media import path_to_uri
 
 CASES = {
@@ -29,10 +29,10 @@ CASES = {
 }
 
 
-def samples_of(clip: Path, wish: Wish) -> list[Sample]:
+def samples_of(clip: Path, request: ViewRequest) -> list[Sample]:
     status = clip.stat()
     medium = Medium(path_to_uri(clip), clip.name, "video", status.st_size, status.st_mtime_ns)
-    return list(read(medium, [wish], Limits()))
+    return list(read(medium, [request], Limits()))
 
 
 def hooked(model: Model, layers: Sequence[str], pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -80,10 +80,10 @@ def test_inner_layers_come_with_times_shapes_and_values(
     )
     model = load_model(name, weights="random:0")
     with vifex.open(store) as opened:
-        wish = Wish(opened.recipe.sampling, opened.recipe.pixels)
+        request = ViewRequest(opened.recipe.sampling, opened.recipe.pixels)
         rows = opened.to_arrow().sort_by("ordinal").to_pylist()
         stored = {spec.tap.name: opened.to_numpy(spec.column) for spec in opened.recipe.taps}
-    samples = samples_of(video, wish)
+    samples = samples_of(video, request)
     assert len(rows) == len(samples) > 0
     for row, sample in zip(rows, samples, strict=True):
         assert (row["pts"], row["t_start_s"], row["t_end_s"]) == (

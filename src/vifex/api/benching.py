@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vifex.api.notices import tell_licence
-from vifex.extraction.bench import PRECISIONS, run_bench
-from vifex.extraction.measured import Bench
+from vifex.extraction.bench.bench import PRECISIONS, run_bench
+from vifex.extraction.bench.measured import Bench
 from vifex.models import load_model
 
 __all__ = ["bench"]

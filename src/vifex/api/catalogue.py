@@ -12,8 +12,8 @@ from typing import Any
 from vifex.api.network import LoadedModel
 from vifex.engines import load_engine
 from vifex.models import load_model
-from vifex.models.families.base import Entry
-from vifex.models.families.licences import forbids_commerce
+from vifex.models.families.shared.base import Entry
+from vifex.models.families.shared.licences import forbids_commerce
 from vifex.models.files import PROGRAMS, weights_files
 from vifex.models.named import entries, find_entry, split_name
 from vifex.models.programs import is_program, listed_layers, untrusted

@@ -24,7 +24,7 @@ from vifex.search.gone import existing_hits, gone_uris
 from vifex.search.hits import Hit
 from vifex.search.query import FrameQuery, PictureQuery, TextQuery, no_words, parse_query, video_needs_time
 from vifex.store import View, ViewCheck, open_store
-from vifex.values import Asked, Box, InputError, Limits, Model, Recipe, VifexError
+from vifex.values import Box, InputError, Limits, Model, ModelRef, Recipe, VifexError
 from vifex.values.media import path_to_uri
 
 if TYPE_CHECKING:
@@ -265,9 +265,9 @@ class Collection:
         if isinstance(query, TextQuery):
             return self._embed_words(query.text, one_column(self._view, column), on_notice)
         # Only queries by picture need a network and a decoder: a search by row starts without them.
-        from vifex.extraction.calibrate import graph_files
+        from vifex.extraction.calibration.calibrate import graph_files
         from vifex.extraction.embed import embed
-        from vifex.extraction.plan import reopen_view
+        from vifex.extraction.planning.view_plan import reopen_view
         from vifex.media.read import Skip, frame_at, sound_at
 
         graph = graph_files(self._view.folder)[0]
@@ -318,7 +318,7 @@ class Collection:
         self, text: str, column: str, on_notice: Callable[[str], None] | None
     ) -> npt.NDArray[np.floating[Any]]:
         """Give the words' vector in the space of the model's image vectors."""
-        from vifex.models.families.text import cut_words, text_tower
+        from vifex.models.families.shared.text import cut_words, text_tower
         from vifex.models.stored import is_graph
         from vifex.pool import l2_normalize
 
@@ -347,12 +347,12 @@ class Collection:
         from vifex.models import load_model
         from vifex.models.stored import is_published, unnamed
 
-        asked = self._last_asked() or Asked(self.recipe.model)
+        asked = self._last_asked() or ModelRef(self.recipe.model)
         stored = [asked]
         if (
             asked.card is None and asked.weights is None
         ):  # the embedded model is asked for by its file as well
-            stored.append(Asked(self.recipe.model))
+            stored.append(ModelRef(self.recipe.model))
         known = next((one for one in stored if is_published(one)), None)
         # Of the views that a derived one was made of, the named model is for those that need one.
         if self._named is not None and not (self._of_derived and known is not None):
@@ -361,7 +361,7 @@ class Collection:
             raise unnamed(asked, of=os.fspath(self.path))
         return load_model(known.name, weights=known.weights)
 
-    def _last_asked(self) -> Asked | None:
+    def _last_asked(self) -> ModelRef | None:
         """The words that the last run loaded the view's model by."""
         runs = self._view.ledger(history=True).column("run").to_pylist()
         for text in reversed(runs):
@@ -372,7 +372,7 @@ class Collection:
                 continue
             name, weights, card = (None if word is None else str(word) for word in words)
             if name is not None:
-                return Asked(name, weights, card)
+                return ModelRef(name, weights, card)
         return None
 
 

@@ -11,13 +11,13 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from vifex.extraction.derive_fuse import fuse_vectors, fuse_views
-from vifex.extraction.derive_plan import Learn, learned_of
-from vifex.extraction.derive_tree import grow_trees
-from vifex.extraction.report import Report
+from vifex.derived.fuse import fuse_vectors, fuse_views
+from vifex.derived.plan import Learn, learned_of
+from vifex.derived.tree import grow_trees
 from vifex.pool import l2_normalize
 from vifex.pool.fusion import load_fusion
 from vifex.values import InputError, Outcome, Recipe
+from vifex.values.reports import Report
 
 __all__ = ["derived_vector", "fuse", "tree"]
 
@@ -174,7 +174,7 @@ def _read_learned(file: Path) -> dict[str, npt.NDArray[Any]]:
             f"{os.fspath(file)!r} is neither numbers nor a file.", todo="Write for example --weights 0.7,0.3."
         )
     if file.suffix.lower() != ".npz":
-        from vifex.models.families.weights import load_state
+        from vifex.models.families.shared.weights import load_state
 
         state = load_state(file)
         return {k.removeprefix("head."): v.float().numpy() for k, v in state.items()}

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO, Unpack
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
 from vifex.extraction.progress import Progress
-from vifex.extraction.report import Report
 from vifex.extraction.run import run_views
 from vifex.values import InputError, Limits, Outcome
+from vifex.values.reports import Report
 
 __all__ = ["extract"]
 

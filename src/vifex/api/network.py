@@ -13,9 +13,9 @@ import numpy.typing as npt
 from vifex.api.notices import tell_licence
 from vifex.engines import load_engine
 from vifex.extraction.embed import compile_plan, run_batches
-from vifex.extraction.plan import plan_view
-from vifex.media.decode.image import StillPicture
-from vifex.media.decode.pillow import orientation
+from vifex.extraction.planning.view_plan import plan_view
+from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.pillow import orientation
 from vifex.media.read import frame_at, sound_at
 from vifex.models import load_model as find_model
 from vifex.values import AudioSpec, InputError, Limits, Model, ModelCard, ModelError, PixelSpec, Tap

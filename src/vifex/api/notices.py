@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-from vifex.models.families.licences import forbids_commerce
+from vifex.models.families.shared.licences import forbids_commerce
 from vifex.values import ModelCard
 
 __all__ = ["tell", "tell_licence"]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from vifex.api.notices import tell_licence
-from vifex.extraction.options import make_regions, make_sampling
-from vifex.extraction.plan import ViewPlan, plan_view
-from vifex.extraction.presets import load_preset
-from vifex.extraction.sound import SoundChoice
+from vifex.extraction.planning.audio_options import SoundChoice
+from vifex.extraction.planning.options import make_regions, make_sampling
+from vifex.extraction.planning.presets import load_preset
+from vifex.extraction.planning.view_plan import ViewPlan, plan_view
 from vifex.models import load_model
 from vifex.values import InputError
 from vifex.values.audio import AudioTail

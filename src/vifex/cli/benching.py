@@ -13,8 +13,8 @@ from cyclopts import Parameter
 from vifex.cli.output import clean, print_json, print_line, print_table
 
 if TYPE_CHECKING:
-    from vifex.extraction.fidelity import Fidelity
-    from vifex.extraction.measured import Bench, Measured, Rate
+    from vifex.extraction.bench.fidelity import Fidelity
+    from vifex.extraction.bench.measured import Bench, Measured, Rate
 
 __all__ = ["bench"]
 

@@ -13,8 +13,8 @@ from vifex.cli.output import clean, print_json, print_line
 
 if TYPE_CHECKING:
     from vifex.api.views import ViewOptions
-    from vifex.extraction.report import Report
     from vifex.values import Outcome
+    from vifex.values.reports import Report
 
 __all__ = ["extract"]
 

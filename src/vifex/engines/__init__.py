@@ -10,10 +10,10 @@ from typing import cast
 
 from vifex.engines.base import Engine, Network
 from vifex.engines.registry import ENGINES, GROUP
-from vifex.engines.settled import Settled, settle
+from vifex.engines.settled import EngineChoice, settle
 from vifex.values.registry import load
 
-__all__ = ["Engine", "Network", "Settled", "load_engine", "settle"]
+__all__ = ["Engine", "EngineChoice", "Network", "load_engine", "settle"]
 
 
 @cache

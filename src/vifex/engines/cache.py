@@ -42,9 +42,11 @@ def cache_folder() -> Path:
 
 
 def _builders() -> str:
-    """Hash the code of this room: a graph that other code built is another graph."""
+    """Hash the code that builds graphs: a graph that other code built is another graph."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(
+        [*Path(__file__).parent.glob("*.py"), *Path(__file__).parent.glob("openvino/**/*.py")]
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

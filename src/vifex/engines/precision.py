@@ -16,7 +16,7 @@ __all__ = ["HINTS", "is_int8", "native_bf16", "resolve"]
 HINTS: Final = {"fp32": "f32", "bf16": "bf16", "int8+fp32": "f32", "int8+bf16": "bf16"}
 """By resolved precision, OpenVINO's name for what computes all that is not quantised."""
 
-_WISHES: Final = ("auto", "fp32", "bf16", "int8")
+_CHOICES: Final = ("auto", "fp32", "bf16", "int8")
 
 
 def native_bf16(core: Any) -> bool:
@@ -34,7 +34,7 @@ def is_int8(precision: str) -> bool:
 
 
 def resolve(wanted: str, *, bf16: bool, int8: bool = False) -> str:
-    """Turn a wish into `fp32`, `bf16`, `int8+fp32` or `int8+bf16`.
+    """Turn a request into `fp32`, `bf16`, `int8+fp32` or `int8+bf16`.
 
     Args:
         wanted: `auto`, `fp32`, `bf16`, `int8`, or what this gave.
@@ -46,10 +46,10 @@ def resolve(wanted: str, *, bf16: bool, int8: bool = False) -> str:
     """
     if wanted == "auto":
         return "bf16" if bf16 else "fp32"
-    if wanted not in HINTS and wanted not in _WISHES:
-        known = ", ".join(_WISHES)
+    if wanted not in HINTS and wanted not in _CHOICES:
+        known = ", ".join(_CHOICES)
         raise EngineError(
-            f"there is no precision {wanted!r}.", todo=f"{near(wanted, list(_WISHES))}Known: {known}."
+            f"there is no precision {wanted!r}.", todo=f"{near(wanted, list(_CHOICES))}Known: {known}."
         )
     if is_int8(wanted) and not int8:
         raise EngineError(

@@ -11,6 +11,6 @@ GROUP: Final = "vifex.engines"
 """Entry point group for engines that other packages bring."""
 
 ENGINES: Final[Mapping[str, str]] = {
-    "openvino": "vifex.engines.openvino:OpenVinoEngine",
+    "openvino": "vifex.engines.openvino.engine:OpenVinoEngine",
     "torch": "vifex.engines.torch:make_engine",
 }

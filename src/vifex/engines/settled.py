@@ -9,14 +9,14 @@ from typing import Any, Final, cast
 
 from vifex.values import EngineError, Model, Tap
 
-__all__ = ["ENGINE", "Settled", "settle"]
+__all__ = ["ENGINE", "EngineChoice", "settle"]
 
 ENGINE: Final = "VIFEX_ENGINE"
 """Environment variable: `torch` or `openvino` for networks that are code; by default whichever fits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class EngineChoice:
     """A model as an engine runs it, and why that engine."""
 
     model: Model
@@ -38,7 +38,7 @@ class Settled:
         return found
 
 
-def settle(model: Model, taps: Sequence[Tap], *, engine: str | None = None) -> Settled:
+def settle(model: Model, taps: Sequence[Tap], *, engine: str | None = None) -> EngineChoice:
     """Give a model as the engine runs it that reads these taps.
 
     A file is run by OpenVINO. A network that is code runs in torch on a GPU; on a CPU it is converted to
@@ -56,12 +56,12 @@ def settle(model: Model, taps: Sequence[Tap], *, engine: str | None = None) -> S
         ModelError: If the network cannot be made.
     """
     if model.builder is None:
-        return Settled(model)
+        return EngineChoice(model)
     wanted = engine or os.environ.get(ENGINE) or None
     if wanted not in (None, "torch", "openvino"):
         raise EngineError(f"there is no engine {wanted!r}.", todo=f"Set {ENGINE} to torch or openvino.")
     if wanted == "torch":
-        return Settled(model, f"{ENGINE} asks for it" if engine is None else "")
+        return EngineChoice(model, f"{ENGINE} asks for it" if engine is None else "")
     from vifex.engines import load_engine
     from vifex.engines.torch.engine import TorchEngine
     from vifex.engines.torch.settle import must_convert, settle_on_cpu
@@ -69,7 +69,7 @@ def settle(model: Model, taps: Sequence[Tap], *, engine: str | None = None) -> S
     torch_engine = cast(TorchEngine, load_engine("torch"))
     if torch_engine.device.type != "cpu":
         if wanted is None:
-            return Settled(model)
+            return EngineChoice(model)
         torch_engine = TorchEngine(device="cpu")
     settled = settle_on_cpu(model, taps, torch_engine, load_engine("openvino"))
     return settled if wanted is None else must_convert(settled, model)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.engines import Network
-from vifex.extraction.messages import RowFacts
-from vifex.extraction.plan import ViewPlan
-from vifex.extraction.vectors import to_vectors
+from vifex.extraction.decoders.protocol import RowFacts
+from vifex.extraction.pipeline.vectors import to_vectors
+from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.values import Box
 
 __all__ = ["compile_plan", "embed", "run_batches"]

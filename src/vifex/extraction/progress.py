@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from vifex.extraction.counting import Counter, is_long
-from vifex.extraction.messages import Finished
-from vifex.extraction.report import Tally
-from vifex.extraction.supervisor import InWork
+from vifex.extraction.decoders.protocol import Finished
+from vifex.extraction.decoders.supervisor import InWork
 from vifex.values import Medium
+from vifex.values.reports import Tally
 
 __all__ = ["Course", "FileInWork", "Progress"]
 

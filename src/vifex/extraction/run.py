@@ -19,16 +19,16 @@ from typing import Any, BinaryIO
 
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
-from vifex.extraction.calibrate import graph_files, lacks_graph, settle_int8
+from vifex.extraction.calibration.calibrate import graph_files, lacks_graph, settle_int8
 from vifex.extraction.counting import Counter
-from vifex.extraction.pipeline import Pipeline, RunningView
-from vifex.extraction.plan import ViewPlan
+from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
+from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
-from vifex.extraction.report import Interrupted, Report, Tally
 from vifex.media.sources import find
 from vifex.store import StoreWriter, open_writer
 from vifex.store.inside import store_around
 from vifex.values import InputError, Limits, Medium, Outcome
+from vifex.values.reports import Interrupted, Report, Tally
 from vifex.values.steps import step
 
 __all__ = ["run_views"]
@@ -106,7 +106,7 @@ def run_views(
     with contextlib.ExitStack() as stack:
         counter = None
         if on_progress is not None and ("-" not in sources or heard is not None):
-            counter = Counter(lambda: find_media(_untold))  # the run itself says what is to be said
+            counter = Counter(lambda: find_media(_outbox))  # the run itself says what is to be said
             counter.start()
             stack.callback(counter.close)
         if any(is_int8(p.recipe.precision) for p in plans):
@@ -158,7 +158,7 @@ def _heard(stdin: BinaryIO | None) -> bytes:
     return (sys.stdin.buffer if stdin is None else stdin).read()
 
 
-def _untold(notice: str) -> None:
+def _outbox(notice: str) -> None:
     pass
 
 

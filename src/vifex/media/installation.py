@@ -18,7 +18,7 @@ from traceback import walk_tb
 from types import FrameType, ModuleType
 from typing import Final
 
-from vifex.values import InstallationError, Limits, Medium, Wish
+from vifex.values import InstallationError, Limits, Medium, ViewRequest
 from vifex.values.media import path_to_uri
 
 __all__ = ["failed_import", "installation_fault", "interface_error", "library_of", "supported"]
@@ -33,19 +33,19 @@ _SAMPLE_RATE_HZ: Final = 8000
 
 
 def installation_fault(
-    read: Callable[..., Iterator[object]], wish: Wish, limits: Limits
+    read: Callable[..., Iterator[object]], request: ViewRequest, limits: Limits
 ) -> InstallationError | None:
     """Decode files that are known to be good; say which library is at fault where that fails.
 
     Args:
         read: `vifex.media.read.read`.
-        wish: What the run wants of every medium.
+        request: What the run wants of every medium.
         limits: The run's own.
 
     Returns:
         An error that names the library and its version; `None` where the good files can be decoded.
     """
-    files = {"probe.wav": _wav()} if wish.audio is not None else {"probe.y4m": _y4m(), "probe.ppm": _ppm()}
+    files = {"probe.wav": _wav()} if request.audio is not None else {"probe.y4m": _y4m(), "probe.ppm": _ppm()}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for name, data in files.items():
             path = Path(folder, name)
@@ -53,7 +53,7 @@ def installation_fault(
             stat = path.stat()
             medium = Medium(path_to_uri(path), name, "unknown", stat.st_size, stat.st_mtime_ns)
             try:
-                for _ in read(medium, [wish], limits):
+                for _ in read(medium, [request], limits):
                     pass
             except Exception as exc:  # what has nothing to do with interfaces is not looked for here
                 cause = interface_error(exc)

@@ -13,59 +13,59 @@ from functools import partial
 
 from PIL import Image
 
-from vifex.media.decode.animation import read_animation
-from vifex.media.decode.audio import read_audio
-from vifex.media.decode.image_stream import image_stream
-from vifex.media.decode.moment import Kind, Moment, at
-from vifex.media.decode.not_media import refuse_archive, text_error
-from vifex.media.decode.picture import is_animated, is_known_picture, read_picture
-from vifex.media.decode.reasons import Skip
-from vifex.media.decode.sniff import look
-from vifex.media.decode.source import LocalFile, open_medium, open_uri
-from vifex.media.decode.video import StillInside, read_video
+from vifex.media.decode.audio.audio import read_audio
+from vifex.media.decode.files.not_media import refuse_archive, text_error
+from vifex.media.decode.files.reasons import Skip
+from vifex.media.decode.files.sniff import look
+from vifex.media.decode.files.source import LocalFile, open_medium, open_uri
+from vifex.media.decode.images.animation import read_animation
+from vifex.media.decode.images.picture import is_animated, is_known_picture, read_picture
+from vifex.media.decode.timing.image_stream import image_stream
+from vifex.media.decode.video.moment import Kind, Moment, at
+from vifex.media.decode.video.video import StillInside, read_video
 from vifex.values import (
     AudioSpec,
     Box,
+    DecodeReport,
     InputError,
     Limits,
     MediaError,
     Medium,
+    NothingDecoded,
     PixelSpec,
     Sample,
     Sampling,
-    Seen,
-    Unread,
-    Wish,
+    ViewRequest,
 )
 from vifex.values.pixels import NO_PIXELS
 
 __all__ = ["Skip", "frame_at", "read", "sound_at", "thumbnail"]
 
-_Part = Callable[[list[Wish]], Generator[Sample, None, Seen]]
+_Part = Callable[[list[ViewRequest]], Generator[Sample, None, DecodeReport]]
 
 
 def read(
     medium: Medium,
-    wishes: Sequence[Wish],
+    requests: Sequence[ViewRequest],
     limits: Limits,
     *,
     progress: Callable[[], None] | None = None,
-) -> Generator[Sample, None, Seen]:
-    """Decode one medium once for all wishes.
+) -> Generator[Sample, None, DecodeReport]:
+    """Decode one medium once for all requests.
 
     Args:
         medium: What to read, as it stood when it was found.
-        wishes: What is wanted of it; at least one.
+        requests: What is wanted of it; at least one.
         limits: What it may cost. Wall time and memory are for the caller to watch.
         progress: Called for each packet or picture, so that a supervisor sees life.
 
     Yields:
-        Samples, those of pictures before those of sound, of all wishes of a kind mixed, in the order of
-        time, each wish's with rising `ordinal`.
+        Samples, those of pictures before those of sound, of all requests of a kind mixed, in the order of
+        time, each request's with rising `ordinal`.
 
     Returns:
         What was learned. Damage that left something over is in `problems` and `frames_lost`. Where
-        pictures and sound were wanted, each wish's own is in `apart`.
+        pictures and sound were wanted, each request's own is in `apart`.
 
     Raises:
         Skip: If there is nothing to do with the medium by its kind, e.g. sound alone where pictures are
@@ -77,55 +77,64 @@ def read(
     with open_medium(medium) as file:
         look = partial(_read, file, medium, limits=limits, progress=report)
         listen = partial(read_audio, file, medium, limits=limits, progress=report)
-        if all(w.audio is None for w in wishes):
-            seen = yield from look(wishes)
-        elif all(w.audio is not None for w in wishes):
-            seen = yield from listen(wishes)
+        if all(w.audio is None for w in requests):
+            seen = yield from look(requests)
+        elif all(w.audio is not None for w in requests):
+            seen = yield from listen(requests)
         else:
-            seen = yield from _both(wishes, look, listen)
+            seen = yield from _both(requests, look, listen)
     return seen
 
 
-def _both(wishes: Sequence[Wish], look: _Part, listen: _Part) -> Generator[Sample, None, Seen]:
+def _both(
+    requests: Sequence[ViewRequest], look: _Part, listen: _Part
+) -> Generator[Sample, None, DecodeReport]:
     """Read pictures, then sound: what is wrong with one is not the other's fault."""
-    apart: dict[int, Seen | Unread] = {}
+    apart: dict[int, DecodeReport | NothingDecoded] = {}
     for part, of_sound in ((look, False), (listen, True)):
-        places = [i for i, w in enumerate(wishes) if (w.audio is not None) == of_sound]
-        found: Seen | Unread
+        places = [i for i, w in enumerate(requests) if (w.audio is not None) == of_sound]
+        found: DecodeReport | NothingDecoded
         try:
-            found = yield from _renumbered(part([wishes[i] for i in places]), places)
+            found = yield from _renumbered(part([requests[i] for i in places]), places)
         except Skip as exc:
-            found = Unread(exc.reason, is_skipped=True)
+            found = NothingDecoded(exc.reason, is_skipped=True)
         except MediaError as exc:
-            found = Unread(f"{exc.what} {exc.todo or ''}".rstrip(), is_skipped=False)
+            found = NothingDecoded(f"{exc.what} {exc.todo or ''}".rstrip(), is_skipped=False)
         apart |= dict.fromkeys(places, found)
-    return Seen(kind="video", apart=tuple(sorted(apart.items())))
+    return DecodeReport(kind="video", apart=tuple(sorted(apart.items())))
 
 
-def _renumbered(part: Generator[Sample, None, Seen], places: list[int]) -> Generator[Sample, None, Seen]:
-    """Pass samples and what was learned on with the numbers that the wishes have among all."""
+def _renumbered(
+    part: Generator[Sample, None, DecodeReport], places: list[int]
+) -> Generator[Sample, None, DecodeReport]:
+    """Pass samples and what was learned on with the numbers that the requests have among all."""
     while True:
         try:
             sample = next(part)
         except StopIteration as stop:
-            seen: Seen = stop.value
+            seen: DecodeReport = stop.value
             return replace(seen, empty=tuple((places[i], why) for i, why in seen.empty))
-        yield replace(sample, wish=places[sample.wish])
+        yield replace(sample, request=places[sample.request])
 
 
 def _read(
-    file: LocalFile, medium: Medium, wishes: Sequence[Wish], *, limits: Limits, progress: Callable[[], None]
-) -> Generator[Sample, None, Seen]:
+    file: LocalFile,
+    medium: Medium,
+    requests: Sequence[ViewRequest],
+    *,
+    limits: Limits,
+    progress: Callable[[], None],
+) -> Generator[Sample, None, DecodeReport]:
     progress()
     is_still = is_picture(file, limits)
     if is_still is None:
-        return (yield from read_animation(file, medium, wishes, limits, progress))
+        return (yield from read_animation(file, medium, requests, limits, progress))
     if is_still:
-        return (yield from read_picture(file, medium, wishes, limits, progress))
+        return (yield from read_picture(file, medium, requests, limits, progress))
     try:
-        return (yield from read_video(file, medium, wishes, limits, progress))
+        return (yield from read_video(file, medium, requests, limits, progress))
     except StillInside:
-        return (yield from read_picture(file, medium, wishes, limits, progress))
+        return (yield from read_picture(file, medium, requests, limits, progress))
 
 
 def is_picture(file: LocalFile, limits: Limits) -> bool | None:
@@ -192,11 +201,13 @@ def sound_at(
         Skip: If it has no sound.
     """
     tail = "pad" if spec.tail == "drop" else spec.tail
-    wish = replace(spec, hop_s=spec.window_s, tail=tail, t_start_s=t_s, t_end_s=None)
+    request = replace(spec, hop_s=spec.window_s, tail=tail, t_start_s=t_s, t_end_s=None)
     text = os.fspath(path_or_uri)
     with open_uri(text) as file:
         medium = Medium(text, os.path.basename(text), "audio", file.size_bytes, file.stat.st_mtime_ns)  # noqa: PTH119
-        windows = read_audio(file, medium, [Wish(Sampling(), NO_PIXELS, audio=wish)], limits, _nothing)
+        windows = read_audio(
+            file, medium, [ViewRequest(Sampling(), NO_PIXELS, audio=request)], limits, _nothing
+        )
         first = next(windows)  # none at all is an error of its own
         if t_s is None and next(windows, None) is not None:
             raise InputError(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vifex.models.cards import card_path, format_card, read_card
 from vifex.models.drafts import draft_card
-from vifex.models.families.nearby import nearby
+from vifex.models.families.shared.nearby import nearby
 from vifex.models.files import SUFFIXES, load_file
 from vifex.models.named import check_prefix, load_of_family, prefixes, split_name
 from vifex.models.registry import ALIASES, GROUP, MODELS

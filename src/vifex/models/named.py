@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from vifex.models.cards import read_card
-from vifex.models.families.base import Entry, Family
 from vifex.models.families.registry import FAMILIES, GROUP
-from vifex.values import Asked, MissingExtraError, Model, ModelError
+from vifex.models.families.shared.base import Entry, Family
+from vifex.values import MissingExtraError, Model, ModelError, ModelRef
 from vifex.values.registry import load, names, near
 
 __all__ = ["check_prefix", "entries", "find_entry", "load_of_family", "prefixes", "split_name"]
@@ -72,7 +72,7 @@ def load_of_family(prefix: str, name: str, *, weights: str | None, card: Path | 
         model = family.load(name, chosen)
         if own is not None:
             model = replace(model, card=read_card(own))
-    asked = Asked(
+    asked = ModelRef(
         name=f"{prefix}{':' if prefix == 'torch' else '/'}{name}",
         weights=None if chosen == "pretrained" else chosen,
         card=None if own is None else str(own),
@@ -109,7 +109,7 @@ def _family(prefix: str) -> Family:
 
 def _weights(weights: str) -> str:
     """Check the words for weights as far as that goes without the network; a path becomes absolute."""
-    from vifex.models.families.weights import seed_of
+    from vifex.models.families.shared.weights import seed_of
 
     if weights == "pretrained" or seed_of(weights) is not None:
         return weights

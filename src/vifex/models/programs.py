@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vifex.values import Asked, Builder, Model, ModelCard, ModelError
+from vifex.values import Builder, Model, ModelCard, ModelError, ModelRef
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def program_model(path: Path, card: ModelCard, digest: str) -> Model:
         digest: sha256 of the file.
     """
     builder = Builder(f"{__name__}:build", str(path), "file")
-    return Model(card, None, digest, engine="torch", builder=builder, asked=Asked(str(path)))
+    return Model(card, None, digest, engine="torch", builder=builder, asked=ModelRef(str(path)))
 
 
 def is_program(model: Model) -> bool:

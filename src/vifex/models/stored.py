@@ -15,7 +15,7 @@ from typing import Final
 from vifex.models.families.registry import FAMILIES
 from vifex.models.files import SUFFIXES
 from vifex.models.registry import ALIASES, MODELS
-from vifex.values import Asked, InputError, ModelError
+from vifex.values import InputError, ModelError, ModelRef
 
 __all__ = ["is_graph", "is_published", "unnamed"]
 
@@ -27,7 +27,7 @@ _SHOWN: Final = 500
 """Characters of the words in a message."""
 
 
-def is_published(asked: Asked) -> bool:
+def is_published(asked: ModelRef) -> bool:
     """Tell whether words name a network of Vifex's own families, with published or seeded weights.
 
     Args:
@@ -38,7 +38,7 @@ def is_published(asked: Asked) -> bool:
     return asked.name in MODELS or asked.name in ALIASES or _of_family(asked.name)
 
 
-def is_graph(asked: Asked) -> bool:
+def is_graph(asked: ModelRef) -> bool:
     """Tell whether words name a file of a model: such a model has no text tower."""
     return Path(asked.name).suffix.lower() in SUFFIXES
 
@@ -80,7 +80,7 @@ def _composed(prefix: str, name: str) -> bool:
     return len(inner) < len(name) and _of_family(inner)
 
 
-def unnamed(asked: Asked, *, of: str) -> InputError:
+def unnamed(asked: ModelRef, *, of: str) -> InputError:
     """Say that the user must name a view's model, with the words that name it.
 
     Args:

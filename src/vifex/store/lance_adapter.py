@@ -210,7 +210,9 @@ class Table:
         self._see_that_all_was_kept(metas)
         return [_fragment(m) for m in metas]
 
-    def strike(self, addresses: np.ndarray[Any, np.dtype[np.uint64]]) -> tuple[list[Fragment], list[int]]:
+    def delete_rows(
+        self, addresses: np.ndarray[Any, np.dtype[np.uint64]]
+    ) -> tuple[list[Fragment], list[int]]:
         """Write which rows are deleted; gives changed fragments and the ids of those left without rows."""
         changed: list[Fragment] = []
         gone: list[int] = []

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from vifex.store.checkpoints import checkpoint
 from vifex.store.faults import BrokenTableError, DamagedError
 from vifex.store.head import find_head
 from vifex.store.lance_adapter import Table, manifest_path, manifests
 from vifex.store.layout import ViewPaths
-from vifex.store.steps import reached
 from vifex.store.sync import sync_all, sync_folder
 from vifex.store.tables import SyncedTable
 
@@ -49,9 +49,9 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
         # It may open in spite of its damage, and nothing may be built on it.
         manifest_path(view.rows, version).unlink(missing_ok=True)
     _prune(head.ledger)
-    reached("recovery.ledger_pruned")
+    checkpoint("recovery.ledger_pruned")
     newest = _prune(head.rows)
-    reached("recovery.rows_pruned")
+    checkpoint("recovery.rows_pruned")
     # A run that was killed right after its last commit did not live to sync it.
     sync_all([head.rows.manifest, head.ledger.manifest], [view.folder])
     rows = SyncedTable(head.rows)
@@ -59,7 +59,7 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
         rows.restore(newest)
     sweep(rows.table)
     sweep(head.ledger)
-    reached("recovery.swept")
+    checkpoint("recovery.swept")
     return rows, SyncedTable(head.ledger)
 
 

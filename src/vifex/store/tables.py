@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from vifex.store.checkpoints import checkpoint
 from vifex.store.lance_adapter import Fragment, Table
-from vifex.store.steps import reached
 from vifex.store.sums import file_sum, sum_of_sums
 from vifex.store.sync import sync_all
 
@@ -31,9 +31,11 @@ class SyncedTable:
         """Write fragments, neither synced nor committed."""
         return self.table.write(batches, schema)
 
-    def strike(self, addresses: np.ndarray[Any, np.dtype[np.uint64]]) -> tuple[list[Fragment], list[int]]:
+    def delete_rows(
+        self, addresses: np.ndarray[Any, np.dtype[np.uint64]]
+    ) -> tuple[list[Fragment], list[int]]:
         """Write which rows are deleted, neither synced nor committed."""
-        return self.table.strike(addresses)
+        return self.table.delete_rows(addresses)
 
     def sync_data(self, fragments: Iterable[Fragment]) -> None:
         """Sync data files of these fragments, new deletion files, and their folders."""
@@ -64,11 +66,11 @@ class SyncedTable:
     def compact(self, step: str, groups: Sequence[Sequence[int]]) -> tuple[int, int]:
         """Merge groups of fragments and commit that; gives how many there were and are."""
         rewrite = self.table.rewrite(groups)
-        reached(f"{step}_rewritten")
+        checkpoint(f"{step}_rewritten")
         if not rewrite.results:
             return 0, 0
         self.sync_files(rewrite.files)
-        reached(f"{step}_data_synced")
+        checkpoint(f"{step}_data_synced")
         self._belong(f"data/{name}" for name in rewrite.files)
         self._move(f"{step}_committed", self.table.commit_rewrite(rewrite), f"{step}_synced")
         return rewrite.before, rewrite.after
@@ -94,11 +96,11 @@ class SyncedTable:
         self._fresh |= {path: self._sums.pop(path) for path in paths if path in self._sums}
 
     def _move(self, committed: str, table: Table, synced: str) -> None:
-        reached(committed)
+        checkpoint(committed)
         self.table = table
         files = [path for folder in _COMMIT for path in self._new(folder)]
         sync_all(files, [table.path / folder for folder in _COMMIT])
-        reached(synced)
+        checkpoint(synced)
 
     def _new(self, folder: str) -> list[Path]:
         names = _names(self.table.path / folder)

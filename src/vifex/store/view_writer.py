@@ -17,14 +17,14 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from vifex.store import care
+from vifex.store import maintenance as maintenance
+from vifex.store.checkpoints import checkpoint
 from vifex.store.faults import explained
 from vifex.store.lance_adapter import Fragment
 from vifex.store.layout import StoreInfo, ViewPaths
 from vifex.store.ledger import Newest, commits_since_care, file_sums, prove, seal
 from vifex.store.recovery import recover
 from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries, row_schema
-from vifex.store.steps import reached
 from vifex.store.sums import LEDGER
 from vifex.values import Outcome, Recipe, StoreError
 
@@ -209,11 +209,11 @@ class ViewWriter:
             new += self._rows.write(self._gathered_rows, self._schema)
         if not new and not replaced:
             return
-        reached("rows.written")
-        changed, gone = self._rows.strike(self._addresses(replaced)) if replaced else ([], [])
-        reached("rows.deletions_written")
+        checkpoint("rows.written")
+        changed, gone = self._rows.delete_rows(self._addresses(replaced)) if replaced else ([], [])
+        checkpoint("rows.deletions_written")
         self._rows.sync_data(new)
-        reached("rows.data_synced")
+        checkpoint("rows.data_synced")
         self._rows.commit("rows.manifest", new, changed, gone)
 
     def _enter(self, entries: Entries) -> None:
@@ -221,28 +221,28 @@ class ViewWriter:
         files = self._rows.take_sums() | {LEDGER: self._ledger.sum_of_data()}
         entered, sealed = seal(entries, self._seal, self._rows.table.version, files)
         fragments = self._ledger.write([entered], LEDGER_SCHEMA)
-        reached("ledger.written")
+        checkpoint("ledger.written")
         self._ledger.sync_data(fragments)
-        reached("ledger.data_synced")
+        checkpoint("ledger.data_synced")
         self._ledger.commit("ledger.manifest", fragments)
         self._seal = sealed
         self._newest.update(entered)
         self._since_care += 1
 
     def _care(self, *, at_end: bool) -> None:
-        if not care.due(self._rows.table, self._since_care, at_end=at_end):
+        if not maintenance.due(self._rows.table, self._since_care, at_end=at_end):
             return
         with self._failing():
-            rows = care.compact(self._rows, "care.rows", file_sums(self._ledger.table))
-            ledger = care.compact(self._ledger, "care.ledger")
+            rows = maintenance.compact(self._rows, "maintenance.rows", file_sums(self._ledger.table))
+            ledger = maintenance.compact(self._ledger, "maintenance.ledger")
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
             self._enter(maintenance_entry(said, self._hash, self._run))
-            reached("care.entered")
+            checkpoint("maintenance.entered")
             # The same rows under a second manifest: else one damaged file would take both versions along.
-            self._rows.commit("care.repeat", ())
+            self._rows.commit("maintenance.repeat", ())
             self._enter(maintenance_entry("removing older versions", self._hash, self._run))
-            reached("care.confirmed")
-            care.clean(self._rows.table, self._ledger.table, self._info.readers, self.name)
+            checkpoint("maintenance.confirmed")
+            maintenance.clean(self._rows.table, self._ledger.table, self._info.readers, self.name)
         self._since_care = 0
 
     def _addresses(self, medium_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from vifex.store.checkpoints import checkpoint
 from vifex.store.faults import explained
 from vifex.store.lance_adapter import Table
 from vifex.store.layout import (
@@ -26,7 +27,6 @@ from vifex.store.layout import (
 from vifex.store.ledger import FIRST, Seal, seal
 from vifex.store.lock import FileLock
 from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, row_schema
-from vifex.store.steps import reached
 from vifex.store.sync import sync_folder, sync_tree
 from vifex.store.tables import SyncedTable
 from vifex.store.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
@@ -136,15 +136,15 @@ class StoreWriter:
             batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version, SyncedTable(rows).take_sums())
             ledger = Table.create(new.ledger, LEDGER_SCHEMA)
             ledger.commit(ledger.write([batch], LEDGER_SCHEMA))
-            reached("view.built")
+            checkpoint("view.built")
             sync_tree(folder)
-            reached("view.synced")
+            checkpoint("view.synced")
             folder.rename(paths.folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         sync_folder(self._info.views)
-        reached("view.named")
+        checkpoint("view.named")
 
     def _refuse_another_recipe(self, paths: ViewPaths, recipe: Recipe) -> None:
         stored = read_recipe(paths)

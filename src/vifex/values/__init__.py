@@ -16,20 +16,20 @@ from vifex.values.errors import (
 )
 from vifex.values.fusion import Fusion, FusionInput, Tree
 from vifex.values.media import Box, Medium, Span
-from vifex.values.models import Asked, Builder, Model, ModelCard, Tap, TapKind, TapSpec
+from vifex.values.models import Builder, Model, ModelCard, ModelRef, Tap, TapKind, TapSpec
 from vifex.values.outcomes import Outcome, Status
 from vifex.values.pixels import NO_PIXELS, PixelSpec
 from vifex.values.processors import Processor
 from vifex.values.recipes import Recipe
-from vifex.values.sampling import Limits, Regions, Sample, Sampling, Seen, Unread, Wish
+from vifex.values.sampling import DecodeReport, Limits, NothingDecoded, Regions, Sample, Sampling, ViewRequest
 
 __all__ = [
     "NO_PIXELS",
-    "Asked",
     "AudioInput",
     "AudioSpec",
     "Box",
     "Builder",
+    "DecodeReport",
     "EngineError",
     "Fusion",
     "FusionInput",
@@ -42,6 +42,8 @@ __all__ = [
     "Model",
     "ModelCard",
     "ModelError",
+    "ModelRef",
+    "NothingDecoded",
     "Outcome",
     "PixelSpec",
     "Processor",
@@ -49,7 +51,6 @@ __all__ = [
     "Regions",
     "Sample",
     "Sampling",
-    "Seen",
     "Span",
     "Status",
     "StoreError",
@@ -57,7 +58,6 @@ __all__ = [
     "TapKind",
     "TapSpec",
     "Tree",
-    "Unread",
+    "ViewRequest",
     "VifexError",
-    "Wish",
 ]

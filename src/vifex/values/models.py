@@ -11,7 +11,17 @@ from vifex.values.audio import AudioInput
 from vifex.values.pixels import NO_PIXELS, Interpolation, PixelSpec, Resize
 from vifex.values.processors import Processor
 
-__all__ = ["AXES", "RESERVED_COLUMNS", "Asked", "Builder", "Model", "ModelCard", "Tap", "TapKind", "TapSpec"]
+__all__ = [
+    "AXES",
+    "RESERVED_COLUMNS",
+    "Builder",
+    "Model",
+    "ModelCard",
+    "ModelRef",
+    "Tap",
+    "TapKind",
+    "TapSpec",
+]
 
 TapKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
 
@@ -170,7 +180,7 @@ class Builder:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ModelRef:
     """The words that a model was loaded by, for whoever must load it again."""
 
     name: str
@@ -195,7 +205,7 @@ class Model:
     builder: Builder | None = None
     int8_sha256: str = ""
     """Where `graph` is one that was quantised to int8 for a view: the hash of its files."""
-    asked: Asked | None = field(default=None, compare=False)
+    asked: ModelRef | None = field(default=None, compare=False)
     """How it was asked for, where its card's name and its file do not say it all."""
 
     def __post_init__(self) -> None:

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "DecodeReport",
     "Limits",
+    "NothingDecoded",
     "Pages",
     "RegionMethod",
     "Regions",
     "Sample",
     "SamplerName",
     "Sampling",
-    "Seen",
     "Tail",
-    "Unread",
-    "Wish",
+    "ViewRequest",
 ]
 
 SamplerName = Literal["fps", "every", "uniform", "clip"]
@@ -148,7 +148,7 @@ class Regions:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ViewRequest:
     """What one view wants of every medium: its own samples in its own size, from one shared decoding."""
 
     sampling: Sampling
@@ -179,10 +179,10 @@ class Limits:
 class Sample:
     """One picture, frame or window, decoded and ready."""
 
-    wish: int
-    """Index of the wish that it answers."""
+    request: int
+    """Index of the request that it answers."""
     ordinal: int
-    """Counts the samples of this medium for this wish from 0, boxes included."""
+    """Counts the samples of this medium for this request from 0, boxes included."""
     pixels: npt.NDArray[Any]
     """uint8 `[H, W, 3]`, or `[T, H, W, 3]` for a window; of sound float32 `[S]`."""
     frame_index: int | None = None
@@ -207,8 +207,8 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """Why a wish got nothing of a medium of which others had something."""
+class NothingDecoded:
+    """Why a request got nothing of a medium of which others had something."""
 
     reason: str
     is_skipped: bool
@@ -216,7 +216,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DecodeReport:
     """What a decoder learned about a medium beyond its samples."""
 
     kind: Literal["image", "video", "audio"]
@@ -232,7 +232,7 @@ class Seen:
     """How the medium was read where that was a choice, e.g. the first of 3 pages: sentences that the ledger
     keeps and the run tells although the medium is `ok`."""
     empty: tuple[tuple[int, str], ...] = ()
-    """Wishes that got no sample although others did: index of the wish and why, one sentence."""
-    apart: tuple[tuple[int, Seen | Unread], ...] = ()
-    """Wishes that ended in another way than the rest, as sound does beside pictures: index of the wish,
+    """Requests that got no sample although others did: index of the request and why, one sentence."""
+    apart: tuple[tuple[int, DecodeReport | NothingDecoded], ...] = ()
+    """Requests that ended in another way than the rest, as sound does beside pictures: index of the request,
     and all that was learned for it."""

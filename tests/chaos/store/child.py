@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "store"))
 
 from store_maker import feed, last_editions, recipe, wanted
 
-from vifex.store import CommitRule, care, open_writer, steps
+from vifex.store import CommitRule, checkpoints, maintenance, open_writer
 
-care.EVERY_COMMITS = 5
+maintenance.EVERY_COMMITS = 5
 
 
 def die_at(step: str) -> None:
@@ -25,7 +25,7 @@ def die_at(step: str) -> None:
         if seen == 3:
             os._exit(9)
 
-    steps.listen(listener)
+    checkpoints.listen(listener)
 
 
 def main() -> None:

@@ -10,16 +10,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "store"))
 
-from vifex.store import care, steps
+from vifex.store import checkpoints, maintenance
 
 
 @pytest.fixture
 def eager_care(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Care after a few commits, so that a short run goes through it several times."""
-    monkeypatch.setattr(care, "EVERY_COMMITS", 5)
-    monkeypatch.setattr(care, "AT_END_COMMITS", 2)
+    monkeypatch.setattr(maintenance, "EVERY_COMMITS", 5)
+    monkeypatch.setattr(maintenance, "AT_END_COMMITS", 2)
     yield
-    steps.listen(None)
+    checkpoints.listen(None)
 
 
 @pytest.fixture

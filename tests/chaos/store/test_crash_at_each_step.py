@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 from store_maker import assert_whole, bits, feed, last_editions, recipe, wanted
 
-from vifex.store import CommitRule, open_writer, steps
+from vifex.store import CommitRule, checkpoints, open_writer
 from vifex.values import StoreError
 
 MEDIA = 18
@@ -99,9 +99,9 @@ def crashes(
                 disk.lose(store, copy, chance)
             found.append((step, copy, commits))
 
-    steps.listen(listener)
+    checkpoints.listen(listener)
     write()
-    steps.listen(None)
+    checkpoints.listen(None)
     return found
 
 
@@ -134,10 +134,10 @@ def check(crash: Crash, undisturbed: list[object]) -> None:
 def test_a_kill_after_each_step_loses_and_invents_nothing(folder: Path, undisturbed: list[object]) -> None:
     store = folder / "s.vifex"
     found = crashes(store, folder, None, lambda: write_all(store), per_step=2)
-    assert len(found) > len(steps.STEPS)
+    assert len(found) > len(checkpoints.STEPS)
     met = {step for step, _, _ in found}
     assert met == {
-        s for s in steps.STEPS if not s.startswith("recovery.rows_") or s == "recovery.rows_pruned"
+        s for s in checkpoints.STEPS if not s.startswith("recovery.rows_") or s == "recovery.rows_pruned"
     }
     for crash in found:
         check(crash, undisturbed)
@@ -163,7 +163,7 @@ def test_a_crash_in_the_recovery_from_a_crash(
     first = crashes(store, folder / "first", None, lambda: write_all(store), per_step=1)
     # Rows that no entry names lie there after these steps.
     for number, (step, crashed, commits) in enumerate(first):
-        if step not in ("rows.manifest_synced", "care.rows_synced") or not commits:
+        if step not in ("rows.manifest_synced", "maintenance.rows_synced") or not commits:
             continue
         again = folder / f"second-{number}"
         again.mkdir()

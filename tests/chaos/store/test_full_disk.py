@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, bits, feed, last_editions, recipe, wanted
 
-from vifex.store import CommitRule, open_writer, steps
+from vifex.store import CommitRule, checkpoints, open_writer
 from vifex.values import StoreError
 
 HERE = Path(__file__).parent
@@ -23,10 +23,10 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from store_maker import assert_whole, bits, feed, last_editions, recipe, wanted
-from vifex.store import CommitRule, care, open_writer, steps
+from vifex.store import CommitRule, maintenance, open_writer, checkpoints
 from vifex.values import StoreError
 
-care.EVERY_COMMITS, care.AT_END_COMMITS = 5, 2
+maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = 5, 2
 disk = Path(sys.argv[2])
 store, ballast = disk / "s.vifex", disk / "ballast"
 
@@ -44,17 +44,17 @@ def write_all():
         feed(writer.view("main", recipe()), last_editions(int(sys.argv[3])))
 
 failed = 0
-for step in steps.STEPS:
+for step in checkpoints.STEPS:
     def fill_there(name, step=step):
         if name == step and not ballast.exists():
             fill(ballast)
-    steps.listen(fill_there)
+    checkpoints.listen(fill_there)
     try:
         write_all()
     except StoreError as error:
         failed += 1
         assert "the disk is full. Free some space, then run the same command again" in str(error), error
-    steps.listen(None)
+    checkpoints.listen(None)
     if (store / "views/main").exists():
         assert_whole(store)          # while it is still full
     ballast.unlink(missing_ok=True)
@@ -181,10 +181,10 @@ def test_other_failures_of_the_system_pass_as_they_are(
         feed(view, wanted(3))
         view.commit()
         feed(view, wanted(6))
-        steps.listen(fail)
+        checkpoints.listen(fail)
         with pytest.raises(OSError, match="timed out"):
             view.commit()
-        steps.listen(None)
+        checkpoints.listen(None)
         with pytest.raises(StoreError, match="has failed"):
             view.commit()
     assert len(assert_whole(store)) < len(bits(assert_whole(store))[0]) + 1

@@ -58,7 +58,7 @@ def test_killed_at_random_and_resumed_equals_undisturbed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["rows.manifest_committed", "ledger.manifest_committed", "care.rows_committed"]
+    "step", ["rows.manifest_committed", "ledger.manifest_committed", "maintenance.rows_committed"]
 )
 def test_a_process_that_dies_at_a_step_frees_its_lock(step: str, folder: Path) -> None:
     store = folder / "s.vifex"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, feed, medium, outcome, recipe, rows_of, wanted
 
-from vifex.store import CommitRule, open_writer, steps
+from vifex.store import CommitRule, checkpoints, open_writer
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").is_dir(), reason="needs /proc to see what is synced"
@@ -100,10 +100,10 @@ def test_a_commit_that_was_not_synced_is_synced_before_it_counts(
     feed(view, wanted(3))
     view.commit()
     view.add(outcome(medium(70), 2), rows_of(medium(70), 2))
-    steps.listen(die)
+    checkpoints.listen(die)
     with pytest.raises(Killed):
         view.commit()
-    steps.listen(None)
+    checkpoints.listen(None)
     writer._lock.free()
     synced.clear()
     with open_writer(store) as again:

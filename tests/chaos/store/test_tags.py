@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, feed, last_editions, recipe
 
-from vifex.store import CommitRule, care, open_writer
+from vifex.store import CommitRule, maintenance, open_writer
 from vifex.store.lance_adapter import Table, manifests
 
 WHOLE = json.dumps({"branch": None, "version": 2, "manifestSize": 1000})
@@ -39,7 +39,7 @@ def test_a_torn_tag_does_not_stop_maintenance(folder: Path, table: str, left: st
     write(store, 3, 12)
     assert_whole(store)
     assert not list(tags.iterdir())
-    assert len(manifests(store / "views/main" / table)) <= 2 + care.AT_END_COMMITS
+    assert len(manifests(store / "views/main" / table)) <= 2 + maintenance.AT_END_COMMITS
 
 
 @pytest.mark.usefixtures("eager_care")

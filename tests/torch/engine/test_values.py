@@ -175,7 +175,7 @@ def test_a_layer_that_some_input_does_not_pass_is_told(engine: Any, tiny: Any) -
         assert network.submit(np.full(network.input_shape, 255, np.uint8)).exception() is None
 
 
-def test_a_bf16_wish_is_refused_where_there_is_none(engine: Any) -> None:
+def test_a_bf16_request_is_refused_where_there_is_none(engine: Any) -> None:
     from vifex.engines.torch.devices import has_bf16
 
     wanted = "bf16" if has_bf16(engine.device) else "fp32"

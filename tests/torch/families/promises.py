@@ -56,7 +56,7 @@ def check(family: Any, name: str) -> Model:
     """Load a network with random weights and check what the families promise of it."""
     import torch
 
-    from vifex.models.families.weights import state_sha256
+    from vifex.models.families.shared.weights import state_sha256
 
     model = family.load(name, "random:0")
     card, builder = model.card, model.builder

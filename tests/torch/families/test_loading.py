@@ -15,7 +15,7 @@ import pytest
 from promises import batch, read
 
 from vifex.models.families import hf, hub, open_clip, timm, torchvision
-from vifex.models.families.weights import state_sha256
+from vifex.models.families.shared.weights import state_sha256
 from vifex.values import MissingExtraError, ModelError
 
 Tiny = Callable[[str], Path]

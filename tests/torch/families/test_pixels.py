@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from vifex.media.decode.image import StillPicture
+from vifex.media.decode.images.image import StillPicture
 from vifex.models.families import hf, open_clip, timm, torchvision
-from vifex.models.families.hf_pixels import processor_pixels
-from vifex.models.families.timm import timm_pixels
+from vifex.models.families.libraries.hf_pixels import processor_pixels
+from vifex.models.families.libraries.timm import timm_pixels
 from vifex.values import ModelCard, ModelError
 
 Tiny = Callable[[str], Path]
@@ -89,7 +89,7 @@ def test_torchvision_videos(name: str, photographs: list[Image.Image]) -> None:
     "kind", ["clip", "siglip", "dinov2", "dinov3", "convnext", "videomae", "vjepa2", "timesformer"]
 )
 def test_hf(kind: str, photographs: list[Image.Image], tiny: Tiny) -> None:
-    from vifex.models.families.hf_source import Source
+    from vifex.models.families.libraries.hf_source import Source
 
     card = hf.FAMILY.load(str(tiny(kind)), "random:0").card
     processor = Source.of(str(tiny(kind))).processor()

@@ -15,7 +15,7 @@ from PIL import Image
 
 import vifex
 from vifex.models import load_model
-from vifex.models.families.hf_check import checked_pixels
+from vifex.models.families.libraries.hf_check import checked_pixels
 from vifex.values import ModelError, Processor, Recipe
 
 Tiny = Callable[[str], Path]

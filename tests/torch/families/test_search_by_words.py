@@ -12,7 +12,7 @@ from PIL import Image
 
 import vifex
 from vifex.models import load_model
-from vifex.models.families.text import text_vectors
+from vifex.models.families.shared.text import text_vectors
 
 
 @pytest.fixture

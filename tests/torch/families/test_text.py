@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vifex.models.families import hf, open_clip
-from vifex.models.families.text import cut_words, text_tower, text_vectors
+from vifex.models.families.shared.text import cut_words, text_tower, text_vectors
 from vifex.values import ModelError
 
 Tiny = Callable[[str], Path]
@@ -83,7 +83,7 @@ def test_open_clip_text_vectors_are_the_library_s_own(tiny_clip: str) -> None:
 
 
 def test_a_model_without_a_text_tower_says_so(tiny: Tiny) -> None:
-    from vifex.models.families import timm
+    from vifex.models.families.libraries import timm
 
     for model in (
         hf.FAMILY.load(str(tiny("dinov2")), "pretrained"),

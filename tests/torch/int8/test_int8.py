@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import vifex
-from vifex.engines.int8 import graph_sha256
+from vifex.engines.int8.int8 import graph_sha256
 
 pytest.importorskip("nncf", reason="the extra int8 is not installed")
 
@@ -106,7 +106,7 @@ def test_the_same_command_resumes_with_the_same_graph(store: Path, media: Path, 
 
 
 def test_a_resume_and_a_query_need_no_nncf(store: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vifex.engines.int8.has_nncf", lambda: False)
+    monkeypatch.setattr("vifex.engines.int8.int8.has_nncf", lambda: False)
     assert vifex.extract(media, store, layers=LAYERS, precision="int8").rows == 0
     with vifex.open(store) as view:
         (hit,) = view.search(media / "07.png", k=1, column="embedding")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from vifex.models.families.weights import apply_state, load_state, seed_of, seeded, state_sha256
+from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded, state_sha256
 from vifex.values import ModelError
 
 

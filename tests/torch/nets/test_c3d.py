@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vifex.models.families.c3d import FAMILY, build
+from vifex.models.families.builtin.c3d import FAMILY, build
 from vifex.models.nets.c3d import C3D, CHANNEL_MEANS
 from vifex.values import ModelError
 
@@ -89,13 +89,15 @@ def test_the_authors_mean_cube_is_cropped_with_the_pixels(
 ) -> None:
     """Subtracting before the crop, as Caffe does, and after it are the same."""
     cube = torch.rand(1, 3, 16, 128, 171, generator=torch.Generator().manual_seed(3)) * 200
-    monkeypatch.setattr("vifex.models.families.own.load_state", lambda path: {**c3d_state, "mean": cube})
+    monkeypatch.setattr(
+        "vifex.models.families.builtin.own.load_state", lambda path: {**c3d_state, "mean": cube}
+    )
     network = build("sports1m", "with-cube.pt")
     x = torch.randint(0, 256, (1, 3, 16, 128, 171), generator=torch.Generator().manual_seed(4)).float()
     expected = (x - cube)[..., 8 : 8 + 112, 29 : 29 + 112]
     torch.testing.assert_close(network.input(x[..., 8:120, 29:141]), expected)
     monkeypatch.setattr(
-        "vifex.models.families.own.load_state", lambda path: {**c3d_state, "mean": cube[..., 1:]}
+        "vifex.models.families.builtin.own.load_state", lambda path: {**c3d_state, "mean": cube[..., 1:]}
     )
     with pytest.raises(ModelError, match=r"mean has the shape \[1, 3, 16, 128, 170\]"):
         build("sports1m", "with-cube.pt")
@@ -110,7 +112,7 @@ def test_missing_and_strange_keys_are_counted_and_named(
         "fc8.bias": torch.zeros(101),
         "fc9.weight": torch.zeros(1),
     }
-    monkeypatch.setattr("vifex.models.families.own.load_state", lambda path: other)
+    monkeypatch.setattr("vifex.models.families.builtin.own.load_state", lambda path: other)
     with pytest.raises(ModelError) as error:
         build("sports1m", "ucf101.pt")
     for part in ("conv5b.bias", "fc9.weight", "fc8.weight [101, 4096], not [487, 4096]", "ucf101.pt"):

@@ -14,8 +14,8 @@ import vifex
 from vifex.api.catalogue import describe
 from vifex.engines.torch.engine import TorchEngine
 from vifex.media.read import frame_at
-from vifex.models.families import torchvision
-from vifex.models.families.fuse import FAMILY, build, parse
+from vifex.models.families.composed.fuse import FAMILY, build, parse
+from vifex.models.families.libraries import torchvision
 from vifex.values import Limits, ModelError
 
 TAPS = "(torchvision/resnet18#layer2+layer4)"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vifex.models.families.i3d import FAMILY, build
+from vifex.models.families.builtin.i3d import FAMILY, build
 from vifex.models.nets.i3d import I3D, MaxPool3dSame, Unit3D, same_padding
 from vifex.values import ModelError
 

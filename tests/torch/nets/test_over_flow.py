@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from vifex.models import load_model
-from vifex.models.families.i3d_streams import make
+from vifex.models.families.builtin.i3d_streams import make
 from vifex.models.nets.flow import raft
 from vifex.models.nets.i3d import I3D
 from vifex.models.nets.over_flow import OverFlow, OverPixelsAndFlow, steps_of_flow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vifex.extraction.presets import PRESETS
+from vifex.extraction.planning.presets import PRESETS
 from vifex.models.families import c3d, i3d, torchvision
 
 FAMILIES = {"c3d": c3d, "i3d": i3d, "torchvision": torchvision}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vifex.engines.torch.engine import TorchEngine
 from vifex.models.families import i3d, torchvision
-from vifex.models.families.seq import FAMILY, build, parse
+from vifex.models.families.composed.seq import FAMILY, build, parse
 from vifex.models.nets.over_frames import OverFrames, picture_vector
 from vifex.values import Model, ModelError
 

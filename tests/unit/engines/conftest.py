@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-import vifex.engines.openvino as engine_module
+import vifex.engines.openvino.engine as engine_module
 from vifex.models import load_model
 from vifex.values import Model
 

@@ -126,7 +126,7 @@ def test_the_batch_is_chosen_by_the_size_of_the_network(engine: Any, convnet: An
 
 def test_multiplications_are_counted(engine: Any, convnet: Any) -> None:
     """By hand: 4 x 8 x 8 outputs of 27, 6 x 4 x 4 of 16, 5 of 6."""
-    from vifex.engines.build import cut
+    from vifex.engines.openvino.build import cut
     from vifex.engines.plan import count_macs
 
     graph = engine._graph(convnet)

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 import vifex.engines.cache as cache_module
-from vifex.engines.openvino import OpenVinoEngine
+from vifex.engines.openvino.engine import OpenVinoEngine
 
 
 def features(model: Any, x: np.ndarray, **options: Any) -> np.ndarray:
@@ -35,7 +35,7 @@ def test_a_second_start_uses_what_the_first_compiled(
     first = features(convnet, x)
     assert len(list(folder.iterdir())) == 1
     # Nothing is built when the cache is hit: a builder that fails is not called.
-    monkeypatch.setattr("vifex.engines.openvino.with_pixels", None)
+    monkeypatch.setattr("vifex.engines.openvino.engine.with_pixels", None)
     np.testing.assert_array_equal(features(convnet, x), first)
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vifex.engines.build import cut, with_pixels
-from vifex.engines.graph import read_graph
-from vifex.engines.int8 import graph_sha256, has_nncf, quantise, with_graph
+from vifex.engines.int8.int8 import graph_sha256, has_nncf, quantise, with_graph
+from vifex.engines.int8.quantising import is_transformer, network_input
+from vifex.engines.openvino.build import cut, with_pixels
+from vifex.engines.openvino.graph import read_graph
+from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.precision import is_int8, resolve
-from vifex.engines.quantising import is_transformer, network_input
-from vifex.engines.runtime import import_openvino
 from vifex.values import EngineError, MissingExtraError, ModelCard
 
 ov = import_openvino()

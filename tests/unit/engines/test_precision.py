@@ -16,7 +16,7 @@ from vifex.values import EngineError
     ("wanted", "bf16", "expected"),
     [("auto", True, "bf16"), ("auto", False, "fp32"), ("fp32", True, "fp32"), ("bf16", True, "bf16")],
 )
-def test_a_wish_becomes_what_runs(wanted: str, bf16: bool, expected: str) -> None:
+def test_a_request_becomes_what_runs(wanted: str, bf16: bool, expected: str) -> None:
     assert resolve(wanted, bf16=bf16) == expected
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vifex.engines.openvino import OpenVinoEngine
+from vifex.engines.openvino.engine import OpenVinoEngine
 from vifex.models import load_model
 
 network: Any = SimpleNamespace(

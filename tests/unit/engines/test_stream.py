@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vifex.engines.openvino.rewrites.stream import narrow_stream
+from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.precision import native_bf16
-from vifex.engines.runtime import import_openvino
-from vifex.engines.stream import narrow_stream
 
 ov = import_openvino()
 op = ov.opset13

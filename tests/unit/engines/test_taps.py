@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from vifex.extraction.plan import plan_view
+from vifex.extraction.planning.view_plan import plan_view
 from vifex.models import load_model
 from vifex.values import ModelError, Sampling
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vifex.engines.runtime import import_openvino
-from vifex.engines.unpack import unpack
+from vifex.engines.openvino.rewrites.unpack import unpack
+from vifex.engines.openvino.runtime import import_openvino
 
 ov = import_openvino()
 op = ov.opset13
@@ -22,7 +22,7 @@ BIAS = np.random.default_rng(4).normal(0, 0.7, 3 * WIDTH).astype(np.float32)
 SCALE = np.float32(0.37)
 RANGES = [np.float32(n) for n in (-1, 1, -1, 1)]
 
-Cut = Callable[[Any], list[Any]]
+Crop = Callable[[Any], list[Any]]
 
 
 def whole(*numbers: int) -> Any:
@@ -62,7 +62,7 @@ def by_keeping(value: Any) -> list[Any]:
 
 
 def network(
-    cut: Cut = by_gather,
+    cut: Crop = by_gather,
     *,
     bias: bool = True,
     transposed: bool = False,
@@ -120,7 +120,7 @@ def tokens(batch: int = 1) -> np.ndarray:
 
 @pytest.mark.parametrize("cut", [by_split, by_lengths, by_gather, by_slice])
 @pytest.mark.parametrize(("bias", "transposed"), [(True, False), (False, True)])
-def test_each_piece_gets_a_layer_and_the_numbers_stay(cut: Cut, bias: bool, transposed: bool) -> None:
+def test_each_piece_gets_a_layer_and_the_numbers_stay(cut: Crop, bias: bool, transposed: bool) -> None:
     graph = network(cut, bias=bias, transposed=transposed)
     assert columns(graph) == [3 * WIDTH]
     unpack(graph)

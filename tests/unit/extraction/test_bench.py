@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from vifex.api.benching import bench
-from vifex.engines.int8 import has_nncf
-from vifex.extraction.fidelity import Fidelity
-from vifex.extraction.measured import Bench, Measured, Rate
+from vifex.engines.int8.int8 import has_nncf
+from vifex.extraction.bench.fidelity import Fidelity
+from vifex.extraction.bench.measured import Bench, Measured, Rate
 from vifex.values import InputError
 
 ROOT = Path(__file__).resolve().parents[3]

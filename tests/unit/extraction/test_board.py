@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import mmap
 
-from vifex.extraction.board import BOARD_BYTES, Board
+from vifex.extraction.decoders.heartbeat import HEARTBEAT_BYTES, Heartbeat
 
 
 def test_what_one_side_writes_the_other_reads() -> None:
-    memory = mmap.mmap(-1, 2 * BOARD_BYTES)
-    writer, reader, neighbour = Board(memory, 64), Board(memory, 64), Board(memory, 0)
+    memory = mmap.mmap(-1, 2 * HEARTBEAT_BYTES)
+    writer, reader, neighbour = Heartbeat(memory, 64), Heartbeat(memory, 64), Heartbeat(memory, 0)
     assert reader.job is None
     writer.start(0)
     beats = reader.beats
@@ -27,10 +27,10 @@ def test_what_one_side_writes_the_other_reads() -> None:
     assert neighbour.beats == 0
 
 
-def test_a_cleared_board_shows_nothing_of_the_one_before() -> None:
-    memory = mmap.mmap(-1, BOARD_BYTES)
-    board = Board(memory, 0)
-    board.start(7)
-    board.wait()
-    board.clear()
-    assert (board.job, board.beats, board.waiting, board.waited_s) == (None, 0, False, 0.0)
+def test_a_cleared_heartbeat_shows_nothing_of_the_one_before() -> None:
+    memory = mmap.mmap(-1, HEARTBEAT_BYTES)
+    heartbeat = Heartbeat(memory, 0)
+    heartbeat.start(7)
+    heartbeat.wait()
+    heartbeat.clear()
+    assert (heartbeat.job, heartbeat.beats, heartbeat.waiting, heartbeat.waited_s) == (None, 0, False, 0.0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vifex.extraction.derive_match import partners
+from vifex.derived.match import partners
 
 Span = tuple[float, float]
 BOX, OTHER = (0.0, 0.0, 8.0, 8.0), (4.0, 0.0, 8.0, 8.0)

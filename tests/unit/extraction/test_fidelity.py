@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import NearestNeighbors
 
-from vifex.extraction.fidelity import compare
+from vifex.extraction.bench.fidelity import compare
 
 
 def neighbours(vectors: np.ndarray) -> np.ndarray:

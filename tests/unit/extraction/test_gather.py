@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from vifex.extraction.gather import Evenly, choose_media, evenly, gather, sparse
+from vifex.extraction.calibration.gather import choose_media, gather, sparse
 from vifex.media.sources import find
-from vifex.values import Limits, Medium, Outcome, PixelSpec, Sampling, Span, Wish
+from vifex.values import Limits, Medium, Outcome, PixelSpec, Sampling, Span, ViewRequest
+from vifex.values.spread import Evenly, evenly
 
 
 @given(n=st.integers(0, 3000), most=st.integers(1, 60))
@@ -85,8 +86,11 @@ def test_samples_of_all_media_are_those_that_were_asked_for(folder: Path) -> Non
     spread = choose_media(find(folder), 11)
     sampling = sparse(Sampling(), spread.per_medium)
     assert (len(spread.media), sampling.uniform) == (3, 9)
-    wishes = [Wish(sampling, PixelSpec(8, 8)), Wish(sampling, PixelSpec(8, 8, decode="exact"))]
-    found = gather(spread, wishes, most=11, workers=1, limits=Limits())
+    requests = [
+        ViewRequest(sampling, PixelSpec(8, 8)),
+        ViewRequest(sampling, PixelSpec(8, 8, decode="exact")),
+    ]
+    found = gather(spread, requests, most=11, workers=1, limits=Limits())
     assert found is not None
     assert found.media == 2
     for pixels in found.pixels:
@@ -100,7 +104,7 @@ def test_samples_of_all_media_are_those_that_were_asked_for(folder: Path) -> Non
 def test_windows_are_kept_evenly(folder: Path) -> None:
     spread = choose_media(find(folder / "c.mkv"), 3)
     sampling = sparse(Sampling(sampler="clip", fps=None, clip_length=4, frame_step=1), spread.per_medium)
-    found = gather(spread, [Wish(sampling, PixelSpec(8, 8))], most=3, workers=1, limits=Limits())
+    found = gather(spread, [ViewRequest(sampling, PixelSpec(8, 8))], most=3, workers=1, limits=Limits())
     assert found is not None
     assert found.pixels[0].shape == (3, 4, 8, 8, 3)
     firsts = found.pixels[0][:, 0, 4, 4, 0] / 24
@@ -109,6 +113,6 @@ def test_windows_are_kept_evenly(folder: Path) -> None:
 
 
 def test_nothing_to_decode_is_nothing(folder: Path) -> None:
-    wish = Wish(Sampling(), PixelSpec(8, 8))
+    request = ViewRequest(Sampling(), PixelSpec(8, 8))
     spread = choose_media(find(folder / "b.png"), 5)
-    assert gather(spread, [wish], most=5, workers=1, limits=Limits()) is None
+    assert gather(spread, [request], most=5, workers=1, limits=Limits()) is None

@@ -6,34 +6,34 @@ import threading
 
 import pytest
 
-from vifex.extraction.keeping import Keeper
+from vifex.extraction.pipeline.commit_thread import CommitThread
 
 
 @pytest.fixture
-def keeper():
-    made = Keeper()
+def commit_thread():
+    made = CommitThread()
     yield made
     made.close()
 
 
-def test_calls_are_made_in_order_and_elsewhere(keeper: Keeper) -> None:
+def test_calls_are_made_in_order_and_elsewhere(commit_thread: CommitThread) -> None:
     made: list[int] = []
     where: set[int] = set()
     for number in range(50):
-        keeper.do(lambda n=number: (made.append(n), where.add(threading.get_ident())))
-    keeper.finish()
+        commit_thread.do(lambda n=number: (made.append(n), where.add(threading.get_ident())))
+    commit_thread.finish()
     assert made == list(range(50))
     assert where != {threading.get_ident()}
-    assert not keeper.is_busy
+    assert not commit_thread.is_busy
 
 
-def test_whoever_has_more_than_can_wait_waits_too(keeper: Keeper) -> None:
+def test_whoever_has_more_than_can_wait_waits_too(commit_thread: CommitThread) -> None:
     go_on = threading.Event()
     asked: list[int] = []
 
     def ask() -> None:
         for number in range(20):
-            keeper.do(go_on.wait)
+            commit_thread.do(go_on.wait)
             asked.append(number)
 
     asking = threading.Thread(target=ask)
@@ -41,14 +41,14 @@ def test_whoever_has_more_than_can_wait_waits_too(keeper: Keeper) -> None:
     asking.join(timeout=0.5)
     assert asking.is_alive()
     assert len(asked) < 12
-    assert keeper.is_busy
+    assert commit_thread.is_busy
     go_on.set()
     asking.join(timeout=10)
-    keeper.finish()
+    commit_thread.finish()
     assert len(asked) == 20
 
 
-def test_after_a_failure_nothing_more_is_done_and_it_is_told(keeper: Keeper) -> None:
+def test_after_a_failure_nothing_more_is_done_and_it_is_told(commit_thread: CommitThread) -> None:
     made: list[str] = []
 
     def fail() -> None:
@@ -56,25 +56,25 @@ def test_after_a_failure_nothing_more_is_done_and_it_is_told(keeper: Keeper) -> 
         raise OSError("the disk is gone")
 
     go_on = threading.Event()
-    keeper.do(go_on.wait)
-    keeper.do(fail)
-    keeper.do(lambda: made.append("never"))
+    commit_thread.do(go_on.wait)
+    commit_thread.do(fail)
+    commit_thread.do(lambda: made.append("never"))
     go_on.set()
     with pytest.raises(OSError, match="the disk is gone"):
-        keeper.finish()
-    assert keeper.has_failed
+        commit_thread.finish()
+    assert commit_thread.has_failed
     with pytest.raises(OSError, match="the disk is gone"):
-        keeper.do(lambda: made.append("never"))
+        commit_thread.do(lambda: made.append("never"))
     with pytest.raises(OSError, match="the disk is gone"):
-        keeper.check()
+        commit_thread.check()
     assert made == ["fails"]
 
 
 def test_what_was_asked_for_is_done_before_it_ends() -> None:
     made: list[int] = []
-    keeper = Keeper()
+    commit_thread = CommitThread()
     for number in range(5):
-        keeper.do(lambda n=number: made.append(n))
-    keeper.close()
-    keeper.close()
+        commit_thread.do(lambda n=number: made.append(n))
+    commit_thread.close()
+    commit_thread.close()
     assert made == list(range(5))

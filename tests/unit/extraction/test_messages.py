@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from vifex.extraction.messages import Finished, Grant, Job, Ready, receive, send
-from vifex.values import Medium, Seen
+from vifex.extraction.decoders.protocol import Finished, Grant, Job, Ready, receive, send
+from vifex.values import DecodeReport, Medium
 
 MEDIUM = Medium("file:///a", "a\udcff", "image", 1, 2)
 
@@ -16,7 +16,7 @@ def test_messages_travel_in_order_and_whole() -> None:
         Ready(),
         Job(3, MEDIUM, (0,)),
         Grant(0, 4),
-        Finished(3, (2,), seen=Seen("image", problems=("x",))),
+        Finished(3, (2,), seen=DecodeReport("image", problems=("x",))),
     ]
     send(pipe, sent[0])
     send(pipe, *sent[1:])

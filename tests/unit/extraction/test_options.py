@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vifex.extraction.options import make_sampling
+from vifex.extraction.planning.options import make_sampling
 from vifex.values import InputError, Sampling
 
 NAN, INF = float("nan"), float("inf")

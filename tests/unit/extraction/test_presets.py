@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vifex.extraction.presets import LEFT_OUT, PRESETS, load_preset, preset_names
+from vifex.extraction.planning.presets import LEFT_OUT, PRESETS, load_preset, preset_names
 from vifex.values import InputError, Sampling
 
 

@@ -14,11 +14,11 @@ from PIL import Image
 
 import vifex
 from vifex.extraction.counting import Counter
-from vifex.extraction.messages import Finished
+from vifex.extraction.decoders.protocol import Finished
+from vifex.extraction.decoders.supervisor import InWork
 from vifex.extraction.progress import Course, Progress
-from vifex.extraction.report import Tally
-from vifex.extraction.supervisor import InWork
-from vifex.values import InputError, Medium, Outcome, Seen
+from vifex.values import DecodeReport, InputError, Medium, Outcome
+from vifex.values.reports import Tally
 
 
 def medium(name: str) -> Medium:
@@ -36,7 +36,7 @@ class Run:
         self.tally.media = len(names)
 
     def end(self, name: str, wall_s: float, media_s: float = 0.0) -> None:
-        ended = Finished(0, (1,), seen=Seen("image"), wall_s=wall_s, media_s=media_s)
+        ended = Finished(0, (1,), seen=DecodeReport("image"), wall_s=wall_s, media_s=media_s)
         self.course.ended(medium(name), ended)
         self.course.over(medium(name))
         self.tally.note(Outcome(medium(name), "ok", rows=1))

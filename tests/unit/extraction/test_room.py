@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vifex.extraction.room import Room
+from vifex.extraction.decoders.slot_pool import SlotPool
 
 
 def test_slots_are_given_until_none_is_left_and_then_from_the_mark_on() -> None:
-    room = Room(5, low=2)
+    room = SlotPool(5, low=2)
     slots = [room.take() for _ in range(6)]
     assert sorted(s for s in slots if s is not None) == [0, 1, 2, 3, 4]
     assert slots[-1] is None
@@ -25,7 +25,7 @@ def test_slots_are_given_until_none_is_left_and_then_from_the_mark_on() -> None:
 
 
 def test_a_slot_that_comes_back_unused_is_given_again() -> None:
-    room = Room(1, low=1)
+    room = SlotPool(1, low=1)
     slot = room.take()
     assert slot is not None
     assert room.take() is None
@@ -41,7 +41,7 @@ def test_a_slot_that_comes_back_unused_is_given_again() -> None:
 def test_no_slot_is_given_twice_and_an_engine_with_nothing_to_do_gets_some(
     count: int, low: int, steps: list[str]
 ) -> None:
-    room = Room(count, low=low)
+    room = SlotPool(count, low=low)
     held: list[int] = []
     filled: list[int] = []
     for step in steps:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.media.read import read
-from vifex.values import Limits, Medium, PixelSpec, Sample, Sampling, Seen, Wish
+from vifex.values import DecodeReport, Limits, Medium, PixelSpec, Sample, Sampling, ViewRequest
 from vifex.values.media import path_to_uri
 
 __all__ = [
@@ -137,17 +137,19 @@ def medium_of(path: Path | str, **spec: object) -> Medium:
 
 def every(
     n: int = 1, *, height: int = HEIGHT, width: int = WIDTH, decode: str = "exact", **more: object
-) -> Wish:
+) -> ViewRequest:
     """Ask for each n-th frame in its own size."""
     sampling = Sampling(sampler="every", every=n, **more)  # type: ignore[arg-type]
-    return Wish(sampling, PixelSpec(height, width, decode=decode))  # type: ignore[arg-type]
+    return ViewRequest(sampling, PixelSpec(height, width, decode=decode))  # type: ignore[arg-type]
 
 
-def collect(medium: Medium | Path, *wishes: Wish, limits: Limits | None = None) -> tuple[list[Sample], Seen]:
+def collect(
+    medium: Medium | Path, *requests: ViewRequest, limits: Limits | None = None
+) -> tuple[list[Sample], DecodeReport]:
     """Read a medium to its end."""
     if isinstance(medium, Path):
         medium = medium_of(medium)
-    reading = read(medium, wishes or (every(),), limits or Limits())
+    reading = read(medium, requests or (every(),), limits or Limits())
     samples: list[Sample] = []
     while True:
         try:

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from vifex.values import AudioSpec, Sample, Sampling, Wish
+from vifex.values import AudioSpec, Sample, Sampling, ViewRequest
 from vifex.values.pixels import NO_PIXELS
 
 __all__ = ["heard", "joined", "loudness_at", "tone", "write_sound"]
@@ -82,9 +82,11 @@ def _frame(part: FloatArray, form: str, layout: str, rate_hz: int) -> av.AudioFr
     return frame
 
 
-def heard(rate_hz: int = 16_000, window_s: float = 1.0, hop_s: float | None = None, **more: Any) -> Wish:
+def heard(
+    rate_hz: int = 16_000, window_s: float = 1.0, hop_s: float | None = None, **more: Any
+) -> ViewRequest:
     """Ask for windows of sound."""
-    return Wish(Sampling(), NO_PIXELS, audio=AudioSpec(rate_hz, window_s, hop_s or window_s, **more))
+    return ViewRequest(Sampling(), NO_PIXELS, audio=AudioSpec(rate_hz, window_s, hop_s or window_s, **more))
 
 
 def joined(samples: Sequence[Sample], rate_hz: int) -> FloatArray:

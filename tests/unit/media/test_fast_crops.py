@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.media.decode.image import StillPicture
+from vifex.media.decode.images.image import StillPicture
 from vifex.values import PixelSpec
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.media.decode.image_stream import image_stream
-from vifex.media.decode.source import open_uri
+from vifex.media.decode.files.source import open_uri
+from vifex.media.decode.timing.image_stream import image_stream
 from vifex.media.read import frame_at
 from vifex.values import Limits, PixelSpec
 

@@ -85,9 +85,9 @@ def test_a_query_has_the_pixels_of_the_stored_row(shared_media: Path, decode: An
     """A JPEG scaled in the DCT domain for one and not for the other would make two features of one file."""
     for name in ("photo-display-p3.jpg", "photo-exif-6.jpg", "image-alpha.png", "clip-h264-rot-90.mov"):
         path = shared_media / "good" / name
-        wish = made.every(1, height=96, width=96, decode=decode)
-        (stored, *_), _ = made.collect(path, wish)
-        np.testing.assert_array_equal(frame_at(path, 0.0, wish.pixels, Limits()).pixels, stored.pixels)
+        request = made.every(1, height=96, width=96, decode=decode)
+        (stored, *_), _ = made.collect(path, request)
+        np.testing.assert_array_equal(frame_at(path, 0.0, request.pixels, Limits()).pixels, stored.pixels)
 
 
 @pytest.mark.shared

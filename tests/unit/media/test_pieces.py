@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.media.decode.damage import Damage
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.files.reasons import clean, why_not
+from vifex.media.decode.files.sniff import look, text_kind, webp_size
 from vifex.media.decode.geometry import Shape, Turn, clip_box, whole_pixels
-from vifex.media.decode.reasons import clean, why_not
-from vifex.media.decode.resize import ready_pixels
-from vifex.media.decode.sniff import look, text_kind, webp_size
-from vifex.media.decode.times import Clock, Gaps
+from vifex.media.decode.images.resize import ready_pixels
+from vifex.media.decode.timing.times import Clock, Gaps
 from vifex.values import Box, PixelSpec
 from vifex.values.pixels import fit
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vifex.media.read import read
-from vifex.values import AudioSpec, Limits, Medium, PixelSpec, Sampling, Wish
+from vifex.values import AudioSpec, Limits, Medium, PixelSpec, Sampling, ViewRequest
 
 
 class Watch:
@@ -22,16 +22,16 @@ class Watch:
         self.told.append((t_s, end_s))
 
 
-def watched(path: Path, *wishes: Wish) -> Watch:
+def watched(path: Path, *requests: ViewRequest) -> Watch:
     watch, stat = Watch(), path.stat()
     medium = Medium(path.as_uri(), path.name, "video", stat.st_size, stat.st_mtime_ns)
-    for _ in read(medium, wishes, Limits(), progress=watch):
+    for _ in read(medium, requests, Limits(), progress=watch):
         pass
     return watch
 
 
-def wish(**options: object) -> Wish:
-    return Wish(Sampling(**options), PixelSpec(32, 32))  # type: ignore[arg-type]
+def request(**options: object) -> ViewRequest:
+    return ViewRequest(Sampling(**options), PixelSpec(32, 32))  # type: ignore[arg-type]
 
 
 @pytest.mark.shared
@@ -45,7 +45,7 @@ def wish(**options: object) -> Wish:
     ids=["every", "fps", "uniform"],
 )
 def test_seconds_rise_to_the_duration(shared_media: Path, options: dict[str, object]) -> None:
-    told = watched(shared_media / "good" / "clip-vp9.webm", wish(**options)).told
+    told = watched(shared_media / "good" / "clip-vp9.webm", request(**options)).told
     times = [t for t, _ in told]
     assert times == sorted(times)
     (end_s,) = {end for _, end in told}
@@ -55,7 +55,7 @@ def test_seconds_rise_to_the_duration(shared_media: Path, options: dict[str, obj
 
 @pytest.mark.shared
 def test_nothing_is_awaited_behind_the_part_that_is_wanted(shared_media: Path) -> None:
-    told = watched(shared_media / "good" / "clip-vp9.webm", wish(fps=2.0, t_end_s=1.0)).told
+    told = watched(shared_media / "good" / "clip-vp9.webm", request(fps=2.0, t_end_s=1.0)).told
     assert {end for _, end in told} == {1.0}
     assert told[-1][0] == pytest.approx(1.0, abs=0.2)
 
@@ -64,7 +64,7 @@ def test_nothing_is_awaited_behind_the_part_that_is_wanted(shared_media: Path) -
 def test_sound_tells_too(shared_media: Path) -> None:
     audio = AudioSpec(sample_rate_hz=16000, window_s=1.0, hop_s=1.0)
     path = next(p for p in sorted((shared_media / "good").iterdir()) if p.suffix in (".wav", ".mp3", ".flac"))
-    told = watched(path, Wish(Sampling(), PixelSpec(1, 1), audio=audio)).told
+    told = watched(path, ViewRequest(Sampling(), PixelSpec(1, 1), audio=audio)).told
     times = [t for t, _ in told]
     assert len(times) > 1
     assert times == sorted(times)

@@ -1,4 +1,4 @@
-"""`read`: limits, boxes, wishes that find nothing, files that change, and names that FFmpeg could read."""
+"""`read`: limits, boxes, requests that find nothing, files that change, and names that FFmpeg could read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from vifex.media.read import read
-from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sampling, Span, Wish
+from vifex.values import Box, Limits, MediaError, Medium, PixelSpec, Sampling, Span, ViewRequest
 from vifex.values.media import path_to_uri
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "made.py")))
@@ -40,10 +40,13 @@ def _numbers(samples: list[Any]) -> list[int]:
     return [made.number_of(s.pixels) for s in samples]
 
 
-def test_a_picture_answers_every_wish_once(picture: Path) -> None:
-    wishes = [Wish(Sampling(), SPEC), Wish(Sampling(sampler="uniform", uniform=9), PixelSpec(20, 40))]
-    samples, seen = made.collect(picture, *wishes)
-    assert [(s.wish, s.ordinal, s.pixels.shape) for s in samples] == [
+def test_a_picture_answers_every_request_once(picture: Path) -> None:
+    requests = [
+        ViewRequest(Sampling(), SPEC),
+        ViewRequest(Sampling(sampler="uniform", uniform=9), PixelSpec(20, 40)),
+    ]
+    samples, seen = made.collect(picture, *requests)
+    assert [(s.request, s.ordinal, s.pixels.shape) for s in samples] == [
         (0, 0, (64, 128, 3)),
         (1, 0, (20, 40, 3)),
     ]
@@ -51,19 +54,19 @@ def test_a_picture_answers_every_wish_once(picture: Path) -> None:
     assert (seen.kind, seen.problems, seen.notes) == ("image", (), ())
 
 
-def test_one_decoding_serves_every_wish(video: Path) -> None:
-    wishes = [Wish(Sampling(), SPEC), made.every(10), made.every(10, decode="fast")]
-    samples, _ = made.collect(video, *wishes)
-    by_wish = [[s for s in samples if s.wish == w] for w in range(3)]
-    assert [_numbers(s) for s in by_wish] == [[0, 10, 20, 30]] * 3
-    assert all([s.ordinal for s in each] == [0, 1, 2, 3] for each in by_wish)
+def test_one_decoding_serves_every_request(video: Path) -> None:
+    requests = [ViewRequest(Sampling(), SPEC), made.every(10), made.every(10, decode="fast")]
+    samples, _ = made.collect(video, *requests)
+    by_request = [[s for s in samples if s.request == w] for w in range(3)]
+    assert [_numbers(s) for s in by_request] == [[0, 10, 20, 30]] * 3
+    assert all([s.ordinal for s in each] == [0, 1, 2, 3] for each in by_request)
     assert [s.t_s for s in samples] == sorted(s.t_s for s in samples)
 
 
 def test_spans_of_the_manifest_and_of_the_command_line_are_shared_parts(video: Path) -> None:
     medium = made.medium_of(video, span=Span(1.0, 3.0))
-    wish = Wish(Sampling(fps=2, t_start_s=1.5), SPEC)
-    samples, _ = made.collect(medium, wish)
+    request = ViewRequest(Sampling(fps=2, t_start_s=1.5), SPEC)
+    samples, _ = made.collect(medium, request)
     assert _numbers(samples) == [15, 20, 25]
 
 
@@ -75,7 +78,7 @@ def test_decoding_stops_where_nobody_looks_any_more(video: Path) -> None:
 def test_boxes_give_a_sample_each(video: Path) -> None:
     left, right = Box(0, 0, 64, 64), Box(64, 0, 200, 64)
     medium = made.medium_of(video, boxes=(left, right))
-    samples, seen = made.collect(medium, Wish(Sampling(), PixelSpec(8, 8, decode="exact")))
+    samples, seen = made.collect(medium, ViewRequest(Sampling(), PixelSpec(8, 8, decode="exact")))
     assert [(s.ordinal, s.frame_index, s.box) for s in samples[:3]] == [
         (0, 0, left),
         (1, 0, Box(64, 0, 128, 64)),
@@ -95,7 +98,7 @@ def test_a_box_outside_is_said_and_the_others_are_taken(picture: Path) -> None:
 
 
 @pytest.mark.parametrize("decode", ["fast", "exact"])
-def test_pixels_are_fresh_contiguous_and_of_the_wishs_size(video: Path, decode: str) -> None:
+def test_pixels_are_fresh_contiguous_and_of_the_requests_size(video: Path, decode: str) -> None:
     samples, _ = made.collect(video, made.every(20, height=30, width=50, decode=decode))
     for sample in samples:
         assert sample.pixels.dtype == np.uint8
@@ -107,18 +110,18 @@ def test_pixels_are_fresh_contiguous_and_of_the_wishs_size(video: Path, decode: 
 
 
 def test_a_clip_that_does_not_fit_ends_in_words(video: Path) -> None:
-    clip = Wish(Sampling(sampler="clip", clip_length=64, frame_step=1), SPEC)
+    clip = ViewRequest(Sampling(sampler="clip", clip_length=64, frame_step=1), SPEC)
     with pytest.raises(MediaError, match=r"40 frames do not fill one clip of 64 frames.*--tail pad"):
         made.collect(video, clip)
     samples, seen = made.collect(video, made.every(10), clip)
-    assert {s.wish for s in samples} == {0}
+    assert {s.request for s in samples} == {0}
     assert [number for number, _ in seen.empty] == [1]
     assert "40 frames do not fill" in seen.empty[0][1]
 
 
 def test_a_part_behind_the_end_ends_in_words(video: Path) -> None:
     with pytest.raises(MediaError, match=r"no frame from 60 s to its end; the video ends at 4\.0"):
-        made.collect(video, Wish(Sampling(t_start_s=60.0), SPEC))
+        made.collect(video, ViewRequest(Sampling(t_start_s=60.0), SPEC))
 
 
 def test_a_limit_of_frames_makes_it_partial(video: Path) -> None:
@@ -246,6 +249,6 @@ def test_pixel_aspect_makes_the_picture_wider(tmp_path: Path) -> None:
     samples, seen = made.collect(path, made.every(1, height=64, width=192))
     assert (seen.width_px, seen.height_px) == (192, 64)
     assert _numbers(samples) == [0, 1, 2]
-    square = Wish(Sampling(), PixelSpec(64, 64, resize="shortest", resize_px=64, decode="exact"))
+    square = ViewRequest(Sampling(), PixelSpec(64, 64, resize="shortest", resize_px=64, decode="exact"))
     (cropped,), _ = made.collect(path, square)
     assert cropped.pixels.shape == (64, 64, 3)

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from vifex.media.decode.container import open_container
-from vifex.media.decode.log import Log
-from vifex.media.decode.source import open_uri
+from vifex.media.decode.files.container import open_container
+from vifex.media.decode.files.log import Log
+from vifex.media.decode.files.source import open_uri
 from vifex.media.read import Skip, read
-from vifex.values import Limits, MediaError, PixelSpec, Sampling, Wish
+from vifex.values import Limits, MediaError, PixelSpec, Sampling, ViewRequest
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "made.py")))
 
-WISHES = [Wish(Sampling(), PixelSpec(96, 96)), made.every(1, height=96, width=96, decode="fast")]
+REQUESTS = [ViewRequest(Sampling(), PixelSpec(96, 96)), made.every(1, height=96, width=96, decode="fast")]
 
 SKIPPED = {"sound-mp3.mp3", "sound-ogg.ogg", "sound-wav.wav"} | {
     "flac-with-cover.flac",
@@ -83,12 +83,12 @@ _BARE = re.compile(r"Errno|Traceback|Error\(|<class|avcodec|0x7f|!r")
 def _end(path: Path) -> tuple[str, str]:
     """Read a file to its end; gives how it ended and what was said."""
     try:
-        samples, seen = made.collect(path, *WISHES)
+        samples, seen = made.collect(path, *REQUESTS)
     except Skip as skip:
         return "skipped", skip.reason
     except MediaError as error:
         return "failed", str(error) if error.todo else "nothing to do is named"
-    assert {s.wish for s in samples} == {0, 1}, path.name
+    assert {s.request for s in samples} == {0, 1}, path.name
     return ("partial" if seen.problems else "ok"), " ".join(seen.problems)
 
 
@@ -183,7 +183,7 @@ def test_no_file_opens_another_one_or_a_connection(tmp_path: Path, name: str) ->
         lure = tmp_path / name
         lure.write_text(LURES[name].format(url=f"http://127.0.0.1:{bait.port}/victim.ts"))
         with pytest.raises(MediaError):
-            list(read(made.medium_of(lure), WISHES, Limits()))
+            list(read(made.medium_of(lure), REQUESTS, Limits()))
         # The look at the first bytes is not what protects: FFmpeg itself is held as well.
         with open_uri(lure) as file, pytest.raises(MediaError):
             open_container(file, Limits(), Log())

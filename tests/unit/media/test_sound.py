@@ -13,15 +13,15 @@ import pytest
 from vifex.media.read import Skip, read, sound_at
 from vifex.values import (
     AudioSpec,
+    DecodeReport,
     InputError,
     Limits,
     MediaError,
+    NothingDecoded,
     PixelSpec,
     Sampling,
-    Seen,
     Span,
-    Unread,
-    Wish,
+    ViewRequest,
 )
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "made.py")))
@@ -162,24 +162,24 @@ def test_sound_too_short_says_so(tmp_path: Path) -> None:
 
 def test_pictures_and_sound_of_one_file_each_on_the_same_clock(tmp_path: Path) -> None:
     film = write_sound(tmp_path / "film.mkv", tone(440, 3.0), video_frames=30)
-    wishes = (heard(), Wish(Sampling(), PixelSpec(32, 32)), heard(8000, 0.5))
-    samples, seen = made.collect(film, *wishes)
-    times = [[s.t_s for s in samples if s.wish == i] for i in range(3)]
+    requests = (heard(), ViewRequest(Sampling(), PixelSpec(32, 32)), heard(8000, 0.5))
+    samples, seen = made.collect(film, *requests)
+    times = [[s.t_s for s in samples if s.request == i] for i in range(3)]
     assert times == [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]]
-    assert [s.ordinal for s in samples if s.wish == 2] == list(range(6))
+    assert [s.ordinal for s in samples if s.request == 2] == list(range(6))
     apart = dict(seen.apart)
     assert [apart[i].kind for i in range(3)] == ["audio", "video", "audio"]
-    alone, _ = made.collect(film, wishes[1])
-    for one, other in zip(alone, [s for s in samples if s.wish == 1], strict=True):
+    alone, _ = made.collect(film, requests[1])
+    for one, other in zip(alone, [s for s in samples if s.request == 1], strict=True):
         np.testing.assert_array_equal(one.pixels, other.pixels)
 
 
 def test_what_has_no_sound_is_skipped_for_sound_alone(tmp_path: Path) -> None:
     film = made.write_video(tmp_path / "film.mp4", range(0, 1000, 100))
     samples, seen = made.collect(film, made.every(5), heard())
-    assert {s.wish for s in samples} == {0}
-    assert isinstance(dict(seen.apart)[0], Seen)
-    assert dict(seen.apart)[1] == Unread("no audio stream", is_skipped=True)
+    assert {s.request for s in samples} == {0}
+    assert isinstance(dict(seen.apart)[0], DecodeReport)
+    assert dict(seen.apart)[1] == NothingDecoded("no audio stream", is_skipped=True)
     with pytest.raises(Skip, match="no audio stream"):
         made.collect(film, heard())
 
@@ -187,8 +187,8 @@ def test_what_has_no_sound_is_skipped_for_sound_alone(tmp_path: Path) -> None:
 def test_what_is_sound_alone_is_skipped_for_pictures_alone(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "s.flac", tone(440, 1.0), codec="flac")
     samples, seen = made.collect(path, made.every(), heard())
-    assert {s.wish for s in samples} == {1}
-    assert dict(seen.apart)[0] == Unread("no video stream", is_skipped=True)
+    assert {s.request for s in samples} == {1}
+    assert dict(seen.apart)[0] == NothingDecoded("no video stream", is_skipped=True)
 
 
 def test_stills_animations_and_text(tmp_path: Path) -> None:

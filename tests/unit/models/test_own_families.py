@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from vifex.models.families.base import Family
 from vifex.models.families.registry import FAMILIES, GROUP
+from vifex.models.families.shared.base import Family
 from vifex.models.heads import head_names, make_head
 from vifex.values import MissingExtraError
 from vifex.values.registry import load

@@ -17,7 +17,7 @@ from store_maker import (
     wide_recipe,
 )
 
-from vifex.store import CommitRule, care, open_store, open_writer
+from vifex.store import CommitRule, maintenance, open_store, open_writer
 from vifex.store.faults import BrokenTableError
 from vifex.store.lance_adapter import Fragment, Table, manifests
 
@@ -46,19 +46,19 @@ def pieces(*sizes: int, deleted: dict[int, int] | None = None) -> tuple[list[Fra
     ],
 )
 def test_the_rule_that_merges(sizes: list[int], groups: list[list[int]]) -> None:
-    assert care.choose(*pieces(*sizes)) == groups
+    assert maintenance.choose(*pieces(*sizes)) == groups
 
 
 def test_the_rule_for_deleted_rows() -> None:
     fragments, sizes = pieces(70 * MIB, 70 * MIB, 70 * MIB, 1, 1, deleted={0: 9, 2: 10, 3: 50})
-    assert care.choose(fragments, sizes) == [[3, 4], [2]]
+    assert maintenance.choose(fragments, sizes) == [[3, 4], [2]]
 
 
 def test_each_row_is_rewritten_a_logarithmic_number_of_times() -> None:
     sizes, written = [], 0
     for _ in range(64):
         sizes += [1] * 32
-        for group in care.choose(*pieces(*sizes)):
+        for group in maintenance.choose(*pieces(*sizes)):
             merged = sum(sizes[i] for i in group)
             written += merged
             sizes[group[0] : group[-1] + 1] = [merged]
@@ -79,8 +79,8 @@ def test_many_commits_stay_small_and_quick_to_open(folder: Path) -> None:
         # What opening costs: fragments and versions to look at.
         assert len(head.rows.fragments()) <= 8
         assert len(head.ledger.fragments()) <= 8
-        assert len(manifests(head.rows.path)) <= 2 + care.AT_END_COMMITS
-        assert len(manifests(head.ledger.path)) <= 2 + care.AT_END_COMMITS
+        assert len(manifests(head.rows.path)) <= 2 + maintenance.AT_END_COMMITS
+        assert len(manifests(head.ledger.path)) <= 2 + maintenance.AT_END_COMMITS
         reasons = [
             e["reason"] for e in read.view().ledger(history=True).to_pylist() if e["kind"] == "maintenance"
         ]
@@ -104,7 +104,7 @@ def test_care_keeps_the_order_of_rows(folder: Path) -> None:
 
 
 def test_an_open_reader_keeps_its_version_through_care(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(care, "EVERY_COMMITS", 4)
+    monkeypatch.setattr(maintenance, "EVERY_COMMITS", 4)
     store = folder / "s.vifex"
     with open_writer(store, rule=CommitRule(media=1)) as writer:
         view = writer.view("main", recipe())

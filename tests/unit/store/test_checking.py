@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, bits, feed, last_editions, medium, outcome, recipe, rows_of
 
-from vifex.store import CommitRule, ViewCheck, care, open_store, open_writer
+from vifex.store import CommitRule, ViewCheck, maintenance, open_store, open_writer
 from vifex.values import StoreError
 
 OLD = Path(__file__).parent / "stores" / "without-checksums.tar.xz"
@@ -164,7 +164,7 @@ def test_what_lies_beside_the_tables(store: Path) -> None:
 
 
 def test_merging_does_not_hide_damage(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(care, "AT_END_COMMITS", 1)
+    monkeypatch.setattr(maintenance, "AT_END_COMMITS", 1)
     file = min((store / "views/main/rows.lance/data").iterdir())
     flip(file, 300)
     affected = check(store).affected

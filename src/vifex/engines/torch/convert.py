@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vifex.engines.runtime import import_openvino
+from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.torch.devices import settings
 from vifex.engines.torch.discover import Spot, network_input
 from vifex.engines.torch.tapped import Tapped

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from vifex.engines.build import pixels_shape
 from vifex.engines.cores import available_cores
 from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.names import Named, resolve_names
+from vifex.engines.openvino.build import pixels_shape
 from vifex.engines.plan import choose_batch
 from vifex.engines.precision import resolve
 from vifex.engines.torch.devices import compiles, has_bf16, open_device, settings

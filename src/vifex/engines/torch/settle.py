@@ -27,7 +27,7 @@ from vifex.engines.base import Engine
 from vifex.engines.cache import cache_folder
 from vifex.engines.cache_care import hold, make_room
 from vifex.engines.inputs import input_dtype, noise
-from vifex.engines.settled import Settled
+from vifex.engines.settled import EngineChoice
 from vifex.engines.torch.convert import CannotConvert, write_ir
 from vifex.engines.torch.engine import TorchEngine
 from vifex.values import EngineError, Model, ModelCard, Tap, VifexError
@@ -43,7 +43,9 @@ _INPUTS: Final = 3
 _VERDICT: Final = ".json"
 
 
-def settle_on_cpu(model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, openvino: Engine) -> Settled:
+def settle_on_cpu(
+    model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, openvino: Engine
+) -> EngineChoice:
     """Decide which engine runs a network on a CPU, from memory where that was decided before.
 
     Args:
@@ -63,7 +65,7 @@ def settle_on_cpu(model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, 
 
 def _try(
     folder: Path, key: str, model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, openvino: Engine
-) -> Settled:
+) -> EngineChoice:
     with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name:
         made = Path(name) / f"{key}.xml"
         try:
@@ -196,7 +198,7 @@ def _folder() -> Path:
     return folder if os.access(folder, os.W_OK) else _temporary()
 
 
-def _remembered(folder: Path, key: str, model: Model) -> Settled | None:
+def _remembered(folder: Path, key: str, model: Model) -> EngineChoice | None:
     try:
         verdict = json.loads((folder / (key + _VERDICT)).read_text(encoding="utf-8"))
         if verdict["engine"] == "openvino":
@@ -211,10 +213,10 @@ def _remembered(folder: Path, key: str, model: Model) -> Settled | None:
         return None
 
 
-def _settled(folder: Path, key: str, model: Model, verdict: dict[str, Any]) -> Settled:
+def _settled(folder: Path, key: str, model: Model, verdict: dict[str, Any]) -> EngineChoice:
     if verdict["engine"] == "torch":
-        return Settled(model, verdict["why"], verdict.get("taps", {}))
-    return Settled(_as_ir(model, folder / f"{key}.xml"), "", verdict["taps"])
+        return EngineChoice(model, verdict["why"], verdict.get("taps", {}))
+    return EngineChoice(_as_ir(model, folder / f"{key}.xml"), "", verdict["taps"])
 
 
 def _as_ir(model: Model, path: Path) -> Model:
@@ -228,7 +230,7 @@ def _digest(graph: Path) -> str:
     return digest.hexdigest()
 
 
-def must_convert(settled: Settled, model: Model) -> Settled:
+def must_convert(settled: EngineChoice, model: Model) -> EngineChoice:
     """Insist on OpenVINO, for a query to a store that was made with it.
 
     Raises:

@@ -73,7 +73,7 @@ class Part:
 
 
 class Sampler(Protocol):
-    """Chooses frames of one video for one wish."""
+    """Chooses frames of one video for one request."""
 
     oldest: int
     """No later pick names a frame before this one."""

@@ -11,13 +11,13 @@ GROUP: Final = "vifex.families"
 """Entry point group for families that other packages bring."""
 
 FAMILIES: Final[Mapping[str, str]] = {
-    "hf": "vifex.models.families.hf:FAMILY",
-    "open_clip": "vifex.models.families.open_clip:FAMILY",
-    "timm": "vifex.models.families.timm:FAMILY",
-    "torchvision": "vifex.models.families.torchvision:FAMILY",
-    "c3d": "vifex.models.families.c3d:FAMILY",
-    "i3d": "vifex.models.families.i3d:FAMILY",
-    "fuse": "vifex.models.families.fuse:FAMILY",
-    "seq": "vifex.models.families.seq:FAMILY",
+    "hf": "vifex.models.families.libraries.hf:FAMILY",
+    "open_clip": "vifex.models.families.libraries.open_clip:FAMILY",
+    "timm": "vifex.models.families.libraries.timm:FAMILY",
+    "torchvision": "vifex.models.families.libraries.torchvision:FAMILY",
+    "c3d": "vifex.models.families.builtin.c3d:FAMILY",
+    "i3d": "vifex.models.families.builtin.i3d:FAMILY",
+    "fuse": "vifex.models.families.composed.fuse:FAMILY",
+    "seq": "vifex.models.families.composed.seq:FAMILY",
     "torch": "vifex.models.families.user:FAMILY",
 }

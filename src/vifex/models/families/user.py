@@ -27,8 +27,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from vifex.models.cards import make_card, read_card
-from vifex.models.families.base import Entry
-from vifex.models.families.weights import apply_state, load_state, seed_of, seeded, state_sha256
+from vifex.models.families.shared.base import Entry
+from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded, state_sha256
 from vifex.values import Builder, Model, ModelCard, ModelError
 from vifex.values.registry import near, require
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from vifex.models.families.weights import seeded
+from vifex.models.families.shared.weights import seeded
 from vifex.models.heads.registry import FUSION_GROUP, FUSION_HEADS
 from vifex.values import InputError
 from vifex.values.registry import load, require

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-from vifex.models.families.weights import apply_state, load_state, seed_of, seeded
+from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded
 from vifex.values import ModelError
 from vifex.values.registry import require
 

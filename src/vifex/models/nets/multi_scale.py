@@ -71,14 +71,14 @@ def outputs_at(backbone: nn.Module, taps: Sequence[str], x: Tensor) -> list[Tens
     seen: dict[str, Any] = {}
     mine = get_ident()
 
-    def keeper(name: str) -> Any:
+    def holder(name: str) -> Any:
         def keep(module: nn.Module, inputs: Any, output: Any) -> None:
             if get_ident() == mine:  # another thread may run the same network at the same time
                 seen[name] = output
 
         return keep
 
-    hooks = [backbone.get_submodule(tap).register_forward_hook(keeper(tap)) for tap in taps]
+    hooks = [backbone.get_submodule(tap).register_forward_hook(holder(tap)) for tap in taps]
     try:
         backbone(x)
     finally:

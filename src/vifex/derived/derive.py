@@ -1,0 +1,163 @@
+"""Views made from views: each medium's rows are made of its rows elsewhere in the store, and committed.
+
+A medium is made anew when the newest entry of one of its sources is new, and left alone otherwise, so that
+the same command again does what is left to do. What the sources could not give is an outcome of the medium,
+as anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from vifex.derived.sources import FACTS, MadeFrom, SourceView
+from vifex.store import ViewWriter, row_schema
+from vifex.values import NO_PIXELS, Outcome, Recipe, Sampling, Status, Tap, TapSpec
+from vifex.values.reports import Report, Tally
+
+__all__ = [
+    "batch_of",
+    "derived_recipe",
+    "media_to_make",
+    "note",
+    "report_of",
+    "run_facts",
+    "worse",
+]
+
+Array = npt.NDArray[Any]
+
+_ORDER: Final[Mapping[Status, int]] = {"ok": 0, "partial": 1, "skipped": 2, "failed": 3}
+
+
+def derived_recipe(name: str, column: str, size: int, weights_sha256: str = "", **made: Any) -> Recipe:
+    """Give the recipe of a view with one column that was made from other views.
+
+    Args:
+        name: What stands for the model, e.g. `fuse/concat(frames:head + sound:embedding)`.
+        column: Of its vectors.
+        size: Numbers in each.
+        weights_sha256: Of what was learned; empty where nothing was.
+        **made: `fusion` or `tree`.
+    """
+    spec = TapSpec(Tap(column, "vector", (size,)), "none", (size,), normalized=False, dtype="float32")
+    return Recipe(
+        model=name,
+        weights_sha256=weights_sha256,
+        preprocess={},
+        pixels=NO_PIXELS,
+        sampling=Sampling(),
+        taps=(spec,),
+        precision="fp32",
+        engine="numpy",
+        **made,
+    )
+
+
+def run_facts() -> str:
+    """What is true of this run and decides no number."""
+    names = ["vifex", "numpy", "pylance", "pyarrow"]
+    names += [n for n, module in (("scikit-learn", "sklearn"), ("torch", "torch")) if module in sys.modules]
+    facts = {
+        "versions": {"python": platform.python_version(), **{n: version(n) for n in names}},
+        "machine": {"system": platform.system(), "cpu": platform.machine()},
+        "started_unix_s": round(time.time(), 3),
+        "command": sys.argv[1:2],
+    }
+    return json.dumps(facts, sort_keys=True)
+
+
+def media_to_make(
+    sources: Sequence[SourceView], views: Sequence[ViewWriter], tally: Tally
+) -> Iterator[MadeFrom]:
+    """Give the media of the first source that are not yet, or no longer, as they should be.
+
+    Args:
+        sources: What the rows are made of; the first one names the media.
+        views: A medium is done where all of them have it.
+        tally: Counts those that are done.
+    """
+    for medium_id, entry in sources[0].entries.items():
+        tally.media += 1
+        medium = MadeFrom(
+            uri=entry["uri"],
+            name=entry["name"],
+            kind="unknown",
+            size_bytes=entry["size_bytes"],
+            mtime_ns=entry["mtime_ns"],
+            id=medium_id,
+            entries=tuple(source.entry_of(medium_id) for source in sources),
+        )
+        done = [view.finished().get(medium_id) for view in views]
+        if all(e and e.matches(medium, v.recipe.hash) for e, v in zip(done, views, strict=True)):
+            tally.note_done(worse([e.status for e in done if e]))
+        else:
+            yield medium
+
+
+def worse(statuses: Sequence[str]) -> Status:
+    """Name the worst of some statuses."""
+    return max((s for s in _ORDER if s in statuses), key=_ORDER.__getitem__)
+
+
+def batch_of(
+    recipe: Recipe, facts: Mapping[str, pa.Array], vectors: npt.NDArray[np.float32]
+) -> pa.RecordBatch:
+    """Lay derived rows out in the store's columns.
+
+    Args:
+        recipe: Of the view.
+        facts: `FACTS` by name, one value for each row.
+        vectors: float32 `[N, D]`.
+    """
+    schema, spec = row_schema(recipe), recipe.taps[0]
+    ids, ordinals = facts["medium_id"].to_pylist(), facts["ordinal"].to_pylist()
+    columns = {name: facts[name] for name in FACTS}
+    columns["key"] = pa.array([f"{m}:{o}" for m, o in zip(ids, ordinals, strict=True)], pa.string())
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).reshape(-1))
+    columns[spec.column] = pa.FixedSizeListArray.from_arrays(flat, spec.size)
+    return pa.RecordBatch.from_arrays([columns[f.name].cast(f.type) for f in schema], schema=schema)
+
+
+def note(tally: Tally, outcome: Outcome, on_outcome: Callable[[Outcome], None] | None) -> None:
+    """Count a medium's end and tell of it where it was not well."""
+    tally.note(outcome)
+    if outcome.status != "ok" and on_outcome is not None:
+        on_outcome(outcome)
+
+
+def report_of(store: str | os.PathLike[str], views: Sequence[str], tally: Tally, began_s: float) -> Report:
+    """Tell how a run ended.
+
+    Args:
+        store: The store's folder.
+        views: Names of the views that were made.
+        tally: What was counted.
+        began_s: When the run began, on `time.monotonic`.
+    """
+    seconds = round(time.monotonic() - began_s, 3)
+    return Report(
+        store=os.fspath(store),
+        views=tuple(views),
+        media=tally.media,
+        ok=tally.by_status["ok"],
+        partial=tally.by_status["partial"],
+        skipped=tally.by_status["skipped"],
+        failed=tally.by_status["failed"],
+        already_done=tally.already_done,
+        already_failed=tally.already_failed,
+        rows=tally.rows,
+        seconds=seconds,
+        busy_s=seconds,
+        problems=tuple(tally.problems),
+    )

@@ -1,0 +1,173 @@
+"""The process in which NNCF quantises a network; started as `python -P -m vifex.engines.int8.quantising`.
+
+A process of its own, since NNCF writes to standard output, puts its own class in the place of Python's
+loggers, and tells its maker of each use. It takes a `Task` on its standard input and ends when that closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vifex.engines.openvino.build import cut
+from vifex.engines.openvino.graph import read_graph
+from vifex.engines.openvino.rewrites.stream import narrow_stream
+from vifex.engines.openvino.rewrites.unpack import unpack
+from vifex.values import Model, ModelCard, ModelError, Tap
+
+__all__ = ["Task", "is_transformer", "main", "network_input", "quantise_graph"]
+
+_UNSUITED: Final = frozenset({"FakeQuantize", "FakeConvert"})
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be quantised, and from what."""
+
+    model: Model
+    taps: tuple[Tap, ...]
+    samples: Path
+    """A `.npy` file: uint8 `[N, H, W, 3]`, or `[N, T, H, W, 3]` for windows."""
+    output: Path
+    """The `.xml` that is written; its `.bin` goes beside it."""
+
+
+def quantise_graph(task: Task) -> None:
+    """Write the quantised graph of a network, cut at the taps, for one input; in a process of its own.
+
+    The taps are outputs before anything is quantised, so their numbers stay floats that no quantiser has
+    rounded, and NNCF knows that they are read. All ranges are symmetric (asymmetric ones ran slower and came
+    out no nearer to fp32). A transformer's outliers are moved into its weights first (SmoothQuant, Xiao et
+    al., arXiv:2211.10438), and its residual stream is bf16, where OpenVINO would keep it in f32.
+
+    Raises:
+        ModelError: If the graph is quantised already, or takes no real numbers.
+    """
+    # NNCF imports OpenVINO's telemetry and sends with it; without it, it takes a stub. It imports torch where
+    # it finds it, and takes twice as long to start.
+    for left_out in ("openvino_telemetry", "torch"):
+        sys.modules[left_out] = None  # type: ignore[assignment]
+    import nncf
+    import openvino as ov
+
+    core = ov.Core()
+    graph = read_graph(core, task.model)
+    places = [place for tap in task.taps if (place := graph.find(tap.name)) is not None]
+    part = cut(graph, places, task.model.card, 1)
+    _check(part, task.model)
+    transformer = is_transformer(part)
+    unpack(part)
+    samples = np.load(task.samples, mmap_mode="r")
+    quantised = nncf.quantize(
+        part,
+        nncf.Dataset(_Inputs(samples, task.model.card)),
+        preset=nncf.QuantizationPreset.PERFORMANCE,
+        model_type=nncf.ModelType.TRANSFORMER if transformer else None,
+        subset_size=len(samples),
+    )
+    if transformer:
+        narrow_stream(quantised)
+    # How the engine finds the taps again, as in a converted network's file.
+    taps = [
+        {"name": t.name, "kind": t.kind, "shape": list(t.shape), "output": i} for i, t in enumerate(task.taps)
+    ]
+    quantised.set_rt_info(json.dumps(taps), ["vifex", "taps"])
+    ov.save_model(quantised, task.output, compress_to_fp16=False)
+
+
+def is_transformer(graph: Any) -> bool:
+    """Tell whether a graph has attention: a softmax whose result, maybe reshaped, multiplies a matrix."""
+    for op in graph.get_ordered_ops():
+        if op.get_type_name() == "ScaledDotProductAttention":
+            return True
+        if op.get_type_name() == "Softmax" and _is_multiplied(op):
+            return True
+    return False
+
+
+def _is_multiplied(op: Any) -> bool:
+    consumers = [t.get_node() for output in op.outputs() for t in output.get_target_inputs()]
+    kinds = {t.get_type_name() for t in consumers}
+    if "MatMul" in kinds:
+        return True
+    return any(
+        _is_multiplied(t)
+        for t in consumers
+        if t.get_type_name() in ("Reshape", "Transpose", "Convert", "Squeeze")
+    )
+
+
+def network_input(pixels: npt.NDArray[np.uint8], card: ModelCard) -> npt.NDArray[np.float32]:
+    """Give the network's own input for one sample: what the compiled graph makes of it inside.
+
+    Args:
+        pixels: uint8 `[H, W, 3]` or `[T, H, W, 3]`.
+        card: Says channel order, normalisation and layout.
+
+    Returns:
+        float32, in the card's layout with a batch of one.
+    """
+    values = (pixels[..., ::-1] if card.channel_order == "BGR" else pixels).astype(np.float32)
+    mean, std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
+    values = (values / np.float32(card.scale) - mean) / std
+    axes = "THWC" if card.frames is not None else "HWC"
+    return np.ascontiguousarray(values.transpose([axes.index(a) for a in card.layout[1:]]))[None]
+
+
+class _Inputs:
+    """The samples, one network input at a time."""
+
+    def __init__(self, samples: npt.NDArray[np.uint8], card: ModelCard) -> None:
+        self._samples, self._card = samples, card
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        for sample in self._samples:
+            yield network_input(sample, self._card)
+
+
+def _check(part: Any, model: Model) -> None:
+    kinds = Counter(op.get_type_name() for op in part.get_ops())
+    if any(kinds[kind] for kind in _UNSUITED) or not part.inputs[0].get_element_type().is_real():
+        raise ModelError(
+            "the network is quantised already.", of=model.card.name, todo="Use fp32 or bf16: they keep it so."
+        )
+
+
+def _end_with_parent(pipe: BinaryIO) -> None:
+    pipe.read()
+    os._exit(1)  # what is half done here is of use to nobody
+
+
+def main() -> None:
+    """Do the task that comes on standard input; errors that a user can mend go out as a pickle."""
+    pipe = os.fdopen(os.dup(0), "rb")
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints
+    # Both ends are this program: the pipe is private to the two processes.
+    task = pickle.load(pipe)
+    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    try:
+        quantise_graph(task)
+        answer: ModelError | None = None
+    except ModelError as exc:
+        answer = exc
+    with out:
+        pickle.dump(answer, out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The OpenVINO engine: reads, rewrites, compiles and runs graphs on CPUs."""

@@ -1,0 +1,163 @@
+"""A compiled network at work: several requests in flight, results through futures."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vifex.engines.openvino.runtime import import_openvino
+from vifex.values import EngineError, Tap
+
+__all__ = ["OpenVinoNetwork"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+class _Job:
+    """One submitted batch: what it gave so far, and how many requests still work on it."""
+
+    def __init__(self, pixels: npt.NDArray[Any], parts: int) -> None:
+        self.pixels = pixels  # kept alive: the requests read it in place
+        self.future: Future[Arrays] = Future()
+        # From here on nobody can cancel it: the engine will read the pixels.
+        self.future.set_running_or_notify_cancel()
+        self.parts_left = parts
+        self.arrays: Arrays = {}
+        self.error: Exception | None = None
+
+    def finish_part(self) -> None:
+        self.parts_left -= 1
+        if self.parts_left:
+            return
+        if self.error is None:
+            self.future.set_result(self.arrays)
+        else:
+            self.future.set_exception(self.error)
+
+
+class OpenVinoNetwork:
+    """Runs batches on a compiled OpenVINO model (see `base.Network`).
+
+    A thread of its own waits for the requests in the order in which they were started, copies what
+    they gave and resolves the futures. Where the graph holds one input only, each input of a batch is
+    a request, and nothing else differs.
+    """
+
+    def __init__(
+        self,
+        compiled: Any,
+        taps: Sequence[Tap],
+        *,
+        input_shape: tuple[int, ...],
+        requests: int,
+        graph_batch: int,
+        dtype: npt.DTypeLike = np.uint8,
+    ) -> None:
+        self.taps = tuple(taps)
+        self.input_shape = input_shape
+        self.batch = input_shape[0]
+        self.requests = requests
+        self.runs_on = "cpu"
+        self._dtype = np.dtype(dtype)
+        self._ov = import_openvino()
+        self._compiled = compiled
+        self._step = graph_batch
+        self._free: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._running: queue.SimpleQueue[tuple[Any, _Job, int] | None] = queue.SimpleQueue()
+        for _ in range(requests):
+            self._free.put(compiled.create_infer_request())
+        self._lock = threading.Lock()
+        self._closed = False
+        # A daemon: a program that forgets to close may still end.
+        self._waiter = threading.Thread(target=self._wait, name="vifex-engine", daemon=True)
+        self._waiter.start()
+
+    def submit(self, pixels: npt.NDArray[Any]) -> Future[Arrays]:
+        """Start one batch; see `base.Network.submit`."""
+        if pixels.dtype != self._dtype or pixels.shape != self.input_shape or not pixels.flags.c_contiguous:
+            raise ValueError(
+                f"pixels must be C-contiguous {self._dtype} {self.input_shape}, "
+                f"got {pixels.dtype} {pixels.shape}{'' if pixels.flags.c_contiguous else ', not contiguous'}"
+            )
+        with self._lock:
+            if self._closed:
+                raise EngineError("the network is closed.", todo="Compile it again.")
+            job = _Job(pixels, self.batch // self._step)
+            view = pixels if pixels.flags.writeable else _writeable(pixels)
+            for start in range(0, self.batch, self._step):
+                request = self._free.get()
+                try:
+                    part = self._ov.Tensor(view[start : start + self._step], shared_memory=True)
+                    request.set_input_tensor(part)
+                    request.start_async()
+                except Exception:
+                    self._free.put(request)
+                    raise
+                self._running.put((request, job, start))
+        return job.future
+
+    def _wait(self) -> None:
+        while (running := self._running.get()) is not None:
+            request, job, start = running
+            try:
+                request.wait()
+                self._take(request, job, start)
+            except Exception as exc:  # whatever it is belongs to the batch, not to this thread
+                failure = EngineError(f"the network could not be run: {exc}.")
+                failure.__cause__ = exc
+                job.error = job.error or failure
+            self._free.put(request)
+            job.finish_part()
+
+    def _take(self, request: Any, job: _Job, start: int) -> None:
+        """Copy what a request gave: its memory is the next batch's."""
+        for i, tap in enumerate(self.taps):
+            data = request.get_output_tensor(i).data
+            if self._step == self.batch:
+                job.arrays[tap.name] = np.array(data, dtype=np.float32)
+            else:
+                room = job.arrays.setdefault(tap.name, np.empty((self.batch, *tap.shape), np.float32))
+                room[start : start + self._step] = data
+
+    def close(self) -> None:
+        """Wait for what is running and free the network; may be called twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._running.put(None)
+        self._waiter.join()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._free.get_nowait()
+        self._compiled = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _writeable(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Look at read-only memory through an array that claims to be writeable; nobody writes to it.
+
+    OpenVINO only reads its input, but takes no array in place that is marked read-only.
+    """
+    raw = (ctypes.c_uint8 * pixels.nbytes).from_address(pixels.ctypes.data)
+    alias: npt.NDArray[Any] = np.ctypeslib.as_array(raw).view(pixels.dtype).reshape(pixels.shape)
+    return alias

@@ -1,0 +1,1 @@
+"""What each precision gains and costs, measured."""

@@ -1,0 +1,103 @@
+"""What a decoder says of itself without a message: a few numbers in shared memory.
+
+Writing here wakes nobody and costs next to nothing, so it is done for every file and packet. The
+supervisor looks a few times a second, and when the decoder has died.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Final
+
+__all__ = ["HEARTBEAT_BYTES", "Heartbeat"]
+
+HEARTBEAT_BYTES: Final = 64
+"""One cache line each: decoders do not slow each other down."""
+
+_JOB, _BEATS, _WAITING, _WAITED_US, _AT_MS, _END_MS = range(6)
+
+
+class Heartbeat:
+    """One decoder's numbers: it alone writes, its supervisor reads.
+
+    Args:
+        memory: The shared memory.
+        offset: Where in it, in bytes, a multiple of `HEARTBEAT_BYTES`.
+    """
+
+    def __init__(self, memory: mmap.mmap, offset: int) -> None:
+        self._numbers = memoryview(memory)[offset : offset + HEARTBEAT_BYTES].cast("q")
+
+    def clear(self) -> None:
+        """Set everything back, for a new decoder."""
+        for i in range(len(self._numbers)):
+            self._numbers[i] = 0
+
+    def start(self, job: int) -> None:
+        """Say that a job's file is being opened now."""
+        self._numbers[_WAITED_US] = 0
+        self._numbers[_AT_MS] = self._numbers[_END_MS] = 0
+        self._numbers[_JOB] = job + 1
+        self._numbers[_BEATS] += 1
+
+    def stop(self) -> None:
+        """Say that there is nothing in work."""
+        self._numbers[_JOB] = 0
+
+    def beat(self) -> None:
+        """Say that there is progress."""
+        self._numbers[_BEATS] += 1
+
+    def reach(self, t_s: float, end_s: float | None) -> None:
+        """Say how far the decoding of a video or a sound is.
+
+        Args:
+            t_s: Seconds of its own time.
+            end_s: Where it ends, where that is known.
+        """
+        self._numbers[_AT_MS] = int(t_s * 1000)
+        self._numbers[_END_MS] = int((end_s or 0.0) * 1000)
+
+    def wait(self) -> None:
+        """Say that the decoder waits for room, which is not its file's fault."""
+        self._numbers[_WAITING] = 1
+
+    def go_on(self, waited_s: float) -> None:
+        """Say that the wait is over, and how long it was."""
+        self._numbers[_WAITED_US] += int(waited_s * 1e6)
+        self._numbers[_WAITING] = 0
+
+    @property
+    def job(self) -> int | None:
+        """The job in work."""
+        number = self._numbers[_JOB]
+        return number - 1 if number else None
+
+    @property
+    def beats(self) -> int:
+        """Rises with every sign of life."""
+        return self._numbers[_BEATS]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for room."""
+        return bool(self._numbers[_WAITING])
+
+    @property
+    def waited_s(self) -> float:
+        """How long it has waited for room in this job, the wait that goes on now not counted."""
+        return self._numbers[_WAITED_US] / 1e6
+
+    @property
+    def at_s(self) -> float:
+        """Seconds of the medium's own time that the decoding has reached."""
+        return self._numbers[_AT_MS] / 1000
+
+    @property
+    def end_s(self) -> float | None:
+        """Where the medium ends, as its container says."""
+        return self._numbers[_END_MS] / 1000 or None
+
+    def release(self) -> None:
+        """Let go of the memory."""
+        self._numbers.release()

@@ -1,0 +1,52 @@
+"""The slots of one request: which are free, and when a decoder that waits for one is given it.
+
+A decoder that is woken for every slot that comes back finds its caches full of the network each time. So,
+once all are taken, none is given before the engine has worked off what waits, down to a mark; then all are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+__all__ = ["SlotPool"]
+
+
+class SlotPool:
+    """Counts the slots of one request: free, with a decoder, or filled.
+
+    Args:
+        count: How many there are.
+        low: Filled slots that keep the engine busy while decoders wake.
+    """
+
+    def __init__(self, count: int, *, low: int) -> None:
+        self._free = deque(range(count))
+        self._filled = 0
+        self._low = low
+        self._gives = True
+
+    def take(self) -> int | None:
+        """Give a free slot to a decoder; `None` if it has to wait."""
+        if not self._free:
+            self._gives = False
+        elif self._filled <= self._low:
+            self._gives = True
+        return self._free.popleft() if self._gives else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every slot is filled or with a decoder."""
+        return not self._free
+
+    def fill(self) -> None:
+        """A slot that was with a decoder goes to the engine."""
+        self._filled += 1
+
+    def put_back(self, slot: int) -> None:
+        """A slot comes back from a decoder as it was."""
+        self._free.append(slot)
+
+    def clear(self, slot: int) -> None:
+        """A filled slot comes back: its pixels are no longer needed."""
+        self._filled -= 1
+        self._free.append(slot)

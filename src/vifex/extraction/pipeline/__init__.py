@@ -1,0 +1,1 @@
+"""The run: media items in, batches through the engine, committed rows out."""

@@ -1,0 +1,1 @@
+"""From a user's choices to the plan of a view: sampling, regions, sound, presets, layers."""

@@ -1,0 +1,281 @@
+"""Planning a view: a model, its layers and the user's choices become a recipe and a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from vifex.engines import Engine, EngineChoice, load_engine, settle
+from vifex.engines.int8.int8 import with_graph
+from vifex.engines.precision import is_int8
+from vifex.extraction.planning.audio_options import SoundChoice, fit_sound, with_window
+from vifex.media.decode.colour.hdr import HDR_RULE
+from vifex.models import load_model
+from vifex.pool import default_pooling, load_pooling, pooled_shape
+from vifex.values import (
+    EngineError,
+    InputError,
+    Model,
+    ModelRef,
+    Recipe,
+    Regions,
+    Sampling,
+    Tap,
+    TapSpec,
+    ViewRequest,
+)
+from vifex.values.sampling import Pages
+
+__all__ = ["ViewPlan", "plan_view", "reopen_view"]
+
+_DEFAULT_STEP = 2
+_ROWS_PER_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPlan:
+    """Everything that a run needs to fill one view."""
+
+    name: str
+    model: Model
+    """As its engine runs it: a network that is code may have become a converted file."""
+    engine: Engine
+    recipe: Recipe
+    asked: ModelRef
+    """The words that load the model again."""
+    settled: Mapping[str, Any] = field(default_factory=dict)
+    """For the run's record: which engine, and how equal a converted network is to its original."""
+
+    @property
+    def taps(self) -> tuple[Tap, ...]:
+        """Where the network is read."""
+        return tuple(spec.tap for spec in self.recipe.taps)
+
+    @property
+    def request(self) -> ViewRequest:
+        """What the decoders are to prepare."""
+        return ViewRequest(self.recipe.sampling, self.recipe.pixels, self.recipe.regions, self.recipe.audio)
+
+    @property
+    def window_frames(self) -> int | None:
+        """Frames of a window that a network for pictures sees one by one; `None` for all else."""
+        return self.recipe.sampling.frames_per_sample if self.recipe.time_pooling == "mean" else None
+
+    @property
+    def network_batch(self) -> int | None:
+        """The batch to compile for; `None` leaves it to the engine."""
+        frames = self.window_frames
+        return None if frames is None else frames * max(1, _ROWS_PER_BATCH // frames)
+
+
+def plan_view(
+    name: str,
+    model: str | Model,
+    *,
+    layers: Sequence[str] = (),
+    sampling: Sampling | None = None,
+    pool: str | None = None,
+    normalize: bool = False,
+    dtype: Literal["float32", "float16"] = "float32",
+    decode: Literal["fast", "exact"] = "fast",
+    precision: str = "auto",
+    regions: Regions | None = None,
+    preset: str | None = None,
+    sound: SoundChoice | None = None,
+    pages: Pages = "first",
+) -> ViewPlan:
+    """Resolve a user's choices once; what comes out says all of them.
+
+    Args:
+        name: Of the view.
+        model: A model, or its name or file.
+        layers: Names, aliases or patterns of taps.
+        sampling: Of videos; by default what the model wants.
+        pool: How maps and tokens become vectors.
+        normalize: Scale each vector to length 1.
+        dtype: What is stored.
+        decode: How files are decoded.
+        precision: Of the arithmetic.
+        regions: How boxes become rows; by default a manifest's boxes are cut out.
+        preset: Name of the protocol that these choices replay, for the recipe.
+        sound: Windows of a network for sound; of `sampling` it takes start and end, of the choices for
+            pictures none.
+        pages: Of pictures with several pages, whether each gets a row.
+
+    Raises:
+        ModelError: If the model or a layer is unknown.
+        InputError: If choices do not fit each other.
+    """
+    if isinstance(model, str):
+        model = load_model(model)
+    model, audio = fit_sound(model, sound, sampling)
+    if audio is not None and pages == "all":
+        raise InputError("--pages is for models of pictures and videos.", todo="Leave it out.")
+    if audio is not None:
+        # The logarithm of quiet sound does not survive numbers of eight bits.
+        precision = "fp32" if precision == "auto" else precision
+        sampling = regions = preset = None
+    taps = load_engine(model.engine).resolve_taps(model, layers)
+    settled = settle(model, taps)
+    engine = load_engine(settled.model.engine)
+    if is_int8(precision):
+        _check_int8(model, settled)
+    sampling = _fit_sampling(model, sampling)
+    if pages == "all":
+        sampling = replace(sampling, pages=pages)
+    if pool is not None:
+        load_pooling(pool)  # a misspelt one is told even where only vectors are read
+    clip_of_pictures = sampling.sampler == "clip" and model.card.frames is None
+    recipe = Recipe(
+        model=model.card.name,
+        weights_sha256=model.weights_sha256,
+        preprocess=_preprocess(model),
+        pixels=model.card.pixel_spec(decode),
+        sampling=sampling,
+        taps=tuple(_tap_spec(t, pool, normalize, dtype, regions) for t in taps),
+        precision=engine.resolve_precision(precision),
+        engine=settled.model.engine,
+        time_pooling="mean" if clip_of_pictures else "none",
+        regions=regions,
+        preset=preset,
+        audio=audio,
+        hdr=HDR_RULE if audio is None else None,
+    )
+    _check_regions(recipe)
+    _check_columns(recipe.taps)
+    return ViewPlan(
+        name=name,
+        model=settled.model,
+        engine=engine,
+        recipe=recipe,
+        asked=model.asked or ModelRef(model.address),
+        settled=settled.to_dict(),
+    )
+
+
+def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = None) -> ViewPlan:
+    """Plan again what a stored recipe says, for the features of a query.
+
+    Args:
+        name: Of the view.
+        recipe: As it is stored.
+        model: The one that made the view.
+        graph: The view's quantised graph, where the recipe names one.
+
+    Raises:
+        InputError: If the model's weights, or what its card does to pixels, are not the recipe's.
+        EngineError: If the engine that made the view cannot run it here.
+    """
+    if model.weights_sha256 != recipe.weights_sha256:
+        raise InputError(
+            f"the model {model.card.name!r} has other weights than those that made the view.",
+            todo="Give the model that made the store with --model.",
+        )
+    differing = [k for k, v in _preprocess(model).items() if recipe.preprocess.get(k, v) != v]
+    if differing:
+        raise InputError(
+            f"the card has another {' and '.join(differing)} than the one that made the view.",
+            of=model.card.name,
+            todo="Give the card that made the view with --card.",
+        )
+    model = with_window(model, recipe.audio)
+    asked = model.asked or ModelRef(model.address)
+    if recipe.graph_sha256 is not None and graph is not None:
+        quantised = with_graph(model, graph, recipe.graph_sha256)
+        return ViewPlan(name, quantised, load_engine(recipe.engine), recipe, asked)
+    settled = settle(model, [spec.tap for spec in recipe.taps], engine=recipe.engine)
+    return ViewPlan(name, settled.model, load_engine(recipe.engine), recipe, asked)
+
+
+def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:
+    frames = model.card.frames
+    if frames is None:
+        return sampling or Sampling()
+    step = model.card.frame_step or _DEFAULT_STEP
+    if sampling is None:
+        sampling = Sampling(sampler="clip", fps=None, clip_length=frames, frame_step=step)
+    if sampling.sampler != "clip" or sampling.clip_length != frames:
+        raise InputError(
+            f"the model {model.card.name!r} takes clips of {frames} frames.",
+            todo=f"Use --clip {frames}x{step}, or another step.",
+        )
+    if sampling.hop is None and not sampling.centre and model.card.shared_frames:
+        shared = model.card.shared_frames * (sampling.frame_step or 1)
+        return replace(sampling, hop=sampling.window_hop - shared)
+    return sampling
+
+
+def _tap_spec(
+    tap: Tap, pool: str | None, normalize: bool, dtype: Literal["float32", "float16"], regions: Regions | None
+) -> TapSpec:
+    # A vector has nothing to pool: `--pool max` is meant for the maps among the layers.
+    pooling = default_pooling(tap.kind) if pool is None or tap.kind == "vector" else pool
+    if regions is None or not regions.on_maps:
+        return TapSpec(tap, pooling, pooled_shape(pooling, tap), normalize, dtype)
+    if tap.kind != "map":
+        raise InputError(
+            f"regions are read off maps, and the layer {tap.name!r} is a {tap.kind}.",
+            todo="Name layers that are maps (vifex layers MODEL), or use --regions crop.",
+        )
+    bins = Tap(tap.name, "map", (tap.shape[0], regions.output_size, regions.output_size))
+    return TapSpec(tap, pooling, pooled_shape(pooling, bins), normalize, dtype)
+
+
+def _check_regions(recipe: Recipe) -> None:
+    if recipe.regions is not None and recipe.regions.on_maps and recipe.pixels.processor is not None:
+        raise InputError(
+            "regions on maps must be found in the network's pixels, and the model's own processor "
+            f"({recipe.pixels.processor.kind}) makes those without saying what went where.",
+            todo="Use --regions crop.",
+        )
+    windows = recipe.sampling.frames_per_sample is not None
+    if recipe.regions is not None and recipe.regions.on_maps and windows:
+        raise InputError(
+            "regions on maps are for single frames, not for clips.",
+            todo="Leave --clip out, or use --regions crop.",
+        )
+
+
+def _check_int8(model: Model, settled: EngineChoice) -> None:
+    """Say for which networks there is no int8."""
+    if model.card.audio is not None:
+        raise EngineError(
+            "int8 is for networks of pictures and clips, and this one hears.",
+            of=model.card.name,
+            todo="Use fp32 for it.",
+        )
+    if settled.model.engine != "openvino":
+        why = f" ({settled.why})" if settled.why else ""
+        raise EngineError(
+            f"int8 is for networks that OpenVINO runs, and this one runs in {settled.model.engine}{why}.",
+            of=model.card.name,
+            todo="Use auto, fp32 or bf16.",
+        )
+
+
+def _preprocess(model: Model) -> dict[str, object]:
+    card = model.card
+    if card.audio is not None:
+        return {"layout": card.layout}
+    return {
+        "layout": card.layout,
+        "scale": card.scale,
+        "mean": list(card.mean),
+        "std": list(card.std),
+        "channel_order": card.channel_order,
+    }
+
+
+def _check_columns(taps: Sequence[TapSpec]) -> None:
+    names: dict[str, str] = {}
+    for spec in taps:
+        folded = spec.column.lower()  # as SQL folds it
+        if folded in names:
+            raise InputError(
+                f"the layers {names[folded]!r} and {spec.tap.name!r} would share one column.",
+                of=spec.column,
+                todo="Extract them into two views: --view NAME.",
+            )
+        names[folded] = spec.tap.name

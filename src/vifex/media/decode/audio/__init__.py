@@ -1,0 +1,1 @@
+"""Sound to windows of samples with exact times."""

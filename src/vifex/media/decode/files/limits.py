@@ -1,0 +1,32 @@
+"""Limits that are checked on a header, before a decoder allocates anything."""
+
+from __future__ import annotations
+
+from vifex.media.decode.files.source import LocalFile
+from vifex.values import Limits, MediaError
+
+__all__ = ["Refused", "check_pixels"]
+
+
+class Refused(MediaError):
+    """A reason that stands whatever else is tried: too large, or of a kind that cannot be put together."""
+
+
+def check_pixels(width: int, height: int, limits: Limits, file: LocalFile) -> None:
+    """See that a picture is not too large.
+
+    Args:
+        width: In pixels, as the header claims.
+        height: Likewise.
+        limits: Its `max_pixels` counts.
+        file: For the message.
+
+    Raises:
+        Refused: If it is.
+    """
+    if width * height > limits.max_pixels:
+        raise Refused(
+            f"it is {width} x {height} pixels large, more than the limit of {limits.max_pixels:,} pixels.",
+            of=file.shown,
+            todo="Raise the limit if you trust the file.",
+        )

@@ -1,0 +1,434 @@
+"""Opening a picture: by Pillow, as far as it goes where it is cut, and by FFmpeg where Pillow cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from vifex.media.decode.colour.modes import flat
+from vifex.media.decode.files.limits import Refused, check_pixels
+from vifex.media.decode.files.reasons import why_not
+from vifex.media.decode.files.sniff import is_avif, is_heif, may_be_animated, webp_size
+from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.images.formats.eighth import SCALE, decode_eighth
+from vifex.media.decode.images.formats.heif import compose, is_hdr, is_plain, read_heif, set_colours
+from vifex.media.decode.images.formats.jpeg_2000 import brighten, find_depths, set_full_range
+from vifex.media.decode.images.formats.jpeg_xl import check_samples, is_jpeg_xl, prepare_jpeg_xl
+from vifex.media.decode.images.formats.raw import Raw, develop, find_raw, read_jpeg
+from vifex.media.decode.images.image import StillPicture, draft, draft_scale, picture_samples
+from vifex.media.decode.images.pillow import loading, open_picture, orientation
+from vifex.media.decode.images.still import still_by_ffmpeg
+from vifex.media.decode.images.tiff.tags import Directory
+from vifex.media.decode.images.tiff.tiff import find_pages, is_right_in_pillow, needs_libtiff, read_page
+from vifex.media.decode.video.pixels import FramePicture
+from vifex.media.decode.video.sample_builder import Picture
+from vifex.values import DecodeReport, Limits, MediaError, Medium, Sample, ViewRequest
+
+__all__ = ["Loaded", "is_animated", "is_known_picture", "load_picture", "read_picture"]
+
+# Of a broken picture: less than this is noise, not a picture.
+_LEAST_SHARE: Final = 0.1
+_MOST_PROBLEMS: Final = 20
+"""Sentences on pages that are kept of one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A picture ready to be looked at, and what is to be said of it."""
+
+    picture: Picture
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    """How it was read where that was a choice."""
+
+
+def read_picture(
+    file: LocalFile,
+    medium: Medium,
+    requests: Sequence[ViewRequest],
+    limits: Limits,
+    progress: Callable[[], None],
+) -> Generator[Sample, None, DecodeReport]:
+    """Decode a still picture for all requests, or its pages; see `vifex.media.read.read`."""
+    n_pages = 1
+    if any(request.sampling.pages == "all" for request in requests) and find_raw(file) is None:
+        n_pages = len(find_pages(file))
+    if n_pages <= 1:
+        return (yield from _read_first(file, medium, requests, limits))
+    return (yield from _read_pages(file, medium, requests, limits, progress, n_pages))
+
+
+def _read_pages(
+    file: LocalFile,
+    medium: Medium,
+    requests: Sequence[ViewRequest],
+    limits: Limits,
+    progress: Callable[[], None],
+    n_pages: int,
+) -> Generator[Sample, None, DecodeReport]:
+    """Decode each page for the requests that want all, and the first one for the others."""
+    counts, first, failed = [0] * len(requests), None, None
+    seen: list[DecodeReport] = []
+    problems: list[str] = []
+    for page in range(n_pages):
+        progress()
+        numbers = [i for i, w in enumerate(requests) if page == 0 or w.sampling.pages == "all"]
+        asked = [requests[i] for i in numbers]
+        try:
+            samples = _renumbered(_read_alike(file, medium, asked, limits, page), numbers)
+            found = yield from _as_page(samples, page, requests, counts)
+        except MediaError as exc:
+            failed = failed or exc
+            problems.append(f"Page {page + 1} could not be read: {exc.what}")
+            continue
+        seen.append(found)
+        problems += [f"Page {page + 1}: {sentence}" for sentence in found.problems]
+    if not seen:
+        assert failed is not None
+        raise failed
+    first = seen[0]
+    empty = [i for i, count in enumerate(counts) if not count]
+    return replace(
+        first,
+        frames_seen=len(seen),
+        frames_lost=n_pages - len(seen),
+        problems=tuple(problems[:_MOST_PROBLEMS]),
+        notes=tuple(dict.fromkeys(note for s in seen for note in s.notes)),
+        choices=tuple(dict.fromkeys(choice for s in seen for choice in s.choices)),
+        empty=tuple((i, problems[0]) for i in empty),
+    )
+
+
+def _as_page(
+    samples: Generator[Sample, None, DecodeReport],
+    page: int,
+    requests: Sequence[ViewRequest],
+    counts: list[int],
+) -> Generator[Sample, None, DecodeReport]:
+    """Pass samples of a page on, numbered behind those of the pages before; `counts` are rows so far."""
+    base = list(counts)
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration as stop:
+            seen: DecodeReport = stop.value
+            return seen
+        number = sample.request
+        is_all = requests[number].sampling.pages == "all"
+        ordinal = base[number] + sample.ordinal
+        counts[number] = ordinal + max(1, len(sample.boxes))
+        yield replace(sample, ordinal=ordinal, frame_index=page if is_all else None)
+
+
+def _read_first(
+    file: LocalFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits
+) -> Generator[Sample, None, DecodeReport]:
+    """Decode a still picture for all requests.
+
+    Requests for which the JPEG decoder may scale differently are decoded each by itself: what one view
+    stores must not depend on which other views are made in the same run.
+    """
+    for numbers in _alike(file, requests, n_boxes=len(medium.boxes)):
+        samples = _read_alike(file, medium, [requests[i] for i in numbers], limits)
+        is_all = len(numbers) == len(requests)
+        seen = yield from (samples if is_all else _renumbered(samples, numbers))
+    return seen
+
+
+def _alike(file: LocalFile, requests: Sequence[ViewRequest], *, n_boxes: int) -> list[list[int]]:
+    """Group requests by the scale at which a JPEG is decoded for each alone."""
+    if len(requests) == 1:
+        return [[0]]
+    groups: dict[int, list[int]] = {}
+    try:
+        with open_picture(file) as picture:
+            for number, request in enumerate(requests):
+                groups.setdefault(draft_scale(picture, request, n_boxes), []).append(number)
+    except Exception:  # no picture that Pillow knows: reading it will say what is wrong
+        return [list(range(len(requests)))]
+    return list(groups.values())
+
+
+def _renumbered(
+    samples: Generator[Sample, None, DecodeReport], numbers: Sequence[int]
+) -> Generator[Sample, None, DecodeReport]:
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration as stop:
+            seen: DecodeReport = stop.value
+            return seen
+        yield replace(sample, request=numbers[sample.request])
+
+
+def _read_alike(
+    file: LocalFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits, page: int = 0
+) -> Generator[Sample, None, DecodeReport]:
+    loaded = load_picture(file, limits, requests, n_boxes=len(medium.boxes), page=page)
+    try:
+        seen = yield from picture_samples(loaded.picture, medium, requests, limits, loaded.problems)
+    except MediaError:
+        raise
+    except (OSError, ValueError, MemoryError) as exc:
+        raise _broken(file, exc) from exc
+    notes = loaded.notes
+    if isinstance(loaded.picture, StillPicture):
+        notes += tuple(loaded.picture.notes)
+    choices = loaded.choices
+    if isinstance(loaded.picture, FramePicture):
+        choices += loaded.picture.notes
+    return replace(seen, notes=notes, choices=choices) if notes or choices else seen
+
+
+def is_animated(file: LocalFile, limits: Limits) -> bool:
+    """Whether Pillow sees several frames that follow each other in time.
+
+    Pages of a TIFF, pictures of an MPO and sizes of an icon do not.
+    """
+    if not may_be_animated(file.head()):
+        return False
+    try:
+        _check_webp(file, limits)
+        with loading(limits):
+            picture = open_picture(file)
+            check_pixels(*picture.size, limits, file)
+            return bool(getattr(picture, "is_animated", False))
+    except MediaError:
+        raise
+    except Exception:  # any plug-in, any exception: reading it as a still will say what is wrong
+        return False
+
+
+def is_known_picture(file: LocalFile, limits: Limits) -> bool:
+    """Whether Pillow takes a file whose first bytes say nothing for a picture."""
+    try:
+        with loading(limits):
+            open_picture(file)
+    except Exception:  # as in is_animated
+        return False
+    return True
+
+
+def load_picture(
+    file: LocalFile, limits: Limits, requests: Sequence[ViewRequest] = (), *, n_boxes: int = 0, page: int = 0
+) -> Loaded:
+    """Load a still picture.
+
+    Args:
+        file: The open file.
+        limits: Its size is checked on the header, before anything is allocated.
+        requests: What it will be asked for; without any it is loaded whole.
+        n_boxes: How many boxes will be asked for.
+        page: Which page of a TIFF, from 0.
+
+    Raises:
+        MediaError: If nothing can be had of it.
+    """
+    _check_webp(file, limits)
+    raw = find_raw(file)
+    if raw is not None:
+        return _load_raw(file, raw, limits)
+    pages = find_pages(file)
+    if pages:
+        loaded = _load_page(file, limits, pages[min(page, len(pages) - 1)])
+        if len(pages) > 1 and page == 0 and all(w.sampling.pages == "first" for w in requests):
+            told = f"It has {len(pages):,} pages, of which the first was read (--pages all reads each)."
+            loaded = replace(loaded, choices=(told, *loaded.choices))
+        return loaded
+    if is_jpeg_xl(file.head()):
+        prepare_jpeg_xl(file, limits)
+    depths = find_depths(file)
+    if depths is not None:
+        depths.check(file)
+        if depths.by_ffmpeg:
+            return _other_jpeg_2000(file, limits)
+    if is_heif(file.head()) and (composed := _by_items(file, limits, first=True)) is not None:
+        return composed
+    notes: list[str] = []
+    try:
+        picture = _by_pillow(file, limits, requests, n_boxes, notes)
+        if depths is not None:
+            picture.stored = brighten(picture.stored, depths)
+        return Loaded(picture, (), tuple(notes))
+    except MediaError:
+        raise
+    except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
+        return _second_try(file, limits, exc)
+
+
+def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
+    """Load a JPEG 2000 that Pillow reads wrong: pixels by FFmpeg, its profile as Pillow finds it."""
+    by_ffmpeg, problems = still_by_ffmpeg(file, limits, set_full_range)
+    picture = by_ffmpeg.stored()
+    with contextlib.suppress(Exception), loading(limits):  # a header that only FFmpeg reads has no profile
+        profile = open_picture(file).info.get("icc_profile")
+        if profile:
+            picture.info["icc_profile"] = profile
+    return Loaded(StillPicture(picture, picture.size, 1), problems)
+
+
+def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
+    """Load the largest picture embedded in a raw photograph, or develop it where there are but thumbnails."""
+    for preview in raw.previews:
+        if not raw.is_enough(preview):
+            break
+        try:
+            if preview.page is None:
+                picture = read_jpeg(file, raw, preview, limits)
+            else:
+                loaded = _load_page(file, limits, preview.page)
+                assert isinstance(loaded.picture, StillPicture)
+                picture = loaded.picture
+                if loaded.problems:
+                    continue
+                if 274 not in preview.page.tags:
+                    picture = StillPicture(picture.stored, picture.stored.size, raw.orientation)
+        except Exception:  # as in load_picture; a smaller one may be whole
+            continue
+        return Loaded(picture, (), (), (raw.sentence(preview),))
+    return Loaded(develop(file, raw, limits), (), (), (raw.sentence(None),))
+
+
+def _load_page(file: LocalFile, limits: Limits, page: Directory) -> Loaded:
+    """Load a page of a TIFF, by Pillow where that is right and else number by number."""
+    if is_right_in_pillow(page):
+        notes: list[str] = []
+        try:
+            picture = _by_pillow(file, limits, (), 0, notes, head=page.head, libtiff=needs_libtiff(page))
+            return Loaded(picture, (), tuple(notes))
+        except (MediaError, MemoryError):
+            raise
+        except UnidentifiedImageError:
+            pass  # Pillow has no mode for it; what FFmpeg would make of it is a guess
+        except Exception as exc:  # as in load_picture
+            return _second_try(file, limits, exc, page.head)
+    read = read_page(file, page, limits)
+    return Loaded(read.picture, read.problems, (), read.choices)
+
+
+def _by_pillow(
+    file: LocalFile,
+    limits: Limits,
+    requests: Sequence[ViewRequest],
+    n_boxes: int,
+    notes: list[str],
+    *,
+    cut: bool = False,
+    head: bytes = b"",
+    libtiff: bool = False,
+) -> StillPicture:
+    with loading(limits, notes, cut=cut, libtiff=libtiff):
+        picture = open_picture(file, head)
+        size = picture.size
+        check_pixels(*size, limits, file)
+        if picture.format == "JXL":
+            check_samples(picture, file)
+        turned, scale = 1, 1
+        if picture.format in ("JPEG", "MPO"):
+            turned = orientation(picture)
+            if requests and picture.format == "JPEG":
+                scale = draft(picture, requests, n_boxes)
+        small = _eighth(picture, file, size) if scale == SCALE else None
+        if small is not None:
+            return StillPicture(small, size, turned)
+        picture.load()
+        if picture.format not in ("JPEG", "MPO"):
+            # PNG may state it behind the pixels; TIFF turns itself when loaded, and AVIF's plug-in
+            # gives its boxes for turns as EXIF.
+            turned, size = orientation(picture), picture.size
+    return StillPicture(picture, size, turned)
+
+
+def _eighth(picture: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image.Image | None:
+    """Give the pixels that `load` would give; `None` where that has to do it."""
+    if picture.mode != "RGB":
+        return None
+    read = file.tell()  # Pillow's reader goes on from there
+    small = decode_eighth(file, file.size_bytes, size)
+    if small is None:
+        file.seek(read)
+    else:
+        small.info = picture.info
+    return small
+
+
+def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
+    """Put a HEIF picture together.
+
+    `None` where it is a single coded picture, which FFmpeg shows alone; and, before Pillow was asked
+    (`first`), where it is an AVIF that is no HDR, as Pillow puts those together itself.
+    """
+    try:
+        heif = read_heif(file)
+    except ValueError:
+        return None
+    if heif is None or is_plain(heif) or (first and is_avif(file.head()) and not is_hdr(heif)):
+        return None
+    picture, problems, choices = compose(file, heif, limits)
+    return Loaded(picture, problems, (), choices)
+
+
+def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
+    """Take what can be had of a picture that Pillow could not load whole."""
+    if isinstance(first, Image.DecompressionBombError):
+        raise _too_large(file, limits, first) from first
+    try:
+        picture = _by_pillow(file, limits, (), 0, [], cut=True, head=head)
+        share = _share_had(picture)
+    except Refused:
+        raise
+    except Exception:  # as in load_picture
+        share = 0.0
+    if share >= _LEAST_SHARE:
+        problem = f"The picture is cut or damaged, about {share:.0%} of it could be had: {why_not(first)}."
+        return Loaded(picture, (problem,))
+    try:
+        composed = _by_items(file, limits, first=False)
+        if composed is not None:
+            return composed
+        by_ffmpeg, problems = still_by_ffmpeg(file, limits, partial(set_colours, file))
+    except Refused:
+        raise
+    except MediaError as exc:
+        raise _broken(file, first) from exc
+    return Loaded(by_ffmpeg, problems, ("Pillow could not read it; FFmpeg could.",))
+
+
+def _share_had(picture: StillPicture) -> float:
+    """Guess how much of a cut picture came out: what is missing is one colour down to the last row."""
+    stored = flat(picture.stored, (255, 255, 255)).convert("RGB")
+    pixels = np.asarray(stored.resize((32, 256), Image.Resampling.BOX))
+    rows = np.flatnonzero((pixels != pixels[-1, -1]).any(axis=(1, 2)))
+    return float(rows[-1] + 1) / len(pixels) if rows.size else 0.0
+
+
+def _check_webp(file: LocalFile, limits: Limits) -> None:
+    size = webp_size(file.head())
+    if size is not None:
+        check_pixels(*size, limits, file)
+
+
+def _too_large(file: LocalFile, limits: Limits, exc: Exception) -> Refused:
+    found = re.search(r"\((\d+) pixels\)", str(exc))
+    claimed = f"{int(found[1]):,} pixels" if found else "more pixels than allowed"
+    return Refused(
+        f"it claims {claimed}; the limit is {limits.max_pixels:,} pixels.",
+        of=file.shown,
+        todo="Raise the limit if you trust the file.",
+    )
+
+
+def _broken(file: LocalFile, exc: BaseException) -> MediaError:
+    return MediaError(
+        f"the picture could not be decoded: {why_not(exc)}.",
+        of=file.shown,
+        todo="Open it in a viewer, or get a fresh copy.",
+    )

@@ -1,0 +1,81 @@
+"""Pictures that Pillow cannot read but FFmpeg can: HEIC, float TIFF, damaged headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from av import VideoFrame
+
+from vifex.media.decode.files.container import Opened, is_attached, open_container
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.files.limits import Refused, check_pixels
+from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.timing.times import Clock
+from vifex.media.decode.video.packets import decoded
+from vifex.media.decode.video.pixels import Converter, FramePicture
+from vifex.values import Limits, MediaError
+
+__all__ = ["still_by_ffmpeg"]
+
+
+def still_by_ffmpeg(
+    file: LocalFile, limits: Limits, restate: Callable[[VideoFrame], None] | None = None
+) -> tuple[FramePicture, tuple[str, ...]]:
+    """Decode a file's picture with FFmpeg.
+
+    Args:
+        file: The open file.
+        limits: For its size.
+        restate: Sets matrix, range, transfer and primaries of the frame where the file knows better than its
+            stream.
+
+    Returns:
+        The picture, and sentences on what was lost of it.
+
+    Raises:
+        MediaError: If FFmpeg cannot read it either, or it is too large, or made of several parts.
+    """
+    damage = Damage()
+    container = open_container(file, limits, damage.opening)
+    try:
+        streams = [s for s in container.streams.video if not is_attached(s)]
+        # A HEIF file shows every tile and thumbnail as a stream: the picture is the one marked so.
+        primary = [s for s in streams if s.disposition & 1]
+        if len(streams) > 1 and not primary:
+            raise Refused(
+                "its picture is made of several parts, and how they lie cannot be read.",
+                of=file.shown,
+                todo="Convert it to JPEG or PNG.",
+            )
+        stream = next(iter(primary or streams), None)
+        if stream is None or getattr(stream, "codec_context", None) is None:
+            raise MediaError(
+                "there is no decoder for its picture.", of=file.shown, todo="Convert it to JPEG or PNG."
+            )
+        context = stream.codec_context
+        check_pixels(context.width, context.height, limits, file)
+        opened = Opened(container, stream, len(streams))
+        clock = Clock.of(container, stream)
+        frame = next(decoded(opened, limits, damage, lambda: None, clock), None)
+        if frame is None:
+            kind = Refused if damage.too_large else MediaError
+            raise kind(
+                f"the picture could not be decoded: {damage.cause()}.",
+                of=file.shown,
+                todo="Open it in a viewer, or get a fresh copy.",
+            )
+        if context.name == "hdr":
+            frame = _from_light(frame)
+        if restate is not None:
+            restate(frame)
+        return FramePicture(frame, Converter.of(opened)), damage.sentences()
+    finally:
+        container.close()
+
+
+def _from_light(frame: VideoFrame) -> VideoFrame:
+    """Make codes of sRGB, 0 to 1, of the linear light of a Radiance picture; what is brighter is white."""
+    light = np.clip(frame.to_ndarray().astype(np.float32), 0, 1)
+    codes = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.power(light, 1 / 2.4) - 0.055)
+    return VideoFrame.from_ndarray(codes.astype(np.float32), frame.format.name)

@@ -1,0 +1,1 @@
+"""TIFF: tags, pages, rasters, and the scaling of their numbers."""

@@ -1,0 +1,1 @@
+"""Decoding only the parts of a video that the samples need."""

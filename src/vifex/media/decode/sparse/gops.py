@@ -1,0 +1,53 @@
+"""What a compressed packet is to the others: where decoding may start, and what nothing else is made from.
+
+The flags of a container are not enough: an H.264 stream marks pictures as key frames that need what comes
+before them, and says of hardly any picture that no other needs it. So the first bytes of each packet are
+read by the codec's own rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from av.packet import Packet
+
+from vifex.media.decode.sparse.nal import H264, Hevc
+from vifex.media.decode.sparse.role import ENTRY, Role, Unclear
+from vifex.media.decode.sparse.vpx import av1_role, vp8_role, vp9_role
+
+__all__ = ["holds_back", "roles"]
+
+_ALONE: Final = frozenset({"prores", "dnxhd"})
+"""Codecs whose frames never need another; FFmpeg's decoders keep nothing between them."""
+_BY_HEADER: Final = {"vp8": vp8_role, "vp9": vp9_role, "av1": av1_role}
+
+
+def roles(context: Any) -> Callable[[Packet[Any]], Role]:
+    """Make the reader of packets for a stream.
+
+    Args:
+        context: The stream's codec context.
+
+    Returns:
+        A function that is given every packet in the order of the file; it raises `Unclear` too.
+
+    Raises:
+        Unclear: If nothing can be said of such streams.
+    """
+    codec, extradata = context.codec.canonical_name, bytes(context.extradata or b"")
+    if codec in _ALONE:
+        return lambda packet: ENTRY
+    if codec in _BY_HEADER:
+        return _BY_HEADER[codec]
+    is_boxed = extradata[:1] == b"\1"  # else NAL units stand apart by start codes
+    if codec == "h264" and is_boxed and len(extradata) > 6:
+        return H264(extradata, (extradata[4] & 3) + 1).role
+    if codec == "hevc" and is_boxed and len(extradata) > 22:
+        return Hevc(extradata, (extradata[21] & 3) + 1).role
+    raise Unclear
+
+
+def holds_back(context: Any) -> int:
+    """Say how many frames may follow one in the file and be shown before it, at most."""
+    return 32 if context.codec.canonical_name in ("h264", "hevc") else 1

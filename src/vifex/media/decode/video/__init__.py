@@ -1,0 +1,1 @@
+"""Video frames in presentation order, with exact times, to ready pixels."""

@@ -1,0 +1,237 @@
+"""One moment of a medium: the frame that is on screen at a time, found by seeking where that is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Literal
+
+from PIL import Image
+
+from vifex.media.decode.files.container import Opened
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.files.log import Log
+from vifex.media.decode.files.reasons import why_not
+from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.geometry import clip_box, whole_pixels
+from vifex.media.decode.images.animation import animation_frames
+from vifex.media.decode.images.picture import load_picture
+from vifex.media.decode.timing.follow import OutOfOrder, TimedFrames
+from vifex.media.decode.video.alpha import has_alpha_beside
+from vifex.media.decode.video.sample_builder import Picture, TimedFrame, outside
+from vifex.media.decode.video.video import open_video, shown_frames, survey_video
+from vifex.media.sample.base import exact
+from vifex.values import Box, Limits, MediaError, PixelSpec, Sample, Sampling, ViewRequest
+
+__all__ = ["Kind", "Moment", "at"]
+
+# Below this, decoding from the start is no slower than finding a key frame.
+_SEEK_FROM_S: Final = 4
+_INDEXED: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+"""Formats whose clock never starts anew; of others all packets are read to see that."""
+# How far before the moment the first key frame is looked for, and then the second try.
+_BACK_S: Final = (0, 15)
+
+
+Kind = Literal["picture", "video", "animation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A picture, with its place in time if it is of a video."""
+
+    file: str
+    picture: Picture
+    shown: TimedFrame | None = None
+    is_counted: bool = True
+    """Whether the frames before it were decoded, so that its number is known."""
+
+    def sample(self, spec: PixelSpec) -> Sample:
+        """Make ready pixels of it."""
+        try:
+            pixels = self.picture.ready(spec, None)
+        except (OSError, ValueError, MemoryError) as exc:
+            raise self._unusable(exc) from exc
+        if self.shown is None:
+            return Sample(request=0, ordinal=0, pixels=pixels)
+        start, end = float(self.shown.start), float(self.shown.end)
+        return Sample(
+            request=0,
+            ordinal=0,
+            pixels=pixels,
+            frame_index=self.shown.index if self.is_counted else None,
+            pts=self.shown.pts,
+            time_base=self.shown.time_base,
+            t_s=start,
+            t_start_s=start,
+            t_end_s=end,
+        )
+
+    def thumbnail(self, box: Box | None, max_side_px: int) -> Image.Image:
+        """Make a small picture of it, or of a box in it."""
+        try:
+            picture = self.picture.upright()
+        except (OSError, ValueError, MemoryError) as exc:
+            raise self._unusable(exc) from exc
+        if box is not None:
+            inner = clip_box(box, *picture.size)
+            if inner is None:
+                why = outside(box, picture.size)
+                raise MediaError(why[:1].lower() + why[1:], of=self.file, todo="Correct the box.")
+            picture = picture.crop(whole_pixels(inner, *picture.size))
+        scale = min(1.0, max_side_px / max(picture.size))
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+
+    def _unusable(self, exc: BaseException) -> MediaError:
+        return MediaError(
+            f"the picture could not be used: {why_not(exc)}.",
+            of=self.file,
+            todo="Get a fresh copy of the file.",
+        )
+
+
+def at(
+    file: LocalFile,
+    t_s: float,
+    limits: Limits,
+    *,
+    kind: Kind,
+    spec: PixelSpec | None = None,
+    assume_fps: float | None = None,
+    page: int = 0,
+) -> Moment:
+    """Find the frame on screen at `t_s` seconds; of a still picture, the picture.
+
+    Args:
+        file: The open file.
+        t_s: Seconds of the video's own time.
+        limits: What it may cost.
+        kind: What the file is.
+        spec: What the whole picture will be made into, so that a JPEG is decoded just as `read` does it;
+            `None` decodes it in full.
+        assume_fps: Frame rate for a stream without any times.
+        page: Which page of a picture.
+
+    Raises:
+        MediaError: If the file cannot be read, or ends before.
+        Skip: If it has no video stream.
+    """
+    if kind == "picture":
+        requests = () if spec is None else (ViewRequest(Sampling(), spec),)
+        return Moment(file.shown, load_picture(file, limits, requests, page=page).picture)
+    t = exact(t_s)
+    damage = Damage()
+    if kind == "animation":
+        shown = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
+        return Moment(file.shown, shown.picture, shown)
+    for back_s in _BACK_S if _can_seek(file, t, limits) else ():
+        sought = _sought(file, t, limits, back_s)
+        if sought is not None:
+            return Moment(file.shown, sought.picture, sought, is_counted=False)
+    shown = _from_start(file, t, limits, assume_fps)
+    return Moment(file.shown, shown.picture, shown)
+
+
+_PLAIN: Final[dict[tuple[int, int, int, int], bool]] = {}
+_MOST_KEPT: Final = 1024
+
+
+def _can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
+    """Whether seeking pays, and gives the times that decoding from the start would give."""
+    if t < _SEEK_FROM_S:
+        return False
+    opened = open_video(file, limits, Log())
+    try:
+        if opened.container.format.name in _INDEXED:
+            return True
+        if opened.later or opened.is_raw or opened.container.format.name == "avi":
+            return False
+    finally:
+        opened.close()
+    if file.identity not in _PLAIN:
+        while len(_PLAIN) >= _MOST_KEPT:
+            del _PLAIN[next(iter(_PLAIN))]
+        _PLAIN[file.identity] = survey_video(file, limits, _nothing).is_plain
+    return _PLAIN[file.identity]
+
+
+def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedFrame | None:
+    """Decode from a key frame before the moment; `None` unless that is sure to give the same frame.
+
+    It is where the first frame that comes out is a key frame shown no later than the moment: what
+    follows it in presentation order does not depend on what was skipped.
+    """
+    damage = Damage()
+    opened = open_video(file, limits, damage.opening)
+    try:
+        if has_alpha_beside(opened.stream):
+            return None
+        clock = opened.clock
+        target = clock.start + int((t - back_s) / clock.time_base)
+        opened.container.seek(max(clock.start, target), stream=opened.stream)
+        last = None
+        timed = TimedFrames(opened, limits, damage, _nothing, strict=True)
+        for shown in _checked(shown_frames(timed, opened, damage), opened, t):
+            if shown.end > t:
+                return shown if not damage.n_lost and not damage.n_corrupt_frames else None
+            last = shown
+        del last
+    except (OutOfOrder, OSError, ValueError):
+        return None
+    finally:
+        opened.close()
+    return None
+
+
+def _checked(frames: Iterator[TimedFrame], opened: Opened, t: Fraction) -> Iterator[TimedFrame]:
+    for place, shown in enumerate(frames):
+        is_key = getattr(shown.picture, "is_key", False)
+        if place == 0 and (not is_key or shown.start > t or opened.container.format.name == "avi"):
+            return
+        yield shown
+
+
+def _from_start(file: LocalFile, t: Fraction, limits: Limits, assume_fps: float | None) -> TimedFrame:
+    rate = None if assume_fps is None else exact(assume_fps)
+    try:
+        return _decoded(file, t, limits, rate, strict=True)
+    except OutOfOrder:
+        return _decoded(file, t, limits, rate, strict=False)
+
+
+def _decoded(
+    file: LocalFile, t: Fraction, limits: Limits, rate: Fraction | None, *, strict: bool
+) -> TimedFrame:
+    damage = Damage()
+    order = None if strict else survey_video(file, limits, _nothing).order
+    opened = open_video(file, limits, damage.opening)
+    try:
+        timed = TimedFrames(opened, limits, damage, _nothing, order=order, assume_fps=rate, strict=strict)
+        return _on_screen(shown_frames(timed, opened, damage), t, file, damage)
+    finally:
+        opened.close()
+
+
+def _on_screen(frames: Iterator[TimedFrame], t: Fraction, file: LocalFile, damage: Damage) -> TimedFrame:
+    last = None
+    for shown in frames:
+        if shown.end > t:
+            return shown
+        last = shown
+    if last is None:
+        raise MediaError(
+            f"no frame could be decoded: {damage.cause()}.",
+            of=file.shown,
+            todo="Get a fresh copy of the file.",
+        )
+    raise MediaError(
+        f"there is no frame at {float(t):g} s: the video ends at {float(last.end):.3f} s.",
+        of=file.shown,
+        todo="Give an earlier time.",
+    )
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,119 @@
+"""Packets through a decoder, one thread, every frame that can be had; damage is counted and passed by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from av.codec.context import ThreadType
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+
+from vifex.media.decode.files.container import Opened
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.files.log import listening
+from vifex.media.decode.timing.continuity import PacketClock, SoundClock, demuxed, is_header
+from vifex.media.decode.timing.times import Clock
+from vifex.media.decode.video.alpha import NO_ALPHA, alpha_context, has_alpha_beside
+from vifex.values import Limits
+
+__all__ = ["decoded", "frames_of", "packets_of", "prepare"]
+
+
+def decoded(
+    opened: Opened,
+    limits: Limits,
+    damage: Damage,
+    progress: Callable[[], None],
+    clock: Clock,
+    *,
+    packet_clock: PacketClock | SoundClock | None = None,
+    n_before: int = 0,
+) -> Iterator[VideoFrame]:
+    """Decode a stream from where its container stands to its end.
+
+    Args:
+        opened: The file; its codec context is set to one thread.
+        limits: `max_frames` ends the decoding, `max_pixels` makes the decoder refuse larger frames.
+        damage: Takes errors, flags and messages.
+        progress: Called for each packet.
+        clock: For the times in messages.
+        packet_clock: Moves the packets' timestamps past joins.
+        n_before: Frames decoded before, of other streams, which count for the limit.
+
+    Yields:
+        Frames in the decoder's output order, which is that of presentation.
+    """
+    context = prepare(opened, limits)
+    n = n_before
+    for packet in packets_of(opened, damage, packet_clock):
+        progress()
+        for frame in frames_of(context, packet, damage, clock):
+            if n >= limits.max_frames:
+                damage.other(f"Only the first {limits.max_frames:,} frames were decoded, as the limit says.")
+                return
+            n += 1
+            damage.n_corrupt_frames += frame.is_corrupt
+            yield frame
+
+
+def prepare(opened: Opened, limits: Limits) -> Any:
+    """Give a stream's decoder, set to one thread and to frames that are not too large."""
+    context: Any = opened.stream.codec_context
+    if has_alpha_beside(opened.stream):
+        context = alpha_context(opened.stream) or context
+        if context is opened.stream.codec_context and NO_ALPHA not in opened.notes:
+            opened.notes.append(NO_ALPHA)
+    context.thread_type = ThreadType.NONE
+    context.thread_count = 1
+    context.options = {"max_pixels": str(limits.max_pixels)}
+    if context.name == "exr":  # holds linear light; its decoder itself makes codes of sRGB from it
+        context.options = {**context.options, "apply_trc": "iec61966_2_1"}
+    return context
+
+
+def packets_of(
+    opened: Opened, damage: Damage, packet_clock: PacketClock | SoundClock | None = None
+) -> Iterator[Packet[Any] | None]:
+    """Give the stream's packets, then `None`, which drains the decoder; a broken end is an end.
+
+    Args:
+        opened: The file.
+        damage: Takes errors, flags and messages.
+        packet_clock: Moves the packets' timestamps past joins.
+    """
+    demuxer = demuxed(opened.container, opened.stream, damage.unread)
+    while True:
+        try:
+            with listening(damage.log):
+                packet = next(demuxer)
+        except (StopIteration, IndexError):
+            # PyAV ends so where FFmpeg's list of streams grew on the way: all packets were given.
+            break
+        except (FFmpegError, OSError) as exc:
+            damage.read_error = exc
+            break
+        if packet.size and not is_header(opened.container, opened.stream, packet):
+            damage.n_corrupt_packets += packet.is_corrupt
+            if packet_clock is not None:
+                packet_clock.correct(packet)
+            yield packet
+    yield None
+
+
+def frames_of(context: Any, packet: Packet[Any] | None, damage: Damage, clock: Clock) -> list[VideoFrame]:
+    """Send one packet to the decoder, or `None` for the end; gives what comes out and counts errors."""
+    try:
+        with listening(damage.log):
+            frames: list[VideoFrame] = context.decode(packet)
+            return frames
+    except EOFError:
+        return []
+    except (FFmpegError, OSError, ValueError, MemoryError) as exc:
+        if packet is None or not packet.is_discard:
+            at = None if packet is None or packet.pts is None else clock.seconds(packet.pts)
+            damage.undecoded(exc, at)
+        if packet is not None and packet.has_sidedata("encryption_info"):
+            damage.is_encrypted = True
+        return []

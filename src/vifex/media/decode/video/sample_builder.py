@@ -1,0 +1,202 @@
+"""From frames shown one by one to finished samples, for one request of one medium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from av.error import FFmpegError
+from PIL import Image
+
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.geometry import clip_box
+from vifex.media.sample.base import Part, Pick
+from vifex.media.sample.registry import make
+from vifex.values import Box, PixelSpec, Sample, ViewRequest
+from vifex.values.media import grid_boxes
+
+__all__ = ["Crop", "Picture", "SampleBuilder", "TimedFrame", "cuts"]
+
+UInt8Array = npt.NDArray[np.uint8]
+
+_FAILS: Final = (FFmpegError, OSError, ValueError, MemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """What one sample shows: a box cut out, or the whole with the boxes that are read off its maps."""
+
+    box: Box | None = None
+    boxes: tuple[Box, ...] = ()
+    size_px: tuple[int, int] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that the sample becomes."""
+        return max(1, len(self.boxes))
+
+
+def cuts(
+    request: ViewRequest, boxes: Sequence[Box], size: tuple[int, int]
+) -> tuple[list[Crop | None], list[str]]:
+    """Say what a request takes of a picture.
+
+    Args:
+        request: Its regions decide.
+        boxes: The medium's own, in pixels of the upright picture.
+        size: Width and height of that picture.
+
+    Returns:
+        A cut for each sample, `None` in the place of a box that misses the picture; and sentences about
+        boxes that do.
+    """
+    regions = request.regions
+    if regions is not None and regions.grid is not None:
+        boxes = grid_boxes(*size, *regions.grid, regions.overlap)
+    inner = [clip_box(box, *size) for box in boxes]
+    missed = [outside(box, size) for box, inside in zip(boxes, inner, strict=True) if inside is None]
+    if regions is None or not regions.on_maps:
+        return [None if b is None else Crop(box=b) for b in inner] or [Crop()], missed
+    kept = tuple(b for b in inner if b is not None)
+    if boxes and not kept:
+        return [None], missed
+    return [Crop(boxes=kept or (Box(0, 0, *size),), size_px=size)], missed
+
+
+class Picture(Protocol):
+    """Something that can be looked at: a frame, a picture of an animation, a photograph."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, upright, in square pixels."""
+        ...
+
+    def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
+        """Give ready pixels of the whole, or of a box that lies in the picture."""
+        ...
+
+    def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+        """Give the whole picture, upright, in square pixels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFrame:
+    """A frame with its place in the video: number, ticks, and when it is on screen, in seconds."""
+
+    index: int
+    pts: int
+    time_base: str
+    start: Fraction
+    end: Fraction
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is kept of a frame: its place, and ready pixels for each part of it."""
+
+    shown: tuple[int, int, str, Fraction, Fraction]
+    pixels: tuple[tuple[Crop, UInt8Array] | None, ...]
+
+
+class SampleBuilder:
+    """Feeds a request's sampler and makes samples of what it picks."""
+
+    def __init__(
+        self,
+        number: int,
+        request: ViewRequest,
+        boxes: Sequence[Box],
+        part: Part,
+        duration: Fraction | None,
+        damage: Damage,
+    ) -> None:
+        self.number = number
+        self.request = request
+        self.part = part
+        self.n_samples = 0
+        self._boxes = boxes
+        self._sampler = make(request.sampling, part, duration)
+        self._damage = damage
+        self._held: dict[int, _Held] = {}
+
+    def feed(self, shown: TimedFrame) -> Iterator[Sample]:
+        """Show the next frame; gives the samples that it completes."""
+        if self._sampler.feed(shown.index, shown.start, shown.end):
+            held = self._hold(shown)
+            if held is not None:
+                self._held[shown.index] = held
+        yield from self._samples(self._sampler.ready())
+        for index in [i for i in self._held if i < self._sampler.oldest]:
+            del self._held[index]
+
+    def finish(self) -> Iterator[Sample]:
+        """Give what is left after the last frame."""
+        yield from self._samples(self._sampler.finish())
+
+    def why_empty(self, n_frames: int, end: Fraction) -> str:
+        """Say in a clause why there is no sample."""
+        return self._sampler.why_empty(n_frames, end)
+
+    def _hold(self, shown: TimedFrame) -> _Held | None:
+        parts, missed = cuts(self.request, self._boxes, shown.picture.size)
+        for sentence in missed:
+            self._damage.other(sentence)
+        try:
+            pixels = tuple(
+                None if cut is None else (cut, shown.picture.ready(self.request.pixels, cut.box))
+                for cut in parts
+            )
+        except _FAILS:
+            self._damage.n_unconverted += 1
+            return None
+        return _Held((shown.index, shown.pts, shown.time_base, shown.start, shown.end), pixels)
+
+    def _samples(self, picks: Iterator[Pick]) -> Iterator[Sample]:
+        for pick in picks:
+            numbers = [i for i in pick.frames if i is not None]
+            if not all(i in self._held for i in numbers):
+                continue  # a frame of it could not be converted; the tally says so
+            for place in range(len(self._held[numbers[0]].pixels)):
+                if all(self._held[i].pixels[place] is not None for i in numbers):
+                    yield self._sample(pick, place)
+
+    def _sample(self, pick: Pick, place: int) -> Sample:
+        """Make a sample of one part, by its place among them, of frames that are all held."""
+        real = [self._held[i] for i in pick.real]
+        anchor = real[pick.anchor - pick.first_real]
+        found = [None if i is None else self._held[i].pixels[place] for i in pick.frames]
+        own = found[pick.anchor]
+        assert own is not None
+        index, pts, time_base, start, _ = anchor.shown
+        is_window = self.request.sampling.frames_per_sample is not None
+        cut, pixels = own
+        sample = Sample(
+            request=self.number,
+            ordinal=self.n_samples,
+            pixels=np.stack([np.zeros_like(pixels) if f is None else f[1] for f in found])
+            if is_window
+            else pixels,
+            frame_index=index,
+            pts=pts,
+            time_base=time_base,
+            t_s=float(start),
+            t_start_s=float(real[0].shown[3]),
+            t_end_s=float(real[-1].shown[4]),
+            box=cut.box,
+            boxes=cut.boxes,
+            size_px=cut.size_px,
+        )
+        self.n_samples += cut.n_rows
+        return sample
+
+
+def outside(box: Box, size: tuple[int, int]) -> str:
+    """Say that a box misses the picture."""
+    corners = f"{box.x0:g},{box.y0:g},{box.x1:g},{box.y1:g}"
+    return f"The box {corners} lies outside the picture of {size[0]} x {size[1]} pixels."

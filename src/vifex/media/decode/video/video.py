@@ -1,0 +1,282 @@
+"""A video, decoded once in presentation order for all requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from typing import Final
+
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from vifex.media.decode.files.container import Opened, open_container
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.files.limits import check_pixels
+from vifex.media.decode.files.log import Log
+from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.stated import DOLBY_ALONE
+from vifex.media.decode.sparse.sparse import Unclear, can_pay, sparse_frames
+from vifex.media.decode.timing.appended import another_recording
+from vifex.media.decode.timing.follow import OutOfOrder, Timed, TimedFrames, duration_of, survey_all
+from vifex.media.decode.timing.image_stream import image_stream
+from vifex.media.decode.timing.legs import open_legs
+from vifex.media.decode.timing.times import Gaps, Survey
+from vifex.media.decode.video.pixels import Converter, FramePicture
+from vifex.media.decode.video.reach import Reach
+from vifex.media.decode.video.sample_builder import TimedFrame
+from vifex.media.decode.video.viewing import Viewing, part_of
+from vifex.media.sample.base import exact
+from vifex.media.sample.registry import make, needs_duration
+from vifex.values import DecodeReport, Limits, Medium, Sample, ViewRequest
+
+__all__ = ["OutOfOrder", "StillInside", "open_video", "read_video", "shown_frames", "survey_video"]
+
+# No codec holds back more frames than this, so a stream whose pts are not in presentation order shows
+# it by then. Samples wait until it is known.
+_SETTLED_AFTER: Final = 32
+
+_KNOWN_IMAGES: Final = frozenset(
+    {"ico", "jpeg_pipe", "png_pipe", "bmp_pipe", "webp_pipe", "gif_pipe", "tiff_pipe"}
+)
+"""Of these it is known whether they are streams before FFmpeg opens them."""
+
+
+class StillInside(Exception):
+    """What looked like a video is one picture."""
+
+
+def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
+    """Open a file, choose its stream and see that its frames are not too large.
+
+    Raises:
+        Skip: If it has no video stream.
+        StillInside: If it is a picture.
+        MediaError: If it cannot be opened or its frames are larger than allowed.
+    """
+    as_stream = image_stream(file)
+    container = open_container(file, limits, log, format=as_stream)
+    try:
+        is_still = container.format.name.endswith("_pipe") or container.format.name == "ico"
+        if is_still and as_stream is None:
+            if not _holds_several(container):
+                raise StillInside
+            as_stream = container.format.name
+            container.close()
+            container = open_container(file, limits, log, format=as_stream)
+        opened = open_legs(container, file, limits, log)
+        container = opened.container
+        opened.is_image_stream = as_stream is not None
+        context = opened.stream.codec_context
+        check_pixels(context.width, context.height, limits, file)
+    except BaseException:
+        container.close()
+        raise
+    return opened
+
+
+def _holds_several(container: InputContainer) -> bool:
+    """Whether FFmpeg takes a kind of image that nobody else knows apart into several."""
+    if container.format.name in _KNOWN_IMAGES:
+        return False
+    try:
+        return sum(1 for _ in islice((p for p in container.demux() if p.size), 2)) == 2
+    except (FFmpegError, OSError):
+        return False
+
+
+@dataclass(slots=True)
+class _Job:
+    """What stays the same when a video must be decoded a second time."""
+
+    file: LocalFile
+    medium: Medium
+    requests: Sequence[ViewRequest]
+    limits: Limits
+    progress: Callable[[], None]
+
+
+def read_video(
+    file: LocalFile,
+    medium: Medium,
+    requests: Sequence[ViewRequest],
+    limits: Limits,
+    progress: Callable[[], None],
+) -> Generator[Sample, None, DecodeReport]:
+    """Decode a video once for all requests; see `vifex.media.read.read`."""
+    job = _Job(file, medium, requests, limits, progress)
+    surveyed = None
+    if any(needs_duration(w.sampling) for w in requests):
+        surveyed = survey_video(file, limits, progress)
+    given = [0] * len(requests)
+    try:
+        return (yield from _new(_held_back(_attempt(job, surveyed, None, may_skip=True)), given))
+    except (Unclear, OutOfOrder) as exc:
+        is_in_order = isinstance(exc, Unclear)
+    if is_in_order:
+        try:
+            return (yield from _new(_held_back(_attempt(job, surveyed, None)), given))
+        except OutOfOrder:
+            pass
+    surveyed = surveyed or survey_video(file, limits, progress)
+    return (yield from _new(_held_back(_attempt(job, surveyed, surveyed.order, is_last=True)), given))
+
+
+def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> Survey:
+    """Demux a file's video stream from start to end, nothing decoded."""
+    opened = open_video(file, limits, Log())
+    try:
+        return survey_all(opened, progress)
+    finally:
+        opened.close()
+
+
+def _new(
+    samples: Generator[Sample, None, DecodeReport], given: list[int]
+) -> Generator[Sample, None, DecodeReport]:
+    """Pass on the samples of each request that an attempt before has not given; `given` counts them."""
+    while True:
+        try:
+            sample = next(samples)
+        except StopIteration as stop:
+            seen: DecodeReport = stop.value
+            return seen
+        if sample.ordinal >= given[sample.request]:
+            given[sample.request] = sample.ordinal + 1
+            yield sample
+
+
+def _held_back(
+    attempt: Generator[tuple[list[Sample], bool], None, DecodeReport],
+) -> Generator[Sample, None, DecodeReport]:
+    """Pass samples on once the order of the frames is beyond doubt."""
+    waiting: list[Sample] = []
+    while True:
+        try:
+            samples, is_settled = next(attempt)
+        except StopIteration as stop:
+            yield from waiting
+            seen: DecodeReport = stop.value
+            return seen
+        waiting += samples
+        if is_settled:
+            yield from waiting
+            waiting.clear()
+
+
+def _attempt(
+    job: _Job,
+    surveyed: Survey | None,
+    order: Survey | None,
+    *,
+    may_skip: bool = False,
+    is_last: bool = False,
+) -> Generator[tuple[list[Sample], bool], None, DecodeReport]:
+    """Decode a video from start to end.
+
+    Yields:
+        For each frame the samples it completes, and whether the order of frames is beyond doubt.
+
+    Raises:
+        Unclear: If what nobody needs was to be skipped (`may_skip`), and that may not give the same.
+        OutOfOrder: If pts fall among the first frames and this is not the last attempt.
+    """
+    damage = Damage()
+    # What FFmpeg says while it probes is kept apart: it speaks of all streams there.
+    opened = open_video(job.file, job.limits, damage.opening)
+    try:
+        asked = next((w.sampling.assume_fps for w in job.requests if w.sampling.assume_fps), None)
+        assumed = None if asked is None else exact(asked)
+        duration = None if surveyed is None else duration_of(surveyed, opened, assumed)
+        viewing = Viewing(job.medium, job.requests, damage, duration)
+        if opened.n_streams > 1:
+            viewing.notes.append(
+                f"The file has {opened.n_streams} video streams; stream {opened.stream.index} was read."
+            )
+        if opened.stated.is_dolby_alone:
+            damage.other(DOLBY_ALONE)
+        behind = another_recording(job.file, opened.container.format.name)
+        if behind is not None:
+            damage.other(
+                f"Another recording begins at byte {behind:,} of the file; FFmpeg does not read it, so it is"
+                " missing here."
+            )
+        parts = [part_of(job.medium, request) for request in job.requests]
+        is_sparse = may_skip and can_pay(job.requests, parts, opened, surveyed)
+        if is_sparse:
+            twins = [
+                (make(request.sampling, part, duration), part)
+                for request, part in zip(job.requests, parts, strict=True)
+            ]
+            frames = sparse_frames(opened, twins, job.limits, damage, job.progress)
+            timed = None
+        else:
+            timed = TimedFrames(
+                opened,
+                job.limits,
+                damage,
+                job.progress,
+                order=order,
+                assume_fps=assumed,
+                strict=not is_last,
+            )
+            frames = shown_frames(timed, opened, damage)
+        reach = Reach(job.progress, opened.container, parts)
+        for shown in frames:
+            reach.tell(shown.end)
+            is_settled = is_last or is_sparse or shown.index >= _SETTLED_AFTER
+            if is_settled:
+                # One by one: a whole window may be large.
+                for sample in viewing.show(shown):
+                    yield [sample], True
+            else:
+                yield list(viewing.show(shown)), False
+            if viewing.is_over(shown):
+                break
+        for sample in viewing.finish():
+            yield [sample], True
+        viewing.notes += opened.notes
+        if timed is not None:
+            viewing.notes += timed.notes()
+        return viewing.seen()
+    finally:
+        opened.close()
+
+
+def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterator[TimedFrame]:
+    """Give the frames of a video in presentation order, each with the time for which it is on screen.
+
+    Args:
+        frames: Of the video.
+        opened: The file.
+        damage: Takes what is lost.
+
+    Raises:
+        OutOfOrder: If their times fall although they must not.
+    """
+    clock = opened.clock
+    converters: dict[Opened, Converter] = {}
+    gaps = Gaps()
+    time_base = clock.text
+    before: tuple[Timed, int, Converter] | None = None
+    start = Fraction(0)
+    n = 0
+    for timed in frames:
+        pts = timed.pts
+        if pts is None:
+            damage.n_timeless += 1
+            continue
+        end = clock.seconds(pts)
+        if before is not None:
+            picture = FramePicture(before[0].frame, before[2])
+            yield TimedFrame(n - 1, before[1], time_base, start, end, picture)
+        gaps.add(pts)
+        if timed.opened not in converters:
+            converters = {timed.opened: Converter.of(timed.opened, opened.notes)}
+        before, start = (timed, pts, converters[timed.opened]), end
+        n += 1
+    if before is not None:
+        timed, pts, converter = before
+        end = clock.seconds(pts + max(1, timed.duration or gaps.median()))
+        yield TimedFrame(n - 1, pts, time_base, start, end, FramePicture(timed.frame, converter))

@@ -1,0 +1,109 @@
+"""All requests for one video or animation, shown its frames one by one; and what was learned on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from vifex.media.decode.files.damage import Damage
+from vifex.media.decode.images.cached_image import CachedImage, share_pixels
+from vifex.media.decode.video.sample_builder import SampleBuilder, TimedFrame
+from vifex.media.sample.base import Part
+from vifex.values import DecodeReport, MediaError, Medium, Sample, ViewRequest
+
+__all__ = ["Viewing", "part_of"]
+
+
+def part_of(medium: Medium, request: ViewRequest) -> Part:
+    """Give the part of a video that counts for a request: where the medium's span and the request overlap."""
+    span = medium.span
+    sides = (None, None) if span is None else (span.t_start_s, span.t_end_s)
+    return Part.of(sides, (request.sampling.t_start_s, request.sampling.t_end_s))
+
+
+class Viewing:
+    """Feeds the builders of all requests and counts."""
+
+    def __init__(
+        self, medium: Medium, requests: Sequence[ViewRequest], damage: Damage, duration: Fraction | None
+    ) -> None:
+        self._medium = medium
+        self._damage = damage
+        self._builders = [
+            SampleBuilder(number, request, medium.boxes, part_of(medium, request), duration, damage)
+            for number, request in enumerate(requests)
+        ]
+        self._share_pixels = share_pixels(requests)
+        self._n_frames = 0
+        self._end = Fraction(0)
+        self._size = (0, 0)
+        self.notes: list[str] = []
+        self.choices: list[str] = []
+
+    def show(self, shown: TimedFrame) -> Iterator[Sample]:
+        """Show the next frame to everybody; gives the samples that it completes."""
+        if self._n_frames == 0:
+            self._size = shown.picture.size
+        self._n_frames += 1
+        self._end = max(self._end, shown.end)
+        if self._share_pixels:
+            shown = replace(shown, picture=CachedImage(shown.picture))
+        for builder in self._builders:
+            yield from builder.feed(shown)
+
+    def finish(self) -> Iterator[Sample]:
+        """Give what is left after the last frame."""
+        for builder in self._builders:
+            yield from builder.finish()
+
+    def is_over(self, shown: TimedFrame) -> bool:
+        """Whether nobody wants to see what comes after a frame."""
+        return all(t.part.is_over(shown.end) for t in self._builders)
+
+    def seen(self) -> DecodeReport:
+        """Say what was learned.
+
+        Raises:
+            MediaError: If there is no sample for any request.
+        """
+        damage, of = self._damage, self._medium.name
+        if self._n_frames == 0:
+            raise _no_frames(damage, of)
+        empty = [
+            (t.number, t.why_empty(self._n_frames, self._end)) for t in self._builders if not t.n_samples
+        ]
+        if len(empty) == len(self._builders):
+            why = damage.others[0].rstrip(".") if damage.others else empty[0][1]
+            if damage.n_unconverted:
+                why = f"none of {damage.n_unconverted:,} frames could be turned into RGB"
+            raise MediaError(
+                f"no sample could be taken: {why}.",
+                of=of,
+                todo="Ask for another part of it, shorter clips, or --tail pad.",
+            )
+        return DecodeReport(
+            kind="video",
+            width_px=self._size[0],
+            height_px=self._size[1],
+            frames_seen=self._n_frames,
+            frames_lost=damage.n_lost,
+            problems=damage.sentences(),
+            notes=tuple(self.notes),
+            choices=tuple(self.choices),
+            empty=tuple((number, f"No sample could be taken: {why}.") for number, why in empty),
+        )
+
+
+def _no_frames(damage: Damage, of: str) -> MediaError:
+    if damage.n_timeless and not damage.n_undecoded:
+        return MediaError(
+            "its frames carry no times.",
+            of=of,
+            todo="Give the frame rate it was made with, e.g. --assume-fps 25.",
+        )
+    return MediaError(
+        f"no frame could be decoded: {damage.cause()}.",
+        of=of,
+        todo="Check the file with a player, or get a fresh copy.",
+    )

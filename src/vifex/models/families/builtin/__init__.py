@@ -1,0 +1,1 @@
+"""Networks that are written here from their papers."""

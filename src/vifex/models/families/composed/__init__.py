@@ -1,0 +1,1 @@
+"""Networks composed of others: fused scales, temporal heads over frames."""

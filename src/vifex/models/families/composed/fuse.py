@@ -1,0 +1,253 @@
+"""The family `fuse/`: one network read at several scales, and a fusion of what is read there.
+
+    fuse/METHOD[:OPTION,...](BACKBONE#TAP+TAP[+TAP...])
+
+- METHOD is `concat`, `weighted`, `sum` (the feature pyramid's, of maps), `gated` or `attention`.
+- An OPTION is a number (of `sum` its `width`, of `gated` and `attention` their `hidden`), `raw` (vectors keep
+  their lengths; else each is scaled to length 1), or `KEY=VALUE`: `weights=2/1/1`, `take=mean`.
+- BACKBONE is any network that is made by a builder, with its own family's prefix; a TAP is a module of it or
+  one of its aliases. Maps and tokens there are averaged; `sum` takes maps, the finest first.
+
+Examples: `fuse/concat(torchvision/resnet18#layer2+layer3+layer4)`, `fuse/sum:64(timm/resnet18#layer3+layer4)`
+
+Weights: `random:SEED` for both parts; `pretrained` for `concat` and `weighted`, the backbone's being its own
+published ones; a file with the keys `backbone.*` and `head.*`, or with `head.*` alone beside a published
+backbone. The pixels are the backbone's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from vifex.models.families.composed.composing import find_module, inner_model, module_of, option_value
+from vifex.models.families.registry import FAMILIES, GROUP
+from vifex.models.families.shared.base import Entry
+from vifex.models.families.shared.making import as_model
+from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded
+from vifex.models.heads.registry import FUSION_GROUP, FUSION_HEADS
+from vifex.values import InputError, Model, ModelError
+from vifex.values.registry import load, names, near, require
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["FAMILY", "Fused", "build", "parse"]
+
+_NAME: Final = re.compile(r"(?P<method>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)#(?P<taps>[^#]+)\)")
+_EXAMPLE: Final = "fuse/concat(torchvision/resnet18#layer2+layer3+layer4)"
+_BY_VIEWS: Final = (
+    "extract its layers into one view and join them there: vifex fuse STORE --view main:A --view main:B"
+)
+_SIZES: Final = {"sum": "width", "gated": "hidden", "attention": "hidden"}
+_READY: Final = ("concat", "weighted")
+"""Methods that need no learned weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A name, taken apart."""
+
+    method: str
+    options: dict[str, Any]
+    """Of the head's class."""
+    unit: bool
+    backbone: str
+    """As `load_model` takes it."""
+    taps: tuple[str, ...]
+
+
+def parse(name: str) -> Fused:
+    """Take a name behind `fuse/` apart.
+
+    Raises:
+        ModelError: If it is not of the form above.
+    """
+    match = _NAME.fullmatch(name)
+    taps = [tap.strip() for tap in match["taps"].split("+")] if match is not None else []
+    if match is None or len(taps) < 2 or len(set(taps)) < len(taps):
+        raise ModelError(
+            f"'fuse/{name}' is not fuse/METHOD[:OPTION,...](BACKBONE#TAP+TAP) with different taps.",
+            todo=f"Write for example {_EXAMPLE}; to fuse a model that is a file, {_BY_VIEWS}.",
+        )
+    method = match["method"]
+    if method not in names(FUSION_HEADS, group=FUSION_GROUP) and method != "pca":
+        known = names(FUSION_HEADS, group=FUSION_GROUP)
+        raise ModelError(
+            f"there is no fusion {method!r}.",
+            of=f"fuse/{name}",
+            todo=f"{near(method, known)}Known: {', '.join(known)}.",
+        )
+    if method == "pca":
+        raise ModelError(
+            "a projection is learned from the rows of a store, not inside a network.",
+            of=f"fuse/{name}",
+            todo=f"For pca {_BY_VIEWS} --method pca --dims N.",
+        )
+    options: dict[str, Any] = {}
+    for word in filter(None, (match["options"] or "").split(",")):
+        key, equals, value = word.strip().partition("=")
+        if not equals:
+            key, value = ("raw", "true") if key == "raw" else (_SIZES.get(method, "hidden"), key)
+        options[key] = option_value(value)
+    unit = not options.pop("raw", False)
+    return Fused(method, options, unit, match["backbone"], tuple(taps))
+
+
+def build(name: str, weights: str) -> nn.Module:
+    """Make a network read at several scales: a batch to `[N, D]`, in evaluation mode.
+
+    Args:
+        name: Behind `fuse/`, see above.
+        weights: `random:SEED`, `pretrained`, or the path of a checkpoint.
+
+    Raises:
+        ModelError: If the name or the backbone is unknown, or the weights are not its own.
+        MissingExtraError: If a library is not installed.
+    """
+    return _made(name, weights)[0]
+
+
+class FuseFamily:
+    """The family; see `base.Family`."""
+
+    prefix = "fuse"
+
+    def catalogue(self) -> Iterable[Entry]:
+        """Give one example per method; any backbone may stand in the brackets."""
+        for method in sorted(FUSION_HEADS):
+            size = ":256" if method in _SIZES else ""
+            yield Entry(
+                name=f"fuse/{method}{size}(torchvision/resnet18#layer2+layer3+layer4)",
+                input="224 x 224",
+                licence="the backbone's",
+                weights_from="the backbone's" + "; a head's are yours" * (method not in _READY),
+            )
+
+    def load(self, name: str, weights: str) -> Model:
+        """Make the model; see `base.Family.load`."""
+        module, inner, said = _made(name, weights)
+        card = replace(
+            inner.card,
+            name=f"fuse/{name}",
+            default_taps=("head",),
+            aliases={
+                **{alias: f"backbone.{tap}" for alias, tap in inner.card.aliases.items()},
+                "features": "head",
+            },
+            provenance=f"{inner.card.name}: {inner.card.provenance}; fusion: {weights}",
+            fusion=said,
+        )
+        return as_model(card, "vifex.models.families.composed.fuse:build", name, weights, module)
+
+
+def _made(name: str, weights: str) -> tuple[nn.Module, Model, str]:
+    require("torch", extra="torch", needed_for=f"fuse/{name}")
+    from vifex.models.nets.multi_scale import MultiScale
+
+    parts = parse(name)
+    seed = seed_of(weights)
+    if weights == "pretrained" and parts.method not in _READY:
+        raise ModelError(
+            f"the fusion {parts.method!r} has weights of its own, and none are published.",
+            of=f"fuse/{name}",
+            todo="Give --weights FILE with the keys head.* (and backbone.*), or --weights random:SEED.",
+        )
+    state = load_state(weights) if seed is None and weights != "pretrained" else None
+    whole = state is not None and any(k.startswith("backbone.") for k in state)
+    inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
+    backbone = module_of(inner)
+    taps = [find_module(backbone, inner, tap, example="BACKBONE#TAP+TAP") for tap in parts.taps]
+    sizes = _sizes(backbone, taps, inner, maps=parts.method == "sum")
+    head = seeded(seed or 0, lambda: _head(parts, sizes))
+    module = MultiScale(backbone, taps, head, pooled=parts.method != "sum", unit=parts.unit).eval()
+    if state is not None:
+        apply_state(module if whole else head, state if whole else _of_head(state), of=weights)
+    return module, inner, _said(parts, taps, sizes, int(head.out_features))
+
+
+def _inner(name: str, weights: str) -> Model:
+    known = names(FAMILIES, group=GROUP)
+    prefix = re.split("[/:]", name, maxsplit=1)[0]
+    if prefix not in known:
+        raise ModelError(
+            f"{name!r} is of no family of networks made by code ({', '.join(known)}), and only those can "
+            "be read at several scales inside.",
+            of="fuse",
+            todo=f"{near(prefix, known)}Write for example {_EXAMPLE}; for a file {_BY_VIEWS}.",
+        )
+    return inner_model(name, weights)
+
+
+def _sizes(backbone: nn.Module, taps: list[str], model: Model, *, maps: bool) -> list[int]:
+    """Run one empty input to see how many numbers each tap gives."""
+    import torch
+
+    from vifex.models.nets.multi_scale import as_vector, outputs_at
+
+    try:
+        with torch.no_grad():
+            outputs = outputs_at(backbone, taps, torch.zeros(_input_shape(model)))
+    except ValueError as exc:
+        raise ModelError(f"{exc}.", of=model.card.name, todo="Name other modules.") from exc
+    if maps:
+        _check_maps(taps, outputs, model)
+    return [int(as_vector(output).shape[1]) for output in outputs]
+
+
+def _check_maps(taps: list[str], outputs: list[Tensor], model: Model) -> None:
+    areas = [output.shape[2] * output.shape[3] if output.dim() == 4 else 0 for output in outputs]
+    if 0 in areas:
+        raise ModelError(
+            f"the module {taps[areas.index(0)]!r} gives no map, and a pyramid is of maps.",
+            of=model.card.name,
+            todo="Use fuse/concat or fuse/weighted for it.",
+        )
+    if areas != sorted(areas, reverse=True):
+        raise ModelError(
+            "a pyramid goes from the finest map to the coarsest.",
+            of=model.card.name,
+            todo=f"Name the taps in that order (cells: {', '.join(map(str, areas))}).",
+        )
+
+
+def _input_shape(model: Model) -> tuple[int, ...]:
+    card = model.card
+    if card.audio is not None:
+        return (1, round(card.audio.window_s * card.audio.sample_rate_hz))
+    sizes = {"N": 1, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
+    return tuple(sizes[axis] for axis in card.layout)
+
+
+def _head(parts: Fused, sizes: list[int]) -> nn.Module:
+    try:
+        make = load(FUSION_HEADS, parts.method, group=FUSION_GROUP, what="fusion")
+        head: nn.Module = make(sizes, **parts.options)
+    except InputError as exc:
+        raise ModelError(exc.what, of=f"fuse/{parts.method}", todo=exc.todo) from exc
+    except (TypeError, ValueError) as exc:
+        given = ", ".join(f"{k}={v}" for k, v in parts.options.items())
+        raise ModelError(
+            f"the fusion {parts.method!r} cannot be made with {given or 'no options'}: {exc}.", of="fuse"
+        ) from exc
+    return head
+
+
+def _said(parts: Fused, taps: list[str], sizes: list[int], size: int) -> str:
+    """Say for the card how the vector comes to be."""
+    inputs = ", ".join(f"{tap} [{n}]" for tap, n in zip(taps, sizes, strict=True))
+    if parts.method == "sum":
+        lengths = "maps summed from the coarsest to the finest"
+    else:
+        lengths = "each averaged over its cells" + ", then of length 1" * parts.unit
+    options = "".join(f", {k}={v}" for k, v in parts.options.items())
+    return f"{parts.method} of {inputs} of {parts.backbone}, {lengths}{options}: {size} numbers"
+
+
+def _of_head(state: dict[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix("head."): v for k, v in state.items()}
+
+
+FAMILY: Final = FuseFamily()

@@ -1,0 +1,206 @@
+"""The family `seq/`: a network for pictures over the frames of a clip, then a temporal head.
+
+    seq/HEAD[:OPTION,...](BACKBONE[#TAP])
+
+- HEAD is a name of `vifex.models.heads`: mean, max, attention, rnn, lstm, gru, tcn, nonlocal.
+- An OPTION is a number (the head's `hidden`, for `nonlocal` its `inner`), `bi` (two directions), `KEY=VALUE`
+  (any option of the head's class, e.g. `layers=2`, `take=mean`, `pairwise=dot`), or `frames=T`: frames per
+  clip, 16 by default.
+- BACKBONE is any model for pictures that is made by a builder, with its own family's prefix; TAP is a
+  module of it or one of its aliases, by default its card's default tap. A map or tokens there are averaged.
+
+Examples: `seq/lstm:512(torchvision/resnet18)`, `seq/gru:256,bi,frames=32(timm/resnet18.a1_in1k#layer4)`.
+
+Weights: `random:SEED` for both parts; `pretrained` for heads that have none, the backbone's being its own
+published ones; a file with the keys `backbone.*` and `head.*`, or with `head.*` alone beside a published
+backbone.
+
+The pixels are the backbone's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from vifex.models.families.composed.composing import find_module, inner_model, module_of, option_value
+from vifex.models.families.shared.base import Entry
+from vifex.models.families.shared.making import as_model
+from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded
+from vifex.models.heads import head_names, make_head
+from vifex.values import InputError, Model, ModelError
+from vifex.values.registry import require
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["FAMILY", "Composite", "build", "parse"]
+
+_NAME: Final = re.compile(
+    r"(?P<head>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)(?:#(?P<tap>[^#]+))?\)"
+)
+_FRAMES: Final = 16
+_EXAMPLE: Final = "seq/lstm:512(torchvision/resnet18)"
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """A name, taken apart."""
+
+    head: str
+    options: dict[str, Any]
+    """Of the head's class."""
+    frames: int
+    backbone: str
+    """As `load_model` takes it."""
+    tap: str | None
+
+
+def parse(name: str) -> Composite:
+    """Take a name behind `seq/` apart.
+
+    Raises:
+        ModelError: If it is not of the form above.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ModelError(
+            f"'seq/{name}' is not seq/HEAD[:OPTION,...](BACKBONE[#TAP]).",
+            todo=f"Write for example {_EXAMPLE}.",
+        )
+    options: dict[str, Any] = {}
+    for word in filter(None, (match["options"] or "").split(",")):
+        key, equals, value = word.strip().partition("=")
+        if not equals:
+            key, value = ("both", "true") if key == "bi" else (_size_of(match["head"]), key)
+        options[key] = option_value(value)
+    frames = options.pop("frames", _FRAMES)
+    if not isinstance(frames, int) or isinstance(frames, bool) or frames < 1:
+        raise ModelError(
+            f"frames={frames} is no number of frames.", of=f"seq/{name}", todo="Write frames=16."
+        )
+    return Composite(match["head"], options, frames, match["backbone"], match["tap"])
+
+
+def build(name: str, weights: str) -> nn.Module:
+    """Make a composite network: `[N, T, C, H, W]` to `[N, D']`, in evaluation mode.
+
+    Args:
+        name: Behind `seq/`, see above.
+        weights: `random:SEED`, `pretrained`, or the path of a checkpoint.
+
+    Raises:
+        ModelError: If the name or the backbone is unknown, or the weights are not its own.
+        MissingExtraError: If a library is not installed.
+    """
+    return _made(name, weights)[0]
+
+
+class SeqFamily:
+    """The family; see `base.Family`."""
+
+    prefix = "seq"
+
+    def catalogue(self) -> Iterable[Entry]:
+        """Give one example per head; any backbone may stand in the brackets."""
+        for head in head_names():
+            size = ":512" if head in ("rnn", "lstm", "gru", "tcn") else ""
+            yield Entry(
+                name=f"seq/{head}{size}(torchvision/resnet18)",
+                input=f"{_FRAMES} x 224 x 224",
+                licence="the backbone's",
+                weights_from="the backbone's; a head's are yours",
+            )
+
+    def load(self, name: str, weights: str) -> Model:
+        """Make the model; see `base.Family.load`."""
+        module, inner, parts = _made(name, weights)
+        card = replace(
+            inner.card,
+            name=f"seq/{name}",
+            frames=parts.frames,
+            layout="NTCHW",
+            default_taps=("head",),
+            aliases={"features": "head", "penultimate": "frames"},
+            provenance=f"{inner.card.name}: {inner.card.provenance}; head {parts.head}: {weights}",
+        )
+        return as_model(card, "vifex.models.families.composed.seq:build", name, weights, module)
+
+
+def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
+    require("torch", extra="torch", needed_for=f"seq/{name}")
+    from vifex.models.nets.over_frames import OverFrames
+
+    parts = parse(name)
+    seed = seed_of(weights)
+    if weights == "pretrained" and _head(parts, 1).state_dict():
+        raise ModelError(
+            f"the head {parts.head!r} has weights of its own, and none are published.",
+            of=f"seq/{name}",
+            todo="Give --weights FILE with the keys head.* (and backbone.*), or --weights random:SEED.",
+        )
+    state = load_state(weights) if seed is None and weights != "pretrained" else None
+    whole = state is not None and any(k.startswith("backbone.") for k in state)
+    inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
+    backbone = module_of(inner)
+    tap = _tap(backbone, inner, parts.tap)
+    head = seeded(seed or 0, lambda: _head(parts, _size(backbone, tap, inner)))
+    module: nn.Module = OverFrames(backbone, tap, head).eval()
+    if state is not None:
+        apply_state(module if whole else head, state if whole else _of_head(state), of=weights)
+    return module, inner, parts
+
+
+def _inner(name: str, weights: str) -> Model:
+    """Load the network for pictures by its full name."""
+    model = inner_model(name, weights)
+    if model.builder is None or model.card.frames is not None:
+        raise ModelError(
+            f"{name} is no network for single pictures that is made by code.",
+            of="seq",
+            todo=f"Give one, e.g. {_EXAMPLE}.",
+        )
+    return model
+
+
+def _tap(backbone: nn.Module, model: Model, wanted: str | None) -> str:
+    """Find the module that is read: by its name, or by an alias."""
+    asked = wanted or next(iter(model.card.default_taps), None)
+    if asked is None:
+        raise ModelError("it names no default tap.", of=model.card.name, todo="Name one: BACKBONE#TAP.")
+    return find_module(backbone, model, asked, example="BACKBONE#TAP")
+
+
+def _size(backbone: nn.Module, tap: str, model: Model) -> int:
+    """Run one empty picture to see how many numbers a frame gives."""
+    import torch
+
+    from vifex.models.nets.over_frames import picture_vector
+
+    card = model.card
+    picture = torch.zeros(1, 3, card.height_px, card.width_px)
+    with torch.no_grad():
+        try:
+            return int(picture_vector(backbone, tap, picture).shape[1])
+        except ValueError as exc:
+            raise ModelError(f"{exc}.", of=card.name, todo="Name another module: BACKBONE#TAP.") from exc
+
+
+def _head(parts: Composite, size: int) -> nn.Module:
+    try:
+        return make_head(parts.head, size, **parts.options)
+    except InputError as exc:
+        raise ModelError(exc.what, of=f"seq/{parts.head}", todo=exc.todo) from exc
+
+
+def _of_head(state: dict[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix("head."): v for k, v in state.items()}
+
+
+def _size_of(head: str) -> str:
+    return "inner" if head == "nonlocal" else "hidden"
+
+
+FAMILY: Final = SeqFamily()

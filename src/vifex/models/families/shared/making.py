@@ -1,0 +1,64 @@
+"""What the families of other libraries' networks share: a model from a network and its card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vifex.models.families.shared.weights import seed_of, state_sha256
+from vifex.values import Builder, Model, ModelCard, ModelError
+from vifex.values.registry import near
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["as_model", "licence", "no_such", "provenance"]
+
+_LISTED: Final = 12
+"""So many names are listed in a message at most; a library has thousands."""
+
+
+def as_model(card: ModelCard, target: str, name: str, weights: str, network: nn.Module) -> Model:
+    """Make the value of a network that a builder makes.
+
+    Args:
+        card: Its card; the hash of its weights is added.
+        target: `module:attribute` of the builder.
+        name: The family's own name of the network, its weights named in it.
+        weights: `pretrained`, `random:SEED`, or a file's path, which becomes absolute.
+        network: As the builder made it, to be hashed.
+    """
+    digest = state_sha256(network, card.name)
+    if weights != "pretrained" and seed_of(weights) is None:
+        weights = str(Path(weights).absolute())
+    return Model(
+        card=replace(card, sha256=digest),
+        graph=None,
+        weights_sha256=digest,
+        engine="torch",
+        builder=Builder(target, name, weights),
+    )
+
+
+def provenance(weights: str, source: str) -> str:
+    """Say where a network's weights come from."""
+    seed = seed_of(weights)
+    if seed is not None:
+        return f"untrained: random weights of seed {seed}"
+    return source if weights == "pretrained" else f"the file {Path(weights).absolute()}"
+
+
+def licence(weights: str, published: str) -> str:
+    """Say the licence of a network's weights: what is known of the published ones is not said of others."""
+    if seed_of(weights) is not None:
+        return "none: untrained"
+    return published if weights == "pretrained" else "unknown"
+
+
+def no_such(prefix: str, name: str, known: list[str]) -> ModelError:
+    """Say that a family has no network of a name, with near ones."""
+    listed = f"Known: {', '.join(known)}." if len(known) <= _LISTED else f"vifex models --search {prefix}"
+    if len(known) > _LISTED:
+        listed = f"It has {len(known)}: {listed} lists them."
+    return ModelError(f"there is no model {prefix + '/' + name!r}.", todo=near(name, known) + listed)

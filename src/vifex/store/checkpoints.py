@@ -1,0 +1,60 @@
+"""The named steps of the commit protocol, where a test may stop the world.
+
+Each name is said right after the step is done. In use nothing listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["STEPS", "checkpoint", "listen"]
+
+STEPS: Final[tuple[str, ...]] = (
+    "rows.written",
+    "rows.deletions_written",
+    "rows.data_synced",
+    "rows.manifest_committed",
+    "rows.manifest_synced",
+    "ledger.written",
+    "ledger.data_synced",
+    "ledger.manifest_committed",
+    "ledger.manifest_synced",
+    "maintenance.rows_rewritten",
+    "maintenance.rows_data_synced",
+    "maintenance.rows_committed",
+    "maintenance.rows_synced",
+    "maintenance.ledger_rewritten",
+    "maintenance.ledger_data_synced",
+    "maintenance.ledger_committed",
+    "maintenance.ledger_synced",
+    "maintenance.entered",
+    "maintenance.repeat_committed",
+    "maintenance.repeat_synced",
+    "maintenance.confirmed",
+    "maintenance.rows_cleaned",
+    "maintenance.ledger_cleaned",
+    "recovery.ledger_pruned",
+    "recovery.rows_pruned",
+    "recovery.rows_restored",
+    "recovery.rows_synced",
+    "recovery.swept",
+    "view.built",
+    "view.synced",
+    "view.named",
+)
+"""Every place where a crash is tested, in the order of the protocol."""
+
+_listener: Callable[[str], None] | None = None
+
+
+def listen(listener: Callable[[str], None] | None) -> None:
+    """Call `listener` with the name of every step from now on; `None` ends that."""
+    global _listener
+    _listener = listener
+
+
+def checkpoint(name: str) -> None:
+    """Say that a step is done."""
+    if _listener is not None:
+        _listener(name)

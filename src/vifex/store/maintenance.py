@@ -1,0 +1,134 @@
+"""Care of a view: small fragments are merged, old versions are removed, and the ledger says so.
+
+The rule. Care is due after 32 commits since the last one, or when a tenth of the stored rows is
+deleted, and at the end of a run once 8 commits have come together. From the end of a table it merges the
+longest run of neighbours under 64 MiB each and 128 MiB together whose first is no larger than the rest,
+then looks on before them: so each row is rewritten a logarithmic number of times, and memory stays
+bounded. A fragment with a tenth of its rows deleted is rewritten wherever it stands.
+
+Then two entries are made. The first names the merged rows; the second names the next version of the
+rows, which is the same under a manifest of its own. So the two newest versions of the ledger name merged
+rows and do not hang on one file, and all older ones can go.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from vifex.store.checkpoints import checkpoint
+from vifex.store.faults import BrokenTableError
+from vifex.store.lance_adapter import Fragment, Table, manifests
+from vifex.store.ledger import prove
+from vifex.store.readers import Wanted, wanted_by_readers
+from vifex.store.sums import damaged_files
+from vifex.store.tables import SyncedTable
+
+__all__ = ["choose", "clean", "compact", "due"]
+
+_log = logging.getLogger(__name__)
+
+EVERY_COMMITS: Final = 32
+AT_END_COMMITS: Final = 8
+DELETED: Final = 0.1
+MERGED_BYTES: Final = 128 << 20
+FULL_BYTES: Final = 64 << 20
+
+
+def due(rows: Table, commits: int, *, at_end: bool) -> bool:
+    """Tell whether care should be taken, `commits` after the last time."""
+    if commits >= (AT_END_COMMITS if at_end else EVERY_COMMITS):
+        return True
+    if commits < AT_END_COMMITS and not at_end:
+        return False  # deletions may come with every commit: not a rewrite each time
+    fragments = rows.fragments()
+    deleted = sum(f.deleted for f in fragments)
+    return deleted > 0 and deleted >= DELETED * sum(f.rows + f.deleted for f in fragments)
+
+
+def choose(fragments: Sequence[Fragment], sizes: Sequence[int]) -> list[list[int]]:
+    """Choose groups of neighbours to merge, by the rule that this module states; newest first.
+
+    Worked example, sizes in MiB: of `96, 32, 1, 1, 1, ... 1` (32 ones) the last 33 are merged, for 32
+    is no more than the ones together, and 96 is more than all of these.
+    """
+    groups: list[list[int]] = []
+    end = len(fragments)
+    while end > 0:
+        start = _start_of_group(sizes, end)
+        if start < end:
+            groups.append([f.id for f in fragments[start:end]])
+        end = min(start, end - 1)
+    chosen = {i for group in groups for i in group}
+    groups += [
+        [f.id]
+        for f in fragments
+        if f.deleted and f.deleted >= DELETED * (f.rows + f.deleted) and f.id not in chosen
+    ]
+    return groups
+
+
+def _start_of_group(sizes: Sequence[int], end: int) -> int:
+    start, total = end, 0
+    for place in range(end - 1, -1, -1):
+        if sizes[place] >= FULL_BYTES or total + sizes[place] > MERGED_BYTES:
+            break
+        if total >= sizes[place]:
+            start = place
+        total += sizes[place]
+    return start
+
+
+def compact(table: SyncedTable, step: str, sums: Mapping[str, str] | None = None) -> tuple[int, int]:
+    """Merge what the rule chooses; gives how many fragments there were and are.
+
+    Args:
+        table: To be merged.
+        step: Name of the step, for tests.
+        sums: Checksums of its files. A damaged fragment stays as it is: merged, it would get a new
+            checksum, and nobody could tell its damage any more.
+    """
+    fragments = table.table.fragments()
+    sizes = [sum((table.table.data / n).stat().st_size for n in f.files) for f in fragments]
+    groups = choose(fragments, sizes)
+    if sums is not None and groups:
+        chosen = {i for group in groups for i in group}
+        bad = {f.id for f in fragments if f.id in chosen and damaged_files(table.table.path, f.paths, sums)}
+        if bad:
+            _log.warning("%s: damaged fragments are not merged; run `vifex check`", table.table.path)
+            sizes = [FULL_BYTES if f.id in bad else size for f, size in zip(fragments, sizes, strict=True)]
+            groups = [g for g in choose(fragments, sizes) if not bad & set(g)]
+    return table.compact(step, groups) if groups else (0, 0)
+
+
+def clean(rows: Table, ledger: Table, readers: Path, view: str) -> None:
+    """Remove versions but the ledger's newest two, the rows that they name, and what readers read."""
+    wanted = wanted_by_readers(readers, view)
+    if wanted.everything:
+        return  # a reader is choosing its version: next time
+    keep_ledger, keep_rows = _kept(rows, ledger, wanted)
+    _keep_only(rows, keep_rows)
+    checkpoint("maintenance.rows_cleaned")
+    _keep_only(ledger, keep_ledger)
+    checkpoint("maintenance.ledger_cleaned")
+
+
+def _keep_only(table: Table, versions: set[int]) -> None:
+    try:
+        table.keep_only(versions)
+    except BrokenTableError as exc:
+        # All that was committed is safe; what is in the way may be an old version or a tag of the user's.
+        _log.warning("%s; they take room until that is mended", exc)
+
+
+def _kept(rows: Table, ledger: Table, wanted: Wanted) -> tuple[set[int], set[int]]:
+    newest_two = sorted(manifests(ledger.path))[-2:]
+    named = {rows.version}
+    for version in newest_two:
+        try:
+            named.add(prove(Table.open(ledger.path, version)).rows_version)
+        except BrokenTableError:
+            continue
+    return set(newest_two) | wanted.ledger, named | wanted.rows

@@ -17,7 +17,7 @@ from one import pictures
 from PIL import Image
 
 from vifex.media.decode.images.image import StillPicture
-from vifex.models.families import torchvision as torchvision_family
+from vifex.models.families.libraries import torchvision as torchvision_family
 from vifex.models.families.libraries.hf_source import Source
 from vifex.models.families.libraries.timm import timm_pixels
 from vifex.values import ModelCard

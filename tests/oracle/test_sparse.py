@@ -18,9 +18,10 @@ import av
 import numpy as np
 import pytest
 
-from vifex.media.decode import ahead, sparse, video
 from vifex.media.decode.files.reasons import Skip
+from vifex.media.decode.sparse import ahead, sparse
 from vifex.media.decode.sparse.gops import roles
+from vifex.media.decode.video import video
 from vifex.values import PixelSpec, Sampling, ViewRequest, VifexError
 
 made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "unit" / "media" / "made.py")))

@@ -71,7 +71,7 @@ def _exists(path: str) -> bool:
 
 def _composed(prefix: str, name: str) -> bool:
     """Tell it of the network inside; `parse` loads nothing."""
-    from vifex.models.families import fuse, seq
+    from vifex.models.families.composed import fuse, seq
 
     try:
         inner = fuse.parse(name).backbone if prefix == "fuse" else seq.parse(name).backbone

@@ -60,8 +60,8 @@ def visit() -> dict[str, str]:
     """Load one model of each family and give the hash of its weights."""
     import open_clip
 
-    from vifex.models.families import hf, timm
-    from vifex.models.families import open_clip as clip
+    from vifex.models.families.libraries import hf, timm
+    from vifex.models.families.libraries import open_clip as clip
 
     open_clip.add_model_config(Path(os.environ["VIFEX_TINY_CLIP"]))
     open_clip.pretrained._PRETRAINED["vifex-tiny"] = {
@@ -77,7 +77,7 @@ def visit() -> dict[str, str]:
 
 def failure(name: str) -> dict[str, object]:
     """Say how a model fails that is nowhere, and how long it takes."""
-    from vifex.models.families import hf, timm
+    from vifex.models.families.libraries import hf, timm
     from vifex.values import ModelError
 
     start = time.monotonic()

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from promises import batch, read
 
-from vifex.models.families import hf, hub, open_clip, timm, torchvision
+from vifex.models.families.libraries import hf, open_clip, timm, torchvision
+from vifex.models.families.shared import hub
 from vifex.models.families.shared.weights import state_sha256
 from vifex.values import MissingExtraError, ModelError
 

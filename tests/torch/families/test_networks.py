@@ -10,7 +10,7 @@ import pytest
 from promises import batch, check, family_and_name, read
 from sweep import SWEEP
 
-from vifex.models.families import hf, open_clip, timm, torchvision
+from vifex.models.families.libraries import hf, open_clip, timm, torchvision
 
 Tiny = Callable[[str], Path]
 

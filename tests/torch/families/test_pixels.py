@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vifex.media.decode.images.image import StillPicture
-from vifex.models.families import hf, open_clip, timm, torchvision
+from vifex.models.families.libraries import hf, open_clip, timm, torchvision
 from vifex.models.families.libraries.hf_pixels import processor_pixels
 from vifex.models.families.libraries.timm import timm_pixels
 from vifex.values import ModelCard, ModelError

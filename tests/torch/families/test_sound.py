@@ -18,7 +18,7 @@ import vifex
 from vifex.extraction.planning.audio_options import SoundChoice
 from vifex.extraction.planning.view_plan import plan_view
 from vifex.models import load_model
-from vifex.models.families import hf, hf_audio
+from vifex.models.families.libraries import hf, hf_audio
 from vifex.models.families.libraries.hf_sound import ast_front, clap_front
 from vifex.models.families.shared.text import text_vectors
 from vifex.values import ModelError

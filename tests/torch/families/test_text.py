@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vifex.models.families import hf, open_clip
+from vifex.models.families.libraries import hf, open_clip
 from vifex.models.families.shared.text import cut_words, text_tower, text_vectors
 from vifex.values import ModelError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vifex.extraction.planning.presets import PRESETS
-from vifex.models.families import c3d, i3d, torchvision
+from vifex.models.families.builtin import c3d, i3d
+from vifex.models.families.libraries import torchvision
 
 FAMILIES = {"c3d": c3d, "i3d": i3d, "torchvision": torchvision}
 MADE_HERE = [name for name, preset in PRESETS.items() if preset.model.partition("/")[0] in FAMILIES]

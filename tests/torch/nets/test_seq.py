@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from vifex.engines.torch.engine import TorchEngine
-from vifex.models.families import i3d, torchvision
+from vifex.models.families.builtin import i3d
 from vifex.models.families.composed.seq import FAMILY, build, parse
+from vifex.models.families.libraries import torchvision
 from vifex.models.nets.over_frames import OverFrames, picture_vector
 from vifex.values import Model, ModelError
 

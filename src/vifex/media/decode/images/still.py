@@ -18,6 +18,9 @@ from vifex.values import Limits, MediaError
 
 __all__ = ["still_by_ffmpeg"]
 
+_LINEAR = frozenset({"exr", "hdr"})
+"""Decoders that give linear light as floats. FFmpeg 8 can convert that of OpenEXR itself, FFmpeg 9 cannot."""
+
 
 def still_by_ffmpeg(
     file: LocalFile, limits: Limits, restate: Callable[[VideoFrame], None] | None = None
@@ -65,7 +68,7 @@ def still_by_ffmpeg(
                 of=file.shown,
                 todo="Open it in a viewer, or get a fresh copy.",
             )
-        if context.name == "hdr":
+        if context.name in _LINEAR:
             frame = _from_light(frame)
         if restate is not None:
             restate(frame)
@@ -75,7 +78,12 @@ def still_by_ffmpeg(
 
 
 def _from_light(frame: VideoFrame) -> VideoFrame:
-    """Make codes of sRGB, 0 to 1, of the linear light of a Radiance picture; what is brighter is white."""
-    light = np.clip(frame.to_ndarray().astype(np.float32), 0, 1)
+    """Make codes of sRGB, 0 to 1, of linear light; what is brighter is white, and alpha stays as it is."""
+    if not frame.format.name.endswith("f32le"):  # half floats
+        channels = len(frame.format.components)
+        frame = frame.reformat(format={1: "grayf32le", 3: "gbrpf32le", 4: "gbrapf32le"}[channels])
+    light = np.clip(np.nan_to_num(frame.to_ndarray().astype(np.float32)), 0, 1)
     codes = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.power(light, 1 / 2.4) - 0.055)
+    if frame.format.name == "gbrapf32le":
+        codes[..., 3] = light[..., 3]
     return VideoFrame.from_ndarray(codes.astype(np.float32), frame.format.name)

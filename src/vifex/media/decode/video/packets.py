@@ -68,8 +68,6 @@ def prepare(opened: Opened, limits: Limits) -> Any:
     context.thread_type = ThreadType.NONE
     context.thread_count = 1
     context.options = {"max_pixels": str(limits.max_pixels)}
-    if context.name == "exr":  # holds linear light; its decoder itself makes codes of sRGB from it
-        context.options = {**context.options, "apply_trc": "iec61966_2_1"}
     return context
 
 

@@ -107,7 +107,8 @@ def listed_layers(path: Path) -> list[tuple[str, tuple[int, ...]]]:
         return list(_described(graph).items())
     except (zipfile.BadZipFile, OSError, StopIteration, ValueError, LookupError, TypeError, RecursionError):
         return []
-    except (AttributeError, NotImplementedError, RuntimeError):  # another form; an archive that is encrypted
+    except (AttributeError, NotImplementedError, RuntimeError):
+        # The description has another form, or zipfile cannot open the entry: encrypted, or packed otherwise.
         return []
 
 

@@ -91,7 +91,7 @@ class SpilledRows:
     """Rows of one unfinished medium that lie on the disk or are on their way there."""
 
     there: Spilled | None = None
-    """The commit_thread's alone."""
+    """Used by the commit thread alone."""
 
 
 class ViewSink:
@@ -141,7 +141,7 @@ class ViewSink:
             self._commit_thread.do(self._writer.tick)
 
     def commit(self) -> None:
-        """Make everything that is finished durable; it is when the commit_thread has finished."""
+        """Commit everything that is finished. It is durable when the commit thread has finished."""
         if self._settled:
             self._hand_over()
         self._commit_thread.do(self._writer.commit)
@@ -150,7 +150,7 @@ class ViewSink:
         settled, self._settled, self._settled_bytes = self._settled, [], 0
         self._commit_thread.do(partial(self._keep, settled))
 
-    # -- in the commit_thread's thread ---------------------------------------------------------------------
+    # -- in the commit thread ----------------------------------------------------------------------------
 
     def _keep(self, settled: list[tuple[Outcome, Rows | None]]) -> None:
         parts = [rows for _, rows in settled if rows is not None]

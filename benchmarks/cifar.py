@@ -1,4 +1,4 @@
-"""Real weights and labels: the CIFAR ResNets as ONNX files, and 10,000 labelled pictures.
+"""Real weights and labels: the CIFAR ResNets as ONNX files, and 10,000 labelled images.
 
 The networks are those of He et al. 2016, section 4.2, with option A shortcuts (each second row and column,
 new channels zero), weights by akamaster/pytorch_resnet_cifar10. Needs torch and safetensors.
@@ -23,7 +23,7 @@ width_px = 32
 layout = "NCHW"
 mean = [0.485, 0.456, 0.406]
 std = [0.229, 0.224, 0.225]
-default_taps = ["logits"]
+default_layers = ["logits"]
 """
 
 
@@ -80,8 +80,8 @@ def export(weights: Path, folder: Path) -> Path:
     return path
 
 
-def pictures(parquet: Path, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Give pictures uint8 `[N, 32, 32, 3]` and their labels `[N]`."""
+def images(parquet: Path, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Give images uint8 `[N, 32, 32, 3]` and their labels `[N]`."""
     table = pq.read_table(parquet).slice(0, count)
     images = [Image.open(io.BytesIO(raw)) for raw in table.column("image").to_pylist()]
     pixels = np.stack([np.asarray(image.convert("RGB")) for image in images])

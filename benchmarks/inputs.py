@@ -1,4 +1,4 @@
-"""What benchmarks are given, or make: folders of pictures of any length, networks with random weights."""
+"""What benchmarks are given, or make: folders of images of any length, networks with random weights."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def parser(description: str | None, *, rounds: int, seconds: float | None = None
     return words
 
 
-class Pictures:
-    """Folders with the first `n` pictures of an endless row of copies of some originals.
+class Images:
+    """Folders with the first `n` images of an endless row of copies of some originals.
 
     Copies are links to the same bytes where the disk can: the file cache is warm for everyone.
     """
@@ -47,12 +47,12 @@ class Pictures:
 
     @property
     def originals(self) -> int:
-        """How many different pictures there are."""
+        """How many different images there are."""
         return len(self._originals)
 
     def folder(self, count: int) -> Path:
-        """Give a folder that holds exactly `count` pictures."""
-        folder = self._work / f"{count}-pictures"
+        """Give a folder that holds exactly `count` images."""
+        folder = self._work / f"{count}-images"
         if not folder.exists():
             folder.mkdir()
             for number, path in enumerate(itertools.islice(itertools.cycle(self._originals), count)):
@@ -83,4 +83,4 @@ def card_of_default() -> str:
     model = load_model("default")
     fields = ("height_px", "width_px", "resize", "resize_px", "scale", "mean", "std")
     card = {name: getattr(model.card, name) for name in fields}
-    return json.dumps({**card, "graph": str(model.file), "tap": model.card.default_taps[0]})
+    return json.dumps({**card, "graph": str(model.file), "layer": model.card.default_layers[0]})

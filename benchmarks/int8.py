@@ -4,7 +4,7 @@ usage: int8.py [--photos FOLDER] [--rounds N] [--seconds S] [NETWORK ...]
 
 Needs torch, timm and NNCF, as the environment of `make test-torch` has them. The networks are timm's by name,
 with seeded random weights: their speed is that of trained ones, their fidelity tells less. Real weights are
-judged beside them: the CIFAR ResNets by their top-1 accuracy on labelled pictures, int8 learning from others.
+judged beside them: the CIFAR ResNets by their top-1 accuracy on labelled images, int8 learning from others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cifar import export, pictures
+from cifar import export, images
 from record import ROOT, write
 
 from vifex.engines import load_engine
@@ -67,8 +67,8 @@ def _ratio(rates: dict[str, Any], base: str) -> float | None:
 
 
 def accuracy(stem: str, folder: Path, count: int | None = None) -> dict[str, Any]:
-    """Top-1 accuracy of a CIFAR ResNet in each precision, over pictures that int8 did not learn from."""
-    pixels, labels = pictures(SHARED / "data" / "cifar10-test.parquet", count)
+    """Top-1 accuracy of a CIFAR ResNet in each precision, over images that int8 did not learn from."""
+    pixels, labels = images(SHARED / "data" / "cifar10-test.parquet", count)
     model = load_model(export(SHARED / "models" / f"cifar10-{stem}.safetensors", folder))
     base, engine = plan_view("bench", model, precision="fp32"), load_engine("openvino")
     top1 = {}
@@ -78,11 +78,11 @@ def accuracy(stem: str, folder: Path, count: int | None = None) -> dict[str, Any
             room = folder / f"{stem}-int8"
             room.mkdir()
             plan = learn(plan, pixels[:SAMPLES], room)
-        with engine.compile(plan.model, plan.taps, precision=plan.recipe.precision) as network:
+        with engine.compile(plan.model, plan.layers, precision=plan.recipe.precision) as network:
             parts = [part["logits"] for part in run_batches(network, list(pixels[SAMPLES:]))]
         right = np.concatenate(parts).argmax(axis=1) == labels[SAMPLES:]
         top1[plan.recipe.precision] = round(float(right.mean()), 4)
-    return {"pictures": len(labels) - SAMPLES, "top1": top1}
+    return {"images": len(labels) - SAMPLES, "top1": top1}
 
 
 def main() -> None:
@@ -107,7 +107,7 @@ def main() -> None:
         config={
             "networks": list(given.networks),
             "seconds": given.seconds,
-            "learned_from": "half of the photographs; the CIFAR ResNets from 300 pictures",
+            "learned_from": "half of the photographs; the CIFAR ResNets from 300 images",
             **{name: version(name) for name in ("nncf", "torch", "timm")},
         },
         rounds=given.rounds,

@@ -3,7 +3,7 @@
 usage: jpegs.py [--network NAME] [--photos FOLDER] [--rounds N] [--seconds S] [--peer-seconds S]
 
 All compute the features before the classifier of the same network (seeded random weights) for the same
-pictures. The bound is 1 / (1/c + 1/d), c being inference alone at its best batch and d decoding alone, each
+images. The bound is 1 / (1/c + 1/d), c being inference alone at its best batch and d decoding alone, each
 on all cores.
 The prototype runs as long as Vifex: in the first seconds of bf16 a processor may be faster than later on.
 """
@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from inputs import PHOTOS, Pictures, network, parser
+from inputs import PHOTOS, Images, network, parser
 from peers.environment import pins
 from prototype import BATCH, CORES, REQUESTS, Inference, Prototype, decode
 from race import Contender, Peer, Wanted, race, start_peers
@@ -45,7 +45,7 @@ def wanted_peers(name: str, model: Path, width: int) -> tuple[dict[str, Wanted],
 
 
 def contenders(
-    pictures: Pictures,
+    images: Images,
     model: Path,
     inferences: dict[str, Inference],
     peers: dict[str, Peer],
@@ -56,7 +56,7 @@ def contenders(
     prototypes = {precision: Prototype(model, precision) for precision in inferences}
 
     def files(count: int) -> list[Path]:
-        return sorted(pictures.folder(count).iterdir())
+        return sorted(images.folder(count).iterdir())
 
     made = {name: Contender(run.run, seconds) for name, run in ours.items()}
     for precision, prototype in prototypes.items():
@@ -96,20 +96,18 @@ def main() -> None:
     model = network(asked.network)
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        pictures = Pictures(asked.photos, work)
+        images = Images(asked.photos, work)
         ours = {
             f"vifex, {precision}": VifexRun(
-                ["--model", model, "--precision", precision], folder=pictures.folder, work=work
+                ["--model", model, "--precision", precision], folder=images.folder, work=work
             )
             for precision in ("auto", "fp32")
         }
         wanted, missing = wanted_peers(asked.network, model, Prototype(model, "fp32").width)
         inferences = {precision: Inference(model, precision) for precision in ("bf16", "fp32")}
-        peers, not_installed = start_peers(wanted, pictures.folder)
+        peers, not_installed = start_peers(wanted, images.folder)
         try:
-            everyone = contenders(
-                pictures, model, inferences, peers, ours, (asked.seconds, asked.peer_seconds)
-            )
+            everyone = contenders(images, model, inferences, peers, ours, (asked.seconds, asked.peer_seconds))
             seen = race(everyone, asked.rounds, fewest=FEWEST, step=BATCH)
         finally:
             for peer in peers.values():
@@ -119,8 +117,8 @@ def main() -> None:
     write(
         f"jpegs.{asked.network}",
         config={
-            "different_photographs": pictures.originals,
-            "pictures_of_a_run": seen["things"],
+            "different_photographs": images.originals,
+            "images_of_a_run": seen["things"],
             "seconds_of_a_run": seen["seconds"],
             "file_cache": "warm",
             "batch": BATCH,

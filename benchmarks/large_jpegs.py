@@ -2,7 +2,7 @@
 
 usage: large_jpegs.py [--photos FOLDER] [--different N] [--rounds N] [--seconds S] [--peer-seconds S]
 
-The pictures are photographs enlarged to 4000 x 3000, with grain, so that they have the size of a camera's
+The images are photographs enlarged to 4000 x 3000, with grain, so that they have the size of a camera's
 (about 4 MB at quality 90, 4:2:0). The network is the default one, which is no torch module: the loop is
 torch's DataLoader with two workers, Pillow's full decode and torchvision's transforms around the same file
 in OpenVINO with its defaults. How much of Vifex's lead is the scaled decode, and how much the decoder of the
@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from inputs import PHOTOS, Pictures, card_of_default, parser
+from inputs import PHOTOS, Images, card_of_default, parser
 from peers.environment import cache_folder
 from PIL import Image
 from race import Contender, Wanted, race, start_peers
@@ -60,16 +60,16 @@ def main() -> None:
     sizes = [p.stat().st_size for p in originals.glob("*.jpg")]
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        pictures = Pictures(originals, work)
+        images = Images(originals, work)
         ours = {
-            "vifex": VifexRun([], folder=pictures.folder, work=work),
+            "vifex": VifexRun([], folder=images.folder, work=work),
             "vifex without the extra `jpeg`": VifexRun(
-                [], folder=pictures.folder, work=work, without=("wasmtime",)
+                [], folder=images.folder, work=work, without=("wasmtime",)
             ),
-            "vifex, exact decode": VifexRun(["--decode", "exact"], folder=pictures.folder, work=work),
+            "vifex, exact decode": VifexRun(["--decode", "exact"], folder=images.folder, work=work),
         }
         wanted = {LOOP: Wanted("torch", "dataloader_openvino", (card_of_default(),))}
-        peers, missing = start_peers(wanted, pictures.folder)
+        peers, missing = start_peers(wanted, images.folder)
         everyone = {"vifex": Contender(ours["vifex"].run, asked.seconds)}
         for name in list(ours)[1:]:
             everyone[name] = Contender(ours[name].run, asked.peer_seconds)
@@ -84,10 +84,10 @@ def main() -> None:
     write(
         "large_jpegs",
         config={
-            "different_photographs": pictures.originals,
+            "different_photographs": images.originals,
             "size_px": f"{LONG_PX} x {SHORT_PX}",
             "mean_size_bytes": round(sum(sizes) / len(sizes)),
-            "pictures_of_a_run": seen["things"],
+            "images_of_a_run": seen["things"],
             "seconds_of_a_run": seen["seconds"],
             "precision": ours["vifex"].precision,
         },

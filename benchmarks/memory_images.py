@@ -1,4 +1,4 @@
-"""Peak memory of the whole process tree: 10,000 pictures against 1,000.
+"""Peak memory of the whole process tree: 10,000 images against 1,000.
 
 usage: memory_images.py [--photos FOLDER] [--few N] [--many N] [--rounds N]
 """
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from inputs import PHOTOS, Pictures, parser
+from inputs import PHOTOS, Images, parser
 from record import alternate, peak_bytes, spread, write
 
 MIB = 1 << 20
@@ -23,11 +23,11 @@ def main() -> None:
     asked = words.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        pictures = Pictures(asked.photos, work)
+        images = Images(asked.photos, work)
 
         def peak_mib(count: int) -> float:
             with tempfile.TemporaryDirectory(dir=work) as store:
-                words = [pictures.folder(count), "-o", Path(store) / "s.vifex", "--quiet"]
+                words = [images.folder(count), "-o", Path(store) / "s.vifex", "--quiet"]
                 return peak_bytes([sys.executable, "-m", "vifex", "extract", *words]) / MIB
 
         counts = {"few": asked.few, "many": asked.many}
@@ -35,7 +35,7 @@ def main() -> None:
     peaks = {name: spread(v) for name, v in values.items()}
     write(
         "memory_images",
-        config={**counts, "different_photographs": pictures.originals, "measured": "PSS of the process tree"},
+        config={**counts, "different_photographs": images.originals, "measured": "PSS of the process tree"},
         rounds=asked.rounds,
         results={
             "peak_mib": peaks,

@@ -103,7 +103,7 @@ FIGURES = (
     Figure("1,000,000 x 512, from cold: time over FAISS's", "search_exact", ("cold_over_faiss",)),
     Figure("1,000,000 x 512, a warm query: time over FAISS's", "search_exact", ("one_over_faiss",), most=1.1),
     Figure("peak memory, an hour of video over a minute", "memory", ("hour_over_minute",), most=1.1),
-    Figure("peak memory, 10,000 pictures over 1,000", "memory_images", ("many_over_few",), most=1.1),
+    Figure("peak memory, 10,000 images over 1,000", "memory_images", ("many_over_few",), most=1.1),
     Figure("size after 1,000 commits over the raw vectors", "commits", ("size_over_raw",), most=1.1),
     Figure("opening after 1,000 commits over after one", "commits", ("opening_many_over_one",), most=1.5),
     Figure(
@@ -197,7 +197,7 @@ def page(text: str, records: Records) -> str:
     return before + written(records) + rest.partition(END)[2]
 
 
-def pictures(records: Records) -> dict[str, str]:
+def images(records: Records) -> dict[str, str]:
     """Draw the plot of each race, by file name."""
     found = {name: rates(record) for name, record in records.items()}
     return {f"{name}.svg": bars(name, *seen) for name, seen in found.items() if seen}
@@ -207,7 +207,7 @@ def main() -> None:
     records = load()
     PAGE.write_text(page(PAGE.read_text(), records))
     PLOTS.mkdir(exist_ok=True)
-    wanted = pictures(records)
+    wanted = images(records)
     for old in PLOTS.glob("*.svg"):
         if old.name not in wanted:
             old.unlink()

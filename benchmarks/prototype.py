@@ -27,14 +27,14 @@ HINTS = {"bf16": "bf16", "fp32": "f32"}
 
 
 class Prototype:
-    """A network for pictures of 224 x 224, compiled at one precision."""
+    """A network for images of 224 x 224, compiled at one precision."""
 
     def __init__(self, path: Path, precision: str) -> None:
         self._compiled = _compile(path, precision, BATCH)
         self.width = int(self._compiled.output(0).partial_shape[1].get_length())
 
     def run(self, files: list[Path]) -> Told:
-        """Decode and infer whole batches of pictures."""
+        """Decode and infer whole batches of images."""
         out = np.zeros((len(files), self.width), np.float32)
         waiting = import_openvino().AsyncInferQueue(self._compiled, REQUESTS)
 
@@ -69,7 +69,7 @@ class Inference:
         self._compiled = compiled[self.batch]
 
     def run(self, count: int) -> Told:
-        """Infer at least `count` pictures."""
+        """Infer at least `count` images."""
         return _infer(self._compiled, self.batch, count)
 
 
@@ -85,7 +85,7 @@ def _infer(compiled: Any, batch: int, count: int) -> Told:
 
 
 def decode(files: list[Path]) -> Told:
-    """Decode pictures on all cores."""
+    """Decode images on all cores."""
     began_s = time.perf_counter()
     with ThreadPoolExecutor(CORES) as pool:
         count = sum(1 for _ in pool.map(pixels, files))

@@ -1,6 +1,6 @@
 """Contenders of very different speed in one run: each over as much as fills its own seconds, in turn.
 
-A rate is per thing (picture, frame, clip), so contenders may count over different numbers of them. Before
+A rate is per thing (image, frame, clip), so contenders may count over different numbers of them. Before
 the race each runs twice: over the fewest things, which warms it, and over enough for a tenth of its time,
 which says how many fill it.
 """

@@ -2,7 +2,7 @@
 
 usage: resume.py [--files N] [--rounds N] [--network NAME] [--photos FOLDER]
 
-The files are links to one tiny picture under names of their own, recorded once by a network of one layer.
+The files are links to one tiny image under names of their own, recorded once by a network of one layer.
 What ResNet-50 would need for them is their number over its rate by Vifex on the photographs, measured in
 this run.
 """
@@ -13,16 +13,17 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from inputs import PHOTOS, Pictures, link, network, parser
+from inputs import PHOTOS, Images, link, network, parser
 from PIL import Image
 from record import alternate, spread, write
 from vifex_run import VifexRun, extract
 
 from vifex.engines.openvino.runtime import import_openvino
 
-SIDE_PX, RATE_PICTURES = 16, 960
+SIDE_PX, RATE_IMAGES = 16, 960
 CARD = (
-    f'name = "tiny"\nheight_px = {SIDE_PX}\nwidth_px = {SIDE_PX}\nlayout = "NCHW"\ndefault_taps = ["mean"]\n'
+    f'name = "tiny"\nheight_px = {SIDE_PX}\nwidth_px = {SIDE_PX}\n'
+    'layout = "NCHW"\ndefault_layers = ["mean"]\n'
 )
 
 
@@ -39,15 +40,15 @@ def tiny_network(folder: Path) -> Path:
 
 
 def many_files(folder: Path, count: int) -> Path:
-    """Make `count` names for one tiny picture, a thousand in a folder."""
-    picture = folder / "tiny.jpg"
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (SIDE_PX, SIDE_PX, 3), np.uint8)).save(picture)
+    """Make `count` names for one tiny image, a thousand in a folder."""
+    image = folder / "tiny.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (SIDE_PX, SIDE_PX, 3), np.uint8)).save(image)
     files = folder / "files"
     for number in range(count):
         place = files / f"{number // 1000:04d}"
         if number % 1000 == 0:
             place.mkdir(parents=True)
-        link(picture, place / f"{number:07d}.jpg")
+        link(image, place / f"{number:07d}.jpg")
     return files
 
 
@@ -59,8 +60,8 @@ def main() -> None:
     asked = words.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        pictures = Pictures(asked.photos, work)
-        rated = VifexRun(["--model", network(asked.network)], folder=pictures.folder, work=work)
+        images = Images(asked.photos, work)
+        rated = VifexRun(["--model", network(asked.network)], folder=images.folder, work=work)
         command = [many_files(work, asked.files), "-o", work / "s.vifex", "--model", tiny_network(work)]
         first = extract(command)
         if first["ok"] != asked.files:
@@ -73,7 +74,7 @@ def main() -> None:
             return float(report["wall_s"])
 
         def rate() -> float:
-            told = rated.run(RATE_PICTURES)
+            told = rated.run(RATE_IMAGES)
             return told.count / told.seconds
 
         values = alternate({"resume": resume, "rate": rate}, asked.rounds)

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inputs import PHOTOS, Pictures, network, parser
+from inputs import PHOTOS, Images, network, parser
 from record import spread, write
 
 import vifex
@@ -99,22 +99,22 @@ def main() -> None:
     seen: dict[str, list[dict[str, float]]] = {"with": [], "without": []}
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        pictures = Pictures(asked.photos, work)
+        images = Images(asked.photos, work)
         count = FEWEST
         for part in (0.1, 1.05):
-            told = run("with", pictures.folder(count), model, work)
+            told = run("with", images.folder(count), model, work)
             count = max(FEWEST, int(part * asked.seconds * count / told["busy_s"]))
 
         for number in range(asked.rounds):
             # Each comes first as often as the other: a machine that grows slower must not look like a cost.
             for kind in seen if number % 2 == 0 else reversed(seen):
-                seen[kind].append(run(kind, pictures.folder(count), model, work))
+                seen[kind].append(run(kind, images.folder(count), model, work))
     stored = seen["with"]
     seconds = {f"{kind}_store": [r["busy_s"] for r in runs] for kind, runs in seen.items()}
     differences = [1 - without_s / with_s for with_s, without_s in zip(*seconds.values(), strict=True)]
     write(
         f"store_cost.{asked.network}",
-        config={"pictures": count, "different_photographs": pictures.originals},
+        config={"images": count, "different_photographs": images.originals},
         rounds=asked.rounds,
         results={
             "seconds": {name: spread(values) for name, values in seconds.items()},

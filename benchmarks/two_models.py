@@ -48,7 +48,7 @@ def command_s(folder: Path, models: list[str]) -> float:
 
 def inference_s(model: str, samples: int) -> float:
     plan = plan_view("main", model)
-    with plan.engine.compile(plan.model, plan.taps, precision=plan.recipe.precision) as network:
+    with plan.engine.compile(plan.model, plan.layers, precision=plan.recipe.precision) as network:
         batch = np.random.default_rng(0).integers(0, 255, network.input_shape, dtype=np.uint8)
         network.submit(batch).result()
         began_s = time.perf_counter()

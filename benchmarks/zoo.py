@@ -4,7 +4,7 @@ usage: zoo.py [--only NAME]... [--photos FOLDER] [--clips FOLDER] [--rounds N] [
 
 A ViT and a CLIP image tower over photographs, R(2+1)D-18 and I3D over clips of 720p video, all with random
 weights. Vifex decodes, computes and stores; the loops decode, compute and keep features in memory: for
-pictures torch's DataLoader with two workers, for clips PyAV. R(2+1)D-18 is an ONNX file for Vifex, the
+images torch's DataLoader with two workers, for clips PyAV. R(2+1)D-18 is an ONNX file for Vifex, the
 others it takes by name.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inputs import CLIPS, PHOTOS, Pictures, network, parser
+from inputs import CLIPS, PHOTOS, Images, network, parser
 from peers.environment import pins, python_of
 from race import Contender, Wanted, race, start_peers
 from record import spread, write
@@ -36,7 +36,7 @@ class Entry:
     """Words of the command; `{onnx}` is the path of the exported file."""
     theirs: str
     frames: int | None = None
-    """Of a clip; `None` for pictures."""
+    """Of a clip; `None` for images."""
 
 
 NETWORKS = {
@@ -55,7 +55,7 @@ NETWORKS = {
 }
 
 
-def bench(name: str, things: Pictures | Videos, work: Path, asked: Any) -> None:
+def bench(name: str, things: Images | Videos, work: Path, asked: Any) -> None:
     """Race one network and write its record."""
     entry = NETWORKS[name]
     words = [str(network(name)) if word == "{onnx}" else word for word in entry.ours]
@@ -112,10 +112,10 @@ def main() -> None:
     asked = words.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        pictures = Pictures(asked.photos, work)
+        images = Images(asked.photos, work)
         videos = Videos(asked.clips, work, SECONDS_OF_A_VIDEO)
         for name in asked.only or NETWORKS:
-            bench(name, videos if NETWORKS[name].frames else pictures, work, asked)
+            bench(name, videos if NETWORKS[name].frames else images, work, asked)
 
 
 if __name__ == "__main__":

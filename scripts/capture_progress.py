@@ -1,4 +1,4 @@
-"""Write the screens of `docs/progress.md`: a real run over three long videos and 3,000 pictures.
+"""Write the screens of `docs/progress.md`: a real run over three long videos and 3,000 images.
 
 Needs ffmpeg and tmux, and takes some minutes. `python scripts/capture_progress.py` makes the media, runs the
 real command in a terminal of 100 columns, interrupts it with Ctrl-C, lets the same command go on to its end,
@@ -23,12 +23,12 @@ from PIL import Image
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "progress.md"
 COMMAND = "vifex extract media -o lib.vifex --fps 5"
 LENGTHS_S = (180, 300, 420)
-PICTURES = 3000
+IMAGES = 3000
 PATIENCE_S = 400.0
 
 
 def make_media(folder: Path) -> None:
-    """Three videos of some minutes and 3,000 small pictures."""
+    """Three videos of some minutes and 3,000 small images."""
     (folder / "clips").mkdir(parents=True)
     (folder / "photos").mkdir()
     for number, length_s in enumerate(LENGTHS_S, 1):
@@ -48,7 +48,7 @@ def make_media(folder: Path) -> None:
         ]
         subprocess.run([*words, str(folder / "clips" / f"long-{number}.mp4")], check=True)
     rng = np.random.default_rng(0)
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         small = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8))
         small.resize((480, 360), Image.Resampling.BICUBIC).save(folder / "photos" / f"{number:04d}.jpg")
 
@@ -109,7 +109,7 @@ def on_terminal(folder: Path) -> list[tuple[str, str]]:
         terminal.type(COMMAND, "Enter")
         shown = [("At the start", terminal.wait(lambda s: "compiling" in s))]
         shown.append(("A few seconds later", terminal.wait(lambda s: "s of video/s" in s)))
-        middle = terminal.wait(lambda s: finished(s) > PICTURES // 2 and "left" in s)
+        middle = terminal.wait(lambda s: finished(s) > IMAGES // 2 and "left" in s)
         shown.append(("In the middle", middle))
         terminal.type("C-c")
         shown.append(("After Ctrl-C", terminal.wait(is_over)))

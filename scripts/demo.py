@@ -169,15 +169,15 @@ def write_video(path: Path, shots: Sequence[Shot]) -> None:
             "libx264", rate=FPS, options={"preset": "veryfast", "crf": "20", "bf": "2"}
         )
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
-        for n, picture in enumerate(_pictures(shots)):
-            frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
+        for n, image in enumerate(_images(shots)):
+            frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24")
             frame.pts, frame.time_base = n, Fraction(1, FPS)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     unfinished.replace(path)
 
 
-def _pictures(shots: Sequence[Shot]) -> Iterator[Image.Image]:
+def _images(shots: Sequence[Shot]) -> Iterator[Image.Image]:
     for shot in shots:
         with Image.open(PHOTOS[shot.photo].path) as image:
             photo = image.convert("RGB")
@@ -215,7 +215,7 @@ def make_media(folder: Path) -> list[Truth]:
 
 
 def write_query(path: Path, photo: str = QUERY_PHOTO, box: tuple[float, ...] = QUERY_BOX) -> None:
-    """Cut a piece out of a photograph and compress it once more, as pictures on the web are."""
+    """Cut a piece out of a photograph and compress it once more, as images on the web are."""
     with Image.open(PHOTOS[photo].path) as image:
         w, h = image.size
         piece = image.convert("RGB").crop(

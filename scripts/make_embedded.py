@@ -4,7 +4,7 @@ usage: python scripts/make_embedded.py [WEIGHTS.safetensors] [OUTPUT_FOLDER]
 
 Reads `../shared/embedded/weights.safetensors` (batch norms already folded) and writes
 `vifex-interim-1.xml`, `.bin` and `.vifex.toml` to `src/vifex/models/embedded`. The same weights and
-the same OpenVINO give the same bytes. Node names of the graph are the tap names.
+the same OpenVINO give the same bytes. Node names of the graph are the layer names.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ std = [0.229, 0.224, 0.225]
 channel_order = "RGB"
 resize = "stretch"
 interpolation = "bilinear"
-default_taps = ["embedding"]
-licence = "none stated; trained on pictures of ImageNet (research terms), teacher Apache-2.0"
+default_layers = ["embedding"]
+licence = "none stated; trained on images of ImageNet (research terms), teacher Apache-2.0"
 provenance = \"\"\"
 A small residual network trained from scratch by distillation: it points where the pooled features of
-a quantised MobileNetV2 (Apache-2.0), reduced to 512 numbers, point. Its training pictures are 200
+a quantised MobileNetV2 (Apache-2.0), reduced to 512 numbers, point. Its training images are 200
 classes of ImageNet in small and crops of 1,000 photographs (ImageNet: research terms): everyday
-objects and animals. It knows nothing of text, faces, medical pictures or motion. Tiny-ImageNet, k-NN:
+objects and animals. It knows nothing of text, faces, medical images or motion. Tiny-ImageNet, k-NN:
 0.435 (its teacher 0.518); CIFAR-10, k-NN: 0.725. Interim: a network of the project's own recipe is to
 replace it.
 \"\"\"
@@ -68,7 +68,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def build(weights: dict[str, np.ndarray]) -> Any:
-    """Build the network `[B, 3, H, W]`, normalised pixels, with the tap names as node names."""
+    """Build the network `[B, 3, H, W]`, normalised pixels, with the layer names as node names."""
     import openvino as ov
     from openvino import opset13 as op
 

@@ -45,7 +45,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def shared_media() -> Path:
-    """Real pictures, clips and sounds: `good/`, `odd/`, `bad/`, `reference/`."""
+    """Real images, clips and sounds: `good/`, `odd/`, `bad/`, `reference/`."""
     return _shared("media")
 
 
@@ -79,7 +79,7 @@ def shared_models() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Labelled pictures and photographs."""
+    """Labelled images and photographs."""
     return _shared("data")
 
 

@@ -10,7 +10,7 @@ import timm
 import torch
 import torchvision
 
-PICTURES = """height_px = 224
+IMAGES = """height_px = 224
 width_px = 224
 layout = "NCHW"
 mean = [0.485, 0.456, 0.406]
@@ -38,7 +38,7 @@ def make(name: str) -> tuple[torch.nn.Module, torch.Tensor, str]:
         net = torchvision.models.video.r2plus1d_18(weights=None)
         net.fc = torch.nn.Identity()
         return net.eval(), torch.zeros(1, 3, 16, 112, 112), CLIPS
-    return timm.create_model(name, num_classes=0).eval(), torch.zeros(1, 3, 224, 224), PICTURES
+    return timm.create_model(name, num_classes=0).eval(), torch.zeros(1, 3, 224, 224), IMAGES
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -55,7 +55,7 @@ def main(folder: Path, names: list[str]) -> None:
             dynamic_axes={"x": {0: "n"}, "y": {0: "n"}},
             dynamo=False,
         )
-        (folder / f"{name}.vifex.toml").write_text(f'name = "{name}-bench"\ndefault_taps = ["y"]\n{card}')
+        (folder / f"{name}.vifex.toml").write_text(f'name = "{name}-bench"\ndefault_layers = ["y"]\n{card}')
         unfinished.rename(folder / f"{name}.onnx")
 
 

@@ -1,8 +1,8 @@
-"""img2vec_pytorch as its own page uses it: `get_vec` of a list of pictures, 32 at a time; fp32 only.
+"""img2vec_pytorch as its own page uses it: `get_vec` of a list of images, 32 at a time; fp32 only.
 
 usage: img2vec_images.py NETWORK   (in the environment `torch`)
 
-It stretches pictures to 224 x 224. It would fetch weights when it is made; here the same network with
+It stretches images to 224 x 224. It would fetch weights when it is made; here the same network with
 seeded random weights takes their place.
 """
 

@@ -10,7 +10,7 @@ class Network:
     """A network and how it wants its pixels.
 
     Args:
-        card: JSON with `graph` (a file), `tap`, and of its model card what pixels need.
+        card: JSON with `graph` (a file), `layer`, and of its model card what pixels need.
     """
 
     def __init__(self, card):
@@ -26,17 +26,17 @@ class Network:
         model = core.read_model(card["graph"])
         model.reshape([-1, 3, card["height_px"], card["width_px"]])
         self._run = core.compile_model(model, "CPU")
-        self._output = self._run.output(card["tap"])
+        self._output = self._run.output(card["layer"])
 
     def resized(self, width, height):
-        """Give the size that a picture has before the centre crop."""
+        """Give the size that an image has before the centre crop."""
         if self.shorter_px is None:
             return self.size
         scale = self.shorter_px / min(width, height)
         return round(width * scale), round(height * scale)
 
     def cropped(self, image):
-        """Cut the centre out of a resized picture `[H, W, 3]`."""
+        """Cut the centre out of a resized image `[H, W, 3]`."""
         width, height = self.size
         top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
         return image[top : top + height, left : left + width]
@@ -46,5 +46,5 @@ class Network:
         return ((image.astype(np.float32) / 255 - self._mean) / self._std).transpose(2, 0, 1)
 
     def features(self, ready):
-        """`[N, D]` of a list or an array of normalised pictures."""
+        """`[N, D]` of a list or an array of normalised images."""
         return self._run(np.ascontiguousarray(np.stack(ready)))[self._output].copy()

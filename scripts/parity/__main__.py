@@ -2,7 +2,7 @@
 
 Every network of the sweep with seeded random weights, Vifex's engines against its library's own forward
 pass on the same decoded pixels; preprocessing against each library's own transform; and real weights on
-labelled pictures. Finished lines are kept in `docs/parity.json` as they come, so that an interrupted run
+labelled images. Finished lines are kept in `docs/parity.json` as they come, so that an interrupted run
 goes on; `docs/parity.md` is written from it at the end.
 """
 
@@ -53,7 +53,7 @@ def main() -> int:
         found["processors"] = _judged(options.photographs)
         _keep(record, found)
     if options.data is not None and options.models is not None:
-        found["accuracy"] = _part("accuracy.py", options.data, options.models, str(options.pictures))
+        found["accuracy"] = _part("accuracy.py", options.data, options.models, str(options.images))
         _keep(record, found)
     from page import page
 
@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("photographs", type=Path, help="folder of .jpg files")
     parser.add_argument("--data", type=Path, help="folder with cifar10-test.parquet")
     parser.add_argument("--models", type=Path, help="folder with cifar10-resnet*.safetensors")
-    parser.add_argument("--pictures", type=int, default=10_000, help="labelled pictures to use")
+    parser.add_argument("--images", type=int, default=10_000, help="labelled images to use")
     parser.add_argument("--smallest", action="store_true", help="the smallest network of each family")
     parser.add_argument("--anew", action="store_true", help="measure again what the record holds")
     parser.add_argument("--output", type=Path, default=ROOT / "docs")

@@ -1,6 +1,6 @@
-"""Real weights on labelled pictures: the real command against a plain loop on the same pixels.
+"""Real weights on labelled images: the real command against a plain loop on the same pixels.
 
-`accuracy.py DATA_FOLDER MODELS_FOLDER PICTURES`: CIFAR-10's test pictures as files, through `vifex extract`
+`accuracy.py DATA_FOLDER MODELS_FOLDER PICTURES`: CIFAR-10's test images as files, through `vifex extract`
 in fp32, then the network's ten numbers from the store; beside it a loop of torch and Pillow alone.
 """
 
@@ -38,16 +38,16 @@ def accuracies(data: Path, models: Path, count: int) -> dict[str, Any]:
     files, labels = table["image"].to_pylist(), np.array(table["label"].to_pylist())
     found = {}
     with tempfile.TemporaryDirectory() as work:
-        pictures = Path(work) / "pictures"
-        pictures.mkdir()
+        images = Path(work) / "images"
+        images.mkdir()
         for i, data_of_file in enumerate(files):
-            (pictures / f"{i:05d}.jpg").write_bytes(data_of_file)
+            (images / f"{i:05d}.jpg").write_bytes(data_of_file)
         for depth, error in _PUBLISHED.items():
             weights = models / f"cifar10-resnet{depth}.safetensors"
-            ours = _by_command(pictures, weights, depth, Path(work) / f"{depth}.vifex")
+            ours = _by_command(images, weights, depth, Path(work) / f"{depth}.vifex")
             plain = _by_loop(files, weights, depth)
             found[f"ResNet-{depth}"] = {
-                "pictures": len(files),
+                "images": len(files),
                 "vifex": _accuracy(ours, labels),
                 "loop": _accuracy(plain, labels),
                 "difference": float(f"{np.abs(ours - plain).max():.3g}"),
@@ -56,8 +56,8 @@ def accuracies(data: Path, models: Path, count: int) -> dict[str, Any]:
     return found
 
 
-def _by_command(pictures: Path, weights: Path, depth: int, store: Path) -> Array:
-    command = [sys.executable, "-m", "vifex", "extract", pictures, "-o", store]
+def _by_command(images: Path, weights: Path, depth: int, store: Path) -> Array:
+    command = [sys.executable, "-m", "vifex", "extract", images, "-o", store]
     command += ["--model", f"torch:cifar_networks:resnet{depth}", "--weights", weights, "--layers", "linear"]
     subprocess.run(
         [*command, "--precision", "fp32", "--decode", "exact", "-q"],

@@ -17,7 +17,7 @@ _CARD = {
     "layout": "NCHW",
     "mean": [0.485, 0.456, 0.406],
     "std": [0.229, 0.224, 0.225],
-    "default_taps": ["linear"],
+    "default_layers": ["linear"],
 }
 
 

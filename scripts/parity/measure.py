@@ -10,61 +10,61 @@ from PIL import Image
 
 from vifex.engines import Network, load_engine, settle
 from vifex.engines.torch.engine import TorchEngine
-from vifex.media.decode.images.image import StillPicture
-from vifex.values import Model, ModelCard, Tap
+from vifex.media.decode.images.image import StillImage
+from vifex.values import Layer, Model, ModelCard
 
 __all__ = ["measure"]
 
 Array = npt.NDArray[Any]
 
-_PICTURES = 4
+_IMAGES = 4
 _CLIPS = 2
 
 
-def measure(model: Model, pictures: list[Image.Image]) -> dict[str, Any]:
+def measure(model: Model, images: list[Image.Image]) -> dict[str, Any]:
     """Give a network's line of the scoreboard.
 
     Args:
         model: Made by a builder.
-        pictures: Upright RGB; clips show them one after the other.
+        images: Upright RGB; clips show them one after the other.
 
     Returns:
-        `taps`: for each of three, `cosine` and `difference` between the engine that Vifex takes and the
+        `layers`: for each of three, `cosine` and `difference` between the engine that Vifex takes and the
         library's forward pass, and between Vifex's two engines; `apart`: the largest change that other
-        neighbours or another batch size make; differences are parts of the tap's largest value.
+        neighbours or another batch size make; differences are parts of the layer's largest value.
     """
     torch_engine = cast(TorchEngine, load_engine("torch"))
-    taps = _three(torch_engine, model)
-    settled = settle(model, taps)
-    pixels = _pixels(model.card, pictures)
-    library = _library(model, pixels, taps, torch_engine)
+    layers = _three(torch_engine, model)
+    settled = settle(model, layers)
+    pixels = _pixels(model.card, images)
+    library = _library(model, pixels, layers, torch_engine)
     moved = _moved(pixels)
-    chosen, among_others = _run(settled.model, taps, [pixels, moved])
-    (alone,) = _run(settled.model, taps, [pixels], batch=1)
-    (plain,) = _run(model, taps, [pixels])
+    chosen, among_others = _run(settled.model, layers, [pixels, moved])
+    (alone,) = _run(settled.model, layers, [pixels], batch=1)
+    (plain,) = _run(model, layers, [pixels])
     lines = {
-        tap.name: {
-            "kind": tap.kind,
-            "shape": list(tap.shape),
-            "library": _compared(library[tap.name], chosen[tap.name]),
-            "engines": _compared(plain[tap.name], chosen[tap.name]),
+        layer.name: {
+            "kind": layer.kind,
+            "shape": list(layer.shape),
+            "library": _compared(library[layer.name], chosen[layer.name]),
+            "engines": _compared(plain[layer.name], chosen[layer.name]),
         }
-        for tap in taps
+        for layer in layers
     }
     return {
-        "all_taps": len(torch_engine.taps(model)),
+        "all_layers": len(torch_engine.layers(model)),
         "engine": settled.model.engine,
         "why": settled.why,
-        "taps": lines,
-        "apart": _apart(taps, alone, chosen, among_others),
+        "layers": lines,
+        "apart": _apart(layers, alone, chosen, among_others),
     }
 
 
-def _three(engine: TorchEngine, model: Model) -> list[Tap]:
-    """The default tap, and two inner ones: at a third and at two thirds of the network."""
-    default = engine.resolve_taps(model, [])
+def _three(engine: TorchEngine, model: Model) -> list[Layer]:
+    """The default layer, and two inner ones: at a third and at two thirds of the network."""
+    default = engine.resolve_layers(model, [])
     called = _called(model, engine)
-    inner = [tap for tap in engine.taps(model) if tap.name in called and tap not in default]
+    inner = [layer for layer in engine.layers(model) if layer.name in called and layer not in default]
     places = {len(inner) // 3, 2 * len(inner) // 3}
     return [*(inner[i] for i in sorted(places) if i < len(inner)), *default][:3]
 
@@ -91,22 +91,22 @@ def _called(model: Model, engine: TorchEngine) -> set[str]:
     return called
 
 
-def _pixels(card: ModelCard, pictures: list[Image.Image]) -> Array:
+def _pixels(card: ModelCard, images: list[Image.Image]) -> Array:
     """Ready pixels of a few inputs, as the network's card wants them, decoded in full."""
     spec = card.pixel_spec("exact")
-    ready = [StillPicture(p, p.size, 1).ready(spec, None) for p in pictures]
+    ready = [StillImage(p, p.size, 1).ready(spec, None) for p in images]
     if card.frames is None:
-        return np.stack([ready[i % len(ready)] for i in range(_PICTURES)])
+        return np.stack([ready[i % len(ready)] for i in range(_IMAGES)])
     clips = [[ready[(i + t) % len(ready)] for t in range(card.frames)] for i in range(_CLIPS)]
     return np.stack([np.stack(clip) for clip in clips])
 
 
 def _run(
-    model: Model, taps: list[Tap], inputs: list[Array], batch: int | None = None
+    model: Model, layers: list[Layer], inputs: list[Array], batch: int | None = None
 ) -> list[dict[str, Array]]:
     """Inputs through the engine that runs the model, in fp32; the same network for all."""
     engine = load_engine(model.engine)
-    with engine.compile(model, taps, precision="fp32", batch=batch or len(inputs[0])) as network:
+    with engine.compile(model, layers, precision="fp32", batch=batch or len(inputs[0])) as network:
         return [_through(network, pixels) for pixels in inputs]
 
 
@@ -115,30 +115,30 @@ def _through(network: Network, pixels: Array) -> dict[str, Array]:
         network.submit(np.ascontiguousarray(pixels[i : i + network.batch])).result()
         for i in range(0, len(pixels), network.batch)
     ]
-    return {tap.name: np.concatenate([part[tap.name] for part in parts]) for tap in network.taps}
+    return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in network.layers}
 
 
-def _library(model: Model, pixels: Array, taps: list[Tap], engine: TorchEngine) -> dict[str, Array]:
+def _library(model: Model, pixels: Array, layers: list[Layer], engine: TorchEngine) -> dict[str, Array]:
     """The library's network called as it is, one input at a time, with plain forward hooks."""
     import torch
 
-    found: dict[str, list[Array]] = {tap.name: [] for tap in taps}
+    found: dict[str, list[Array]] = {layer.name: [] for layer in layers}
     with engine.borrowed(model) as (module, _):
         module = module.to(memory_format=torch.contiguous_format)
         first: dict[str, Any] = {}
         hooks = [
-            module.get_submodule(tap.name).register_forward_hook(
-                lambda _m, _i, output, name=tap.name: _keep(first, name, output)
+            module.get_submodule(layer.name).register_forward_hook(
+                lambda _m, _i, output, name=layer.name: _keep(first, name, output)
             )
-            for tap in taps
+            for layer in layers
         ]
         try:
             for one in pixels:
                 first.clear()
                 with torch.inference_mode():
                     module(_normalised(one, model.card))
-                for tap in taps:
-                    found[tap.name].append(_as_tap(first[tap.name], tap))
+                for layer in layers:
+                    found[layer.name].append(_as_layer(first[layer.name], layer))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -170,24 +170,24 @@ def _first(output: Any) -> Any:
     return output.detach()
 
 
-def _as_tap(output: Any, tap: Tap) -> Array:
-    """A hook's output as `[*tap.shape]`, its axes turned as the tap promises."""
+def _as_layer(output: Any, layer: Layer) -> Array:
+    """A hook's output as `[*layer.shape]`, its axes turned as the layer promises."""
     array = np.asarray(output.float().cpu().numpy())
-    if array.size == np.prod(tap.shape) and array.ndim == len(tap.shape) and array.shape[0] != 1:
+    if array.size == np.prod(layer.shape) and array.ndim == len(layer.shape) and array.shape[0] != 1:
         one = array  # frames were laid into the batch: a sequence, read whole
     else:
         one = array[0] if array.shape[0] == 1 else array
-    if one.shape == tap.shape:
+    if one.shape == layer.shape:
         return one
     last_first = np.moveaxis(one, -1, 0)
-    if last_first.shape == tap.shape:
+    if last_first.shape == layer.shape:
         return last_first
     second_first = np.moveaxis(one, 1, 0) if one.ndim > 1 else one
-    if second_first.shape == tap.shape:
+    if second_first.shape == layer.shape:
         return second_first
-    if one.size == np.prod(tap.shape):
-        return one.reshape(tap.shape)
-    raise ValueError(f"{tap.name}: the library gives {array.shape}, the tap is {tap.shape}")
+    if one.size == np.prod(layer.shape):
+        return one.reshape(layer.shape)
+    raise ValueError(f"{layer.name}: the library gives {array.shape}, the layer is {layer.shape}")
 
 
 def _compared(expected: Array, given: Array) -> dict[str, float]:
@@ -209,12 +209,12 @@ def _moved(pixels: Array) -> Array:
 
 
 def _apart(
-    taps: list[Tap], alone: dict[str, Array], together: dict[str, Array], among_others: dict[str, Array]
+    layers: list[Layer], alone: dict[str, Array], together: dict[str, Array], among_others: dict[str, Array]
 ) -> float:
     """The largest change of an input's features by other neighbours, another place, another batch size."""
     worst = 0.0
-    for tap in taps:
-        one, many, other = (found[tap.name] for found in (alone, together, among_others))
+    for layer in layers:
+        one, many, other = (found[layer.name] for found in (alone, together, among_others))
         largest = max(float(np.abs(one).max()), 1e-12)
         worst = max(worst, *(float(np.abs(a).max()) / largest for a in (one - many, one[0] - other[-1])))
     return float(f"{worst:.3g}")

@@ -12,17 +12,17 @@ from measure import measure
 from networks import family_of, network
 from PIL import Image
 
-__all__ = ["line", "pictures"]
+__all__ = ["images", "line"]
 
 
-def pictures(folder: Path) -> list[Image.Image]:
+def images(folder: Path) -> list[Image.Image]:
     """A few photographs in RGB, without their colour profiles: no library's transform heeds those."""
     files = sorted(folder.glob("*.jpg"))
     if not files:
         raise SystemExit(f"{folder} holds no .jpg: give a folder of photographs")
     chosen = [Image.open(file).convert("RGB") for file in files[:: max(1, len(files) // 5)][:5]]
-    for picture in chosen:
-        picture.info.clear()
+    for image in chosen:
+        image.info.clear()
     return chosen
 
 
@@ -35,4 +35,4 @@ def line(name: str, photographs: list[Image.Image]) -> dict[str, object]:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps(line(sys.argv[1], pictures(Path(sys.argv[2])))))
+    print(json.dumps(line(sys.argv[1], images(Path(sys.argv[2])))))

@@ -18,13 +18,13 @@ python scripts/parity PHOTOS_FOLDER --data DATA_FOLDER --models MODELS_FOLDER
 ```
 
 and holds what that command found; nothing in it is typed by hand. Networks have seeded random weights
-(seed 0): equal arithmetic does not depend on them. Read for each network: its default tap, and two inner
-taps at a third and at two thirds of its modules, on photographs decoded in full, in fp32.
+(seed 0): equal arithmetic does not depend on them. Read for each network: its default layer, and two inner
+layers at a third and at two thirds of its modules, on photographs decoded in full, in fp32.
 
 - **library**: the engine that Vifex takes on a CPU against the library's own network, called as it is with
   plain forward hooks, one input at a time.
 - **engines**: OpenVINO against Vifex's torch engine, where OpenVINO is taken; else why it is not.
-- cosine: the worst over the inputs. difference: the largest of any number, as a part of the tap's largest
+- cosine: the worst over the inputs. difference: the largest of any number, as a part of the layer's largest
   value.
 - **apart**: the largest change of an input's features when its neighbours, its place in the batch or the
   size of the batch change, in the same measure.
@@ -48,13 +48,13 @@ def page(found: dict[str, Any]) -> str:
 
 def _summary(lines: list[dict[str, Any]]) -> str:
     good = [line for line in lines if "failed" not in line]
-    taps = [tap for line in good for tap in line["taps"].values()]
+    layers = [layer for line in good for layer in line["layers"].values()]
     openvino = [line for line in good if line["engine"] == "openvino"]
-    lowest = min(tap["library"]["cosine"] for tap in taps)
-    furthest = max(tap["library"]["difference"] for tap in taps)
+    lowest = min(layer["library"]["cosine"] for layer in layers)
+    furthest = max(layer["library"]["difference"] for layer in layers)
     apart = max(line["apart"] for line in good)
     text = (
-        f"**{len(good)} of {len(lines)} networks, {len(taps)} taps.** {len(openvino)} run in OpenVINO, "
+        f"**{len(good)} of {len(lines)} networks, {len(layers)} layers.** {len(openvino)} run in OpenVINO, "
         f"{len(good) - len(openvino)} in torch. Against the library: lowest cosine {lowest:.6f}, "
         f"largest difference {furthest:.1e}. Largest change by neighbours or batch size: {apart:.1e}.\n"
     )
@@ -67,8 +67,8 @@ def _summary(lines: list[dict[str, Any]]) -> str:
 def keeps(line: dict[str, Any]) -> bool:
     """Whether a network's line is within the limits."""
     return line["apart"] <= LIMITS["apart"] and all(
-        tap[which]["cosine"] >= LIMITS["cosine"] and tap[which]["difference"] <= LIMITS["difference"]
-        for tap in line["taps"].values()
+        layer[which]["cosine"] >= LIMITS["cosine"] and layer[which]["difference"] <= LIMITS["difference"]
+        for layer in line["layers"].values()
         for which in ("library", "engines")
     )
 
@@ -76,7 +76,7 @@ def keeps(line: dict[str, Any]) -> bool:
 def _family(family: str, lines: list[dict[str, Any]]) -> str:
     rows = [
         f"## {family}\n",
-        "| network | tap | library: cosine | difference | engines: cosine | difference | apart |",
+        "| network | layer | library: cosine | difference | engines: cosine | difference | apart |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     notes = []
@@ -88,10 +88,10 @@ def _family(family: str, lines: list[dict[str, Any]]) -> str:
         if line["why"]:
             notes.append(f"- {own} runs in torch: {line['why']}.")
         first, last = own, f"{line['apart']:.0e}"
-        for name, tap in line["taps"].items():
-            engines = tap["engines"] if line["engine"] == "openvino" else None
+        for name, layer in line["layers"].items():
+            engines = layer["engines"] if line["engine"] == "openvino" else None
             rows.append(
-                f"| {first} | {name} {tap['shape']} | {_numbers(tap['library'])} | "
+                f"| {first} | {name} {layer['shape']} | {_numbers(layer['library'])} | "
                 f"{_numbers(engines)} | {last} |"
             )
             first = last = ""
@@ -179,11 +179,11 @@ def _escaped(verdict: dict[str, Any]) -> str:
 def _reasons(record: dict[str, dict[str, Any]]) -> str:
     """How often each kind of reason stands for a refusal."""
     kinds = {
-        "sizes of their own": "pictures keep sizes of their own, and a batch needs one size",
-        "cannot be run": "the processor fails on a picture alone, with an error of its own",
-        "of a picture, not": "it makes patches or tiles, not three channels of pixels",
+        "sizes of their own": "images keep sizes of their own, and a batch needs one size",
+        "cannot be run": "the processor fails on an image alone, with an error of its own",
+        "of an image, not": "it makes patches or tiles, not three channels of pixels",
         "not 'pixel_values'": "its output has another name than `pixel_values`",
-        "it also makes": "the network takes something else beside the pixels, another for each picture",
+        "it also makes": "the network takes something else beside the pixels, another for each image",
         "at edges": "its numbers leave the range of pixels at edges",
         "": "another reason",
     }
@@ -202,14 +202,14 @@ def _reasons(record: dict[str, dict[str, Any]]) -> str:
 def _accuracy(found: dict[str, Any]) -> str:
     rows = [
         "## Accuracy of real weights\n",
-        "CIFAR-10's test pictures, recompressed as JPEG; top-1 in per cent, by `vifex extract --precision "
+        "CIFAR-10's test images, recompressed as JPEG; top-1 in per cent, by `vifex extract --precision "
         "fp32 --decode exact` and by a plain loop of torch and Pillow on the same pixels. difference: the "
         "largest of any of a network's ten numbers.\n",
-        "| network | pictures | vifex | plain loop | difference | published, other pixels |",
+        "| network | images | vifex | plain loop | difference | published, other pixels |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     rows += [
-        f"| {name} | {a['pictures']:,} | {a['vifex']:.2f} | {a['loop']:.2f} | {a['difference']:.1e} | "
+        f"| {name} | {a['images']:,} | {a['vifex']:.2f} | {a['loop']:.2f} | {a['difference']:.1e} | "
         f"{a['published']:.2f} |"
         for name, a in found.items()
     ]

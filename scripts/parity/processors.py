@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from one import pictures
+from one import images
 from PIL import Image
 
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.models.families.libraries.hf_check import checked_pixels
 from vifex.values import ModelCard, ModelError
 
@@ -101,7 +101,7 @@ between them. Nearly all numbers are a step away at most; single ones, at hard e
 
 
 def class_names() -> list[str]:
-    """Every class of transformers that makes pixels of pictures or videos for some kind of network."""
+    """Every class of transformers that makes pixels of images or videos for some kind of network."""
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING_NAMES
     from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING_NAMES
 
@@ -154,7 +154,7 @@ def variants(kind: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _smaller(kind: Any) -> dict[str, Any]:
-    """Sizes for a class of large pictures: parts of its own, so that a variant takes little time."""
+    """Sizes for a class of large images: parts of its own, so that a variant takes little time."""
     sizes = {option: getattr(kind, option, None) for option in ("size", "crop_size", "pad_size")}
     sizes = {option: dict(size) for option, size in sizes.items() if isinstance(size, dict)}
     longest = max((n for size in sizes.values() for n in size.values() if isinstance(n, int)), default=0)
@@ -180,10 +180,10 @@ def judge(processor: Any, photographs: list[Image.Image]) -> Verdict:
     except ModelError as exc:
         return {"how": "refused", "why": exc.what.partition(": ")[2].rstrip(".")}
     worst, beyond, count = 0.0, 0, 0
-    for picture in photographs:
-        ready = StillPicture(picture, picture.size, 1).ready(card.pixel_spec("exact"), None)
+    for image in photographs:
+        ready = StillImage(image, image.size, 1).ready(card.pixel_spec("exact"), None)
         ours = (_ordered(ready, card).astype(np.float64) / card.scale - card.mean) / card.std
-        apart = np.abs(ours - _own(processor, picture)) * card.std * card.scale
+        apart = np.abs(ours - _own(processor, image)) * card.std * card.scale
         worst = max(worst, float(apart.max()))
         beyond, count = beyond + int((apart > 1.01).sum()), count + apart.size
     how = "card" if card.processor is None else "processor"
@@ -227,12 +227,12 @@ def _ordered(pixels: Pixels, card: ModelCard) -> Pixels:
     return pixels[..., ::-1] if card.channel_order == "BGR" else pixels
 
 
-def _own(processor: Any, picture: Image.Image) -> Pixels:
-    """What the processor makes of a picture when it is called as its documentation says, `[H, W, 3]`."""
+def _own(processor: Any, image: Image.Image) -> Pixels:
+    """What the processor makes of an image when it is called as its documentation says, `[H, W, 3]`."""
     if type(processor).__name__.endswith("VideoProcessor"):
-        made = processor(videos=[[picture, picture]], do_sample_frames=False, return_tensors="pt")
+        made = processor(videos=[[image, image]], do_sample_frames=False, return_tensors="pt")
     else:
-        made = processor(images=picture, return_tensors="pt")
+        made = processor(images=image, return_tensors="pt")
     pixels = made["pixel_values_videos" if "pixel_values_videos" in made else "pixel_values"].double().numpy()
     return np.asarray(pixels.reshape(-1, *pixels.shape[-3:])[0].transpose(1, 2, 0))
 
@@ -244,7 +244,7 @@ def main(folder: Path, only: list[str]) -> int:
 
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
-    photographs = samples(pictures(folder))
+    photographs = samples(images(folder))
     for name in only or class_names():
         print(json.dumps({"name": name, **summed(judge_class(name, photographs))}), flush=True)
     return 0

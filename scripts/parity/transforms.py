@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from networks import names, network
-from one import pictures
+from one import images
 from PIL import Image
 
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.models.families.libraries import torchvision as torchvision_family
 from vifex.models.families.libraries.hf_source import Source
 from vifex.models.families.libraries.timm import timm_pixels
@@ -41,9 +41,9 @@ def differences(photographs: list[Image.Image]) -> dict[str, float]:
 
 def _largest(card: ModelCard, theirs: Theirs, photographs: list[Image.Image]) -> float:
     worst = 0.0
-    for picture in photographs:
-        ready = StillPicture(picture, picture.size, 1).ready(card.pixel_spec("exact"), None)
-        worst = max(worst, float(np.abs(ready.astype(np.float64) - theirs(picture)).max()))
+    for image in photographs:
+        ready = StillImage(image, image.size, 1).ready(card.pixel_spec("exact"), None)
+        worst = max(worst, float(np.abs(ready.astype(np.float64) - theirs(image)).max()))
     return round(worst, 2)
 
 
@@ -61,7 +61,7 @@ def _timm(name: str, folder: Path) -> tuple[ModelCard, Theirs]:
     config = resolve_data_config(pretrained_cfg=get_pretrained_cfg(own).to_dict())
     transform = create_transform(**config, is_training=False, normalize=False)
     card = ModelCard(name, **timm_pixels(config, of=own))
-    return card, lambda picture: transform(picture).numpy().transpose(1, 2, 0)
+    return card, lambda image: transform(image).numpy().transpose(1, 2, 0)
 
 
 def _torchvision(name: str, folder: Path) -> tuple[ModelCard, Theirs]:
@@ -73,10 +73,10 @@ def _torchvision(name: str, folder: Path) -> tuple[ModelCard, Theirs]:
     card = ModelCard(name, **torchvision_family._pixels(own, published))
     transform = published.transforms()
     if card.frames is None:
-        return card, lambda picture: _undone(card, transform(picture))
+        return card, lambda image: _undone(card, transform(image))
 
-    def of_a_frame(picture: Image.Image) -> Pixels:
-        frame = torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
+    def of_a_frame(image: Image.Image) -> Pixels:
+        frame = torch.from_numpy(np.array(image).transpose(2, 0, 1).copy())
         return _undone(card, transform(frame[None])[:, 0])
 
     return card, of_a_frame
@@ -90,8 +90,8 @@ def _hf(name: str, folder: Path) -> tuple[ModelCard, Theirs] | None:
     if type(processor).__name__.startswith("Vivit"):
         return None  # its numbers run from -1 to 1 before they are normalised
 
-    def theirs(picture: Image.Image) -> Pixels:
-        given = {"images": picture} if model.card.frames is None else {"videos": [picture] * 2}
+    def theirs(image: Image.Image) -> Pixels:
+        given = {"images": image} if model.card.frames is None else {"videos": [image] * 2}
         out = processor(**given, do_normalize=False, return_tensors="pt")
         x = next(iter(out.values()))
         return np.asarray(x.reshape(-1, *x.shape[-3:])[0].numpy().transpose(1, 2, 0) * 255.0)
@@ -112,7 +112,7 @@ def _open_clip(name: str, folder: Path) -> tuple[ModelCard, Theirs]:
         resize_mode=mode,
         interpolation=card.interpolation,
     )
-    return card, lambda picture: _undone(card, transform(picture))
+    return card, lambda image: _undone(card, transform(image))
 
 
 _MAKERS: dict[str, Callable[[str, Path], tuple[ModelCard, Theirs] | None]] = {
@@ -125,4 +125,4 @@ _MAKERS: dict[str, Callable[[str, Path], tuple[ModelCard, Theirs] | None]] = {
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps(differences(pictures(Path(sys.argv[1])))))
+    print(json.dumps(differences(images(Path(sys.argv[1])))))

@@ -25,7 +25,7 @@ FAULTS = {
 }
 
 
-def write_picture(path: Path, seed: int) -> None:
+def write_image(path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(small).resize((120, 90), Image.Resampling.BICUBIC).save(path, quality=90)
@@ -45,9 +45,9 @@ def test_a_fault_costs_its_file_alone(tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()
     for i in range(24):
-        write_picture(media / f"good-{i:02d}.jpg", i)
+        write_image(media / f"good-{i:02d}.jpg", i)
     for i, fault in enumerate(FAULTS):
-        write_picture(media / f"good-{3 * i:02d}-{fault}.jpg", 100 + i)
+        write_image(media / f"good-{3 * i:02d}-{fault}.jpg", 100 + i)
     limits = vifex.Limits(stall_s=4.0, memory_bytes=256 << 20)
     report = vifex.extract(media, tmp_path / "a.vifex", precision="fp32", limits=limits)
     assert (report.ok, report.failed, report.exit_status) == (24, len(FAULTS), 3)
@@ -97,7 +97,7 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, shared_media: Pa
 def test_decoders_end_with_their_parent(tmp_path: Path) -> None:
     """However it ends: here by SIGKILL, while its decoders hang."""
     for i in range(4):
-        write_picture(tmp_path / f"hang-{i}.jpg", i)
+        write_image(tmp_path / f"hang-{i}.jpg", i)
     process = subprocess.Popen(
         [sys.executable, "-m", "vifex", "extract", str(tmp_path), "-o", str(tmp_path / "s.vifex")],
         env={**os.environ},

@@ -17,7 +17,7 @@ from PIL import Image
 
 import vifex
 
-PICTURES = 160
+IMAGES = 160
 LIMIT_KIB = 12_000
 
 
@@ -25,9 +25,9 @@ LIMIT_KIB = 12_000
 def test_what_cannot_be_written_is_told_and_made_up_for(tmp_path: Path, vifex_command: Any) -> None:
     media, store = tmp_path / "media", tmp_path / "s.vifex"
     media.mkdir()
-    for i in range(PICTURES):
+    for i in range(IMAGES):
         Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(media / f"{i:03d}.png")
-    # Whole maps of 110 kB a picture: all of them in one file are more than the limit.
+    # Whole maps of 110 kB an image: all of them in one file are more than the limit.
     words = ["extract", media, "-o", store, "--layers", "stages.0", "--pool", "none", "--precision", "fp32"]
     command = shlex.join([sys.executable, "-m", "vifex", *map(str, words)])
     done = subprocess.run(
@@ -39,8 +39,8 @@ def test_what_cannot_be_written_is_told_and_made_up_for(tmp_path: Path, vifex_co
     assert len(done.stderr.strip().splitlines()) == 1
     with vifex.open(store) as opened:
         kept = len(opened)
-    assert kept < PICTURES
+    assert kept < IMAGES
     assert vifex_command(*words).returncode == 0
     with vifex.open(store) as opened:
         keys = opened.to_arrow(["key"]).column("key").to_pylist()
-    assert len(keys) == len(set(keys)) == PICTURES
+    assert len(keys) == len(set(keys)) == IMAGES

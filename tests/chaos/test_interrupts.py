@@ -21,26 +21,26 @@ import vifex
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 
-PICTURES = 1000
+IMAGES = 1000
 FRAMES = 4000
 
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures that are finished first, then a video that takes long."""
+    """Images that are finished first, then a video that takes long."""
     folder = tmp_path_factory.mktemp("interrupts") / "media"
     folder.mkdir()
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(folder / "a-0000.jpg")
-    for i in range(1, PICTURES):
+    for i in range(1, IMAGES):
         os.link(folder / "a-0000.jpg", folder / f"a-{i:04d}.jpg")
     with av.open(str(folder / "z-long.mp4"), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.width, stream.height = 320, 240
         frame = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
         for i in range(FRAMES):
-            picture = av.VideoFrame.from_ndarray(np.roll(frame, i, axis=0), format="rgb24")
-            container.mux(stream.encode(picture))
+            image = av.VideoFrame.from_ndarray(np.roll(frame, i, axis=0), format="rgb24")
+            container.mux(stream.encode(image))
         container.mux(stream.encode())
     return folder
 
@@ -86,7 +86,7 @@ def test_what_was_finished_is_kept_and_told(
     media: Path, tmp_path: Path, number: signal.Signals, status: int, to_group: bool
 ) -> None:
     store = tmp_path / "s.vifex"
-    # Everything in the video is sampled: it cannot be over before the pictures are.
+    # Everything in the video is sampled: it cannot be over before the images are.
     process = start("extract", media, "-o", store, "--every", "1", "-q")
     wait_for(lambda: media_in(store) > 0, process)
     # As `timeout` does: once to the process, and at once again to its group.
@@ -97,7 +97,7 @@ def test_what_was_finished_is_kept_and_told(
     assert process.returncode == status, err
     assert out == ""
     kept = media_in(store)
-    assert 0 < kept <= PICTURES
+    assert 0 < kept <= IMAGES
     assert err.count("\n") == 1
     assert err.startswith(f"vifex: interrupted. {kept:,} media with {kept:,} rows of this run are kept in ")
     assert "the same command goes on from there." in err

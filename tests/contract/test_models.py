@@ -27,7 +27,7 @@ def test_its_card_is_complete(name: str) -> None:
     card = load_model(name).card
     assert card.licence not in ("", "unknown")
     assert len(card.provenance) > 40
-    assert card.default_taps
+    assert card.default_layers
     assert card == read_card(card_path(load_model(name).graph)) == parse_card(format_card(card), of=name)
     assert card.pixel_spec().height_px == card.height_px
 

@@ -1,4 +1,4 @@
-"""What every pooling keeps, by registry line and by kind of tap."""
+"""What every pooling keeps, by registry line and by kind of layer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pytest
 
 from vifex.pool import default_pooling, load_pooling, pool, pooled_shape, pooling_names
 from vifex.pool.registry import DEFAULTS, POOLINGS
-from vifex.values import Tap, TapKind
+from vifex.values import Layer, LayerKind
 from vifex.values.models import AXES
 
 # Large enough that numpy sums in more than one go.
-SHAPES: dict[TapKind, tuple[int, ...]] = {
+SHAPES: dict[LayerKind, tuple[int, ...]] = {
     "vector": (6,),
     "map": (6, 17, 13),
     "tokens": (197, 6),
@@ -22,7 +22,7 @@ SHAPES: dict[TapKind, tuple[int, ...]] = {
 FITTING = [(name, kind) for name in sorted(POOLINGS) for kind in AXES if kind in load_pooling(name).kinds]
 
 
-def rows(kind: TapKind, n: int) -> np.ndarray:
+def rows(kind: LayerKind, n: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(n, *SHAPES[kind])).astype(np.float32)
 
 
@@ -34,8 +34,8 @@ def test_a_line_names_its_pooling(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), FITTING)
-def test_the_shape_is_as_announced(name: str, kind: TapKind) -> None:
-    shape = pooled_shape(name, Tap("t", kind, SHAPES[kind]))
+def test_the_shape_is_as_announced(name: str, kind: LayerKind) -> None:
+    shape = pooled_shape(name, Layer("t", kind, SHAPES[kind]))
     for n in (0, 1, 5):
         pooled = pool(name, kind, rows(kind, n))
         assert pooled.shape == (n, *shape)
@@ -43,7 +43,7 @@ def test_the_shape_is_as_announced(name: str, kind: TapKind) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), FITTING)
-def test_a_row_does_not_touch_another(name: str, kind: TapKind) -> None:
+def test_a_row_does_not_touch_another(name: str, kind: LayerKind) -> None:
     """Bit for bit: alone, among others, and out of a batch that was laid out otherwise."""
     array = rows(kind, 5)
     before = array.copy()
@@ -55,6 +55,6 @@ def test_a_row_does_not_touch_another(name: str, kind: TapKind) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(AXES))
-def test_every_kind_has_a_default_that_fits(kind: TapKind) -> None:
+def test_every_kind_has_a_default_that_fits(kind: LayerKind) -> None:
     assert default_pooling(kind) in pooling_names(kind)
     assert set(DEFAULTS) == set(AXES)

@@ -15,7 +15,7 @@ import vifex
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     path = tmp_path / "media" / "one.png"
     path.parent.mkdir()
     ramp = np.linspace(0, 255, 64, dtype=np.uint8)
@@ -50,9 +50,9 @@ def told(done: Any) -> str:
     ],
 )
 def test_one_sentence_and_an_exit_status(
-    words: list[str], status: int, sentence: str, picture: Path, vifex_command: Any
+    words: list[str], status: int, sentence: str, image: Path, vifex_command: Any
 ) -> None:
-    root = picture.parents[1]
+    root = image.parents[1]
     (root / "empty").mkdir()
     done = vifex_command(*words, cwd=root)
     assert done.returncode == status, done.stderr
@@ -60,23 +60,23 @@ def test_one_sentence_and_an_exit_status(
     assert not (root / "s.vifex").exists()
 
 
-def test_a_missing_path_among_others_fails_alone(picture: Path, vifex_command: Any) -> None:
-    store = picture.parents[1] / "s.vifex"
-    done = vifex_command("extract", "gone.jpg", picture, "-o", store, "--json", cwd=picture.parents[1])
+def test_a_missing_path_among_others_fails_alone(image: Path, vifex_command: Any) -> None:
+    store = image.parents[1] / "s.vifex"
+    done = vifex_command("extract", "gone.jpg", image, "-o", store, "--json", cwd=image.parents[1])
     assert done.returncode == 3
     report = json.loads(done.stdout)
     assert (report["ok"], report["failed"]) == (1, 1)
     assert report["problems"][0]["name"] == "gone.jpg"
 
 
-def test_a_store_of_another_recipe_is_refused_with_the_difference(picture: Path, vifex_command: Any) -> None:
-    store = picture.parents[1] / "s.vifex"
-    assert vifex_command("extract", picture, "-o", store).returncode == 0
-    done = vifex_command("extract", picture, "-o", store, "--fps", "3")
+def test_a_store_of_another_recipe_is_refused_with_the_difference(image: Path, vifex_command: Any) -> None:
+    store = image.parents[1] / "s.vifex"
+    assert vifex_command("extract", image, "-o", store).returncode == 0
+    done = vifex_command("extract", image, "-o", store, "--fps", "3")
     assert done.returncode == 4
     assert "sampling.fps" in told(done)
     assert "--view" in told(done)
-    assert vifex_command("extract", picture, "-o", store, "--fps", "3", "--view", "dense").returncode == 0
+    assert vifex_command("extract", image, "-o", store, "--fps", "3", "--view", "dense").returncode == 0
     with vifex.open(store) as opened:
         assert opened.views == ["dense", "main"]
 
@@ -99,13 +99,13 @@ def test_files_that_are_no_media(tmp_path: Path, vifex_command: Any) -> None:
     assert "empty" in problems["zero.jpg"]["reason"]
 
 
-def test_a_changed_file_is_made_anew(picture: Path) -> None:
-    store = picture.parents[1] / "s.vifex"
-    vifex.extract(picture, store, precision="fp32")
+def test_a_changed_file_is_made_anew(image: Path) -> None:
+    store = image.parents[1] / "s.vifex"
+    vifex.extract(image, store, precision="fp32")
     with vifex.open(store) as opened:
         before = opened.to_numpy()
-    Image.fromarray(np.full((48, 64, 3), 30, np.uint8)).save(picture)
-    report = vifex.extract(picture, store, precision="fp32")
+    Image.fromarray(np.full((48, 64, 3), 30, np.uint8)).save(image)
+    report = vifex.extract(image, store, precision="fp32")
     assert (report.ok, report.already_done) == (1, 0)
     with vifex.open(store) as opened:
         assert len(opened) == 1
@@ -113,19 +113,19 @@ def test_a_changed_file_is_made_anew(picture: Path) -> None:
         assert opened.ledger().num_rows == 1
 
 
-def test_failed_media_are_tried_again_when_asked(tmp_path: Path, picture: Path) -> None:
-    broken = picture.parent / "broken.jpg"
+def test_failed_media_are_tried_again_when_asked(tmp_path: Path, image: Path) -> None:
+    broken = image.parent / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 no more than a start")
     store = tmp_path / "s.vifex"
-    assert vifex.extract(picture.parent, store).failed == 1
-    again = vifex.extract(picture.parent, store)
+    assert vifex.extract(image.parent, store).failed == 1
+    again = vifex.extract(image.parent, store)
     assert (again.already_done, again.already_failed, again.exit_status) == (2, 1, 3)
-    tried = vifex.extract(picture.parent, store, retry_failed=True)
+    tried = vifex.extract(image.parent, store, retry_failed=True)
     assert (tried.already_done, tried.failed) == (1, 1)
 
 
-def test_names_with_anything_in_them(picture: Path, vifex_command: Any) -> None:
-    folder = picture.parent
+def test_names_with_anything_in_them(image: Path, vifex_command: Any) -> None:
+    folder = image.parent
     names = [
         b"-dash.png",
         b"new\nline.png",
@@ -135,26 +135,26 @@ def test_names_with_anything_in_them(picture: Path, vifex_command: Any) -> None:
         b"\x1b[31m.png",
     ]
     for name in names:
-        shutil.copy(picture, bytes(folder) + b"/" + name)
+        shutil.copy(image, bytes(folder) + b"/" + name)
     store = folder.parent / "s.vifex"
     done = vifex_command("extract", folder, "-o", store)
     assert done.returncode == 0, done.stderr
-    shown = vifex_command("search", store, picture, "-k", 10)
+    shown = vifex_command("search", store, image, "-k", 10)
     assert shown.returncode == 0
     assert "\x1b[31m" not in shown.stdout
     with vifex.open(store) as opened:
         assert len(opened) == len(names) + 1
 
 
-def test_a_list_on_standard_input(picture: Path, vifex_command: Any) -> None:
-    store = picture.parents[1] / "s.vifex"
-    done = vifex_command("extract", "-", "-o", store, "--json", input=f"{picture}\n")
+def test_a_list_on_standard_input(image: Path, vifex_command: Any) -> None:
+    store = image.parents[1] / "s.vifex"
+    done = vifex_command("extract", "-", "-o", store, "--json", input=f"{image}\n")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] == 1
 
 
-def test_fields_of_a_manifest_that_are_not_read_are_named(picture: Path, vifex_command: Any) -> None:
-    root = picture.parents[1]
+def test_fields_of_a_manifest_that_are_not_read_are_named(image: Path, vifex_command: Any) -> None:
+    root = image.parents[1]
     head = "uri,frame,class,x0,y0,x1,y1\n"
     (root / "boxes.csv").write_text(f"{head}media/one.png,3,cat,1,1,30,30\nmedia/one.png,4,dog,2,2,40,40\n")
     done = vifex_command("extract", "boxes.csv", "-o", "s.vifex", "--json", cwd=root)
@@ -170,9 +170,9 @@ def test_fields_of_a_manifest_that_are_not_read_are_named(picture: Path, vifex_c
 
 
 @pytest.mark.parametrize("output", ["label", "Name", "key", "x0", "_rowid", "t.s", "features"])
-def test_an_output_called_like_a_column_is_a_row(picture: Path, vifex_command: Any, output: str) -> None:
+def test_an_output_called_like_a_column_is_a_row(image: Path, vifex_command: Any, output: str) -> None:
     onnx = pytest.importorskip("onnx")
-    root = picture.parents[1]
+    root = image.parents[1]
     shapes = {"x": [1, 3, 32, 32], output: [1, 3]}
     ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in shapes.items()]
     node = onnx.helper.make_node("ReduceMean", ["x"], [output], axes=[2, 3], keepdims=0)

@@ -137,7 +137,7 @@ def test_an_interrupted_video_does_not_count(
     def broken(shots: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demo, "_pictures", broken)
+    monkeypatch.setattr(demo, "_images", broken)
     with pytest.raises(KeyboardInterrupt):
         demo.write_video(tmp_path / "v.mp4", [])
     assert not (tmp_path / "v.mp4").exists()

@@ -1,4 +1,4 @@
-"""Views made from views, through the command: pictures and sound fused, searched; shots of a film."""
+"""Views made from views, through the command: images and sound fused, searched; shots of a film."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ network: Any = SimpleNamespace(**runpy.run_path(str(TESTS / "support" / "sound_n
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, vifex_command: Any) -> Path:
-    """A film with four tones, one a second, a silent film and a picture, in a view of each kind."""
+    """A film with four tones, one a second, a silent film and an image, in a view of each kind."""
     folder = tmp_path_factory.mktemp("derived")
     media = folder / "media"
     media.mkdir()
@@ -40,7 +40,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, vifex_command: Any) -> Path:
     return folder
 
 
-def test_pictures_and_sound_become_one_vector(place: Path, vifex_command: Any) -> None:
+def test_images_and_sound_become_one_vector(place: Path, vifex_command: Any) -> None:
     """Sixteen frames of a film, each with the tone of its second; what has no sound is told."""
     store = place / "lib.vifex"
     words = ["fuse", store, "--view", "vifex-interim-1", "--view", "levels-1", "-o", "both"]
@@ -58,7 +58,7 @@ def test_pictures_and_sound_become_one_vector(place: Path, vifex_command: Any) -
     assert json.loads(again.stdout)["already_done"] == 3
 
 
-def test_a_fused_view_is_searched_by_moment_row_and_not_by_picture(place: Path, vifex_command: Any) -> None:
+def test_a_fused_view_is_searched_by_moment_row_and_not_by_image(place: Path, vifex_command: Any) -> None:
     store, film = place / "lib.vifex", place / "media" / "film.mkv"
     vifex_command("fuse", store, "-v", "vifex-interim-1", "-v", "levels-1", "-o", "both")
     words = ["search", store, f"{film}@2", "--view", "both", "-k", 1, "--json"]
@@ -78,13 +78,13 @@ def test_a_fused_view_is_searched_by_moment_row_and_not_by_picture(place: Path, 
     assert "concat of vifex-interim-1:embedding [512] + levels-1:levels [4]" in shown
 
 
-def test_a_picture_finds_itself_by_two_layers(place: Path, vifex_command: Any) -> None:
-    picture, store = place / "media" / "still.png", place / "two.vifex"
+def test_an_image_finds_itself_by_two_layers(place: Path, vifex_command: Any) -> None:
+    image, store = place / "media" / "still.png", place / "two.vifex"
     vifex_command("extract", place / "media", "-o", store, "--layers", "stages.1,embedding", "-q")
     columns = ["--view", "main:stages.1", "--view", "main:embedding"]
     done = vifex_command("fuse", store, *columns, "--method", "weighted", "--weights", "1,3")
     assert done.returncode == 0, done.stderr
-    found = vifex_command("search", store, picture, "--view", "fused", "-k", 1, "--json")
+    found = vifex_command("search", store, image, "--view", "fused", "-k", 1, "--json")
     hit = json.loads(found.stdout)["hits"][0]
     assert hit["name"] == "still.png"
     assert hit["score"] == pytest.approx(1.0, abs=1e-3)

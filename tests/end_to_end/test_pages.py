@@ -1,4 +1,4 @@
-"""Pictures of several pages: the first and a note, or a row for each; and recipes made before that choice."""
+"""Images of several pages: the first and a note, or a row for each; and recipes made before that choice."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_first_page_and_a_note(media: Path, tmp_path: Path, vifex_command: A
     assert f"note: pages.tif: {said}" in told.stderr
 
 
-def test_each_page_is_a_row_like_the_picture_of_it(media: Path, tmp_path: Path, vifex_command: Any) -> None:
+def test_each_page_is_a_row_like_the_image_of_it(media: Path, tmp_path: Path, vifex_command: Any) -> None:
     store = tmp_path / "all.vifex"
     done = vifex_command("extract", media, "-o", store, "--pages", "all", "--decode", "exact", "--json")
     report = json.loads(done.stdout)

@@ -20,12 +20,12 @@ import vifex.api.progress as progress_module
 from vifex.api.progress import Display
 from vifex.extraction.progress import FileInWork, Progress
 
-PICTURES = 400
+IMAGES = 400
 
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of 100 s, and pictures."""
+    """A video of 100 s, and images."""
     folder = tmp_path_factory.mktemp("shown") / "media"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 stream.encode(av.VideoFrame.from_ndarray(np.roll(frame, i, axis=1), format="rgb24"))
             )
         container.mux(stream.encode())
-    for i in range(PICTURES):
+    for i in range(IMAGES):
         Image.fromarray(frame[:64, :64]).save(folder / f"p-{i:03d}.jpg")
     return folder
 
@@ -86,14 +86,14 @@ def test_a_terminal_shows_totals_files_and_times(media: Path, tmp_path: Path, en
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", told)
     assert re.search(rf"\d+ of 100 s of {re.escape(name)}", plain)
     assert "\x1b[31m.mp4" not in told
-    assert re.search(rf"\d+ of {PICTURES + 1} media, \d[\d,]* rows", plain)
+    assert re.search(rf"\d+ of {IMAGES + 1} media, \d[\d,]* rows", plain)
     assert re.search(r"\d+ s of video and sound", plain)
     assert re.search(r"\d+ %, 0:00:\d\d so far", plain)
     # What stays is the report alone.
     assert (
         plain.rstrip()
         .splitlines()[-1]
-        .startswith(f"{PICTURES + 1} media: {PICTURES + 1} ok. 2,900 rows".replace(",", ""))
+        .startswith(f"{IMAGES + 1} media: {IMAGES + 1} ok. 2,900 rows".replace(",", ""))
     )
 
 

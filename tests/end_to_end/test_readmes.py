@@ -49,7 +49,7 @@ def test_both_say_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_pictures_and_links_are_there(name: str) -> None:
+def test_images_and_links_are_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert (ROOT / target).exists(), target

@@ -1,4 +1,4 @@
-"""Sound through the whole way: films and sounds to a view of their own beside pictures, and searched."""
+"""Sound through the whole way: films and sounds to a view of their own beside images, and searched."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _melody(*hertz: float) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, vifex_command: Any) -> Path:
-    """A film, sounds of three formats, a picture and a film without sound, extracted by the command."""
+    """A film, sounds of three formats, an image and a film without sound, extracted by the command."""
     folder = tmp_path_factory.mktemp("sound")
     media = folder / "media"
     media.mkdir()
@@ -144,7 +144,7 @@ def test_sounds_are_found_by_a_sound(place: Path, vifex_command: Any, tmp_path: 
         ),
         (
             ["media/low.wav", "--view", "vifex-interim-1"],
-            "the view is of pictures, and it has no video stream",
+            "the view is of images, and it has no video stream",
         ),
         (["media/low.wav", "--view", "levels-1"], "not loaded because a store names it"),
         (["a dog that barks", "--view", "levels-1"], "the store's model has no text tower"),
@@ -162,7 +162,7 @@ def test_queries_that_cannot_be_asked(
     ("words", "message"),
     [
         (["--window", "1"], "--window is for models of sound, and this view has none"),
-        (["--model", "levels.onnx", "--fps", "2"], "--fps is for models of pictures and videos"),
+        (["--model", "levels.onnx", "--fps", "2"], "--fps is for models of images and videos"),
         (["--model", "levels.onnx", "--window", "2"], "takes at most 1 s of sound at once"),
         (["--model", "levels.onnx", "--window", "0"], "window_s must be at least one sample"),
     ],

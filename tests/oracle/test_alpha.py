@@ -30,7 +30,7 @@ VPX = {
     "vp8.webm": "-c:v libvpx -crf 4 -b:v 2M -auto-alt-ref 0 -pix_fmt yuva420p",
     "vp8.mkv": "-c:v libvpx -crf 4 -b:v 2M -auto-alt-ref 0 -g 4 -pix_fmt yuva420p",
 }
-"""Alpha beside the pictures."""
+"""Alpha beside the images."""
 INSIDE = {
     "prores.mov": "-c:v prores_ks -profile:v 4444 -pix_fmt yuva444p10le",
     "png.mov": "-c:v png -pix_fmt rgba",
@@ -51,7 +51,7 @@ INSIDE = {
     "v408.mov": "-c:v v408 -pix_fmt yuva444p",
     "targa.avi": "-c:v targa -pix_fmt bgra",
 }
-"""Alpha in the pictures."""
+"""Alpha in the images."""
 
 
 def _rgba() -> np.ndarray[Any, Any]:
@@ -68,7 +68,7 @@ def _over(frames: np.ndarray[Any, Any], background: tuple[int, int, int]) -> np.
     """Composed by Pillow."""
     below = Image.new("RGBA", (WIDTH, HEIGHT), (*background, 255))
     composed = [Image.alpha_composite(below, Image.fromarray(frame)).convert("RGB") for frame in frames]
-    return np.stack([np.asarray(picture) for picture in composed])
+    return np.stack([np.asarray(image) for image in composed])
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +174,12 @@ def test_opaque_frames_of_a_format_with_alpha_are_those_of_ffmpeg(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["vp9.webm", "vp8.webm", "prores.mov"])
-def test_the_command_finds_the_picture_over_white(
+def test_the_command_finds_the_image_over_white(
     name: str, film: Any, tmp_path: Path, vifex_command: Any
 ) -> None:
-    picture = tmp_path / "over-white.png"
-    Image.fromarray(_over(_rgba(), (255, 255, 255))[0]).save(picture)
+    image = tmp_path / "over-white.png"
+    Image.fromarray(_over(_rgba(), (255, 255, 255))[0]).save(image)
     done = vifex_command("extract", film(name), "-o", tmp_path / "s.vifex", "--fps", 1, "--json")
     assert json.loads(done.stdout)["ok"] == 1, done.stderr
-    found = vifex_command("search", tmp_path / "s.vifex", picture, "--json")
+    found = vifex_command("search", tmp_path / "s.vifex", image, "--json")
     assert json.loads(found.stdout)["hits"][0]["score"] > 0.98

@@ -28,7 +28,7 @@ MATROSKA = (24, 6, 40, 10)
 LEFT, TOP, RIGHT, BOTTOM = MATROSKA
 INNER = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM)
 CLAP = (INNER[0], INNER[1], (LEFT - RIGHT, 2), (TOP - BOTTOM, 2))
-"""The same as a clean aperture: its size, and how far its middle is off that of the picture."""
+"""The same as a clean aperture: its size, and how far its middle is off that of the image."""
 CODECS = {
     "plain.mkv": ("libx264", "yuv444p", {"crf": "0", "preset": "ultrafast"}),
     "plain.webm": ("libvpx-vp9", "yuv420p", {"crf": "4", "b:v": "0", "cpu-used": "5"}),
@@ -55,8 +55,8 @@ def _film(
         if rotation:
             stream.set_display_rotation(rotation)
         for number in range(N):
-            picture = np.roll(films.photograph(*size), 5 * number, axis=1)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            image = np.roll(films.photograph(*size), 5 * number, axis=1)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -167,7 +167,7 @@ def test_apertures_in_part_of_a_pixel(
 
 
 BROKEN = {
-    "larger than the picture": films.clap(161, 104),
+    "larger than the image": films.clap(161, 104),
     "outside": films.clap(100, 104, 31),
     "nothing": films.clap(0, 104),
     "denominator 0": films.clap((100, 0), 104),
@@ -224,7 +224,7 @@ def test_the_aspect_of_pixels_in_mp4(
         (("display-unit=3", "display-width=2", "display-height=1"), INNER[1] * 2),
     ],
 )
-def test_the_size_on_screen_in_matroska_is_that_of_the_cropped_picture(
+def test_the_size_on_screen_in_matroska_is_that_of_the_cropped_image(
     more: tuple[str, ...], wide: int, tmp_path: Path
 ) -> None:
     path = films.crop_in_matroska(_film(tmp_path / "plain.mkv"), *MATROSKA, *more)
@@ -233,7 +233,7 @@ def test_the_size_on_screen_in_matroska_is_that_of_the_cropped_picture(
 
 
 @pytest.mark.parametrize("name", ["plain.mp4", "plain.mkv"])
-def test_boxes_count_pixels_of_the_cropped_picture(name: str, tmp_path: Path) -> None:
+def test_boxes_count_pixels_of_the_cropped_image(name: str, tmp_path: Path) -> None:
     path = _film(tmp_path / name)
     whole = _pixels(path, (WIDTH, HEIGHT))[:, TOP : HEIGHT - BOTTOM, LEFT : WIDTH - RIGHT]
     medium = made.medium_of(_cropped(path), boxes=(Box(10, 20, 42, 52), Box(80, 70, 96, 88)))
@@ -248,7 +248,7 @@ def test_boxes_count_pixels_of_the_cropped_picture(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", sorted(CODECS))
-def test_a_moment_shows_the_same_picture(name: str, tmp_path: Path) -> None:
+def test_a_moment_shows_the_same_image(name: str, tmp_path: Path) -> None:
     """What a query, a preview and a contact sheet show."""
     path = _cropped(_film(tmp_path / name))
     samples, _ = made.collect(path, made.every(width=INNER[0], height=INNER[1]))

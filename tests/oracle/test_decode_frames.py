@@ -19,7 +19,7 @@ made: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "un
 # What the issue asks: of 255, mean and 99.9th percentile of the absolute difference.
 MEAN, HIGH = 1.0, 4.0
 
-# Pictures that differ from the ffmpeg command's by more, and why that is right.
+# Images that differ from the ffmpeg command's by more, and why that is right.
 EXCEPTIONS = {
     "photo-nature-polemonium-reptans.jpg": "libjpeg spreads chroma smoothly, ffmpeg repeats it: colour edges",
     "photo-progressive.jpg": "as above",
@@ -30,8 +30,8 @@ EXCEPTIONS = {
 
 
 def _difference(mine: Any, reference: Path) -> tuple[float, float]:
-    with Image.open(reference) as picture:
-        theirs = np.asarray(picture.convert("RGB")).astype(int)
+    with Image.open(reference) as image:
+        theirs = np.asarray(image.convert("RGB")).astype(int)
     apart = np.abs(np.asarray(mine).astype(int) - theirs)
     return float(apart.mean()), float(np.percentile(apart, 99.9))
 
@@ -63,7 +63,7 @@ def test_video_frames_are_those_of_the_ffmpeg_command(shared_media: Path) -> Non
 
 
 @pytest.mark.shared
-def test_pictures_are_those_of_the_ffmpeg_command_or_named(shared_media: Path) -> None:
+def test_images_are_those_of_the_ffmpeg_command_or_named(shared_media: Path) -> None:
     apart = set()
     for file, entries in _references(shared_media, "image").items():
         width, height = entries[0]["png_size"]
@@ -75,26 +75,26 @@ def test_pictures_are_those_of_the_ffmpeg_command_or_named(shared_media: Path) -
 
 
 @pytest.mark.shared
-def test_exact_pictures_are_pillows_transform(shared_media: Path) -> None:
+def test_exact_images_are_pillows_transform(shared_media: Path) -> None:
     """Shorter side to 128, then the centre: what torchvision's Resize and CenterCrop do on Pillow images."""
     path = shared_media / "good" / "photo-nature-tanners-ridge.jpg"
     spec = PixelSpec(112, 112, resize="shortest", resize_px=128, interpolation="bicubic", decode="exact")
     (sample,), _ = made.collect(path, ViewRequest(Sampling(), spec))
-    with Image.open(path) as picture:
-        rgb = picture.convert("RGB")
+    with Image.open(path) as image:
+        rgb = image.convert("RGB")
     resized = rgb.resize((int(128 * rgb.width / rgb.height), 128), Image.Resampling.BICUBIC)
     left, top = round((resized.width - 112) / 2), 8
     np.testing.assert_array_equal(sample.pixels, np.asarray(resized.crop((left, top, left + 112, top + 112))))
 
 
 @pytest.mark.shared
-def test_boxes_are_cropped_from_the_upright_picture(shared_media: Path) -> None:
+def test_boxes_are_cropped_from_the_upright_image(shared_media: Path) -> None:
     path = shared_media / "good" / "photo-exif-6.jpg"
     spec = PixelSpec(60, 80, decode="exact")
     box = Box(1500, 100, 1740, 280)
     (sample,), _ = made.collect(made.medium_of(path, boxes=(box,)), ViewRequest(Sampling(), spec))
-    with Image.open(path) as picture:
-        upright = picture.transpose(Image.Transpose.ROTATE_270).convert("RGB")
+    with Image.open(path) as image:
+        upright = image.transpose(Image.Transpose.ROTATE_270).convert("RGB")
     expected = upright.crop((1500, 100, 1740, 280)).resize((80, 60), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(sample.pixels, np.asarray(expected))
     assert sample.box == box
@@ -120,7 +120,7 @@ def test_boxes_are_cropped_from_the_upright_picture(shared_media: Path) -> None:
 )
 @pytest.mark.parametrize("resize", ["stretch", "shortest"])
 def test_fast_looks_like_exact(shared_media: Path, name: str, resize: Any) -> None:
-    """Fast promises no equal pixels, but the same picture: turned, cropped and coloured alike."""
+    """Fast promises no equal pixels, but the same image: turned, cropped and coloured alike."""
     more = {"resize": resize, "resize_px": 110 if resize == "shortest" else None}
     requests = [
         ViewRequest(Sampling(sampler="every", every=50), PixelSpec(96, 72, decode=decode, **more))

@@ -40,10 +40,10 @@ def ours(data: bytes, size: tuple[int, int]) -> Image.Image | None:
 def by_pillow(data: bytes, size: tuple[int, int]) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        picture = Image.open(io.BytesIO(data))
-        picture.draft("RGB", (size[0] // 8, size[1] // 8))
-        picture.load()
-    return picture
+        image = Image.open(io.BytesIO(data))
+        image.draft("RGB", (size[0] // 8, size[1] // 8))
+        image.load()
+    return image
 
 
 def jpeg(
@@ -68,8 +68,8 @@ def jpeg(
     # Pillow's encoder guesses how much room a file takes, and noise takes more.
     room, ImageFile.MAXBLOCK = ImageFile.MAXBLOCK, 1 << 20
     try:
-        picture = Image.fromarray(levels.astype(np.uint8))
-        picture.save(file, "jpeg", restart_marker_blocks=units, **options)
+        image = Image.fromarray(levels.astype(np.uint8))
+        image.save(file, "jpeg", restart_marker_blocks=units, **options)
     finally:
         ImageFile.MAXBLOCK = room
     return file.getvalue()

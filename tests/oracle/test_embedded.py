@@ -1,6 +1,6 @@
 """The embedded model against what its maker measured, and against the network written out in numpy.
 
-`data/embedded_check.npz` is a copy of `../shared/embedded/check.npz`: eight pictures and what the network
+`data/embedded_check.npz` is a copy of `../shared/embedded/check.npz`: eight images and what the network
 gave for them in float32 where it was trained.
 """
 
@@ -30,7 +30,7 @@ def check() -> dict[str, np.ndarray]:
 def run(names: list[str], pixels: np.ndarray, precision: str = "fp32") -> dict[str, np.ndarray]:
     engine, model = load_engine(), load_model()
     with engine.compile(
-        model, engine.resolve_taps(model, names), precision=precision, batch=len(pixels), cores=2
+        model, engine.resolve_layers(model, names), precision=precision, batch=len(pixels), cores=2
     ) as network:
         return network.submit(pixels).result()
 
@@ -44,7 +44,7 @@ def test_fp32_meets_the_maker_s_values(check: dict[str, np.ndarray]) -> None:
 
 
 def test_the_default_precision_points_the_same_way(check: dict[str, np.ndarray]) -> None:
-    """The maker saw a cosine of at least 0.9999 in bf16 on these pictures."""
+    """The maker saw a cosine of at least 0.9999 in bf16 on these images."""
     got = run(["embedding"], check["pixels"], load_engine().resolve_precision("auto"))["embedding"]
     expected = check["embedding"]
     cosine = (got * expected).sum(1) / np.linalg.norm(got, axis=1) / np.linalg.norm(expected, axis=1)
@@ -101,7 +101,7 @@ def _reference(weights: dict[str, np.ndarray], pixels: np.ndarray) -> dict[str, 
 
 
 @pytest.mark.shared
-def test_every_inner_tap_meets_the_network_written_out(
+def test_every_inner_layer_meets_the_network_written_out(
     weights: dict[str, np.ndarray], check: dict[str, np.ndarray]
 ) -> None:
     pixels = check["pixels"][3:4]

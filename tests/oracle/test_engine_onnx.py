@@ -69,7 +69,7 @@ def _network(path: Path) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("card", sorted(CARDS))
-def test_every_tap_meets_the_reference(tmp_path: Path, card: str) -> None:
+def test_every_layer_meets_the_reference(tmp_path: Path, card: str) -> None:
     path = tmp_path / "net.onnx"
     reference = _network(path)
     _, mean, std, scale, order = CARDS[card]
@@ -82,18 +82,20 @@ def test_every_tap_meets_the_reference(tmp_path: Path, card: str) -> None:
     normalised = ((seen / scale - np.array(mean)) / np.array(std)).transpose(0, 3, 1, 2).astype(np.float32)
 
     engine, model = load_engine(), load_model(path)
-    taps = engine.taps(model)
-    # A batch norm is one tap, however the engine writes it; its convolution is read without it.
-    assert [t.name for t in taps if t.name in {"conv1", "bn1", "block", "y"}] == [
+    layers = engine.layers(model)
+    # A batch norm is one layer, however the engine writes it; its convolution is read without it.
+    assert [t.name for t in layers if t.name in {"conv1", "bn1", "block", "y"}] == [
         "conv1",
         "bn1",
         "block",
         "y",
     ]
-    reference.graph.output.extend(helper.make_empty_tensor_value_info(t.name) for t in taps if t.name != "y")
+    reference.graph.output.extend(
+        helper.make_empty_tensor_value_info(t.name) for t in layers if t.name != "y"
+    )
     answers = ReferenceEvaluator(reference).run(None, {"x": normalised})
     names = [o.name for o in reference.graph.output]
-    with engine.compile(model, taps, precision="fp32", batch=3) as network:
+    with engine.compile(model, layers, precision="fp32", batch=3) as network:
         got = network.submit(pixels).result()
     for name, answer in zip(names, answers, strict=True):
         size = np.abs(answer).max()

@@ -28,18 +28,18 @@ def photographs() -> np.ndarray:
     data = pytest.importorskip("skimage.data")
     from PIL import Image
 
-    pictures = [Image.fromarray(getattr(data, name)()) for name in ("chelsea", "coffee")]
-    return np.stack([np.asarray(p.resize((224, 224), Image.Resampling.BILINEAR)) for p in pictures])
+    images = [Image.fromarray(getattr(data, name)()) for name in ("chelsea", "coffee")]
+    return np.stack([np.asarray(p.resize((224, 224), Image.Resampling.BILINEAR)) for p in images])
 
 
 @pytest.mark.shared
 def test_a_cat_and_a_coffee_are_named(mobilenet: Model, shared_models: Path) -> None:
     labels = (shared_models / "imagenet_labels.txt").read_text().splitlines()
     engine = load_engine()
-    taps = engine.resolve_taps(mobilenet, [])
-    assert (taps[0].kind, taps[0].shape) == ("vector", (1001,))
-    with engine.compile(mobilenet, taps, precision="fp32", batch=2) as network:
-        scores = network.submit(photographs()).result()[taps[0].name]
+    layers = engine.resolve_layers(mobilenet, [])
+    assert (layers[0].kind, layers[0].shape) == ("vector", (1001,))
+    with engine.compile(mobilenet, layers, precision="fp32", batch=2) as network:
+        scores = network.submit(photographs()).result()[layers[0].name]
     best = [[labels[i].split(",")[0] for i in row.argsort()[::-1][:3]] for row in scores]
     assert {"Egyptian cat", "tabby"} & set(best[0])
     assert {"espresso", "cup"} & set(best[1])
@@ -49,13 +49,13 @@ def test_a_cat_and_a_coffee_are_named(mobilenet: Model, shared_models: Path) -> 
 @pytest.mark.shared
 def test_its_pooled_features_share_a_batch_and_keep_their_names(mobilenet: Model) -> None:
     engine = load_engine()
-    names = [t.name for t in engine.taps(mobilenet)]
-    assert names == [t.name for t in type(engine)().taps(mobilenet)], "another reading gives the same names"
+    names = [t.name for t in engine.layers(mobilenet)]
+    assert names == [t.name for t in type(engine)().layers(mobilenet)], "another reading gives the same names"
     counts = Counter(n.partition(".")[0] for n in names)
     # MobileNetV2 has 17 blocks: 17 depthwise and 36 other convolutions with their biases, 10 residual sums.
     assert (counts["GroupConvolution"], counts["Convolution"], counts["Add"]) == (17, 36, 10)
     assert len(set(names)) == len(names)
-    (pooled,) = engine.resolve_taps(mobilenet, ["ReduceMean.0"])
+    (pooled,) = engine.resolve_layers(mobilenet, ["ReduceMean.0"])
     assert (pooled.kind, pooled.shape) == ("map", (1280, 1, 1))
     pixels = photographs()
     with (

@@ -85,10 +85,10 @@ WIDE = {
 }
 
 
-def _zimg(path: Path, picture: Any, said: tuple[str, str, str, float]) -> Path:
+def _zimg(path: Path, image: Any, said: tuple[str, str, str, float]) -> Path:
     to, form, codec, _ = said
     graph = f"format=gbrp16le,zscale=tin=iec61966-2-1:pin=709:rin=full:min=gbr:r=limited:{to},format={form}"
-    made_path: Path = films.encode(path, np.stack([picture] * 4), "-vf", graph, *codec.split())
+    made_path: Path = films.encode(path, np.stack([image] * 4), "-vf", graph, *codec.split())
     return made_path
 
 
@@ -141,7 +141,7 @@ def test_scaled_pixels_are_those_of_the_whole_scaled(name: str, film: Any) -> No
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "bilinear_2x2"])
 @pytest.mark.parametrize("name", ["pq.mkv", "pq-8-bits.mp4", "pq-ictcp.mp4", "hlg.mkv", "bt2020.mp4"])
-def test_no_size_and_no_filter_spoils_a_picture(name: str, interpolation: Any, film: Any) -> None:
+def test_no_size_and_no_filter_spoils_an_image(name: str, interpolation: Any, film: Any) -> None:
     """Swscale has faults where one side stays as it is and the other does not, depending on its flags."""
     photograph = Image.fromarray(films.photograph())
     for size in ((160, 104), (80, 52), (96, 96), (50, 104), (160, 60), (33, 17), (200, 130), (300, 104)):

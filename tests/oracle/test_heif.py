@@ -1,4 +1,4 @@
-"""HEIF pictures put together from items, against libheif (pillow-heif) and against what was encoded."""
+"""HEIF images put together from items, against libheif (pillow-heif) and against what was encoded."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def _by_vifex(path: Path, background: Any = (255, 255, 255)) -> Any:
 
 
 def _by_libheif(path: Path) -> Any:
-    picture = pillow_heif.open_heif(path).to_pillow()
-    if picture.mode == "RGBA":
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return np.asarray(picture.convert("RGB")).astype(int)
+    image = pillow_heif.open_heif(path).to_pillow()
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB")).astype(int)
 
 
 def _check(path: Path, data: bytes, mean: float = 1.5) -> Any:
-    """See that the picture is libheif's; it places chroma otherwise, hence the mean."""
+    """See that the image is libheif's; it places chroma otherwise, hence the mean."""
     path.write_bytes(data)
     ours, theirs = _by_vifex(path), _by_libheif(path)
     assert ours.shape == theirs.shape
@@ -75,7 +75,7 @@ def test_turns_are_applied_in_their_order(tmp_path: Path, turns: Any) -> None:
     _check(tmp_path / "turned.heic", maker.write(grid))
 
 
-def test_the_crop_of_the_picture_is_applied(tmp_path: Path) -> None:
+def test_the_crop_of_the_image_is_applied(tmp_path: Path) -> None:
     maker = heif.Maker()
     grid = maker.grid(PHOTO, (64, 64), heif.clap(120, 80, (-6, 2), (4, 2)), heif.irot(1))
     ours = _check(tmp_path / "cropped.heic", maker.write(grid), mean=2)
@@ -86,8 +86,8 @@ def test_the_crop_of_the_picture_is_applied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["thumbnail", "gain map", "depth"])
-def test_thumbnails_and_gain_maps_are_not_the_picture(tmp_path: Path, first: str) -> None:
-    """They stand before the picture, and are as large as it or larger."""
+def test_thumbnails_and_gain_maps_are_not_the_image(tmp_path: Path, first: str) -> None:
+    """They stand before the image, and are as large as it or larger."""
     maker = heif.Maker()
     match first:
         case "thumbnail":
@@ -107,7 +107,7 @@ def test_thumbnails_and_gain_maps_are_not_the_picture(tmp_path: Path, first: str
     assert np.abs(ours - np.rot90(PHOTO, 3)).mean() < 4
 
 
-def test_a_single_picture_beside_a_gain_map(tmp_path: Path) -> None:
+def test_a_single_image_beside_a_gain_map(tmp_path: Path) -> None:
     maker = heif.Maker()
     other = maker.coded(np.tile(RED, (3, 3, 1)), heif.auxc(heif.GAIN_MAP))
     whole = maker.coded(PHOTO[:100, :148], heif.irot(1))
@@ -123,12 +123,12 @@ def test_alpha_lies_over_white(tmp_path: Path, tiled: bool) -> None:
     colours = np.full((64, 128, 3), (20, 90, 160), np.uint8)
     auxiliary = heif.auxc(heif.ALPHA)
     if tiled:
-        picture = maker.grid(colours, (64, 64))
+        image = maker.grid(colours, (64, 64))
         alpha = maker.grid(ramp, (64, 64), auxiliary)
     else:
-        picture, alpha = maker.coded(colours), maker.coded(ramp, auxiliary)
-    maker.references.append((b"auxl", alpha, [picture]))
-    ours = _check(tmp_path / "alpha.heic", maker.write(picture), mean=2)
+        image, alpha = maker.coded(colours), maker.coded(ramp, auxiliary)
+    maker.references.append((b"auxl", alpha, [image]))
+    ours = _check(tmp_path / "alpha.heic", maker.write(image), mean=2)
     share = ramp[..., :1] / 255
     assert np.abs(ours - (colours * share + 255 * (1 - share))).mean() < 3
 
@@ -144,7 +144,7 @@ def test_a_profile_counts(tmp_path: Path) -> None:
     assert np.abs(_by_vifex(path) - PHOTO).mean() < 4
 
 
-def test_an_identity_of_a_picture_is_turned(tmp_path: Path) -> None:
+def test_an_identity_of_an_image_is_turned(tmp_path: Path) -> None:
     maker = heif.Maker()
     inner = maker.coded(PHOTO[:100, :148])
     outer = maker.add(b"iden", b"", heif.ispe(148, 100), heif.irot(1))
@@ -162,7 +162,7 @@ def test_an_identity_of_a_picture_is_turned(tmp_path: Path) -> None:
 def test_matrix_and_range_are_those_of_the_item(
     tmp_path: Path, tiled: bool, matrix: int, pix_fmt: str, is_full: int
 ) -> None:
-    """An item's `nclx` counts, not its stream, in a single picture as in tiles."""
+    """An item's `nclx` counts, not its stream, in a single image as in tiles."""
     maker = heif.Maker()
     nclx = heif.box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, matrix, is_full << 7))
     photo = PHOTO[:100, :148]
@@ -198,9 +198,9 @@ def test_pixels_in_pq_are_tone_mapped_and_told(tmp_path: Path, brand: bytes, til
     maker = heif.Maker(brand=brand)
     colours = heif.nclx(9, 16, 1, is_full=False)
     how = {"codec": "libsvtav1" if brand == b"avif" else "libx265", "pix_fmt": "yuv420p10le"}
-    picture = maker.grid(codes, (80, 64), colours, **how) if tiled else maker.coded(codes, colours, **how)
+    image = maker.grid(codes, (80, 64), colours, **how) if tiled else maker.coded(codes, colours, **how)
     path = tmp_path / "pq.heic"
-    path.write_bytes(maker.write(picture))
+    path.write_bytes(maker.write(image))
     ours = _by_vifex(path)
     assert np.corrcoef(ours.ravel(), PHOTO[:100, :148].ravel())[0, 1] > 0.97
     assert abs(ours.mean() - PHOTO[:100, :148].mean()) < 20
@@ -256,7 +256,7 @@ def test_what_libheif_writes(tmp_path: Path, size: tuple[int, int]) -> None:
     [(heif.irot, 3), (heif.imir, 0), (heif.irot, 1)],
 ])  # fmt: skip
 @pytest.mark.parametrize("beside", [False, True])
-def test_turns_of_a_single_picture(tmp_path: Path, turns: Any, beside: bool) -> None:
+def test_turns_of_a_single_image(tmp_path: Path, turns: Any, beside: bool) -> None:
     maker = heif.Maker()
     thumbnail = maker.coded(RED) if beside else None
     whole = maker.coded(PHOTO[:100, :148], *[make(value) for make, value in turns])

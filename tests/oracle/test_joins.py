@@ -288,7 +288,7 @@ def test_a_cut_recording_before_the_join_costs_its_own_end_alone(tmp_path: Path)
         ("mkv", "alone"),
     ],
 )
-def test_sound_goes_on_where_the_pictures_do(
+def test_sound_goes_on_where_the_images_do(
     suffix: str, how: str, tmp_path: Path, ffmpeg: Callable[..., str]
 ) -> None:
     """Two recordings, each with a tone of its own: at every time the tone of the frame that is shown then."""

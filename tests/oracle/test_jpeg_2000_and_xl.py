@@ -85,15 +85,15 @@ def test_jpeg_2000_of_more_than_16_bits_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p12le"])
 def test_jpeg_2000_of_ycc(tmp_path: Path, ffmpeg: Any, pix_fmt: str, side: tuple[int, int]) -> None:
     """Of lower chroma, at odd sizes too; sYCC takes the full range (ISO/IEC 15444-1, I.5.3.3)."""
-    picture = RGB[: side[0], : side[1]]
+    image = RGB[: side[0], : side[1]]
     source, path = tmp_path / "source.png", tmp_path / "ycc.jp2"
-    Image.fromarray(picture).save(source)
+    Image.fromarray(image).save(source)
     to = "scale=out_range=pc:out_color_matrix=bt601:flags=accurate_rnd+full_chroma_int"
     ffmpeg("-i", source, "-vf", to, "-pix_fmt", pix_fmt, "-c:v", "libopenjpeg", path)
     request = ViewRequest(Sampling(), PixelSpec(*side, decode="exact"))
     (sample,), seen = made.collect(path, request)
     assert not seen.problems
-    apart = sample.pixels.astype(int) - picture
+    apart = sample.pixels.astype(int) - image
     assert np.abs(apart).mean() < 4
     assert abs(apart.mean()) < 1
 
@@ -172,7 +172,7 @@ def test_a_jpeg_xl_that_is_too_large_is_refused_by_its_header(tmp_path: Path, si
 
 
 def test_a_profile_of_deep_jpeg_2000_counts(tmp_path: Path) -> None:
-    """A box with a profile stands before the picture; Lab cannot be one, so nothing is to change."""
+    """A box with a profile stands before the image; Lab cannot be one, so nothing is to change."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = imagecodecs.jpeg2k_encode(RGB.astype(np.uint16) * 257)
     box = b"\x02\0\0" + profile

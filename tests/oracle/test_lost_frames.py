@@ -72,7 +72,7 @@ def test_packed_frames_are_all_kept(suffix: str, tmp_path: Path, ffmpeg: Callabl
     _compare(ffmpeg, path)
 
 
-def test_packed_frames_in_order_by_their_pictures(tmp_path: Path, ffmpeg: Callable[..., str]) -> None:
+def test_packed_frames_in_order_by_their_images(tmp_path: Path, ffmpeg: Callable[..., str]) -> None:
     """No frame has its neighbour's place: they show their own numbers."""
     plain, packed = made.write_video(tmp_path / "plain.mkv", [40 * i for i in range(60)]), tmp_path / "p.avi"
     ffmpeg("-i", plain, "-r", 25, "-c:v", "libxvid", "-bf", "2", "-q:v", "2", packed)

@@ -1,4 +1,4 @@
-"""Raw photographs: which of the pictures in them is taken, and that a thumbnail never passes for it.
+"""Raw photographs: which of the images in them is taken, and that a thumbnail never passes for it.
 
 The files are made here as cameras lay them out; thumbnails are plain red.
 """
@@ -46,11 +46,11 @@ def _cfa(*, is_complete: bool) -> dict[str, Any]:
     return {"photometric": 32803, "extratags": tags, "subfiletype": 0}
 
 
-def _jpeg(picture: Any, orientation: int | None = None, **options: Any) -> bytes:
+def _jpeg(image: Any, orientation: int | None = None, **options: Any) -> bytes:
     memory, exif = io.BytesIO(), Image.Exif()
     if orientation is not None:
         exif[0x0112] = orientation
-    Image.fromarray(picture).save(
+    Image.fromarray(image).save(
         memory, "JPEG", quality=95, exif=exif.tobytes() if orientation else b"", **options
     )
     return memory.getvalue()
@@ -192,7 +192,7 @@ def test_what_is_no_tiff_by_its_first_bytes(
 
 
 def test_tiles_of_the_sensor_are_no_previews(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lossy DNG keeps the sensor's picture in tiles that are JPEGs by themselves."""
+    """Lossy DNG keeps the sensor's image in tiles that are JPEGs by themselves."""
     monkeypatch.setitem(sys.modules, "rawpy", None)
     path = tmp_path / "lossy.dng"
     linear = {
@@ -209,7 +209,7 @@ def test_tiles_of_the_sensor_are_no_previews(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_plain_tiff_with_a_thumbnail_first(tmp_path: Path) -> None:
-    """No raw file: the picture is the directory below, whole and not flagged as a copy."""
+    """No raw file: the image is the directory below, whole and not flagged as a copy."""
     path = tmp_path / "scan.tif"
     _write(path, tags=[], below=[(PHOTO, {"photometric": "rgb", "subfiletype": 0})])
     pixels, seen = _seen(path)

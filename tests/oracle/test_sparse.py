@@ -41,11 +41,11 @@ PARTS = {
 CONTAINERS = {".mp4", ".mov", ".mkv", ".webm", ".m4v"}
 
 IN_FULL = {
-    "alpha.webm": "alpha beside the pictures",
-    "no-duration.webm": "alpha beside the pictures",
+    "alpha.webm": "alpha beside the images",
+    "no-duration.webm": "alpha beside the images",
     "clip-ffv1.mkv": "no rule for this codec",
     "clip-mpeg4-asp.mp4": "no rule for this codec",
-    "mv-hevc-spatial.mov": "the two eyes' pictures are not of one type",
+    "mv-hevc-spatial.mov": "the two eyes' images are not of one type",
     "all-pts-zero.mkv": "no rule for this codec",
     "vvc.mp4": "no rule for this codec",
 }
@@ -106,8 +106,8 @@ def _write(path: Path, codec: str, options: dict[str, str], *, is_variable: bool
         stream.codec_context.thread_count = 1
         stream.codec_context.time_base = tick if is_variable else Fraction(1, 30)
         for number in range(160):
-            picture = np.roll(texture, (number * 3, number * 2), (0, 1))[:64, :96] + np.uint8(number % 97)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=form)
+            image = np.roll(texture, (number * 3, number * 2), (0, 1))[:64, :96] + np.uint8(number % 97)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=form)
             frame.pts = number * 1000 + number * 7919 % 900 if is_variable else number
             frame.time_base = tick if is_variable else Fraction(1, 30)
             container.mux(stream.encode(frame))
@@ -147,7 +147,7 @@ def _outcome(path: Path, sampling: Sampling, share: float) -> tuple[list[tuple[o
 
 @pytest.fixture
 def in_full(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The files that were decoded in full, by the size of their pictures."""
+    """The files that were decoded in full, by the size of their images."""
     names: list[str] = []
     real = video.shown_frames
 

@@ -1,7 +1,7 @@
 """TIFFs of every kind that tifffile writes, against the numbers that it wrote.
 
 Each file is one photograph with an odd size, stored as numbers of one type. Vifex gives its pixels by the
-scaling that docs/pictures.md states, or refuses by a sentence that names the kind. Nothing else counts.
+scaling that docs/image-formats.md states, or refuses by a sentence that names the kind. Nothing else counts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _stored(eight: Any, dtype: str) -> Any:
     return (whole if kind.kind == "u" else whole - (top + 1) // 2).astype(kind)
 
 
-def _picture(photo: str) -> tuple[Any, Any]:
+def _image(photo: str) -> tuple[Any, Any]:
     """Give what is stored, as eight bits, and what is to be seen of it over white."""
     share = ALPHA[..., None] / 255
     match photo:
@@ -68,7 +68,7 @@ def _picture(photo: str) -> tuple[Any, Any]:
 
 def _files(photo: str, dtype: str, path: Path) -> Iterator[str]:
     """Write the kinds one after the other at one path, each named by what is said of it."""
-    stored = _stored(_picture(photo)[0], dtype)
+    stored = _stored(_image(photo)[0], dtype)
     extra = {"rgba": ["unassalpha"], "la": ["unassalpha"], "premultiplied": ["assocalpha"]}.get(photo)
     for number, compression in enumerate(COMPRESSIONS):
         name, predictor = compression if isinstance(compression, tuple) else (compression, None)
@@ -103,7 +103,7 @@ def _read(path: Path, decode: Any = "exact") -> Any:
 @pytest.mark.parametrize("photo", sorted(PHOTOMETRIC))
 def test_every_kind_shows_what_was_stored(tmp_path: Path, photo: str, dtype: str) -> None:
     """Within 1 of 255: 16 bits lose their lower byte in Pillow; 2 where alpha rounds a second time."""
-    path, expected = tmp_path / "kind.tif", _picture(photo)[1]
+    path, expected = tmp_path / "kind.tif", _image(photo)[1]
     tolerance = 2 if photo in ("rgba", "la", "premultiplied") else 1
     if photo == "premultiplied":
         tolerance = 4  # of colours divided by a small alpha
@@ -166,16 +166,16 @@ def test_gray_and_inks_with_alpha_lie_over_white(
 ) -> None:
     """Of inks, 0 is white: the photograph is stored as what its colours lack of white."""
     is_gray = photo == "minisblack"
-    picture = GRAY[..., None] if is_gray else RGB
+    image = GRAY[..., None] if is_gray else RGB
     share = ALPHA[..., None] / 255
-    stored = picture if is_gray else np.dstack([255 - RGB, np.zeros_like(GRAY)])
+    stored = image if is_gray else np.dstack([255 - RGB, np.zeros_like(GRAY)])
     if kind == "assocalpha":
         stored = np.round(stored * share)
     both = np.dstack([stored, ALPHA]).astype(dtype) * (np.iinfo(dtype).max // 255)
     path = tmp_path / "alpha.tif"
     both = np.moveaxis(both, 2, 0) if planar == "separate" else both
     tifffile.imwrite(path, both, photometric=photo, planarconfig=planar, extrasamples=[kind])
-    expected = picture * share + 255 * (1 - share)
+    expected = image * share + 255 * (1 - share)
     assert np.abs(_read(path) - expected).max() <= 4
 
 

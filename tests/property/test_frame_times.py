@@ -84,16 +84,16 @@ def test_recordings_from_any_starts_make_one_clock(starts: list[int], n: int, ma
 
 
 @given(starts=st.lists(st.integers(20_000_000, 1 << 33), min_size=1, max_size=5, unique=True))
-def test_sound_follows_the_pictures_clock(starts: list[int]) -> None:
-    """Sound whose packets lie between those of the pictures is moved by the same times."""
-    pictures, n = PacketClock(_container(may_jump=True), _stream(25)), 12
+def test_sound_follows_the_images_clock(starts: list[int]) -> None:
+    """Sound whose packets lie between those of the images is moved by the same times."""
+    images, n = PacketClock(_container(may_jump=True), _stream(25)), 12
     moved: list[int] = []
     for start in starts:
         for i in range(n):
             packet = SimpleNamespace(pts=start + 3600 * i, dts=start + 3600 * i, duration=3600)
-            pictures.correct(packet)
+            images.correct(packet)
             moved.append(packet.dts)
-    sound = SoundClock(_stream(1), pictures.offsets)
+    sound = SoundClock(_stream(1), images.offsets)
     place = 0
     for start in starts:
         for i in range(n):

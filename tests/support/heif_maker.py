@@ -1,6 +1,6 @@
 """Writes HEIF files box by box: tiles, thumbnails, gain maps, alpha, turns and crops.
 
-Pictures are encoded by the libx265 and the AV1 encoder inside PyAV; the boxes are ISO/IEC 23008-12's.
+Images are encoded by the libx265 and the AV1 encoder inside PyAV; the boxes are ISO/IEC 23008-12's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
 
 
 def encode(pixels: Any, codec: str = "libx265", pix_fmt: str = "yuvj420p") -> tuple[bytes, bytes]:
-    """Encode one picture; gives its configuration and its data."""
+    """Encode one image; gives its configuration and its data."""
     options = (
         {"x265-params": "log-level=none:crf=12:bframes=0:repeat-headers=0:info=0"}
         if codec == "libx265"
@@ -39,9 +39,9 @@ def encode(pixels: Any, codec: str = "libx265", pix_fmt: str = "yuvj420p") -> tu
         stream.width, stream.height, stream.pix_fmt = pixels.shape[1], pixels.shape[0], pix_fmt
         deep = pixels.dtype == np.uint16
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb48le" if deep else "rgb24")
-        picture = frame.reformat(format=pix_fmt, dst_colorspace=Colorspace.ITU709 if deep else None)
-        picture.pts = 0
-        for packet in [*stream.encode(picture), *stream.encode(None)]:
+        image = frame.reformat(format=pix_fmt, dst_colorspace=Colorspace.ITU709 if deep else None)
+        image.pts = 0
+        for packet in [*stream.encode(image), *stream.encode(None)]:
             packet.pts = packet.dts = 0
             out.mux(packet)
     data = memory.getvalue()
@@ -101,7 +101,7 @@ class Maker:
         pix_fmt: str = "yuvj420p",
         wide: bool = False,
     ) -> int:
-        """Cut a picture into tiles of `side`, width and height, the last ones filled up with its edge."""
+        """Cut an image into tiles of `side`, width and height, the last ones filled up with its edge."""
         height, width = pixels.shape[:2]
         columns, rows = -(-width // side[0]), -(-height // side[1])
         whole = np.pad(

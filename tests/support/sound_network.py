@@ -36,7 +36,7 @@ def write_network(folder: Path, *, window_s: float = 1.0, rate_hz: int = 16_000)
     path = folder / "levels.onnx"
     onnx.save(model, path)
     path.with_suffix(".vifex.toml").write_text(
-        f'name = "levels-1"\nlicence = "MIT"\ndefault_taps = ["levels"]\n'
+        f'name = "levels-1"\nlicence = "MIT"\ndefault_layers = ["levels"]\n'
         f"[audio]\nsample_rate_hz = {rate_hz}\nwindow_s = {window_s}\nmax_window_s = {window_s}\n"
     )
     return path

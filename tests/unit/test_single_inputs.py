@@ -1,4 +1,4 @@
-"""One picture where a list is meant, and a folder where a file is."""
+"""One image where a list is meant, and a folder where a file is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_single_picture_is_a_list_of_one(place: Path) -> None:
+def test_a_single_image_is_a_list_of_one(place: Path) -> None:
     model = vifex.load_model()
     path = place / "media" / "a.png"
     with Image.open(path) as image:
@@ -36,13 +36,13 @@ def test_a_single_picture_is_a_list_of_one(place: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [3, b"a.png", {"a": 1}, None, [3], np.zeros((4, 4), np.uint8)])
-def test_what_is_no_picture_gets_a_sentence(wrong: Any) -> None:
-    with pytest.raises(vifex.InputError, match="is no picture"):
+def test_what_is_no_image_gets_a_sentence(wrong: Any) -> None:
+    with pytest.raises(vifex.InputError, match="is no image"):
         vifex.load_model().features(wrong)
 
 
-def test_a_picture_without_pixels_is_refused() -> None:
-    with pytest.raises(vifex.InputError, match="a picture of 0 x 5 pixels has none"):
+def test_an_image_without_pixels_is_refused() -> None:
+    with pytest.raises(vifex.InputError, match="an image of 0 x 5 pixels has none"):
         vifex.load_model().features(Image.new("RGB", (0, 5)))
 
 

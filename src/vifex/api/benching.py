@@ -32,7 +32,7 @@ def bench(
 
     Args:
         model: A model's name or file, by default the embedded one.
-        media: Files, folders, globs or manifests. Without any, made-up pictures give the speed of the
+        media: Files, folders, globs or manifests. Without any, made-up images give the speed of the
             network alone, and nothing is said of fidelity.
         precisions: What is compared.
         layers: Names, aliases or patterns of layers; by default the model's own choice.

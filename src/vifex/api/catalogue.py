@@ -167,7 +167,7 @@ def describe(name: str, *, weights: str | None = None, trust_code: bool = False)
         if split_name(name) is not None:
             entry = find_entry(model.card.name)
     opened = trust_code or not is_program(model)
-    default, count = _layers(model) if opened else (model.card.default_taps, None)
+    default, count = _layers(model) if opened else (model.card.default_layers, None)
     parameters, size_bytes = _size(model) if opened else (None, Path(model.address).stat().st_size)
     card = model.card
     if why_not and entry is not None:  # not those of the weights of chance
@@ -244,10 +244,10 @@ def _input(card: ModelCard) -> str:
 def _layers(model: Model) -> tuple[tuple[str, ...], int]:
     engine = load_engine(model.engine)
     try:
-        default = tuple(tap.name for tap in engine.resolve_taps(model, []))
+        default = tuple(layer.name for layer in engine.resolve_layers(model, []))
     except ModelError:
         default = ()
-    return default, len(engine.taps(model))
+    return default, len(engine.layers(model))
 
 
 def _size(model: Model) -> tuple[int | None, int | None]:

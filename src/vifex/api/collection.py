@@ -22,7 +22,7 @@ from vifex.search.export import export
 from vifex.search.find import search
 from vifex.search.gone import existing_hits, gone_uris
 from vifex.search.hits import Hit
-from vifex.search.query import FrameQuery, PictureQuery, TextQuery, no_words, parse_query, video_needs_time
+from vifex.search.query import FrameQuery, ImageQuery, TextQuery, no_words, parse_query, video_needs_time
 from vifex.store import View, ViewCheck, open_store
 from vifex.values import Box, InputError, Limits, Model, ModelRef, Recipe, VifexError
 from vifex.values.media import path_to_uri
@@ -143,7 +143,7 @@ class Collection:
         """Find the rows nearest to a query, exactly.
 
         Args:
-            query: A picture, `VIDEO@TIME`, `row:KEY`, a `.npy` file, a vector `[D]`, or words where the
+            query: An image, `VIDEO@TIME`, `row:KEY`, a `.npy` file, a vector `[D]`, or words where the
                 view's model has a text tower (`text:WORDS` where they look like a file). Of a view of sound
                 a sound of one window or less, or `SOUND@TIME`.
             k: How many hits at most.
@@ -206,12 +206,12 @@ class Collection:
         metric: str = "cosine",
         overwrite: bool = False,
     ) -> None:
-        """Write hits as one HTML page with pictures and times, decoded from the sources.
+        """Write hits as one HTML page with images and times, decoded from the sources.
 
         Args:
             path: The file. It may not lie in a store.
             hits: From `search`.
-            query: What was searched for; shown on top where it is a picture or a moment of a video.
+            query: What was searched for; shown on top where it is an image or a moment of a video.
             metric: What the scores are.
             overwrite: Whether an existing file is replaced.
 
@@ -255,7 +255,7 @@ class Collection:
 
     def _embed(
         self,
-        query: PictureQuery | FrameQuery | TextQuery,
+        query: ImageQuery | FrameQuery | TextQuery,
         column: str | None,
         on_notice: Callable[[str], None] | None = None,
     ) -> npt.NDArray[np.floating[Any]]:
@@ -264,7 +264,7 @@ class Collection:
             return self._embed_by_sources(query, on_notice)
         if isinstance(query, TextQuery):
             return self._embed_words(query.text, one_column(self._view, column), on_notice)
-        # Only queries by picture need a network and a decoder: a search by row starts without them.
+        # Only queries by image need a network and a decoder: a search by row starts without them.
         from vifex.extraction.calibration.calibrate import graph_files
         from vifex.extraction.embed import embed
         from vifex.extraction.planning.view_plan import reopen_view
@@ -282,17 +282,17 @@ class Collection:
                 rate = self.recipe.sampling.assume_fps
                 sample = frame_at(query.path, t_s, self.recipe.pixels, Limits(), assume_fps=rate)
         except Skip as exc:
-            wanted = "pictures" if audio is None else "sound"
+            wanted = "images" if audio is None else "sound"
             said = f"the view is of {wanted}, and it has {exc.reason}."
             raise InputError(said, of=str(query.path)) from exc
-        if audio is None and isinstance(query, PictureQuery) and sample.t_s is not None:
+        if audio is None and isinstance(query, ImageQuery) and sample.t_s is not None:
             raise video_needs_time(query.path)
         vectors = embed(plan, sample.pixels)
         vector: npt.NDArray[np.floating[Any]] = vectors[one_column(self._view, column)]
         return vector.reshape(-1)
 
     def _embed_by_sources(
-        self, query: PictureQuery | FrameQuery | TextQuery, on_notice: Callable[[str], None] | None
+        self, query: ImageQuery | FrameQuery | TextQuery, on_notice: Callable[[str], None] | None
     ) -> npt.NDArray[np.floating[Any]]:
         """Make a query's vector of those that it has in the views that this one was made of."""
         from vifex.api.deriving import derived_vector
@@ -327,10 +327,10 @@ class Collection:
         model = self._find_model()
         if model.builder is None:
             raise no_words(text)
-        spec = next(s for s in self.recipe.taps if s.column == column)
-        if spec.tap.name != model.card.aliases.get("embedding", "embedding"):
+        spec = next(s for s in self.recipe.layers if s.column == column)
+        if spec.layer.name != model.card.aliases.get("embedding", "embedding"):
             raise InputError(
-                f"words are compared with the layer 'embedding', and this column holds {spec.tap.name!r}.",
+                f"words are compared with the layer 'embedding', and this column holds {spec.layer.name!r}.",
                 of=self.view,
                 todo="Extract the layer 'embedding', or name its column.",
             )
@@ -398,7 +398,7 @@ def _query_thumbnail(query: str | os.PathLike[str] | None, assume_fps: float | N
     parsed = parse_query(query)
     if isinstance(parsed, FrameQuery):
         return _thumbnail(path_to_uri(parsed.path), parsed.t_s, None, assume_fps)
-    if isinstance(parsed, PictureQuery):
+    if isinstance(parsed, ImageQuery):
         return _thumbnail(path_to_uri(parsed.path), None, None, assume_fps)
     return None
 
@@ -406,7 +406,7 @@ def _query_thumbnail(query: str | os.PathLike[str] | None, assume_fps: float | N
 def _thumbnail(
     uri: str, t_s: float | None, box: Box | None, assume_fps: float | None, page: int = 0
 ) -> Image.Image | None:
-    """A small picture of a row's source; `None` where the source is gone, or is sound alone."""
+    """A small image of a row's source; `None` where the source is gone, or is sound alone."""
     from vifex.media.read import Skip, thumbnail
 
     try:
@@ -429,7 +429,7 @@ def open_collection(
     Args:
         path: The store's folder.
         view: Which view.
-        model: Name or file of the model for queries by picture or words. It may be left out where a network
+        model: Name or file of the model for queries by image or words. It may be left out where a network
             of Vifex's own families made the view, with published or seeded weights; a model that is a file
             or code is never loaded because a store names it.
         weights: Of that model: `random:SEED` or a file, where it made the view with others than the

@@ -45,7 +45,7 @@ def fuse(
     """Make a view whose rows are fused from rows of other views. The same call again brings it up to date.
 
     The rows of the first view are the base. A row of another view is its partner if it is of the same
-    medium and the same box (or of the whole picture), and at the same time: the one that overlaps most,
+    medium and the same box (or of the whole image), and at the same time: the one that overlaps most,
     else the nearest within `within_s`. A base row without a partner is left out and told in the ledger.
 
     Args:

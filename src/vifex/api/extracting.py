@@ -33,7 +33,7 @@ def extract(
     on_notice: Callable[[str], None] | None = None,
     **choices: Unpack[Choices],
 ) -> Report:
-    """Turn pictures, videos and sound into features and keep them in a store. The same call again resumes.
+    """Turn images, videos and sound into features and keep them in a store. The same call again resumes.
 
     Args:
         sources: Files, folders, globs, CSV or JSONL manifests, or `-` for a list on `stdin`.
@@ -60,7 +60,7 @@ def extract(
             - `card`: The model card of a file or of one's own network, where it does not stand beside it.
             - `trust_code`: Whether code may run that a `.pt` or `.pt2` file holds.
             - `preset`: Name of a published protocol: model, layers, sampling and decoding at once.
-            - `layers`: Names, aliases or patterns of taps; by default the model's own choice.
+            - `layers`: Names, aliases or patterns of layers; by default the model's own choice.
             - `fps`: Samples per second of video; 1 if no way of sampling is given. With `clip`, the rate at
               which a clip's frames are taken.
             - `every`: Instead, each N-th frame.
@@ -119,7 +119,7 @@ def _listed(sources: Any) -> list[str | os.PathLike[str]]:
         if not isinstance(source, str | os.PathLike):
             raise InputError(
                 f"{type(source).__name__} is no source.",
-                todo="Give paths; features of pictures in memory: vifex.load_model().features(...).",
+                todo="Give paths; features of images in memory: vifex.load_model().features(...).",
             )
     return given
 

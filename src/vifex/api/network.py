@@ -1,4 +1,4 @@
-"""`vifex.load_model`: any layer of a network for pictures or sound at hand."""
+"""`vifex.load_model`: any layer of a network for images or sound at hand."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vifex.api.notices import tell_licence
 from vifex.engines import load_engine
 from vifex.extraction.embed import compile_plan, run_batches
 from vifex.extraction.planning.view_plan import plan_view
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.images.pillow import orientation
 from vifex.media.read import frame_at, sound_at
 from vifex.models import load_model as find_model
-from vifex.values import AudioSpec, InputError, Limits, Model, ModelCard, ModelError, PixelSpec, Tap
+from vifex.values import AudioSpec, InputError, Layer, Limits, Model, ModelCard, ModelError, PixelSpec
 
 __all__ = ["LoadedModel", "load_model"]
 
@@ -37,15 +37,15 @@ class LoadedModel:
         return self._model.card
 
     @property
-    def layers(self) -> list[Tap]:
-        """Every tap with its kind and its shape for one input."""
-        return load_engine(self._model.engine).taps(self._model)
+    def layers(self) -> list[Layer]:
+        """Every layer with its kind and its shape for one input."""
+        return load_engine(self._model.engine).layers(self._model)
 
     @property
-    def default_layers(self) -> list[Tap]:
+    def default_layers(self) -> list[Layer]:
         """What is read where no layer is named; none where the model leaves it to be named."""
         try:
-            return load_engine(self._model.engine).resolve_taps(self._model, [])
+            return load_engine(self._model.engine).resolve_layers(self._model, [])
         except ModelError:
             return []
 
@@ -57,22 +57,22 @@ class LoadedModel:
         precision: Literal["auto", "fp32", "bf16"] = "auto",
         decode: Literal["fast", "exact"] = "fast",
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Read layers for some pictures or sounds.
+        """Read layers for some images or sounds.
 
         Args:
-            images: A picture or a sequence of them: paths, Pillow images, or uint8 RGB arrays `[H, W, 3]`.
+            images: An image or a sequence of them: paths, Pillow images, or uint8 RGB arrays `[H, W, 3]`.
                 A single one gives N = 1. For a network of
                 sound paths of sounds of one window or less, or float32 arrays `[S]` of one window, mono,
                 -1 to 1, at `card.audio.sample_rate_hz`.
-            layers: Names, aliases or patterns of taps; by default the model's own choice.
+            layers: Names, aliases or patterns of layers; by default the model's own choice.
             precision: Of the arithmetic.
             decode: How files are decoded.
 
         Returns:
-            Tap name to float32 `[N, *tap.shape]`, not pooled.
+            Tap name to float32 `[N, *layer.shape]`, not pooled.
 
         Raises:
-            InputError: If something in `images` is no picture.
+            InputError: If something in `images` is no image.
             MediaError: If a file cannot be decoded.
             ModelError: If a layer is unknown.
         """
@@ -80,7 +80,7 @@ class LoadedModel:
         plan = plan_view("query", self._model, layers=names, precision=precision, decode=decode)
         if self.card.frames is not None:
             raise InputError(
-                f"the model {self.card.name!r} takes clips, not pictures.",
+                f"the model {self.card.name!r} takes clips, not images.",
                 todo="Use vifex.extract(..., clip=...) for it.",
             )
         audio = plan.recipe.audio
@@ -89,10 +89,10 @@ class LoadedModel:
             for image in _listed(images, 3 if audio is None else 1)
         ]
         if not pixels:
-            return {t.name: np.empty((0, *t.shape), np.float32) for t in plan.taps}
+            return {t.name: np.empty((0, *t.shape), np.float32) for t in plan.layers}
         with compile_plan(plan, batch=min(_BATCH, len(pixels))) as network:
             parts = list(run_batches(network, pixels))
-        return {t.name: np.concatenate([p[t.name] for p in parts]) for t in plan.taps}
+        return {t.name: np.concatenate([p[t.name] for p in parts]) for t in plan.layers}
 
     def __repr__(self) -> str:
         audio = self.card.audio
@@ -130,7 +130,7 @@ def load_model(
 
 
 def _listed(images: Any, axes: int) -> Iterable[Any]:
-    """Take a single picture or sound for a list of one; an array is one if it has so many axes."""
+    """Take a single image or sound for a list of one; an array is one if it has so many axes."""
     from PIL import Image
 
     if isinstance(images, str | os.PathLike | Image.Image):
@@ -139,7 +139,7 @@ def _listed(images: Any, axes: int) -> Iterable[Any]:
         return [images]
     if not isinstance(images, Iterable) or isinstance(images, bytes | dict):
         raise InputError(
-            f"{type(images).__name__} is no picture, nor a list of them.",
+            f"{type(images).__name__} is no image, nor a list of them.",
             todo="Give a path, a Pillow image, an array, or a list of such.",
         )
     return images
@@ -168,21 +168,21 @@ def _pixels(image: Any, spec: PixelSpec) -> npt.NDArray[np.uint8]:
         sample = frame_at(image, 0.0, spec, Limits())
         if sample.t_s is not None:
             raise InputError(
-                "this is a video, not a picture.", of=os.fspath(image), todo="Use vifex.extract for videos."
+                "this is a video, not an image.", of=os.fspath(image), todo="Use vifex.extract for videos."
             )
         return sample.pixels
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise InputError(
-                f"an array of {image.dtype} {list(image.shape)} is no picture.",
+                f"an array of {image.dtype} {list(image.shape)} is no image.",
                 todo="Give uint8 RGB [H, W, 3].",
             )
         image = Image.fromarray(image)
     if not isinstance(image, Image.Image):
         raise InputError(
-            f"{type(image).__name__} is no picture.",
+            f"{type(image).__name__} is no image.",
             todo="Give paths, Pillow images or uint8 arrays [H, W, 3].",
         )
     if 0 in image.size:
-        raise InputError(f"a picture of {image.width} x {image.height} pixels has none.")
-    return StillPicture(image, image.size, orientation(image)).ready(spec, None)
+        raise InputError(f"an image of {image.width} x {image.height} pixels has none.")
+    return StillImage(image, image.size, orientation(image)).ready(spec, None)

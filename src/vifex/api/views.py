@@ -92,7 +92,7 @@ def plan_views(
 
 
 def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: Choices) -> None:
-    """See that each choice for pictures or for sound meets a view that it is for."""
+    """See that each choice for images or for sound meets a view that it is for."""
     views = [(plan.recipe.audio is not None, dict(words)) for plan, words in zip(plans, own, strict=True)]
     for of_sound, words, todo in (
         (True, tuple(_SOUND), "Name a model of sound, e.g. --model hf/laion/clap-htsat-unfused."),
@@ -102,7 +102,7 @@ def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: 
             misplaced = any(v.get(word) is not None and is_sound != of_sound for is_sound, v in views)
             unmet = all(is_sound != of_sound for is_sound, _ in views)
             if misplaced or (unmet and dict(common).get(word) is not None):
-                wanted = "models of sound" if of_sound else "models of pictures and videos"
+                wanted = "models of sound" if of_sound else "models of images and videos"
                 option = word.removesuffix("_s").replace("_", "-")
                 raise InputError(f"--{option} is for {wanted}, and this view has none.", todo=todo)
 

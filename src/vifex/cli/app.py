@@ -31,7 +31,7 @@ app = App(
 
 # Each command's module imports what it needs when it runs, so that `--help` stays quick.
 COMMANDS = {
-    "extract": ("vifex.cli.extracting:extract", "Turn pictures and videos into features; resumes by itself."),
+    "extract": ("vifex.cli.extracting:extract", "Turn images and videos into features; resumes by itself."),
     "show": ("vifex.cli.showing:show", "Tell what is in a store, and what failed and why."),
     "search": ("vifex.cli.searching:search", "Print the stored rows nearest to a query, exactly."),
     "fuse": ("vifex.cli.deriving:fuse", "Make a view of rows fused from other views of a store."),

@@ -40,7 +40,7 @@ def bench(
     model
         Name or file of a model (default: the embedded one).
     media
-        A file, folder, glob or manifest; may be given several times. Without any, made-up pictures give
+        A file, folder, glob or manifest; may be given several times. Without any, made-up images give
         the speed of the network alone.
     precisions
         What is compared.
@@ -107,7 +107,7 @@ def _print(found: Bench) -> None:
             print_line(f"vifex: {clean(measured.why_not)}", err=True)
     if not found.samples:
         print_line(
-            "vifex: measured on made-up pictures; what a precision costs is told with --media PATH.", err=True
+            "vifex: measured on made-up images; what a precision costs is told with --media PATH.", err=True
         )
 
 

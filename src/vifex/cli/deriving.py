@@ -38,7 +38,7 @@ def fuse(
     """Make a view of rows fused from other views; the same command again brings it up to date.
 
     The rows of the first view are the base. Of each other view a base row takes the row of the same
-    medium, the same box (or the whole picture) and the same time: the one that overlaps most, else the
+    medium, the same box (or the whole image) and the same time: the one that overlaps most, else the
     nearest within --within. A row without a partner is left out, and the ledger says so.
 
     Parameters

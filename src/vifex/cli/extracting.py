@@ -68,7 +68,7 @@ def extract(
     json: Annotated[bool, Parameter(negative=())] = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
 ) -> int:
-    """Turn pictures, videos and sound into features; the same command again resumes.
+    """Turn images, videos and sound into features; the same command again resumes.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def extract(
     stall_limit
         Seconds without progress after which a file is given up.
     max_pixels
-        Width x height of one picture or frame.
+        Width x height of one image or frame.
     max_frames
         Frames decoded of one video.
     memory_limit

@@ -130,10 +130,10 @@ def layers(
         return _print_unopened(closed, json=json)
     with shown_progress(True):
         loaded, licence, why_not = load_architecture(model, weights=weights, card=card, trust_code=trust_code)
-        taps, described = loaded.layers, loaded.card
+        places, described = loaded.layers, loaded.card
         if why_not:
             _notice(f"{described.name}: {why_not}; these are the layers of its architecture.")
-        default = [tap.name for tap in loaded.default_layers]
+        default = [layer.name for layer in loaded.default_layers]
     if json:
         print_json(
             {
@@ -141,20 +141,20 @@ def layers(
                 "licence": licence,
                 "here": not why_not,
                 "default": default,
-                "layers": [{"name": t.name, "kind": t.kind, "shape": list(t.shape)} for t in taps],
+                "layers": [{"name": t.name, "kind": t.kind, "shape": list(t.shape)} for t in places],
             }
         )
         return 0
     print_line(f"{clean(described.name)}: {_input(described)}, licence: {clean(licence)}")
     print_table(
         ["layer", "kind", "shape", ""],
-        [[t.name, t.kind, " x ".join(map(str, t.shape)), "default" * (t.name in default)] for t in taps],
+        [[t.name, t.kind, " x ".join(map(str, t.shape)), "default" * (t.name in default)] for t in places],
     )
     return 0
 
 
 def _print_unopened(closed: Unopened, *, json: bool) -> int:
-    described, default = closed.card, list(closed.card.default_taps)
+    described, default = closed.card, list(closed.card.default_layers)
     if json:
         rows = [{"name": name, "kind": None, "shape": list(shape)} for name, shape in closed.layers]
         facts = {"model": described.name, "licence": described.licence, "default": default, "layers": rows}

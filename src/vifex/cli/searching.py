@@ -45,7 +45,7 @@ def search(
     store
         The store.
     query
-        A picture, a video and time (clip.mp4@00:12), row:KEY, a .npy file with a vector, or words
+        An image, a video and time (clip.mp4@00:12), row:KEY, a .npy file with a vector, or words
         where the view's model has a text tower; text:WORDS where they look like a file.
     k
         How many hits.
@@ -69,7 +69,7 @@ def search(
     trust_code
         Open a .pt or .pt2 file, which runs code that it holds.
     html
-        Write a contact sheet with pictures and times to this file, which must not lie in a store.
+        Write a contact sheet with images and times to this file, which must not lie in a store.
     overwrite
         Replace the contact sheet's file if it exists.
     json

@@ -92,15 +92,15 @@ def _columns(collection: Collection) -> list[dict[str, Any]]:
     return [
         {
             "column": spec.column,
-            "layer": spec.tap.name,
-            "kind": spec.tap.kind,
-            "layer_shape": list(spec.tap.shape),
+            "layer": spec.layer.name,
+            "kind": spec.layer.kind,
+            "layer_shape": list(spec.layer.shape),
             "pooling": spec.pooling,
             "shape": list(spec.shape),
             "dtype": spec.dtype,
             "normalized": spec.normalized,
         }
-        for spec in collection.recipe.taps
+        for spec in collection.recipe.layers
     ]
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from vifex.derived.sources import FACTS, MadeFrom, SourceView
 from vifex.store import ViewWriter, row_schema
-from vifex.values import NO_PIXELS, Outcome, Recipe, Sampling, Status, Tap, TapSpec
+from vifex.values import NO_PIXELS, Layer, LayerSpec, Outcome, Recipe, Sampling, Status
 from vifex.values.reports import Report, Tally
 
 __all__ = [
@@ -50,14 +50,14 @@ def derived_recipe(name: str, column: str, size: int, weights_sha256: str = "", 
         weights_sha256: Of what was learned; empty where nothing was.
         **made: `fusion` or `tree`.
     """
-    spec = TapSpec(Tap(column, "vector", (size,)), "none", (size,), normalized=False, dtype="float32")
+    spec = LayerSpec(Layer(column, "vector", (size,)), "none", (size,), normalized=False, dtype="float32")
     return Recipe(
         model=name,
         weights_sha256=weights_sha256,
         preprocess={},
         pixels=NO_PIXELS,
         sampling=Sampling(),
-        taps=(spec,),
+        layers=(spec,),
         precision="fp32",
         engine="numpy",
         **made,
@@ -120,7 +120,7 @@ def batch_of(
         facts: `FACTS` by name, one value for each row.
         vectors: float32 `[N, D]`.
     """
-    schema, spec = row_schema(recipe), recipe.taps[0]
+    schema, spec = row_schema(recipe), recipe.layers[0]
     ids, ordinals = facts["medium_id"].to_pylist(), facts["ordinal"].to_pylist()
     columns = {name: facts[name] for name in FACTS}
     columns["key"] = pa.array([f"{m}:{o}" for m, o in zip(ids, ordinals, strict=True)], pa.string())

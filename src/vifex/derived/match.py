@@ -1,12 +1,12 @@
-"""Which row of another view belongs to a row: same medium, same part of the picture, same time.
+"""Which row of another view belongs to a row: same medium, same part of the image, same time.
 
-- **Part of the picture.** A row with a box goes with rows of the same box. Where there is none, it goes with
-  rows without a box: the whole picture, or the sound, holds every box of it. A row without a box never goes
+- **Part of the image.** A row with a box goes with rows of the same box. Where there is none, it goes with
+  rows without a box: the whole image, or the sound, holds every box of it. A row without a box never goes
   with a row that has one.
 - **Time.** Of these the row counts whose `[t_start_s, t_end_s)` overlaps most with that of the base row, of
   equal ones the first. Where none overlaps, the nearest in time, if the gap between both is at most
-  `within_s` seconds. A row without times (a picture) goes with rows without times of the same page, the
-  first of them; a picture that is not read by pages is its first page.
+  `within_s` seconds. A row without times (an image) goes with rows without times of the same page, the
+  first of them; an image that is not read by pages is its first page.
 - Where nothing is left a row has no partner, and none is made up.
 """
 
@@ -56,7 +56,7 @@ def _groups(rows: pa.Table) -> dict[tuple[float, ...] | None, Array]:
 
 
 def _spans(rows: pa.Table, numbers: Array) -> Array:
-    """Give where rows start and end, float64 `[n, 2]`, NaN for pictures."""
+    """Give where rows start and end, float64 `[n, 2]`, NaN for images."""
     columns = [rows.column(name).to_numpy(zero_copy_only=False) for name in ("t_start_s", "t_end_s")]
     return np.stack([c.astype(np.float64) for c in columns], axis=1)[numbers]
 
@@ -81,7 +81,7 @@ def _pages(rows: pa.Table, numbers: Array) -> list[int | None]:
 
 
 def _by_time(base: Array, other: Array, numbers: Array, within_s: float) -> Array:
-    """Find partners among rows of one part of the picture; `numbers` are those of `other` in its view."""
+    """Find partners among rows of one part of the image; `numbers` are those of `other` in its view."""
     found = np.full(len(base), -1, dtype=np.int64)
     timeless = np.isnan(other[:, 0])
     if timeless.any():

@@ -168,7 +168,7 @@ def plan_fusion(
 
 def _with(plan: FusionPlan, dims: int | None) -> FusionPlan:
     """See that what a view has learned is of the size that is asked for."""
-    size = plan.recipe.taps[0].size
+    size = plan.recipe.layers[0].size
     if dims is not None and dims != size:
         raise StoreError(
             f"the view {plan.name!r} has {size} dimensions, not {dims}.", todo="Take another view: -o NAME."

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vifex.store import View
-from vifex.values import InputError, Medium, TapSpec
+from vifex.values import InputError, LayerSpec, Medium
 from vifex.values.registry import near
 
 __all__ = ["FACTS", "ROWS_AT_ONCE", "MadeFrom", "SourceView", "column_of", "split_name"]
@@ -93,7 +93,7 @@ class SourceView:
         self.view = view
         self.name = view.name
         self.column = column
-        self.spec: TapSpec = next(s for s in view.recipe.taps if s.column == column)
+        self.spec: LayerSpec = next(s for s in view.recipe.layers if s.column == column)
         self.entries: dict[str, dict[str, Any]] = {
             e["medium_id"]: e for e in view.ledger().select(list(_ENTRY)).to_pylist()
         }
@@ -106,7 +106,7 @@ class SourceView:
         twin = copy(self)
         twin.column = column
         twin._mean = None
-        twin.spec = next(s for s in self.view.recipe.taps if s.column == column)
+        twin.spec = next(s for s in self.view.recipe.layers if s.column == column)
         return twin
 
     def entry_of(self, medium_id: str) -> tuple[str, int, str] | None:
@@ -166,7 +166,7 @@ def column_of(view: View, column: str | None) -> str:
     Raises:
         InputError: If there is no such column, or none was named and the view has several.
     """
-    known = {name: s.column for s in view.recipe.taps for name in (s.tap.name, s.column)}
+    known = {name: s.column for s in view.recipe.layers for name in (s.layer.name, s.column)}
     if column is None and len(view.columns) == 1:
         return view.columns[0]
     if column is None:

@@ -74,7 +74,7 @@ def grow_trees(
 
 def _recipe(tree: Tree, source: SourceView) -> Recipe:
     model = f"tree/{tree.level}({tree.view}:{tree.column})"
-    return derived_recipe(model, source.spec.tap.name, source.spec.size, tree=tree)
+    return derived_recipe(model, source.spec.layer.name, source.spec.size, tree=tree)
 
 
 def _make(

@@ -1,4 +1,4 @@
-"""Engines: a model, taps and batches of ready pixels become arrays.
+"""Engines: a model, layers and batches of ready pixels become arrays.
 
 An engine knows no files but the model's, and no videos. Its library is imported when it is loaded.
 """

@@ -1,4 +1,4 @@
-"""What every engine can do: list taps, compile a network for some of them, and run it."""
+"""What every engine can do: list layers, compile a network for some of them, and run it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from vifex.values import Model, Tap
+from vifex.values import Layer, Model
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,7 +16,7 @@ __all__ = ["Engine", "Network"]
 
 
 class Network(Protocol):
-    """A compiled network: takes batches of ready pixels, gives arrays per tap."""
+    """A compiled network: takes batches of ready pixels, gives arrays per layer."""
 
     batch: int
     """Inputs in one batch; it never changes, so a caller pads the last one."""
@@ -26,7 +26,7 @@ class Network(Protocol):
     """The device, as torch writes it (`cpu`, `cuda:0`): networks on the same one share it."""
     input_shape: tuple[int, ...]
     """Of one batch: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows, uint8; `(B, S)` for sound, float32."""
-    taps: tuple[Tap, ...]
+    layers: tuple[Layer, ...]
 
     def submit(self, pixels: npt.NDArray[Any]) -> Future[dict[str, npt.NDArray[Any]]]:
         """Start one batch; blocks while all requests are busy.
@@ -36,7 +36,7 @@ class Network(Protocol):
                 so it must stay as it is until the future is done.
 
         Returns:
-            A future of tap name -> float32 `[B, *tap.shape]` in memory of its own. It resolves in a
+            A future of layer name -> float32 `[B, *layer.shape]` in memory of its own. It resolves in a
             thread of the engine, which a callback must not hold up: it may not submit or close.
 
         Raises:
@@ -62,22 +62,22 @@ class Engine(Protocol):
 
     name: str
 
-    def taps(self, model: Model) -> list[Tap]:
+    def layers(self, model: Model) -> list[Layer]:
         """List every node worth reading, in graph order, with its shape for one input.
 
         Raises:
             ModelError: If the graph cannot be read or does not fit its card.
         """
 
-    def resolve_taps(self, model: Model, wanted: Sequence[str]) -> list[Tap]:
-        """Find taps by name or alias, in the order they were asked for, each once.
+    def resolve_layers(self, model: Model, wanted: Sequence[str]) -> list[Layer]:
+        """Find layers by name or alias, in the order they were asked for, each once.
 
         Args:
             model: The network.
-            wanted: Names or aliases; none asks for the card's default taps, or the last vector.
+            wanted: Names or aliases; none asks for the card's default layers, or the last vector.
 
         Raises:
-            ModelError: If there is no such tap; the message offers near names.
+            ModelError: If there is no such layer; the message offers near names.
         """
 
     def resolve_precision(self, wanted: str) -> str:
@@ -92,7 +92,7 @@ class Engine(Protocol):
     def compile(
         self,
         model: Model,
-        taps: Sequence[Tap],
+        layers: Sequence[Layer],
         *,
         precision: str,
         batch: int | None = None,
@@ -102,12 +102,12 @@ class Engine(Protocol):
 
         Args:
             model: The network.
-            taps: What to read, from `resolve_taps`.
+            layers: What to read, from `resolve_layers`.
             precision: As `resolve_precision` gave it.
             batch: Inputs per batch; chosen from the size of the network where it is `None`.
             cores: CPU cores to use; all that this process may use where it is `None`.
 
         Raises:
-            ModelError: If a tap is not one of the model's.
+            ModelError: If a layer is not one of the model's.
             EngineError: If the engine cannot compile it.
         """

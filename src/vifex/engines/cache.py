@@ -76,12 +76,12 @@ class Cache:
         self,
         weights_sha256: str,
         card: ModelCard,
-        taps: Sequence[object],
+        layers: Sequence[object],
         batch: int,
         config: Mapping[str, str],
     ) -> str:
         """Name a compiled graph by everything that decides it."""
-        parts = [self._machine, weights_sha256, card, list(taps), batch, sorted(config.items())]
+        parts = [self._machine, weights_sha256, card, list(layers), batch, sorted(config.items())]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def load(self, key: str, config: Mapping[str, str]) -> Any | None:

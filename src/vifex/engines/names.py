@@ -1,10 +1,10 @@
-"""Names of taps: from the words of a user to taps, for every engine.
+"""Names of layers: from the words of a user to layers, for every engine.
 
 A word means, first match first:
 
-1. the tap of that name;
+1. the layer of that name;
 2. an alias of the model's card, which may name any of what follows but an alias;
-3. another name that the engine's graph has for a tap;
+3. another name that the engine's graph has for a layer;
 4. `head`, `logits`, `penultimate` or `stem`, where the graph makes it plain (see `_GENERIC`);
 5. a pattern. Names are read as parts between dots. `*`, `?` and `[...]` stand for characters of one part;
    where nothing fits so, they cross dots, so `blocks.*` is every block and `layer*.conv2` finds
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from vifex.values import ModelCard, ModelError, Tap
+from vifex.values import Layer, ModelCard, ModelError
 from vifex.values.registry import near
 
 __all__ = ["Named", "resolve_names"]
@@ -46,30 +46,30 @@ _WILD: Final = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The taps of a model and what else they are called."""
+    """The layers of a model and what else they are called."""
 
-    taps: Sequence[Tap]
+    layers: Sequence[Layer]
     """In the order in which they are computed."""
     others: Mapping[str, str] = field(default_factory=dict)
-    """Further name of a tap to its name."""
+    """Further name of a layer to its name."""
     twins: Mapping[str, str] = field(default_factory=dict)
-    """Name of a tap that is the very tensor of an earlier one, to that one's."""
+    """Name of a layer that is the very tensor of an earlier one, to that one's."""
 
 
-def resolve_names(wanted: Sequence[str], named: Named, card: ModelCard) -> list[Tap]:
-    """Find taps, in the order they were asked for, each once.
+def resolve_names(wanted: Sequence[str], named: Named, card: ModelCard) -> list[Layer]:
+    """Find layers, in the order they were asked for, each once.
 
     Args:
-        wanted: Words as above; none asks for the card's default taps, or the last vector.
-        named: The model's taps.
+        wanted: Words as above; none asks for the card's default layers, or the last vector.
+        named: The model's layers.
         card: Its card, for its aliases and its name.
 
     Raises:
-        ModelError: If there is no such tap, or nothing to take by default.
+        ModelError: If there is no such layer, or nothing to take by default.
     """
-    words = list(wanted) or list(card.default_taps)
+    words = list(wanted) or list(card.default_layers)
     if not words:
-        vectors = [t for t in named.taps if t.kind == "vector"]
+        vectors = [t for t in named.layers if t.kind == "vector"]
         if not vectors:
             raise ModelError(
                 "the network has no vector to take by default.",
@@ -77,11 +77,11 @@ def resolve_names(wanted: Sequence[str], named: Named, card: ModelCard) -> list[
                 todo=f"Name a layer: vifex layers {card.name} lists them.",
             )
         return vectors[-1:]
-    return list(dict.fromkeys(tap for word in words for tap in _find(word, named, card)))
+    return list(dict.fromkeys(layer for word in words for layer in _find(word, named, card)))
 
 
-def _find(word: str, named: Named, card: ModelCard) -> list[Tap]:
-    by_name = {t.name: t for t in named.taps}
+def _find(word: str, named: Named, card: ModelCard) -> list[Layer]:
+    by_name = {t.name: t for t in named.layers}
     if word in by_name:
         return [by_name[word]]
     meant = card.aliases.get(word, word)
@@ -89,8 +89,8 @@ def _find(word: str, named: Named, card: ModelCard) -> list[Tap]:
         return [by_name[meant]]
     if meant in named.others:
         return [by_name[named.others[meant]]]
-    if meant in _GENERIC and (tap := _GENERIC[meant](named)) is not None:
-        return [tap]
+    if meant in _GENERIC and (layer := _GENERIC[meant](named)) is not None:
+        return [layer]
     found = _matching(meant, list(by_name))
     if found:
         return [by_name[name] for name in found]
@@ -103,11 +103,11 @@ def _unknown(word: str, named: Named, card: ModelCard) -> ModelError:
         what = f"no layer of the model fits {word!r}"
     elif word in _GENERIC:
         what = f"the network does not make plain which layer its {word!r} is"
-    known = [t.name for t in named.taps] + list(card.aliases)
+    known = [t.name for t in named.layers] + list(card.aliases)
     return ModelError(
         f"{what}.",
         of=card.name,
-        todo=f"{near(word, known)}vifex layers {card.name} lists all {len(named.taps)}.",
+        todo=f"{near(word, known)}vifex layers {card.name} lists all {len(named.layers)}.",
     )
 
 
@@ -150,39 +150,39 @@ def _walk(parts: list[str], before: list[str], names: list[list[str]]) -> list[l
 # -- what every network has -------------------------------------------------------------------------
 
 
-def _head(named: Named) -> Tap | None:
+def _head(named: Named) -> Layer | None:
     """The last vector, where it carries a classifier's name in one of its parts."""
-    vectors = [t for t in named.taps if t.kind == "vector"]
+    vectors = [t for t in named.layers if t.kind == "vector"]
     if not vectors or not set(re.split(r"[./]", vectors[-1].name)) & set(_HEADS):
         return None
     return vectors[-1]
 
 
-def _penultimate(named: Named) -> Tap | None:
+def _penultimate(named: Named) -> Layer | None:
     """The last vector that is computed before the head's: what its last layer takes."""
     head = _head(named)
     if head is None:
         return None
     first = named.twins.get(head.name, head.name)
-    before: Tap | None = None
-    for tap in named.taps:
-        if tap.name == first:
+    before: Layer | None = None
+    for layer in named.layers:
+        if layer.name == first:
             return before
-        if tap.kind == "vector":
-            before = tap
+        if layer.kind == "vector":
+            before = layer
     return None
 
 
-def _stem(named: Named) -> Tap | None:
-    """The tap with a first stage's usual name, a stage before a layer."""
-    by_name = {t.name: t for t in named.taps}
+def _stem(named: Named) -> Layer | None:
+    """The layer with a first stage's usual name, a stage before a layer."""
+    by_name = {t.name: t for t in named.layers}
     return next((by_name[name] for name in _STEMS if name in by_name), None)
 
 
-_GENERIC: Final[Mapping[str, Callable[[Named], Tap | None]]] = {
+_GENERIC: Final[Mapping[str, Callable[[Named], Layer | None]]] = {
     "head": _head,
     "logits": _head,
     "penultimate": _penultimate,
     "stem": _stem,
 }
-"""Names for what most networks have, resolved where the card has no such alias and no tap is called so."""
+"""Names for what most networks have, resolved where the card has no such alias and no layer is called so."""

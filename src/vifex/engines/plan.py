@@ -12,10 +12,10 @@ _BATCH_MACS: Final = 34_000_000_000
 _MAX_BATCH: Final = 32
 _BATCH_BYTES: Final = 8 * 224 * 224 * 2
 """Pixels of a batch times the bytes of a number, so that maps stay in the caches: ResNet-50 was fastest with
-8 pictures in bf16 and with 4 in fp32, twice and half as many lost 2 to 6 %."""
+8 images in bf16 and with 4 in fp32, twice and half as many lost 2 to 6 %."""
 _LIGHT_MACS: Final = 16_000
 """Multiplications per pixel below which a network waits for memory, and does better with half a batch:
-MobileNetV3 was faster by 8 % in bf16 (4 pictures) and by 17 % in fp32 (2)."""
+MobileNetV3 was faster by 8 % in bf16 (4 images) and by 17 % in fp32 (2)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Settling which engine runs a model's taps, before a recipe is written."""
+"""Settling which engine runs a model's layers, before a recipe is written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from vifex.values import EngineError, Model, Tap
+from vifex.values import EngineError, Layer, Model
 
 __all__ = ["ENGINE", "EngineChoice", "settle"]
 
@@ -24,7 +24,7 @@ class EngineChoice:
     why: str = ""
     """Why torch runs it on a CPU, where it does."""
     checked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """By tap: the worst `cosine` between the two engines and the largest `difference` as a part of the
+    """By layer: the worst `cosine` between the two engines and the largest `difference` as a part of the
     largest value, in fp32, as they were measured when the network was converted."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -38,21 +38,21 @@ class EngineChoice:
         return found
 
 
-def settle(model: Model, taps: Sequence[Tap], *, engine: str | None = None) -> EngineChoice:
-    """Give a model as the engine runs it that reads these taps.
+def settle(model: Model, layers: Sequence[Layer], *, engine: str | None = None) -> EngineChoice:
+    """Give a model as the engine runs it that reads these layers.
 
     A file is run by OpenVINO. A network that is code runs in torch on a GPU; on a CPU it is converted to
-    OpenVINO if every tap comes out equal there (cosine of at least 0.9999, no difference above 0.001 of
+    OpenVINO if every layer comes out equal there (cosine of at least 0.9999, no difference above 0.001 of
     the largest value, in fp32), else it runs in torch.
 
     Args:
         model: The network.
-        taps: What is read, from its engine's `resolve_taps`.
+        layers: What is read, from its engine's `resolve_layers`.
         engine: `torch` or `openvino` where it is decided already, as by the recipe of a stored view; else
             what the environment's `VIFEX_ENGINE` says.
 
     Raises:
-        EngineError: If it must be `openvino` and the taps are not equal there.
+        EngineError: If it must be `openvino` and the layers are not equal there.
         ModelError: If the network cannot be made.
     """
     if model.builder is None:
@@ -71,5 +71,5 @@ def settle(model: Model, taps: Sequence[Tap], *, engine: str | None = None) -> E
         if wanted is None:
             return EngineChoice(model)
         torch_engine = TorchEngine(device="cpu")
-    settled = settle_on_cpu(model, taps, torch_engine, load_engine("openvino"))
+    settled = settle_on_cpu(model, layers, torch_engine, load_engine("openvino"))
     return settled if wanted is None else must_convert(settled, model)

@@ -1,4 +1,4 @@
-"""Features of a few pictures at once, in this process: for queries and for `load_model(...).features`."""
+"""Features of a few images at once, in this process: for queries and for `load_model(...).features`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[Any]
 def compile_plan(plan: ViewPlan, *, batch: int = 1) -> Network:
     """Compile a plan's network for small batches."""
     batch *= plan.window_frames or 1
-    return plan.engine.compile(plan.model, plan.taps, precision=plan.recipe.precision, batch=batch)
+    return plan.engine.compile(plan.model, plan.layers, precision=plan.recipe.precision, batch=batch)
 
 
 def run_batches(network: Network, pixels: Sequence[Pixels]) -> Iterator[dict[str, npt.NDArray[Any]]]:
@@ -33,7 +33,7 @@ def run_batches(network: Network, pixels: Sequence[Pixels]) -> Iterator[dict[str
         pixels: Samples, uint8 or of sound float32, each `network.input_shape[1:]`.
 
     Yields:
-        Tap name to float32 `[samples of the batch, *tap.shape]`.
+        Tap name to float32 `[samples of the batch, *layer.shape]`.
     """
     for start in range(0, len(pixels), network.batch):
         chunk = list(pixels[start : start + network.batch])

@@ -29,7 +29,7 @@ class FileInWork:
 
     name: str
     at_s: float
-    """Seconds of video or sound that were reached; 0 for a picture."""
+    """Seconds of video or sound that were reached; 0 for an image."""
     end_s: float | None
     """Where its decoding ends, where that is known."""
 
@@ -58,7 +58,7 @@ class Progress:
     left_s: float | None = None
     """How long it may still take; `None` where nothing can be said."""
     left_is_least: bool = False
-    """Whether it will be longer: of videos or of pictures that are to come none was met yet."""
+    """Whether it will be longer: of videos or of images that are to come none was met yet."""
     in_work: tuple[FileInWork, ...] = ()
     is_over: bool = False
 
@@ -66,12 +66,12 @@ class Progress:
 class Course:
     """Adds up what decoding took, by kind of medium, and tells from that what is left.
 
-    Pictures cost by the piece, videos and sounds by their seconds. What decoders spend while they wait for
+    Images cost by the piece, videos and sounds by their seconds. What decoders spend while they wait for
     the network is not in it, so a slow network shows in how many of their seconds pass in one.
     """
 
     def __init__(self) -> None:
-        self._pictures = self._picture_s = 0.0
+        self._images = self._image_s = 0.0
         self._long = 0
         self._long_s = self._long_media_s = 0.0
         self._over_long = 0
@@ -90,8 +90,8 @@ class Course:
             self._long_s += ended.wall_s
             self._long_media_s += ended.media_s
         else:
-            self._pictures += 1
-            self._picture_s += ended.wall_s
+            self._images += 1
+            self._image_s += ended.wall_s
 
     def progress(
         self,
@@ -171,15 +171,15 @@ class Course:
         long = [w for w in in_work if is_long(w.medium)]
         spent_s = self._long_s + sum(w.spent_s for w in long)
         gone_s = self._long_media_s + sum(w.at_s for w in long)
-        work_s = self._picture_s + spent_s
+        work_s = self._image_s + spent_s
         if elapsed_s < _SETTLED_S or work_s <= 0:
             return None, False
         long_left = n_long - self._over_long
-        pictures_left = max(0, media - long_left)
+        images_left = max(0, media - long_left)
         todo_s, is_least = 0.0, False
-        if pictures_left and self._pictures:
-            todo_s += pictures_left * self._picture_s / self._pictures
-        elif pictures_left:
+        if images_left and self._images:
+            todo_s += images_left * self._image_s / self._images
+        elif images_left:
             is_least = True
         if long_left > 0 and gone_s >= _ENOUGH_S:
             per_s = spent_s / gone_s

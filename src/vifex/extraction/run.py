@@ -178,7 +178,7 @@ def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan,
     files = graph_files(plan.model.file.parent) if plan.model.int8_sha256 else ()
     view = writer.view(plan.name, plan.recipe, files=files)
     network = plan.engine.compile(
-        plan.model, plan.taps, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
+        plan.model, plan.layers, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
     )
     stack.callback(network.close)
     return RunningView(plan, network, view)

@@ -155,7 +155,7 @@ def _version(library: str) -> str:
 
 
 def _ppm() -> bytes:
-    """A picture of one colour."""
+    """An image of one colour."""
     return b"P6 %d %d 255\n" % (_SIDE_PX, _SIDE_PX) + bytes(3 * _SIDE_PX * _SIDE_PX)
 
 

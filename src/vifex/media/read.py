@@ -1,7 +1,7 @@
 """One medium, decoded once for everybody who wants something of it.
 
 `read` is what a decoder process runs; `frame_at`, `sound_at` and `thumbnail` look at a single moment. Where
-pictures and sound are wanted, the file is opened once and gone through twice, the pictures first.
+images and sound are wanted, the file is opened once and gone through twice, the images first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vifex.media.decode.files.reasons import Skip
 from vifex.media.decode.files.sniff import look
 from vifex.media.decode.files.source import LocalFile, open_medium, open_uri
 from vifex.media.decode.images.animation import read_animation
-from vifex.media.decode.images.picture import is_animated, is_known_picture, read_picture
+from vifex.media.decode.images.loading import is_animated, is_known_image, read_image
 from vifex.media.decode.timing.image_stream import image_stream
 from vifex.media.decode.video.moment import Kind, Moment, at
 from vifex.media.decode.video.video import StillInside, read_video
@@ -57,18 +57,18 @@ def read(
         medium: What to read, as it stood when it was found.
         requests: What is wanted of it; at least one.
         limits: What it may cost. Wall time and memory are for the caller to watch.
-        progress: Called for each packet or picture, so that a supervisor sees life.
+        progress: Called for each packet or image, so that a supervisor sees life.
 
     Yields:
-        Samples, those of pictures before those of sound, of all requests of a kind mixed, in the order of
+        Samples, those of images before those of sound, of all requests of a kind mixed, in the order of
         time, each request's with rising `ordinal`.
 
     Returns:
         What was learned. Damage that left something over is in `problems` and `frames_lost`. Where
-        pictures and sound were wanted, each request's own is in `apart`.
+        images and sound were wanted, each request's own is in `apart`.
 
     Raises:
-        Skip: If there is nothing to do with the medium by its kind, e.g. sound alone where pictures are
+        Skip: If there is nothing to do with the medium by its kind, e.g. sound alone where images are
             wanted alone.
         MediaError: If there is nothing to be had of it; also, at the very end, if the file changed
             while it was read: then its samples are to be thrown away.
@@ -89,7 +89,7 @@ def read(
 def _both(
     requests: Sequence[ViewRequest], look: _Part, listen: _Part
 ) -> Generator[Sample, None, DecodeReport]:
-    """Read pictures, then sound: what is wrong with one is not the other's fault."""
+    """Read images, then sound: what is wrong with one is not the other's fault."""
     apart: dict[int, DecodeReport | NothingDecoded] = {}
     for part, of_sound in ((look, False), (listen, True)):
         places = [i for i, w in enumerate(requests) if (w.audio is not None) == of_sound]
@@ -126,19 +126,19 @@ def _read(
     progress: Callable[[], None],
 ) -> Generator[Sample, None, DecodeReport]:
     progress()
-    is_still = is_picture(file, limits)
+    is_still = is_image(file, limits)
     if is_still is None:
         return (yield from read_animation(file, medium, requests, limits, progress))
     if is_still:
-        return (yield from read_picture(file, medium, requests, limits, progress))
+        return (yield from read_image(file, medium, requests, limits, progress))
     try:
         return (yield from read_video(file, medium, requests, limits, progress))
     except StillInside:
-        return (yield from read_picture(file, medium, requests, limits, progress))
+        return (yield from read_image(file, medium, requests, limits, progress))
 
 
-def is_picture(file: LocalFile, limits: Limits) -> bool | None:
-    """Say whether a file is a still picture (`True`), a video (`False`) or an animation (`None`).
+def is_image(file: LocalFile, limits: Limits) -> bool | None:
+    """Say whether a file is a still image (`True`), a video (`False`) or an animation (`None`).
 
     Raises:
         MediaError: If it is text or an archive.
@@ -147,12 +147,12 @@ def is_picture(file: LocalFile, limits: Limits) -> bool | None:
     refuse_archive(head, file.shown)
     kind = look(head)
     if kind == "text":
-        raise text_error(head, file.shown, wanted="picture or video")
-    if kind == "video" or (kind == "picture" and image_stream(file) is not None):
+        raise text_error(head, file.shown, wanted="image or video")
+    if kind == "video" or (kind == "image" and image_stream(file) is not None):
         return False
     if is_animated(file, limits):
         return None
-    return kind == "picture" or is_known_picture(file, limits)
+    return kind == "image" or is_known_image(file, limits)
 
 
 def frame_at(
@@ -166,7 +166,7 @@ def frame_at(
     """Give the frame of a video that is on screen at a time, as ready pixels.
 
     Args:
-        path_or_uri: A local file; of a still picture, the picture, whatever the time.
+        path_or_uri: A local file; of a still image, the image, whatever the time.
         t_s: Seconds of the video's own time, as a player shows them.
         spec: What the pixels are to be like.
         limits: What it may cost.
@@ -227,18 +227,18 @@ def thumbnail(
     assume_fps: float | None = None,
     page: int = 0,
 ) -> Image.Image:
-    """Give a small picture of a medium for people to look at, its aspect kept.
+    """Give a small image of a medium for people to look at, its aspect kept.
 
     Args:
         uri: A local file, by path or address.
-        t_s: Seconds of a video's own time; `None` is its start, and for pictures.
-        box: The part to show, in pixels of the upright picture; `None` is the whole.
+        t_s: Seconds of a video's own time; `None` is its start, and for images.
+        box: The part to show, in pixels of the upright image; `None` is the whole.
         max_side_px: The longer side of the result is at most this; nothing is enlarged.
         assume_fps: As in `frame_at`.
-        page: Of a picture with several, from 0.
+        page: Of an image with several, from 0.
 
     Returns:
-        A picture in mode `RGB`.
+        An image in mode `RGB`.
 
     Raises:
         MediaError: As `frame_at`.
@@ -257,14 +257,14 @@ def _moment(
     assume_fps: float | None,
     page: int = 0,
 ) -> Moment:
-    is_still = is_picture(file, limits)
+    is_still = is_image(file, limits)
     if is_still is None:
         return at(file, t_s, limits, kind="animation", spec=spec)
     try:
-        kind: Kind = "picture" if is_still else "video"
+        kind: Kind = "image" if is_still else "video"
         return at(file, t_s, limits, kind=kind, spec=spec, assume_fps=assume_fps, page=page)
     except StillInside:
-        return at(file, t_s, limits, kind="picture", spec=spec)
+        return at(file, t_s, limits, kind="image", spec=spec)
 
 
 def _nothing() -> None:

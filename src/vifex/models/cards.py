@@ -1,6 +1,6 @@
 """Model cards: `MODEL.vifex.toml` beside a model's file, read, checked and written.
 
-A card says how a network wants its pixels, or its sound, what its taps are called and where its weights
+A card says how a network wants its pixels, or its sound, what its layers are called and where its weights
 come from.
 """
 
@@ -170,7 +170,7 @@ def _check_together(values: dict[str, Any], of: str) -> None:
         raise ModelError(
             f"the model card's layout {layout!r} and frames {frames!r} do not fit.",
             of=of,
-            todo="A layout with T needs frames; one without takes single pictures and no frames.",
+            todo="A layout with T needs frames; one without takes single images and no frames.",
         )
     if values.get("shared_frames", 0) >= (frames or 1):
         raise ModelError(
@@ -311,7 +311,7 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "resize": _choice(*(how for how in get_args(Resize) if how != "processor")),
     "resize_px": (_count, "a whole number of pixels: the shorter side before the crop"),
     "interpolation": _choice(*get_args(Interpolation)),
-    "default_taps": (_texts, "a list of names of taps or aliases"),
+    "default_layers": (_texts, "a list of names of layers or aliases"),
     "aliases": (_text_map, "a table of short name = node name, both texts"),
     "licence": (_text, "a text"),
     "provenance": (_text, "a text"),

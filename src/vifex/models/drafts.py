@@ -26,11 +26,11 @@ std = {std}  # CHECK
 channel_order = "RGB"  # CHECK: or "BGR"
 resize = "stretch"  # CHECK: or "shortest" with resize_px, "stretch_crop" with resize_hw_px
 interpolation = "bilinear"  # CHECK: nearest, bilinear, bicubic, lanczos or bilinear_2x2
-# default_taps = ["name"]  # what is extracted by default; otherwise the last vector
+# default_layers = ["name"]  # what is extracted by default; otherwise the last vector
 licence = "unknown"  # CHECK
 provenance = ""  # CHECK: where the weights come from, what they were trained on
 sha256 = "{sha256}"
-# [aliases]  # short names for taps
+# [aliases]  # short names for layers
 # pooled = "name of a node"
 """
 

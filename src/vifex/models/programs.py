@@ -5,8 +5,8 @@ inputs and weights, its guards and its compiled libraries, a TorchScript program
 So neither is opened unless the user says that its code is trusted; its card, its hash and, of a `.pt2`, the
 names and shapes of its modules are read without that.
 
-A `.pt2` shows its modules as taps, under the names they had; the inside of a TorchScript program is out
-of a hook's reach, and its only tap is its `output`.
+A `.pt2` shows its modules as layers, under the names they had; the inside of a TorchScript program is out
+of a hook's reach, and its only layer is its `output`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Poolings: maps, tokens and sequences become vectors, of length 1 and in the store's dtype if wanted.
 
-A pooling takes `[N, *tap.shape]` and gives `[N, *shape]`, each row from its own numbers alone. It
+A pooling takes `[N, *layer.shape]` and gives `[N, *shape]`, each row from its own numbers alone. It
 knows neither networks nor files.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vifex.pool.base import Pooling
 from vifex.pool.finish import l2_normalize, rows_that_fit, to_dtype
 from vifex.pool.registry import DEFAULTS, GROUP, POOLINGS
-from vifex.values import InputError, Tap, TapKind
+from vifex.values import InputError, Layer, LayerKind
 from vifex.values.registry import load, names
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 
-def pooling_names(kind: TapKind | None = None) -> list[str]:
-    """Every pooling, or those that fit a kind of tap, sorted."""
+def pooling_names(kind: LayerKind | None = None) -> list[str]:
+    """Every pooling, or those that fit a kind of layer, sorted."""
     known = names(POOLINGS, group=GROUP)
     return known if kind is None else [n for n in known if kind in load_pooling(n).kinds]
 
 
-def default_pooling(kind: TapKind) -> str:
-    """Name what is done to a kind of tap where the user does not say."""
+def default_pooling(kind: LayerKind) -> str:
+    """Name what is done to a kind of layer where the user does not say."""
     return DEFAULTS[kind]
 
 
@@ -51,22 +51,22 @@ def load_pooling(name: str) -> Pooling:
     return pooling
 
 
-def pooled_shape(name: str, tap: Tap) -> tuple[int, ...]:
+def pooled_shape(name: str, layer: Layer) -> tuple[int, ...]:
     """Give the shape of one row after pooling.
 
     Raises:
-        InputError: If there is no such pooling, or it does not fit the tap.
+        InputError: If there is no such pooling, or it does not fit the layer.
     """
-    return _fitting(name, tap.kind, of=tap.name).shape(tap.kind, tap.shape)
+    return _fitting(name, layer.kind, of=layer.name).shape(layer.kind, layer.shape)
 
 
-def pool(name: str, kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def pool(name: str, kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Pool rows.
 
     Args:
         name: Of the pooling.
-        kind: Of the tap.
-        array: float32 `[N, *tap.shape]`.
+        kind: Of the layer.
+        array: float32 `[N, *layer.shape]`.
 
     Returns:
         float32 `[N, *pooled_shape]`; `none` and `flatten` may give a view of the input.
@@ -77,7 +77,7 @@ def pool(name: str, kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return _fitting(name, kind, of=None).apply(kind, array)
 
 
-def _fitting(name: str, kind: TapKind, *, of: str | None) -> Pooling:
+def _fitting(name: str, kind: LayerKind, *, of: str | None) -> Pooling:
     pooling = load_pooling(name)
     if kind not in pooling.kinds:
         raise InputError(
@@ -88,7 +88,7 @@ def _fitting(name: str, kind: TapKind, *, of: str | None) -> Pooling:
     return pooling
 
 
-def _described(kind: TapKind) -> str:
+def _described(kind: LayerKind) -> str:
     return {"vector": "a vector", "map": "a map", "sequence": "a sequence", "volume": "a volume"}.get(
         kind, kind
     )

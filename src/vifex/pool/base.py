@@ -1,4 +1,4 @@
-"""What a pooling is: which kinds of taps it fits, the shape it gives, and how it computes it."""
+"""What a pooling is: which kinds of layers it fits, the shape it gives, and how it computes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vifex.values import TapKind
+from vifex.values import LayerKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,24 +21,24 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """One way to make fewer numbers of a tap's."""
+    """One way to make fewer numbers of a layer's."""
 
     name: str
     """In the registry."""
-    kinds: frozenset[TapKind]
+    kinds: frozenset[LayerKind]
     """What it fits."""
-    shape: Callable[[TapKind, Shape], Shape]
-    """Shape of one pooled row from the kind and the shape of a tap."""
-    apply: Callable[[TapKind, FloatArray], FloatArray]
-    """Pools float32 `[N, *tap.shape]` to float32 `[N, *shape]`; rows do not touch each other."""
+    shape: Callable[[LayerKind, Shape], Shape]
+    """Shape of one pooled row from the kind and the shape of a layer."""
+    apply: Callable[[LayerKind, FloatArray], FloatArray]
+    """Pools float32 `[N, *layer.shape]` to float32 `[N, *shape]`; rows do not touch each other."""
 
 
-def channels(kind: TapKind, shape: Shape) -> Shape:
+def channels(kind: LayerKind, shape: Shape) -> Shape:
     """Give the shape of one number per channel: `C` of a map or volume, `D` of tokens or a sequence."""
     return (shape[0],) if kind in ("map", "volume") else (shape[-1],)
 
 
-def cells_last(kind: TapKind, array: FloatArray) -> FloatArray:
+def cells_last(kind: LayerKind, array: FloatArray) -> FloatArray:
     """Lay places last: `[N, C, cells]` from a map or a volume, `[N, D, cells]` from tokens or a sequence.
 
     Contiguous, so that a sum along the cells goes in the same order however many rows there are.

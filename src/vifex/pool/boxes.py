@@ -1,6 +1,6 @@
-"""Boxes carried from a picture to a network's input.
+"""Boxes carried from an image to a network's input.
 
-Coordinates are pixels, x to the right, y down; pixel i covers `[i, i + 1)`, so a whole picture is the box
+Coordinates are pixels, x to the right, y down; pixel i covers `[i, i + 1)`, so a whole image is the box
 `0, 0, width, height`. What is read of a box is `pool/regions.py`'s matter.
 """
 
@@ -22,13 +22,13 @@ __all__ = ["MappedBoxes", "map_boxes"]
 
 @dataclass(frozen=True, slots=True)
 class MappedBoxes:
-    """Boxes of a picture as they lie in a network's input."""
+    """Boxes of an image as they lie in a network's input."""
 
     boxes: Array
     """float64 `[K, 4]`, pixels of the input; not cut at its edges."""
     inside: Array
     """float64 `[K]`: part of each box's area that the input shows; the rest fell outside the crop, or the
-    picture. 0 for a box without an area."""
+    image. 0 for a box without an area."""
     width_px: int
     height_px: int
 
@@ -41,23 +41,23 @@ class MappedBoxes:
 
 
 def map_boxes(boxes: Array, width: float, height: float, spec: PixelSpec) -> MappedBoxes:
-    """Carry boxes from a picture to the network's input, as its pixels are carried.
+    """Carry boxes from an image to the network's input, as its pixels are carried.
 
     Args:
-        boxes: `[K, 4]`: x0, y0, x1, y1 in pixels of the upright picture, square ones.
-        width: Of that picture, pixels.
-        height: Of that picture, pixels.
-        spec: How the picture becomes the input. `stretch` scales the axes by themselves; `shortest` and
+        boxes: `[K, 4]`: x0, y0, x1, y1 in pixels of the upright image, square ones.
+        width: Of that image, pixels.
+        height: Of that image, pixels.
+        spec: How the image becomes the input. `stretch` scales the axes by themselves; `shortest` and
             `stretch_crop` scale to the whole size that the resize gives, and take the crop's corner off.
 
     Raises:
-        ValueError: If the boxes are no `[K, 4]`, or the picture has no size.
+        ValueError: If the boxes are no `[K, 4]`, or the image has no size.
     """
     import numpy as np
 
     boxes = np.asarray(boxes, dtype=np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or width <= 0 or height <= 0:
-        raise ValueError(f"boxes must be [K, 4] of a picture with a size, got {list(boxes.shape)}")
+        raise ValueError(f"boxes must be [K, 4] of an image with a size, got {list(boxes.shape)}")
     to = fit(spec, width, height)
     scale = np.array([to.width / width, to.height / height] * 2)
     mapped = boxes * scale - np.array([to.left, to.top] * 2)

@@ -1,4 +1,4 @@
-"""Flatten: all numbers of a tap in one row, the last axis running fastest."""
+"""Flatten: all numbers of a layer in one row, the last axis running fastest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from vifex.pool.base import Pooling
-from vifex.values import TapKind
+from vifex.values import LayerKind
 from vifex.values.models import AXES
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FLATTEN"]
 
 
-def _flat(kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _flat(kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array.reshape(array.shape[0], math.prod(array.shape[1:]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from vifex.pool.base import Pooling, cells_last, channels
-from vifex.values import TapKind
+from vifex.values import LayerKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,7 +18,7 @@ _FLOOR: Final = 1e-6
 
 
 def gem_pool(
-    kind: TapKind, array: npt.NDArray[Any], *, p: float = P, eps: float = _FLOOR
+    kind: LayerKind, array: npt.NDArray[Any], *, p: float = P, eps: float = _FLOOR
 ) -> npt.NDArray[Any]:
     """Pool each channel by its generalized mean `(mean(x ** p)) ** (1 / p)`.
 
@@ -26,7 +26,7 @@ def gem_pool(
 
     Args:
         kind: `map`, `volume`, `tokens` or `sequence`.
-        array: float32 `[N, *tap.shape]`; values below `eps` are raised to it.
+        array: float32 `[N, *layer.shape]`; values below `eps` are raised to it.
         p: Exponent, no unit, > 0.
         eps: Floor that keeps the root real.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vifex.pool.base import Pooling, cells_last, channels
-from vifex.values import TapKind
+from vifex.values import LayerKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["MAX", "largest"]
 
 
-def largest(kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def largest(kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Take the largest value of each channel; a NaN among them gives NaN.
 
     Args:
         kind: `map`, `volume`, `tokens` or `sequence`.
-        array: float32 `[N, *tap.shape]`.
+        array: float32 `[N, *layer.shape]`.
 
     Returns:
         float32 `[N, C]`.

@@ -1,4 +1,4 @@
-"""No pooling: a tap as it is, whole maps and all."""
+"""No pooling: a layer as it is, whole maps and all."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from vifex.values import TapKind
+from vifex.values import LayerKind
 
 __all__ = ["DEFAULTS", "FUSIONS", "FUSION_GROUP", "GROUP", "POOLINGS"]
 
@@ -24,7 +24,7 @@ POOLINGS: Final[Mapping[str, str]] = {
     "tokens": "vifex.pool.tokens:TOKENS",
 }
 
-DEFAULTS: Final[Mapping[TapKind, str]] = {
+DEFAULTS: Final[Mapping[LayerKind, str]] = {
     "vector": "none",
     "map": "avg",
     "tokens": "mean",
@@ -32,7 +32,7 @@ DEFAULTS: Final[Mapping[TapKind, str]] = {
     "volume": "avg",
     "attention": "none",
 }
-"""What is done to a tap where the user does not say."""
+"""What is done to a layer where the user does not say."""
 
 FUSION_GROUP: Final = "vifex.fusions"
 """Entry point group for fusions that other packages bring."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vifex.pool.avg import average
 from vifex.pool.base import Pooling, cells_last, channels
-from vifex.values import InputError, TapKind
+from vifex.values import InputError, LayerKind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,21 +21,21 @@ __all__ = ["CLS", "MEAN", "PATCHES", "TOKENS"]
 Shape = tuple[int, ...]
 
 
-def _cls(kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _cls(kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array[:, 0].copy()
 
 
-def _patches(kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _patches(kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return average(kind, array[:, 1:])
 
 
-def _patches_shape(kind: TapKind, shape: Shape) -> Shape:
+def _patches_shape(kind: LayerKind, shape: Shape) -> Shape:
     if shape[0] < 2:
         raise InputError("a single token has no patches beside it.", todo="Use --pool mean or cls.")
     return channels(kind, shape)
 
 
-def _laid_out(kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _laid_out(kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Give one vector per place: a map's or a volume's cells become tokens, tokens stay."""
     import numpy as np
 
@@ -44,7 +44,7 @@ def _laid_out(kind: TapKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def _laid_out_shape(kind: TapKind, shape: Shape) -> Shape:
+def _laid_out_shape(kind: LayerKind, shape: Shape) -> Shape:
     return (math.prod(shape[1:]), shape[0]) if kind in ("map", "volume") else shape
 
 

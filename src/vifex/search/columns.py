@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vifex.values import InputError, TapSpec
+from vifex.values import InputError, LayerSpec
 from vifex.values.registry import near
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vifex.store import View
 
-__all__ = ["as_matrix", "one_column", "rows_per_batch", "tap_of"]
+__all__ = ["as_matrix", "layer_of", "one_column", "rows_per_batch"]
 
 _BATCH_BYTES = 8 << 20
 _MAX_BATCH_ROWS = 16_384
@@ -37,8 +37,8 @@ def one_column(view: View, column: str | None) -> str:
             todo=f"Columns: {', '.join(known)}.",
         )
     if column not in known:
-        for spec in view.recipe.taps:
-            if spec.tap.name == column:
+        for spec in view.recipe.layers:
+            if spec.layer.name == column:
                 return spec.column
         raise InputError(
             f"there is no feature column {column!r}.",
@@ -48,9 +48,9 @@ def one_column(view: View, column: str | None) -> str:
     return column
 
 
-def tap_of(view: View, column: str) -> TapSpec:
-    """The tap that a feature column holds: its shape, its dtype and what was done to it."""
-    return next(spec for spec in view.recipe.taps if spec.column == column)
+def layer_of(view: View, column: str) -> LayerSpec:
+    """The layer that a feature column holds: its shape, its dtype and what was done to it."""
+    return next(spec for spec in view.recipe.layers if spec.column == column)
 
 
 def rows_per_batch(size: int) -> int:

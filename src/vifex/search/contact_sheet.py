@@ -1,6 +1,6 @@
 """Contact sheets: the hits of a search as one HTML file that needs nothing else, now or in ten years.
 
-Styles and pictures are inside; there is no script and no address to load from, and the page forbids both
+Styles and images are inside; there is no script and no address to load from, and the page forbids both
 to itself. Every word that comes from a store or a file name is escaped. Sources are linked, videos at
 the time of the hit; the links work where the page is opened from a disk that has the sources.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Thumbnail", "write_contact_sheet"]
 
 Thumbnail = Callable[[Hit], "Image | None"]
-"""Gives a hit's picture (its frame, its box cut out), or `None` where it cannot be had any more."""
+"""Gives a hit's image (its frame, its box cut out), or `None` where it cannot be had any more."""
 
 _SIDE_PX = 480
 _QUALITY = 80
@@ -64,13 +64,13 @@ _HEAD = """<!DOCTYPE html>
 """
 
 _FOOT = """</main>
-<footer>Made by Vifex. Pictures link to their sources, videos at the moment that was found.</footer>
+<footer>Made by Vifex. Images link to their sources, videos at the moment that was found.</footer>
 </body>
 </html>
 """
 
 _CARD = """<li class="hit">
-<div class="picture">{picture}<span class="rank">{rank}</span>{time}</div>
+<div class="image">{image}<span class="rank">{rank}</span>{time}</div>
 <div class="words">
 <div class="line">{name}<span class="score">{score}</span></div>
 {chips}<details><summary>Details</summary><dl>{details}</dl></details>
@@ -90,17 +90,17 @@ def write_contact_sheet(
     store_name: str,
     overwrite: bool = False,
 ) -> None:
-    """Write hits with their pictures to one HTML file, which appears whole or not at all.
+    """Write hits with their images to one HTML file, which appears whole or not at all.
 
-    Pictures are asked for one by one and written at once, so memory does not grow with the hits.
+    Images are asked for one by one and written at once, so memory does not grow with the hits.
 
     Args:
         path: The file.
         hits: In the order to show.
         title: The heading, e.g. `clip.mp4@00:12`.
-        query_thumbnail: The query's picture; any mode and size.
-        thumbnail: Gives each hit's picture, any mode and size. `None`, a `VifexError` or an `OSError`
-            from it become a plain field that says why there is no picture.
+        query_thumbnail: The query's image; any mode and size.
+        thumbnail: Gives each hit's image, any mode and size. `None`, a `VifexError` or an `OSError`
+            from it become a plain field that says why there is no image.
         metric: Name of the distance that made the scores.
         store_name: As in a heading.
         overwrite: Whether an existing file may be replaced.
@@ -128,10 +128,10 @@ def _card(hit: Hit, thumbnail: Thumbnail) -> str:
     href = _href(hit)
     # Long names may break after the signs that part their words.
     name = "<bdi>" + _BREAKS.sub(r"\g<0><wbr>", _text(hit.name)) + "</bdi>"
-    picture = _picture(hit, thumbnail)
+    image = _image(hit, thumbnail)
     chips = "".join(f'<span class="chip">{_text(c)}</span>' for c in (hit.label, hit.split) if c)
     return _CARD.format(
-        picture=f'<a href="{href}" tabindex="-1" aria-hidden="true">{picture}</a>' if href else picture,
+        image=f'<a href="{href}" tabindex="-1" aria-hidden="true">{image}</a>' if href else image,
         rank=hit.rank,
         time=f'<span class="time">{time}</span>' if time else "",
         name=f'<a class="name" href="{href}">{name}</a>' if href else f'<span class="name">{name}</span>',
@@ -157,19 +157,19 @@ def _details(hit: Hit) -> list[tuple[str, str]]:
     return facts
 
 
-def _picture(hit: Hit, thumbnail: Thumbnail) -> str:
+def _image(hit: Hit, thumbnail: Thumbnail) -> str:
     try:
         image = thumbnail(hit)
         why = "Its source has moved or changed."
     except (VifexError, OSError) as exc:
         image, why = None, exc.what if isinstance(exc, VifexError) else (exc.strerror or type(exc).__name__)
     if image is None:
-        return f'<span class="gone"><b>No picture</b>{_text(why)}</span>'
+        return f'<span class="gone"><b>No image</b>{_text(why)}</span>'
     return f'<img src="{_jpeg(image)}" alt="">'
 
 
 def _jpeg(image: Image) -> str:
-    """A picture as a `data:` address, at most 480 pixels a side."""
+    """An image as a `data:` address, at most 480 pixels a side."""
     from PIL import Image as Pillow
 
     small = image.copy()

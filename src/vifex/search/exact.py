@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.search.best import Best, Match
-from vifex.search.columns import as_matrix, one_column, rows_per_batch, tap_of
+from vifex.search.columns import as_matrix, layer_of, one_column, rows_per_batch
 from vifex.search.registry import distance
 from vifex.values import InputError
 
@@ -91,7 +91,7 @@ def nearest_many(
     """Find the rows nearest to each of several vectors `[Q, D]` in one reading; see `nearest`."""
     column = one_column(view, column)
     how = distance(metric)
-    ready = _checked(queries, column, tap_of(view, column).size, k, how)
+    ready = _checked(queries, column, layer_of(view, column).size, k, how)
     return _scan(_stream(view, column, where), ready, k, how)
 
 
@@ -105,7 +105,7 @@ class Searcher:
     def __init__(self, view: View, column: str | None = None) -> None:
         self.view = view
         self.column = one_column(view, column)
-        self._size = tap_of(view, self.column).size
+        self._size = layer_of(view, self.column).size
         # Filled in place: gathering batches first and joining them would need the memory twice.
         self._rows = np.empty((view.count_rows(), self._size), dtype=np.float32)
         keys, n = [], 0
@@ -157,7 +157,7 @@ class Searcher:
 
 
 def _stream(view: View, column: str, where: str | None) -> Iterator[_Block]:
-    size = tap_of(view, column).size
+    size = layer_of(view, column).size
     for batch in view.batches(columns=["key", column], where=where, batch_rows=rows_per_batch(size)):
         yield _Block(as_matrix(batch.column(column)), batch.column("key"))
 

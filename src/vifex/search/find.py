@@ -45,7 +45,7 @@ def search(
         column: Feature column; `None` means the only one.
         metric: Name of a distance: `cosine`, `dot`, `l2`.
         where: SQL filter over the row columns, e.g. `label = 'cat' AND t_s < 60`.
-        embed: Makes the vector of a picture or frame; without it such queries are refused.
+        embed: Makes the vector of an image or frame; without it such queries are refused.
         searcher: A column already in memory, for repeated queries; it must be of this view and column.
 
     Returns:
@@ -60,7 +60,7 @@ def search(
     elif not isinstance(query, np.ndarray | Query):
         raise InputError(
             f"{type(query).__name__} is no query.",
-            todo="Give a path, words, or a vector [D] as an array; of a picture in memory one that "
+            todo="Give a path, words, or a vector [D] as an array; of an image in memory one that "
             "vifex.load_model().features(...) gives.",
         )
     vector = query if isinstance(query, np.ndarray) else query_vector(view, query, column=column, embed=embed)

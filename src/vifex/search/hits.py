@@ -36,7 +36,7 @@ _KEYS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A row of the store that answers a query. Times are `None` for pictures."""
+    """A row of the store that answers a query. Times are `None` for images."""
 
     rank: int
     """From 1, the nearest first."""
@@ -52,7 +52,7 @@ class Hit:
     ordinal: int
     """Counts the rows of its medium from 0."""
     frame_index: int | None
-    """In presentation order from 0, of the (first) frame; the page's number of a picture with several."""
+    """In presentation order from 0, of the (first) frame; the page's number of an image with several."""
     pts: int | None
     """The (first) frame's own time in ticks of `time_base`."""
     time_base: str | None
@@ -63,13 +63,13 @@ class Hit:
     t_end_s: float | None
     """Where the last frame of the row's frame or window ends."""
     box: Box | None
-    """Part of the upright picture in pixels; `None` is the whole."""
+    """Part of the upright image in pixels; `None` is the whole."""
     label: str | None
     split: str | None
 
     @property
     def page(self) -> int | None:
-        """Page of a picture file, from 0; `None` where it is no row of one page among several."""
+        """Page of an image file, from 0; `None` where it is no row of one page among several."""
         return self.frame_index if self.t_s is None else None
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""What a query means: a picture, a moment of a video, a row of the store, a file with a vector, or words.
+"""What a query means: an image, a moment of a video, a row of the store, a file with a vector, or words.
 
 The rules, first match first:
 
 1. `text:WORDS` is text, whatever the words look like. A file of such a name is `./text:WORDS`.
-2. A file that exists is that file, whatever its name: `.npy` is a vector, all else a picture. A folder is
+2. A file that exists is that file, whatever its name: `.npy` is a vector, all else an image. A folder is
    an error.
 3. `PATH@TIME` with an existing PATH is the frame on screen at TIME: `12`, `12.5`, `12.5s`, `mm:ss`,
    `hh:mm:ss.mmm`. The last `@` counts.
@@ -31,7 +31,7 @@ from vifex.values.media import uri_to_path
 
 __all__ = [
     "FrameQuery",
-    "PictureQuery",
+    "ImageQuery",
     "Query",
     "RowQuery",
     "VectorQuery",
@@ -41,12 +41,12 @@ __all__ = [
 
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _TEXT = "text:"
-_KINDS = "a picture, VIDEO@TIME (clip.mp4@00:12), row:KEY or a .npy file"
+_KINDS = "an image, VIDEO@TIME (clip.mp4@00:12), row:KEY or a .npy file"
 
 
 @dataclass(frozen=True, slots=True)
-class PictureQuery:
-    """A picture file. Whether it really is one shows when it is decoded; see `video_needs_time`."""
+class ImageQuery:
+    """An image file. Whether it really is one shows when it is decoded; see `video_needs_time`."""
 
     path: Path
 
@@ -82,7 +82,7 @@ class TextQuery:
     text: str
 
 
-Query = PictureQuery | FrameQuery | RowQuery | VectorQuery | TextQuery
+Query = ImageQuery | FrameQuery | RowQuery | VectorQuery | TextQuery
 
 
 def parse_query(query: str | os.PathLike[str]) -> Query:
@@ -133,7 +133,7 @@ def no_words(text: str) -> InputError:
 
 
 def video_needs_time(path: str | os.PathLike[str]) -> InputError:
-    """The error for a video as a query without a time: whoever decodes a `PictureQuery` raises it.
+    """The error for a video as a query without a time: whoever decodes a `ImageQuery` raises it.
 
     No frame is chosen silently: the first is often black, and any choice would answer another question
     than was asked.
@@ -175,9 +175,9 @@ def _file(path: Path) -> Query:
         raise InputError(
             "a folder cannot be a query.",
             of=str(path),
-            todo=f"Name one picture in it; for words write {_quoted(path)}.",
+            todo=f"Name one image in it; for words write {_quoted(path)}.",
         )
-    return VectorQuery(path) if path.suffix.lower() == ".npy" else PictureQuery(path)
+    return VectorQuery(path) if path.suffix.lower() == ".npy" else ImageQuery(path)
 
 
 def _row(key: str) -> RowQuery:

@@ -44,9 +44,9 @@ h1 { margin: 0 0 .5rem; font-size: clamp(1.3rem, 3.2vw, 2rem); line-height: 1.15
   display: flex; flex-direction: column; overflow: hidden; background: var(--card);
   border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shade);
 }
-.picture { position: relative; display: block; aspect-ratio: 4 / 3; background: var(--well); }
-.picture img, .gone { position: absolute; inset: 0; width: 100%; height: 100%; }
-.picture img { object-fit: contain; }
+.image { position: relative; display: block; aspect-ratio: 4 / 3; background: var(--well); }
+.image img, .gone { position: absolute; inset: 0; width: 100%; height: 100%; }
+.image img { object-fit: contain; }
 .gone {
   display: grid; place-content: center; padding: 2.2rem 1rem 1rem; text-align: center;
   color: var(--soft); font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere;

@@ -15,7 +15,7 @@ def format_time(t_s: float | None) -> str:
     """Write a time as `mm:ss.t`, from an hour on as `hh:mm:ss.t`.
 
     Args:
-        t_s: Seconds; `None` (a picture has no time) and what is not finite give the empty string.
+        t_s: Seconds; `None` (an image has no time) and what is not finite give the empty string.
 
     Examples:
         `12.4` gives `00:12.4`, `59.96` gives `01:00.0`, `3723.4` gives `01:02:03.4`.

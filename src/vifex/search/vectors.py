@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vifex.search.columns import as_matrix, tap_of
+from vifex.search.columns import as_matrix, layer_of
 from vifex.search.hits import sql_text
-from vifex.search.query import FrameQuery, PictureQuery, Query, RowQuery, TextQuery, VectorQuery, no_words
+from vifex.search.query import FrameQuery, ImageQuery, Query, RowQuery, TextQuery, VectorQuery, no_words
 from vifex.values import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Embed", "load_vector", "query_vector"]
 
-Embed = Callable[[PictureQuery | FrameQuery | TextQuery], npt.ArrayLike]
-"""Makes the vector `[D]` of a picture or frame, just as the view's recipe made its rows, or of words."""
+Embed = Callable[[ImageQuery | FrameQuery | TextQuery], npt.ArrayLike]
+"""Makes the vector `[D]` of an image or frame, just as the view's recipe made its rows, or of words."""
 
 
 def query_vector(
@@ -32,7 +32,7 @@ def query_vector(
         view: The view that is searched.
         query: What `parse_query` gave.
         column: Feature column, settled.
-        embed: For pictures and frames; called with the query.
+        embed: For images and frames; called with the query.
 
     Raises:
         InputError: If the row is not there, the file holds no fitting vector, or pixels cannot be embedded.
@@ -40,7 +40,7 @@ def query_vector(
     if isinstance(query, RowQuery):
         return _row_vector(view, query, column)
     if isinstance(query, VectorQuery):
-        return load_vector(query.path, size=tap_of(view, column).size, column=column)
+        return load_vector(query.path, size=layer_of(view, column).size, column=column)
     if embed is None:
         if isinstance(query, TextQuery):
             raise no_words(query.text)

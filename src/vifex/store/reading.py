@@ -30,7 +30,7 @@ from vifex.store.layout import (
 )
 from vifex.store.ledger import newest_entries
 from vifex.store.readers import Registration
-from vifex.values import InputError, StoreError, TapSpec, VifexError
+from vifex.values import InputError, LayerSpec, StoreError, VifexError
 from vifex.values.registry import near
 
 __all__ = ["Store", "View", "open_store"]
@@ -140,12 +140,12 @@ class View:
         self.recipe = read_recipe(paths)
         self._head = head
         self._store = store  # keeps the registration alive
-        self._taps: dict[str, TapSpec] = {t.column: t for t in self.recipe.taps}
+        self._layers: dict[str, LayerSpec] = {t.column: t for t in self.recipe.layers}
 
     @property
     def columns(self) -> list[str]:
         """Names of the feature columns."""
-        return list(self._taps)
+        return list(self._layers)
 
     @property
     def schema(self) -> pa.Schema:
@@ -206,7 +206,7 @@ class View:
             InputError: If the column or the filter is wrong.
         """
         name = self._column(column) if column is not None else self.columns[0]
-        spec = self._taps.get(name)
+        spec = self._layers.get(name)
         if spec is None:
             return np.asarray(self.to_arrow([name], where).column(0).to_numpy())
         # Fill one array piece by piece, for twice the vectors may not fit into memory.
@@ -228,7 +228,7 @@ class View:
         """
         schema = self._projected(columns)
         ready = self._ready(where)  # a wrong filter is told at once, not at the first batch
-        width = sum(self._taps[n].size * 4 for n in schema.names if n in self._taps) + 1
+        width = sum(self._layers[n].size * 4 for n in schema.names if n in self._layers) + 1
         rows = max(1, min(batch_rows, math.ceil(_BATCH_BYTES / width)))
         return self._batches(schema, where, ready, rows)
 
@@ -274,10 +274,10 @@ class View:
         names = self.schema.names
         if name in names:
             return name
-        for spec in self.recipe.taps:
-            if spec.tap.name == name:
+        for spec in self.recipe.layers:
+            if spec.layer.name == name:
                 return spec.column
-        known = [*names, *(t.tap.name for t in self.recipe.taps if t.tap.name not in names)]
+        known = [*names, *(t.layer.name for t in self.recipe.layers if t.layer.name not in names)]
         raise InputError(
             f"the view {self.name!r} has no column {name!r}.",
             todo=f"{near(name, known)}It has: {', '.join(names)}.",
@@ -290,7 +290,7 @@ class View:
         return checked_filter(where, self._plain(), self.columns)
 
     def _plain(self) -> list[str]:
-        return [n for n in self.schema.names if n not in self._taps]
+        return [n for n in self.schema.names if n not in self._layers]
 
     @contextlib.contextmanager
     def _filtering(self, where: str | None, ready: str | None) -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from vifex.values import InputError, Medium, Outcome, Recipe, TapSpec
+from vifex.values import InputError, LayerSpec, Medium, Outcome, Recipe
 
 __all__ = [
     "FILES",
@@ -161,33 +161,33 @@ def files_entry(sums: Mapping[str, str], recipe_hash: str, run: str) -> Entries:
 
 
 def row_schema(recipe: Recipe) -> pa.Schema:
-    """Give the columns of a view's rows: the fixed ones, then one per tap of the recipe.
+    """Give the columns of a view's rows: the fixed ones, then one per layer of the recipe.
 
     Raises:
-        InputError: If two taps would share a column.
+        InputError: If two layers would share a column.
     """
     taken: dict[str, str] = {}
-    for spec in recipe.taps:
+    for spec in recipe.layers:
         # SQL folds case, so names that differ in case alone could not be told apart in a filter.
         other = taken.get(spec.column.lower())
         if other is not None:
             raise InputError(
-                f"the layer {spec.tap.name!r} needs the column {spec.column!r}, which {other} has.",
+                f"the layer {spec.layer.name!r} needs the column {spec.column!r}, which {other} has.",
                 todo="Extract them into two views: --view NAME.",
             )
-        taken[spec.column.lower()] = f"the layer {spec.tap.name!r}"
-    return pa.schema([*ROW_FIELDS, *(_tap_field(spec) for spec in recipe.taps)])
+        taken[spec.column.lower()] = f"the layer {spec.layer.name!r}"
+    return pa.schema([*ROW_FIELDS, *(_layer_field(spec) for spec in recipe.layers)])
 
 
-def _tap_field(spec: TapSpec) -> pa.Field:
+def _layer_field(spec: LayerSpec) -> pa.Field:
     number = pa.float16() if spec.dtype == "float16" else pa.float32()
     return pa.field(
         spec.column,
         pa.list_(number, spec.size),
         nullable=False,
         metadata={
-            "vifex:tap": spec.tap.name,
-            "vifex:kind": spec.tap.kind,
+            "vifex:layer": spec.layer.name,
+            "vifex:kind": spec.layer.kind,
             "vifex:shape": json.dumps(list(spec.shape)),
             "vifex:pooling": spec.pooling,
             "vifex:normalized": json.dumps(spec.normalized),

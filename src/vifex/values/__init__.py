@@ -16,7 +16,7 @@ from vifex.values.errors import (
 )
 from vifex.values.fusion import Fusion, FusionInput, Tree
 from vifex.values.media import Box, Medium, Span
-from vifex.values.models import Builder, Model, ModelCard, ModelRef, Tap, TapKind, TapSpec
+from vifex.values.models import Builder, Layer, LayerKind, LayerSpec, Model, ModelCard, ModelRef
 from vifex.values.outcomes import Outcome, Status
 from vifex.values.pixels import NO_PIXELS, PixelSpec
 from vifex.values.processors import Processor
@@ -35,6 +35,9 @@ __all__ = [
     "FusionInput",
     "InputError",
     "InstallationError",
+    "Layer",
+    "LayerKind",
+    "LayerSpec",
     "Limits",
     "MediaError",
     "Medium",
@@ -54,9 +57,6 @@ __all__ = [
     "Span",
     "Status",
     "StoreError",
-    "Tap",
-    "TapKind",
-    "TapSpec",
     "Tree",
     "ViewRequest",
     "VifexError",

@@ -45,7 +45,7 @@ class InputError(VifexError):
 
 
 class MediaError(VifexError):
-    """A picture, a video or a sound cannot be read, or not whole."""
+    """An image, a video or a sound cannot be read, or not whole."""
 
 
 class ModelError(VifexError):

@@ -63,7 +63,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the upright picture, `[x0, x1) x [y0, y1)`."""
+    """A rectangle in pixels of the upright image, `[x0, x1) x [y0, y1)`."""
 
     x0: float
     y0: float
@@ -78,11 +78,11 @@ class Box:
 
 
 def grid_boxes(width: float, height: float, rows: int, cols: int, overlap: float = 0.0) -> tuple[Box, ...]:
-    """Lay boxes of one size over a picture, row by row, from edge to edge.
+    """Lay boxes of one size over an image, row by row, from edge to edge.
 
     Args:
-        width: Of the picture, pixels.
-        height: Of the picture, pixels.
+        width: Of the image, pixels.
+        height: Of the image, pixels.
         rows: Boxes from top to bottom.
         cols: Boxes from left to right.
         overlap: Part of a box's side that it shares with its neighbour, 0 to below 1.
@@ -100,7 +100,7 @@ def _cut(side: float, count: int, overlap: float) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """One picture or video that a run was given, as it stood when it was found."""
+    """One image or video that a run was given, as it stood when it was found."""
 
     uri: str
     """Absolute, percent-encoded address that keeps every byte of the name."""

@@ -15,17 +15,17 @@ __all__ = [
     "AXES",
     "RESERVED_COLUMNS",
     "Builder",
+    "Layer",
+    "LayerKind",
+    "LayerSpec",
     "Model",
     "ModelCard",
     "ModelRef",
-    "Tap",
-    "TapKind",
-    "TapSpec",
 ]
 
-TapKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
+LayerKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
 
-AXES: Final[dict[TapKind, int]] = {
+AXES: Final[dict[LayerKind, int]] = {
     "vector": 1,  # [D]
     "map": 3,  # [C, H, W]
     "tokens": 2,  # [N, D]
@@ -55,12 +55,12 @@ RESERVED_COLUMNS: Final = frozenset((*_ROW, *_TIMES_AND_BOX, *_LANCE, *_LANCE_VE
 
 
 @dataclass(frozen=True, slots=True)
-class Tap:
+class Layer:
     """A place in a backbone where features are read."""
 
     name: str
     """Node of the model graph, e.g. `stages.3`."""
-    kind: TapKind
+    kind: LayerKind
     """Axes for one input: vector `[D]`, map `[C, H, W]`, tokens `[N, D]`, sequence `[T, D]`, volume
     `[C, T, H, W]` or attention `[heads, N, N]`."""
     shape: tuple[int, ...]
@@ -68,7 +68,9 @@ class Tap:
 
     def __post_init__(self) -> None:
         if len(self.shape) != AXES[self.kind]:
-            raise ValueError(f"tap {self.name!r}: a {self.kind} has {AXES[self.kind]} axes, got {self.shape}")
+            raise ValueError(
+                f"layer {self.name!r}: a {self.kind} has {AXES[self.kind]} axes, got {self.shape}"
+            )
 
     @property
     def size(self) -> int:
@@ -77,10 +79,10 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True)
-class TapSpec:
-    """A tap as a store keeps it: where it was read and what was done to it before storing."""
+class LayerSpec:
+    """A layer as a store keeps it: where it was read and what was done to it before storing."""
 
-    tap: Tap
+    layer: Layer
     pooling: str
     """Name in the pooling registry, e.g. `avg`, `max`, `gem`, `tokens`, `flatten`, `none`."""
     shape: tuple[int, ...]
@@ -90,13 +92,13 @@ class TapSpec:
 
     @property
     def column(self) -> str:
-        """Name of the tap's column: every run of characters outside `[A-Za-z0-9_]` becomes `_`.
+        """Name of the layer's column: every run of characters outside `[A-Za-z0-9_]` becomes `_`.
 
         A name that a column of every view has already, in any case, gets a `_` behind it: `label_`.
         """
         import re
 
-        name = re.sub(r"[^A-Za-z0-9_]+", "_", self.tap.name)
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", self.layer.name)
         return f"{name}_" if name.lower() in RESERVED_COLUMNS else name
 
     @property
@@ -114,7 +116,7 @@ class ModelCard:
     height_px: int
     width_px: int
     frames: int | None = None
-    """Frames per input for a network that takes windows; `None` for pictures."""
+    """Frames per input for a network that takes windows; `None` for images."""
     layout: str = "NCHW"
     """Of the network's own input: `NCHW`, `NHWC`, `NCTHW`, `NTCHW` or `NTHWC`; `NS` for samples of sound."""
     scale: float = 255.0
@@ -125,10 +127,10 @@ class ModelCard:
     resize: Resize = "stretch"
     resize_px: int | None = None
     interpolation: Interpolation = "bilinear"
-    default_taps: tuple[str, ...] = ()
+    default_layers: tuple[str, ...] = ()
     """What is extracted where the user names no layer."""
     aliases: dict[str, str] = field(default_factory=dict)
-    """Short name of a tap to its node in the graph."""
+    """Short name of a layer to its node in the graph."""
     licence: str = "unknown"
     provenance: str = ""
     """Where the weights come from and what they were trained on."""
@@ -141,7 +143,7 @@ class ModelCard:
     audio: AudioInput | None = None
     """For a network of sound: what it takes. Its layout is `NS`, its height and width are 0."""
     fusion: str | None = None
-    """Of a network that is read at several scales: method, taps and sizes, in words."""
+    """Of a network that is read at several scales: method, layers and sizes, in words."""
     frame_step: int | None = None
     """Step between the frames of a window where the user says none."""
     shared_frames: int = 0

@@ -15,8 +15,8 @@ Resize = Literal["stretch", "shortest", "stretch_crop", "processor"]
 processor does it."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "bilinear_2x2"]
-"""As Pillow does it, widened where a picture shrinks, but for `bilinear_2x2`: that reads the four nearest
-pixels however far the picture shrinks, as torch does it without antialiasing."""
+"""As Pillow does it, widened where an image shrinks, but for `bilinear_2x2`: that reads the four nearest
+pixels however far the image shrinks, as torch does it without antialiasing."""
 
 DecodeMode = Literal["fast", "exact"]
 
@@ -44,7 +44,7 @@ class PixelSpec:
     """Where the centre crop starts half a pixel in: at the pixel before it (as transformers crops), not at
     the nearest even one (as torchvision crops)."""
     processor: Processor | None = None
-    """What makes the pixels, from the whole picture decoded in full; only for `processor`."""
+    """What makes the pixels, from the whole image decoded in full; only for `processor`."""
 
     def __post_init__(self) -> None:
         if self.height_px < 1 or self.width_px < 1:
@@ -58,7 +58,7 @@ class PixelSpec:
         if (self.resize == "processor") != (self.processor is not None):
             raise ValueError("resize='processor' needs the processor, and others have none")
         if self.processor is not None and self.decode != "exact":
-            raise ValueError("a processor takes pictures that are decoded in full")
+            raise ValueError("a processor takes images that are decoded in full")
         self._check_stretch_crop()
 
     def _check_stretch_crop(self) -> None:
@@ -99,7 +99,7 @@ class Fit:
 
 
 def fit(spec: PixelSpec, width: float, height: float) -> Fit:
-    """Say how a picture of that size, in square pixels, becomes what `spec` asks for.
+    """Say how an image of that size, in square pixels, becomes what `spec` asks for.
 
     `shortest` rounds the longer side down, as torchvision does; a crop's corner goes to the nearest pixel,
     or with `crop_down` to the one before it. Of a `processor` only the size of the result is known.

@@ -27,7 +27,7 @@ _LEAST, _MOST = -0.75, 255.75
 
 
 class Unsuited(ValueError):
-    """What a processor makes of a picture is no picture of three channels; the message is a clause."""
+    """What a processor makes of an image is no image of three channels; the message is a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ class Processor:
         """
         return _load(self.kind, self.settings)
 
-    def pixels(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
-        """Make a picture's pixels.
+    def pixels(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """Make an image's pixels.
 
         Args:
-            picture: Mode `RGB`, upright, square pixels.
+            image: Mode `RGB`, upright, square pixels.
 
         Returns:
             uint8 RGB `[H, W, 3]`.
@@ -93,7 +93,7 @@ class Processor:
         """
         import numpy as np
 
-        pixels = self.as_pixels(network_input(self.load(), picture)[0])
+        pixels = self.as_pixels(network_input(self.load(), image)[0])
         if pixels.min() < _LEAST or pixels.max() > _MOST:
             raise Unsuited(f"its numbers reach from {pixels.min():.1f} to {pixels.max():.1f} of 0 to 255")
         return np.ascontiguousarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
@@ -107,32 +107,32 @@ class Processor:
         return pixels[..., ::-1] if self.channel_order == "BGR" else pixels
 
 
-def network_input(processor: Any, picture: Image.Image) -> tuple[npt.NDArray[Any], dict[str, Any]]:
-    """Run a processor of transformers on one picture.
+def network_input(processor: Any, image: Image.Image) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    """Run a processor of transformers on one image.
 
     Args:
-        processor: The library's object, for pictures or for videos; of a video each frame is the picture.
-        picture: Mode `RGB`.
+        processor: The library's object, for images or for videos; of a video each frame is the image.
+        image: Mode `RGB`.
 
     Returns:
         What it makes for the network, `[H, W, 3]` floats in the network's order of channels, and its other
         outputs by name.
 
     Raises:
-        Unsuited: If it fails, or makes something else than one picture of three channels.
+        Unsuited: If it fails, or makes something else than one image of three channels.
     """
     import numpy as np
 
     copies = 2 if "VideoProcessor" in type(processor).__name__ else 1
     try:
         if copies > 1:
-            out = processor(videos=[[picture] * copies], do_sample_frames=False, return_tensors="pt")
+            out = processor(videos=[[image] * copies], do_sample_frames=False, return_tensors="pt")
         else:
-            out = processor(images=picture, return_tensors="pt")
+            out = processor(images=image, return_tensors="pt")
         outputs = dict(out.items())
     except Exception as exc:  # processors raise whatever their libraries raise
         said = " ".join(str(exc).split())[:120].rstrip(". ")
-        raise Unsuited(f"it cannot be run on a picture alone ({type(exc).__name__}: {said})") from exc
+        raise Unsuited(f"it cannot be run on an image alone ({type(exc).__name__}: {said})") from exc
     name = "pixel_values_videos" if copies > 1 and "pixel_values_videos" in outputs else "pixel_values"
     if name not in outputs:
         raise Unsuited(f"it makes {', '.join(map(repr, outputs)) or 'nothing'}, not 'pixel_values'")
@@ -140,7 +140,7 @@ def network_input(processor: Any, picture: Image.Image) -> tuple[npt.NDArray[Any
     found = np.asarray(given.float() if hasattr(given, "float") else given)  # NumPy has no bfloat16
     shape = list(found.shape)
     if found.ndim < 4 or found.size != copies * int(np.prod(shape[-3:])) or shape[-3] != 3:
-        raise Unsuited(f"it makes {shape} of a picture, not three channels of pixels")
+        raise Unsuited(f"it makes {shape} of an image, not three channels of pixels")
     return found.reshape(copies, *shape[-3:])[0].transpose(1, 2, 0), outputs
 
 

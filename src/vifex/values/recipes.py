@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vifex.values.audio import AudioSpec
 from vifex.values.fusion import Fusion, Tree
-from vifex.values.models import AXES, Tap, TapSpec
+from vifex.values.models import AXES, Layer, LayerSpec
 from vifex.values.pixels import NO_PIXELS, PixelSpec
 from vifex.values.processors import Processor
 from vifex.values.sampling import Regions, Sampling
@@ -32,12 +32,12 @@ class Recipe:
     """What happens to ready pixels inside the graph: layout, scale, mean, std, channel order."""
     pixels: PixelSpec
     sampling: Sampling
-    taps: tuple[TapSpec, ...]
+    layers: tuple[LayerSpec, ...]
     precision: str
     """As resolved: `fp32`, `bf16`, or int8 with what computes the rest, `int8+bf16`; never `auto`."""
     engine: str
     time_pooling: Literal["none", "mean"] = "none"
-    """`mean` where a network for pictures saw every frame of a window and its rows are averages."""
+    """`mean` where a network for images saw every frame of a window and its rows are averages."""
     regions: Regions | None = None
     """How boxes became rows; `None` cuts out a manifest's boxes."""
     preset: str | None = None
@@ -63,7 +63,7 @@ class Recipe:
             "preprocess": self.preprocess,
             "pixels": self.pixels.to_dict(),
             "sampling": self.sampling.to_dict(),
-            "taps": [_tap_to_dict(t) for t in self.taps],
+            "taps": [_layer_to_dict(t) for t in self.layers],
             "precision": self.precision,
             "engine": self.engine,
             "time_pooling": self.time_pooling,
@@ -102,7 +102,7 @@ class Recipe:
             preprocess=data["preprocess"],
             pixels=PixelSpec(**pixels),
             sampling=Sampling(**data.get("sampling", {})),
-            taps=tuple(_tap_from_dict(t) for t in data["taps"]),
+            layers=tuple(_layer_from_dict(t) for t in data["taps"]),
             precision=data["precision"],
             engine=data["engine"],
             time_pooling=data["time_pooling"],
@@ -148,11 +148,11 @@ def _regions_from_dict(data: dict[str, Any] | None) -> Regions | None:
     return Regions(**{**data, "grid": None if grid is None else tuple(grid)})
 
 
-def _tap_to_dict(spec: TapSpec) -> dict[str, Any]:
+def _layer_to_dict(spec: LayerSpec) -> dict[str, Any]:
     return {
-        "name": spec.tap.name,
-        "kind": spec.tap.kind,
-        "tap_shape": list(spec.tap.shape),
+        "name": spec.layer.name,
+        "kind": spec.layer.kind,
+        "tap_shape": list(spec.layer.shape),
         "pooling": spec.pooling,
         "shape": list(spec.shape),
         "normalized": spec.normalized,
@@ -160,11 +160,11 @@ def _tap_to_dict(spec: TapSpec) -> dict[str, Any]:
     }
 
 
-def _tap_from_dict(data: dict[str, Any]) -> TapSpec:
+def _layer_from_dict(data: dict[str, Any]) -> LayerSpec:
     if data["kind"] not in AXES:
-        raise ValueError(f"unknown kind of tap: {data['kind']}")
-    return TapSpec(
-        tap=Tap(data["name"], data["kind"], tuple(data["tap_shape"])),
+        raise ValueError(f"unknown kind of layer: {data['kind']}")
+    return LayerSpec(
+        layer=Layer(data["name"], data["kind"], tuple(data["tap_shape"])),
         pooling=data["pooling"],
         shape=tuple(data["shape"]),
         normalized=data["normalized"],

@@ -36,7 +36,7 @@ RegionMethod = Literal["crop", "roi_align", "roi_pool"]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the frames of a video are chosen. Of pictures only `pages` counts: they are one sample each."""
+    """How the frames of a video are chosen. Of images only `pages` counts: they are one sample each."""
 
     sampler: SamplerName = "fps"
     fps: float | None = 1.0
@@ -68,7 +68,7 @@ class Sampling:
     """For `clip`: windows lie around frames 0, hop, 2 hop ... and not behind them; of an even number of
     frames the middle is the earlier of the two."""
     pages: Pages = "first"
-    """Of a picture file with several pages: one sample of the first, or one of each."""
+    """Of an image file with several pages: one sample of the first, or one of each."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -113,7 +113,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """Parts of each picture or frame that get a row each, by boxes of a manifest or of a grid."""
+    """Parts of each image or frame that get a row each, by boxes of a manifest or of a grid."""
 
     method: RegionMethod = "crop"
     """`crop`: each box is cut out, resized and run by itself. `roi_align`, `roi_pool`: the whole frame is
@@ -164,7 +164,7 @@ class Limits:
     """What a single file may cost before it is given up."""
 
     max_pixels: int = 178_956_970
-    """Width x height of one picture or frame, checked before anything is allocated."""
+    """Width x height of one image or frame, checked before anything is allocated."""
     max_frames: int = 100_000_000
     """Frames decoded of one video."""
     file_s: float = 3_600.0
@@ -177,7 +177,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture, frame or window, decoded and ready."""
+    """One image, frame or window, decoded and ready."""
 
     request: int
     """Index of the request that it answers."""
@@ -187,7 +187,7 @@ class Sample:
     """uint8 `[H, W, 3]`, or `[T, H, W, 3]` for a window; of sound float32 `[S]`."""
     frame_index: int | None = None
     """In presentation order from 0, of the frame, of a window its first frame or with `centre` its middle
-    one; `None` for pictures, as are the times, but where each page of one was read: the page's, from 0."""
+    one; `None` for images, as are the times, but where each page of one was read: the page's, from 0."""
     pts: int | None = None
     """Ticks of `time_base`, that frame's own."""
     time_base: str | None = None
@@ -199,11 +199,11 @@ class Sample:
     t_end_s: float | None = None
     """Where the last real frame of the sample ends."""
     box: Box | None = None
-    """The part of the upright picture that was taken; `None` is the whole."""
+    """The part of the upright image that was taken; `None` is the whole."""
     boxes: tuple[Box, ...] = ()
     """Boxes to be read off the maps of this sample, one row each, with ordinals from `ordinal` on."""
     size_px: tuple[int, int] | None = None
-    """Width and height of the upright picture that `boxes` are in."""
+    """Width and height of the upright image that `boxes` are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,5 +234,5 @@ class DecodeReport:
     empty: tuple[tuple[int, str], ...] = ()
     """Requests that got no sample although others did: index of the request and why, one sentence."""
     apart: tuple[tuple[int, DecodeReport | NothingDecoded], ...] = ()
-    """Requests that ended in another way than the rest, as sound does beside pictures: index of the request,
+    """Requests that ended in another way than the rest, as sound does beside images: index of the request,
     and all that was learned for it."""

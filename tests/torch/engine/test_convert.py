@@ -34,45 +34,45 @@ def cosine(a: Any, b: Any) -> float:
     return float(((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
 
 
-def run(model: Model, taps: Any, frames: Any, batch: int) -> dict[str, Any]:
-    with load_engine(model.engine).compile(model, taps, precision="fp32", batch=batch) as network:
+def run(model: Model, layers: Any, frames: Any, batch: int) -> dict[str, Any]:
+    with load_engine(model.engine).compile(model, layers, precision="fp32", batch=batch) as network:
         parts = [network.submit(frames[i : i + batch]).result() for i in range(0, len(frames), batch)]
-    return {t.name: np.concatenate([p[t.name] for p in parts]) for t in taps}
+    return {t.name: np.concatenate([p[t.name] for p in parts]) for t in layers}
 
 
 @pytest.mark.parametrize("name", sorted(CONVERTED))
-def test_a_converted_network_gives_the_same_taps(engine: Any, tiny: Any, pixels: Any, name: str) -> None:
+def test_a_converted_network_gives_the_same_layers(engine: Any, tiny: Any, pixels: Any, name: str) -> None:
     """Other pixels and another batch than those of the check at the conversion."""
     model = tiny(name)
-    taps = engine.resolve_taps(model, CONVERTED[name])
-    settled = settle(model, taps)
+    layers = engine.resolve_layers(model, CONVERTED[name])
+    settled = settle(model, layers)
     assert settled.model.engine == "openvino", settled.why
     assert settled.model.builder is None
     assert (settled.model.card, settled.model.weights_sha256) == (model.card, model.weights_sha256)
-    assert load_engine("openvino").resolve_taps(settled.model, [t.name for t in taps]) == taps
+    assert load_engine("openvino").resolve_layers(settled.model, [t.name for t in layers]) == layers
     frames = pixels(model, 8, seed=7)
-    expected, given = run(model, taps, frames, 2), run(settled.model, taps, frames, 4)
-    for tap in taps:
-        assert cosine(expected[tap.name], given[tap.name]) >= 0.9999
-        scale = np.abs(expected[tap.name]).max()
-        np.testing.assert_allclose(given[tap.name], expected[tap.name], rtol=0, atol=1e-4 * scale)
-        assert settled.checked[tap.name]["cosine"] >= 0.9999
+    expected, given = run(model, layers, frames, 2), run(settled.model, layers, frames, 4)
+    for layer in layers:
+        assert cosine(expected[layer.name], given[layer.name]) >= 0.9999
+        scale = np.abs(expected[layer.name]).max()
+        np.testing.assert_allclose(given[layer.name], expected[layer.name], rtol=0, atol=1e-4 * scale)
+        assert settled.checked[layer.name]["cosine"] >= 0.9999
     assert settled.to_dict()["worst_cosine"] >= 0.9999
 
 
 def test_a_network_for_one_input_is_converted_and_run_one_by_one(engine: Any, tiny: Any, pixels: Any) -> None:
     model = tiny("OneByOne")
-    taps = engine.resolve_taps(model, ["conv", "head"])
-    settled = settle(model, taps)
+    layers = engine.resolve_layers(model, ["conv", "head"])
+    settled = settle(model, layers)
     assert settled.model.engine == "openvino", settled.why
     frames = pixels(model, 4)
-    expected, given = run(model, taps, frames, 1), run(settled.model, taps, frames, 4)
+    expected, given = run(model, layers, frames, 1), run(settled.model, layers, frames, 4)
     np.testing.assert_allclose(given["head"], expected["head"], rtol=0, atol=1e-5)
 
 
 def test_what_pixels_decide_stays_with_torch(engine: Any, tiny: Any) -> None:
     model = tiny("Deciding")
-    settled = settle(model, engine.resolve_taps(model, ["head"]))
+    settled = settle(model, engine.resolve_layers(model, ["head"]))
     assert settled.model is model
     assert "data-dependent" in settled.why.lower() or "datadependent" in settled.why.lower()
     assert settled.to_dict() == {"engine": "torch", "why": settled.why}
@@ -82,22 +82,22 @@ def test_a_converted_network_is_used_again_and_a_damaged_one_made_anew(
     engine: Any, tiny: Any, cache: Path
 ) -> None:
     model = tiny("Cnn")
-    taps = engine.resolve_taps(model, ["relu_2", "fc"])
-    first = settle(model, taps)
+    layers = engine.resolve_layers(model, ["relu_2", "fc"])
+    first = settle(model, layers)
     made = first.model.file
     before = (made.stat().st_ino, made.with_suffix(".bin").stat().st_ino)
-    assert settle(model, taps) == first
+    assert settle(model, layers) == first
     assert (made.stat().st_ino, made.with_suffix(".bin").stat().st_ino) == before
-    # Other taps, another card or other weights are other networks.
-    assert settle(model, taps[:1]).model.file != made
+    # Other layers, another card or other weights are other networks.
+    assert settle(model, layers[:1]).model.file != made
     card = replace(model.card, height_px=48)
     bigger = replace(model, card=card)
-    assert settle(bigger, engine.resolve_taps(bigger, ["fc"])).model.file != made
+    assert settle(bigger, engine.resolve_layers(bigger, ["fc"])).model.file != made
     weights = made.with_suffix(".bin")
     damaged = bytearray(weights.read_bytes())
     damaged[100] ^= 1
     weights.write_bytes(damaged)
-    again = settle(model, taps)
+    again = settle(model, layers)
     assert again == first
     assert weights.read_bytes() != damaged
     assert not list(cache.glob("new-*"))
@@ -105,13 +105,13 @@ def test_a_converted_network_is_used_again_and_a_damaged_one_made_anew(
 
 def test_a_refusal_is_remembered(engine: Any, tiny: Any, cache: Path) -> None:
     model = tiny("Deciding")
-    taps = engine.resolve_taps(model, ["head"])
-    why = settle(model, taps).why
+    layers = engine.resolve_layers(model, ["head"])
+    why = settle(model, layers).why
     (note,) = cache.glob("*.json")
     note.write_text(json.dumps({"engine": "torch", "why": "as it was written down"}))
-    assert settle(model, taps).why == "as it was written down" != why
+    assert settle(model, layers).why == "as it was written down" != why
     note.write_text("no json")
-    assert settle(model, taps).why == why
+    assert settle(model, layers).why == why
 
 
 def test_a_network_that_comes_out_otherwise_stays_with_torch(
@@ -122,15 +122,15 @@ def test_a_network_that_comes_out_otherwise_stays_with_torch(
 
     honest = room.convert
 
-    def careless(model: Model, taps: Any, path: Path, torch_engine: Any) -> None:
-        honest(model, taps, path, torch_engine)
+    def careless(model: Model, layers: Any, path: Path, torch_engine: Any) -> None:
+        honest(model, layers, path, torch_engine)
         raw = np.frombuffer(path.with_suffix(".bin").read_bytes(), np.float32).copy()
         raw[:16] *= 1.05
         path.with_suffix(".bin").write_bytes(raw.tobytes())
 
     monkeypatch.setattr(room, "convert", careless)
     model = tiny("Cnn")
-    settled = settle(model, engine.resolve_taps(model, ["conv1", "fc"]))
+    settled = settle(model, engine.resolve_layers(model, ["conv1", "fc"]))
     assert settled.model is model
     assert "come out otherwise in OpenVINO, the worst" in settled.why
     assert settled.checked["fc"]["cosine"] <= 1
@@ -138,16 +138,16 @@ def test_a_network_that_comes_out_otherwise_stays_with_torch(
 
 def test_the_engine_may_be_asked_for(engine: Any, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, deciding = tiny("Cnn"), tiny("Deciding")
-    taps, head = engine.resolve_taps(model, ["fc"]), engine.resolve_taps(deciding, ["head"])
-    assert settle(model, taps, engine="torch").model is model
-    assert settle(model, taps, engine="openvino").model.engine == "openvino"
+    layers, head = engine.resolve_layers(model, ["fc"]), engine.resolve_layers(deciding, ["head"])
+    assert settle(model, layers, engine="torch").model is model
+    assert settle(model, layers, engine="openvino").model.engine == "openvino"
     with pytest.raises(EngineError, match="OpenVINO made this view, and here it cannot run its network"):
         settle(deciding, head, engine="openvino")
     monkeypatch.setenv("VIFEX_ENGINE", "torch")
-    assert settle(model, taps).to_dict() == {"engine": "torch", "why": "VIFEX_ENGINE asks for it"}
+    assert settle(model, layers).to_dict() == {"engine": "torch", "why": "VIFEX_ENGINE asks for it"}
     monkeypatch.setenv("VIFEX_ENGINE", "onnx")
     with pytest.raises(EngineError, match="no engine 'onnx'"):
-        settle(model, taps)
+        settle(model, layers)
 
 
 def test_a_cache_that_cannot_be_written_costs_the_gain_alone(
@@ -156,6 +156,6 @@ def test_a_cache_that_cannot_be_written_costs_the_gain_alone(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("VIFEX_CACHE", str(tmp_path / "file"))
     model = tiny("Cnn")
-    settled = settle(model, engine.resolve_taps(model, ["fc"]))
+    settled = settle(model, engine.resolve_layers(model, ["fc"]))
     assert settled.model.engine == "openvino"
     assert tmp_path not in settled.model.file.parents

@@ -1,4 +1,4 @@
-"""Networks of one's own through the real command: extract, resume, search by a picture."""
+"""Networks of one's own through the real command: extract, resume, search by an image."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ NETWORKS = Path(__file__).with_name("tiny_networks.py")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A user's folder: a module of networks, pictures of different colours, one video."""
+    """A user's folder: a module of networks, images of different colours, one video."""
     shutil.copy(NETWORKS, tmp_path / "nets.py")
     media = tmp_path / "media"
     media.mkdir()
     rng = np.random.default_rng(0)
     for i in range(5):
         base = rng.integers(0, 200, 3)
-        picture = (base + rng.integers(0, 56, (40, 52, 3))).astype(np.uint8)
-        Image.fromarray(picture).save(media / f"{i}.png")
+        image = (base + rng.integers(0, 56, (40, 52, 3))).astype(np.uint8)
+        Image.fromarray(image).save(media / f"{i}.png")
     with av.open(str(tmp_path / "clip.mp4"), "w") as file:
         stream = file.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_network_of_one_s_own_from_pictures_to_a_search(folder: Path, vifex_command: Any) -> None:
+def test_a_network_of_one_s_own_from_images_to_a_search(folder: Path, vifex_command: Any) -> None:
     words = ["extract", "media", "-o", "lib.vifex", "-m", "torch:nets:Cnn", "--layers", "fc,layer*.0"]
     words += ["--weights", "random:3", "--json"]
     first = vifex_command(*words, cwd=folder)
@@ -144,7 +144,7 @@ def test_features_of_a_clip_are_the_hooks_own(
         )
 
 
-def test_features_of_pictures_at_hand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_of_images_at_hand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     model = vifex.load_model("torch:nets:Transformer")
     features = model.features(

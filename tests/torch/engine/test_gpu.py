@@ -21,13 +21,13 @@ def test_a_gpu_gives_what_the_cpu_gives(tiny: Any, pixels: Any, name: str) -> No
     results = []
     for device in ("cpu", "cuda"):
         engine = TorchEngine(device)
-        taps = engine.taps(model)
-        with engine.compile(model, taps, precision="fp32", batch=2) as network:
+        layers = engine.layers(model)
+        with engine.compile(model, layers, precision="fp32", batch=2) as network:
             futures = [network.submit(frames[i : i + 2]) for i in range(0, 20, 2)]
-            results.append({t.name: np.concatenate([f.result()[t.name] for f in futures]) for t in taps})
-    for tap, expected in results[0].items():
+            results.append({t.name: np.concatenate([f.result()[t.name] for f in futures]) for t in layers})
+    for layer, expected in results[0].items():
         scale = max(float(np.abs(expected).max()), 1e-6)
-        np.testing.assert_allclose(results[1][tap], expected, rtol=0, atol=1e-4 * scale, err_msg=tap)
+        np.testing.assert_allclose(results[1][layer], expected, rtol=0, atol=1e-4 * scale, err_msg=layer)
 
 
 def test_bf16_on_a_gpu_is_near(tiny: Any, pixels: Any) -> None:
@@ -38,12 +38,12 @@ def test_bf16_on_a_gpu_is_near(tiny: Any, pixels: Any) -> None:
     if not has_bf16(engine.device):
         pytest.skip("this GPU does not compute in bf16")
     model = tiny("Clip3d")
-    taps = engine.taps(model)
+    layers = engine.layers(model)
     given = {}
     for precision in ("fp32", "bf16"):
-        with engine.compile(model, taps, precision=precision, batch=4) as network:
+        with engine.compile(model, layers, precision=precision, batch=4) as network:
             given[precision] = network.submit(pixels(model, 4)).result()
-    for tap in taps:
-        exact = given["fp32"][tap.name]
-        difference = np.abs(given["bf16"][tap.name] - exact).max() / np.abs(exact).max()
+    for layer in layers:
+        exact = given["fp32"][layer.name]
+        difference = np.abs(given["bf16"][layer.name] - exact).max() / np.abs(exact).max()
         assert 0 < difference < 0.05

@@ -15,40 +15,40 @@ from vifex.values import EngineError, ModelError
 TRACED = sorted(set(tiny_networks.ALL) - {"Deciding", "Mixing", "OneByOne"})
 
 
-def run(engine: Any, model: Any, taps: Any, frames: Any, batch: int) -> dict[str, Any]:
-    with engine.compile(model, taps, precision="fp32", batch=batch) as network:
+def run(engine: Any, model: Any, layers: Any, frames: Any, batch: int) -> dict[str, Any]:
+    with engine.compile(model, layers, precision="fp32", batch=batch) as network:
         starts = range(0, len(frames), batch)
         parts = [network.submit(np.ascontiguousarray(frames[i : i + batch])) for i in starts]
-        return {t.name: np.concatenate([p.result()[t.name] for p in parts]) for t in taps}
+        return {t.name: np.concatenate([p.result()[t.name] for p in parts]) for t in layers}
 
 
-def promised(tap: Any, value: Any) -> Any:
-    """A hook's value with its axes in the tap's order, found by their sizes."""
+def promised(layer: Any, value: Any) -> Any:
+    """A hook's value with its axes in the layer's order, found by their sizes."""
     axes = value.shape[1:]
-    if axes == tap.shape:
+    if axes == layer.shape:
         return value
-    order = [[i for i, n in enumerate(axes) if n == size] for size in tap.shape]
+    order = [[i for i, n in enumerate(axes) if n == size] for size in layer.shape]
     assert all(len(o) == 1 for o in order) or axes[0] == axes[1], "sizes must tell the axes apart"
-    return np.moveaxis(value, -1, 1) if tap.kind in ("map", "volume") else value.swapaxes(1, 2)
+    return np.moveaxis(value, -1, 1) if layer.kind in ("map", "volume") else value.swapaxes(1, 2)
 
 
 @pytest.mark.parametrize("name", TRACED)
-def test_taps_are_what_plain_hooks_see(engine: Any, tiny: Any, pixels: Any, name: str) -> None:
-    """To 1e-5 of the largest value, a tap in place before a ReLU included."""
+def test_layers_are_what_plain_hooks_see(engine: Any, tiny: Any, pixels: Any, name: str) -> None:
+    """To 1e-5 of the largest value, a layer in place before a ReLU included."""
     from vifex.engines.torch.modules import make_module
 
     model = tiny(name)
-    taps = [t for t in engine.taps(model) if t.kind != "attention"]
+    layers = [t for t in engine.layers(model) if t.kind != "attention"]
     frames = pixels(model, 4)
-    given = run(engine, model, taps, frames, 2)
+    given = run(engine, model, layers, frames, 2)
     seen = hooked(make_module(model), prepared(model.card, frames))
-    for tap in taps:
-        nth = 0 if tap.name in seen else int(tap.name.rpartition("_")[2])
-        module = tap.name if tap.name in seen else tap.name.rpartition("_")[0]
-        expected = promised(tap, seen[module][nth])
-        assert given[tap.name].dtype == np.float32
+    for layer in layers:
+        nth = 0 if layer.name in seen else int(layer.name.rpartition("_")[2])
+        module = layer.name if layer.name in seen else layer.name.rpartition("_")[0]
+        expected = promised(layer, seen[module][nth])
+        assert given[layer.name].dtype == np.float32
         np.testing.assert_allclose(
-            given[tap.name], expected, rtol=0, atol=1e-5 * np.abs(expected).max(), err_msg=tap.name
+            given[layer.name], expected, rtol=0, atol=1e-5 * np.abs(expected).max(), err_msg=layer.name
         )
 
 
@@ -60,8 +60,8 @@ def test_attention_is_the_softmax_of_its_scores(engine: Any, tiny: Any, pixels: 
 
     model = tiny("Transformer")
     frames = pixels(model, 2)
-    taps = engine.resolve_taps(model, ["blocks.1.softmax", "last.softmax", "head"])
-    given = run(engine, model, taps, frames, 2)
+    layers = engine.resolve_layers(model, ["blocks.1.softmax", "last.softmax", "head"])
+    given = run(engine, model, layers, frames, 2)
     module = make_module(model)
     x = prepared(model.card, frames)
     seen = hooked(module, x)
@@ -78,39 +78,39 @@ def test_attention_is_the_softmax_of_its_scores(engine: Any, tiny: Any, pixels: 
 def test_batch_size_and_neighbours_change_nothing(engine: Any, tiny: Any, pixels: Any, name: str) -> None:
     """Also of networks that mix their batch or take one input alone: those run one by one."""
     model = tiny(name)
-    taps = engine.taps(model)
+    layers = engine.layers(model)
     frames = pixels(model, 6)
-    alone = run(engine, model, taps, frames, 1)
+    alone = run(engine, model, layers, frames, 1)
     for batch in (2, 3):
         for order in (np.arange(6), np.array([5, 3, 1, 0, 2, 4])):
-            given = run(engine, model, taps, frames[order], batch)
-            for tap in taps:
+            given = run(engine, model, layers, frames[order], batch)
+            for layer in layers:
                 np.testing.assert_allclose(
-                    given[tap.name],
-                    alone[tap.name][order],
+                    given[layer.name],
+                    alone[layer.name][order],
                     rtol=0,
-                    atol=1e-5 * max(np.abs(alone[tap.name]).max(), 1e-6),
-                    err_msg=f"{tap.name} in batches of {batch}",
+                    atol=1e-5 * max(np.abs(alone[layer.name]).max(), 1e-6),
+                    err_msg=f"{layer.name} in batches of {batch}",
                 )
 
 
 def test_the_same_batch_gives_the_same_bits(engine: Any, tiny: Any, pixels: Any) -> None:
     model = tiny("Clip3d")
-    taps = engine.taps(model)
-    first, second = (run(engine, model, taps, pixels(model, 4), 2) for _ in range(2))
-    for tap in taps:
-        np.testing.assert_array_equal(first[tap.name], second[tap.name])
+    layers = engine.layers(model)
+    first, second = (run(engine, model, layers, pixels(model, 4), 2) for _ in range(2))
+    for layer in layers:
+        np.testing.assert_array_equal(first[layer.name], second[layer.name])
 
 
 def test_channel_order_and_scale_are_the_card_s(engine: Any, tiny: Any, pixels: Any) -> None:
     model = tiny("Cnn")
-    taps = engine.resolve_taps(model, ["conv1"])
+    layers = engine.resolve_layers(model, ["conv1"])
     frames = pixels(model, 2)
     swapped = replace(model, card=replace(model.card, channel_order="BGR"))
-    expected = run(engine, model, taps, frames[..., ::-1].copy(), 2)["conv1"]
-    np.testing.assert_array_equal(run(engine, swapped, taps, frames, 2)["conv1"], expected)
+    expected = run(engine, model, layers, frames[..., ::-1].copy(), 2)["conv1"]
+    np.testing.assert_array_equal(run(engine, swapped, layers, frames, 2)["conv1"], expected)
     coarse = replace(model, card=replace(model.card, scale=2.0, mean=(1.0, 2.0, 3.0), std=(2.0, 4.0, 8.0)))
-    given = run(engine, coarse, taps, frames, 2)["conv1"]
+    given = run(engine, coarse, layers, frames, 2)["conv1"]
     from vifex.engines.torch.modules import make_module
 
     expected = hooked(make_module(coarse), prepared(coarse.card, frames))["conv1"][0]
@@ -123,7 +123,7 @@ def test_several_batches_are_in_flight_and_read_only_pixels_are_taken(
     model = tiny("Cnn")
     frames = pixels(model, 8)
     frames.setflags(write=False)
-    with engine.compile(model, engine.resolve_taps(model, ["fc"]), precision="fp32", batch=1) as network:
+    with engine.compile(model, engine.resolve_layers(model, ["fc"]), precision="fp32", batch=1) as network:
         assert network.requests >= 2
         futures = [network.submit(frames[i : i + 1]) for i in range(8)]
         together = np.concatenate([f.result()["fc"] for f in futures])
@@ -134,8 +134,8 @@ def test_several_batches_are_in_flight_and_read_only_pixels_are_taken(
 def test_two_networks_of_one_model_do_not_see_each_other(engine: Any, tiny: Any, pixels: Any) -> None:
     model = tiny("Cnn")
     frames = pixels(model, 2)
-    conv, fc = (engine.resolve_taps(model, [name]) for name in ("conv1", "fc"))
-    expected = [run(engine, model, taps, frames, 2) for taps in (conv, fc)]
+    conv, fc = (engine.resolve_layers(model, [name]) for name in ("conv1", "fc"))
+    expected = [run(engine, model, layers, frames, 2) for layers in (conv, fc)]
     with (
         engine.compile(model, conv, precision="fp32", batch=2) as one,
         engine.compile(model, fc, precision="fp32", batch=2) as other,
@@ -148,8 +148,8 @@ def test_two_networks_of_one_model_do_not_see_each_other(engine: Any, tiny: Any,
 
 def test_what_cannot_be_run_is_told(engine: Any, tiny: Any, pixels: Any) -> None:
     model = tiny("Cnn")
-    taps = engine.resolve_taps(model, ["fc"])
-    network = engine.compile(model, taps, precision="fp32", batch=2)
+    layers = engine.resolve_layers(model, ["fc"])
+    network = engine.compile(model, layers, precision="fp32", batch=2)
     with pytest.raises(ValueError, match=r"C-contiguous uint8 \(2, 24, 32, 3\), got float32"):
         network.submit(pixels(model, 2).astype(np.float32))
     network.close()
@@ -157,16 +157,16 @@ def test_what_cannot_be_run_is_told(engine: Any, tiny: Any, pixels: Any) -> None
     with pytest.raises(EngineError, match=r"closed\. Compile it again"):
         network.submit(pixels(model, 2))
     with pytest.raises(ModelError, match=r"no layer 'gone'.*vifex layers"):
-        engine.compile(model, [replace(taps[0], name="gone")], precision="fp32")
-    with pytest.raises(ValueError, match="at least one tap"):
+        engine.compile(model, [replace(layers[0], name="gone")], precision="fp32")
+    with pytest.raises(ValueError, match="at least one layer"):
         engine.compile(model, [], precision="fp32")
 
 
 def test_a_layer_that_some_input_does_not_pass_is_told(engine: Any, tiny: Any) -> None:
-    """What the discovery's own picture passed, a picture of the other kind does not."""
+    """What the discovery's own image passed, an image of the other kind does not."""
     model = tiny("Gated")
-    taps = engine.resolve_taps(model, ["bright"])
-    with engine.compile(model, taps, precision="fp32", batch=1) as network:
+    layers = engine.resolve_layers(model, ["bright"])
+    with engine.compile(model, layers, precision="fp32", batch=1) as network:
         assert network.submit(np.full(network.input_shape, 255, np.uint8)).exception() is None
         dark = network.submit(np.full(network.input_shape, 0, np.uint8))
         with pytest.raises(EngineError, match="layer 'bright' was not run for some input"):
@@ -190,10 +190,10 @@ def test_bf16_computes_in_bf16(engine: Any, tiny: Any, pixels: Any) -> None:
     if not has_bf16(engine.device):
         pytest.skip("this processor does not compute in bf16")
     model = tiny("Cnn")
-    taps = engine.resolve_taps(model, ["layer2.0", "fc"])
+    layers = engine.resolve_layers(model, ["layer2.0", "fc"])
     frames = pixels(model, 2)
-    exact = run(engine, model, taps, frames, 2)
-    with engine.compile(model, taps, precision="bf16", batch=2) as network:
+    exact = run(engine, model, layers, frames, 2)
+    with engine.compile(model, layers, precision="bf16", batch=2) as network:
         coarse = network.submit(frames).result()
     for name, value in exact.items():
         difference = np.abs(coarse[name] - value).max() / np.abs(value).max()

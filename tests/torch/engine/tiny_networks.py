@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-PICTURES = {"height_px": 24, "width_px": 32, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.25)}
+IMAGES = {"height_px": 24, "width_px": 32, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.25)}
 CLIPS = {"height_px": 16, "width_px": 16, "frames": 6, "layout": "NCTHW", "mean": (0.4, 0.5, 0.6)}
 
 FRAMES = {**CLIPS, "layout": "NTCHW"}
@@ -18,7 +18,7 @@ SQUARES = {"height_px": 24, "width_px": 24}
 class Cnn(nn.Module):
     """One ReLU called three times, in place; a head behind a flattened pool."""
 
-    vifex_card = PICTURES
+    vifex_card = IMAGES
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Attention(nn.Module):
 class Transformer(nn.Module):
     """Tokens by fused attention, by torch's own multi-head attention, and one class token."""
 
-    vifex_card = PICTURES
+    vifex_card = IMAGES
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class ChannelsLast(nn.Module):
 class Deciding(nn.Module):
     """Its pixels decide which way it goes: no graph can be traced of it."""
 
-    vifex_card = PICTURES
+    vifex_card = IMAGES
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Deciding(nn.Module):
 class Gated(nn.Module):
     """Calls one of two modules for the whole batch."""
 
-    vifex_card = PICTURES
+    vifex_card = IMAGES
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class Gated(nn.Module):
 class Mixing(nn.Module):
     """Normalises by the batch's own statistics: an input's features depend on its neighbours."""
 
-    vifex_card = PICTURES
+    vifex_card = IMAGES
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class Mixing(nn.Module):
 class OneByOne(nn.Module):
     """Holds a batch of one for a constant."""
 
-    vifex_card = PICTURES
+    vifex_card = IMAGES
 
     def __init__(self) -> None:
         super().__init__()

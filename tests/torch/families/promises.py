@@ -22,7 +22,7 @@ def family_and_name(name: str, folder: Path | None) -> tuple[Any, str]:
 
 
 def batch(model: Model, n: int = 1) -> Any:
-    """Random numbers of the network's input shape, for n pictures or clips."""
+    """Random numbers of the network's input shape, for n images or clips."""
     import torch
 
     card = model.card
@@ -72,12 +72,12 @@ def check(family: Any, name: str) -> Model:
     assert not network.training
     assert state_sha256(network, card.name) == model.weights_sha256 == card.sha256
     x = batch(model)
-    places = [*card.default_taps, *card.aliases.values()]
+    places = [*card.default_layers, *card.aliases.values()]
     found, output = read(network, places, x)
     assert isinstance(output, torch.Tensor)
     assert sorted(found) == sorted(set(places))
-    assert len(card.default_taps) == 1
-    feature = found[card.default_taps[0]]
+    assert len(card.default_layers) == 1
+    feature = found[card.default_layers[0]]
     assert feature.ndim == 2
     assert feature.shape[0] == 1
     assert torch.isfinite(feature).all()

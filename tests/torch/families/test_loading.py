@@ -142,8 +142,8 @@ def test_weights_from_a_file_are_those_of_the_file(
     assert model.builder.weights == str(file)
     assert model.card.provenance == f"the file {file}"
     x = batch(model)
-    ours, _ = read(maker.build(name, str(file)), list(model.card.default_taps), x)
-    theirs, _ = read(network, list(model.card.default_taps), x)
+    ours, _ = read(maker.build(name, str(file)), list(model.card.default_layers), x)
+    theirs, _ = read(network, list(model.card.default_layers), x)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
@@ -251,7 +251,7 @@ def test_a_network_of_words_alone_is_refused(tmp_path: Path) -> None:
     BertConfig(
         hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
     ).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="no network of pictures or videos"):
+    with pytest.raises(ModelError, match="no network of images or videos"):
         hf.build(str(tmp_path), "random:0")
 
 

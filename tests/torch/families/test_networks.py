@@ -27,7 +27,7 @@ def test_it_keeps_what_the_families_promise(name: str, tiny: Tiny) -> None:
 
 
 def test_a_tower_of_open_clip_keeps_what_the_families_promise(tiny_clip: str) -> None:
-    assert check(open_clip.FAMILY, tiny_clip).card.default_taps == ("embedding",)
+    assert check(open_clip.FAMILY, tiny_clip).card.default_layers == ("embedding",)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_hf_points_are_the_library_s_own_outputs(kind: str, tiny: Tiny) -> None:
 
     folder = str(tiny(kind))
     model = hf.FAMILY.load(folder, "pretrained")
-    found, output = read(hf.build(folder, "pretrained"), list(model.card.default_taps), batch(model, 2))
-    feature = found[model.card.default_taps[0]]
+    found, output = read(hf.build(folder, "pretrained"), list(model.card.default_layers), batch(model, 2))
+    feature = found[model.card.default_layers[0]]
     config = transformers.AutoConfig.from_pretrained(folder)
     plain = getattr(transformers, config.architectures[0]).from_pretrained(folder).eval()
     x = batch(model, 2)

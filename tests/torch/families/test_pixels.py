@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.models.families.libraries import hf, open_clip, timm, torchvision
 from vifex.models.families.libraries.hf_pixels import processor_pixels
 from vifex.models.families.libraries.timm import timm_pixels
@@ -24,12 +24,12 @@ TOLERANCE = 1
 """Pillow's and torch's antialiased filters work in fixed point of other widths and round on their own."""
 
 
-def largest(card: ModelCard, theirs: Callable[[Image.Image], Pixels], pictures: list[Image.Image]) -> float:
-    """The largest difference in any pixel of some pictures."""
+def largest(card: ModelCard, theirs: Callable[[Image.Image], Pixels], images: list[Image.Image]) -> float:
+    """The largest difference in any pixel of some images."""
     worst = 0.0
-    for picture in pictures:
-        ready = StillPicture(picture, picture.size, 1).ready(card.pixel_spec("exact"), None)
-        other = theirs(picture)
+    for image in images:
+        ready = StillImage(image, image.size, 1).ready(card.pixel_spec("exact"), None)
+        other = theirs(image)
         assert ready.shape == other.shape
         worst = max(worst, float(np.abs(ready.astype(np.float64) - other).max()))
     return worst
@@ -56,7 +56,7 @@ def test_timm(name: str, photographs: list[Image.Image]) -> None:
     assert found == 0
 
 
-def test_torchvision_pictures(photographs: list[Image.Image]) -> None:
+def test_torchvision_images(photographs: list[Image.Image]) -> None:
     from torchvision.models import SqueezeNet1_1_Weights
 
     card = torchvision.FAMILY.load("squeezenet1_1", "random:0").card
@@ -76,8 +76,8 @@ def test_torchvision_videos(name: str, photographs: list[Image.Image]) -> None:
     card = ModelCard("torchvision", **torchvision._pixels(name, published))
     transform = published.transforms()
 
-    def theirs(picture: Image.Image) -> Pixels:
-        frame = torch.from_numpy(np.array(picture).transpose(2, 0, 1).copy())
+    def theirs(image: Image.Image) -> Pixels:
+        frame = torch.from_numpy(np.array(image).transpose(2, 0, 1).copy())
         return undone(card, transform(frame[None])[:, 0])
 
     found = largest(card, theirs, photographs)
@@ -94,9 +94,9 @@ def test_hf(kind: str, photographs: list[Image.Image], tiny: Tiny) -> None:
     card = hf.FAMILY.load(str(tiny(kind)), "random:0").card
     processor = Source.of(str(tiny(kind))).processor()
 
-    def theirs(picture: Image.Image) -> Pixels:
-        pictures = {"images": picture} if card.frames is None else {"videos": [picture] * 2}
-        out = processor(**pictures, do_normalize=False, return_tensors="pt")
+    def theirs(image: Image.Image) -> Pixels:
+        images = {"images": image} if card.frames is None else {"videos": [image] * 2}
+        out = processor(**images, do_normalize=False, return_tensors="pt")
         x = next(iter(out.values()))
         return np.round(x.reshape(-1, *x.shape[-3:])[0].numpy().transpose(1, 2, 0) * 255.0, 3)
 
@@ -150,7 +150,7 @@ def test_what_a_card_cannot_say_is_refused() -> None:
     from transformers import ViTImageProcessor
 
     config = resolve_data_config(pretrained_cfg=get_pretrained_cfg("volo_d5_512").to_dict())
-    with pytest.raises(ModelError, match=r"timm/volo: its pictures are padded \(crop mode center, 1\.15\)"):
+    with pytest.raises(ModelError, match=r"timm/volo: its images are padded \(crop mode center, 1\.15\)"):
         timm_pixels(config, of="timm/volo")
     with pytest.raises(ModelError, match="it does not resize"):
         processor_pixels(ViTImageProcessor(do_resize=False), of="hf/x")

@@ -47,7 +47,7 @@ def padded(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def media(tmp_path: Path) -> Path:
-    """Pictures of several shapes, and a video."""
+    """Images of several shapes, and a video."""
     folder = tmp_path / "media"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def media(tmp_path: Path) -> Path:
     return folder
 
 
-def own_features(folder: Path, picture: Image.Image) -> Any:
+def own_features(folder: Path, image: Image.Image) -> Any:
     """The library's own way: its processor, its network, its class token behind the encoder."""
     import torch
     from transformers import AutoImageProcessor, ViTForImageClassification
@@ -73,7 +73,7 @@ def own_features(folder: Path, picture: Image.Image) -> Any:
     processor = AutoImageProcessor.from_pretrained(folder)
     network = ViTForImageClassification.from_pretrained(folder).eval()
     with torch.inference_mode():
-        inputs = processor(images=picture, return_tensors="pt")
+        inputs = processor(images=image, return_tensors="pt")
         return network.vit(**inputs).last_hidden_state[0, 0].numpy()
 
 
@@ -87,10 +87,10 @@ def test_the_processor_itself_makes_the_pixels(padded: Path, media: Path, vifex_
         recipe = store.recipe
     for row in rows:
         if row["t_s"] is None:
-            picture = Image.open(media / row["name"].rpartition("/")[2])
+            image = Image.open(media / row["name"].rpartition("/")[2])
         else:
-            picture = _frame(media / "clip.mp4", row["t_s"])
-        wanted = own_features(padded, picture)
+            image = _frame(media / "clip.mp4", row["t_s"])
+        wanted = own_features(padded, image)
         # Half a step of 255 is lost where its border is no whole number.
         np.testing.assert_allclose(row["penultimate"], wanted, atol=0.01 * float(np.abs(wanted).max()))
     assert recipe.pixels.decode == "exact"
@@ -156,9 +156,9 @@ def test_levit_s_shorter_side_is_larger_than_its_settings_say() -> None:
         ("DPTImageProcessor", {"keep_aspect_ratio": True, "ensure_multiple_of": 32}, "sizes of their own"),
         ("ViTImageProcessor", {"do_resize": False}, "sizes of their own"),
         ("DetrImageProcessor", {}, "sizes of their own"),
-        ("Siglip2ImageProcessor", {}, r"it makes \[1, 256, 768\] of a picture"),
+        ("Siglip2ImageProcessor", {}, r"it makes \[1, 256, 768\] of an image"),
         ("AriaImageProcessor", {}, "it also makes 'pixel_mask'"),
-        ("VitMatteImageProcessor", {}, r"cannot be run on a picture alone \(TypeError"),
+        ("VitMatteImageProcessor", {}, r"cannot be run on an image alone \(TypeError"),
         ("Pix2StructImageProcessor", {}, "not 'pixel_values'"),
     ],
 )

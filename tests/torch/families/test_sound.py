@@ -154,8 +154,8 @@ def test_openvino_takes_them_whole_with_layers_as_sequences(kind: str, tiny: Tin
     assert plan.settled["engine"] == "openvino"
     assert plan.recipe.precision == "fp32"
     if layers:
-        own = [s for s in plan.recipe.taps if s.tap.name == "encoder.layers.1"]
-        assert [(s.tap.kind, s.pooling, s.shape) for s in own] == [("sequence", "mean", (32,))]
+        own = [s for s in plan.recipe.layers if s.layer.name == "encoder.layers.1"]
+        assert [(s.layer.kind, s.pooling, s.shape) for s in own] == [("sequence", "mean", (32,))]
 
 
 def test_windows_longer_than_the_network_takes_are_refused(tiny: Tiny) -> None:
@@ -195,7 +195,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_words_find_the_sounds_that_the_library_s_towers_find(folder: Path, tiny: Tiny) -> None:
-    """Pictures and sound of a film in one run; then words, compared with the view of sound."""
+    """Images and sound of a film in one run; then words, compared with the view of sound."""
     name = f"hf/{tiny('clap')}"
     store = folder / "lib.vifex"
     report = vifex.extract(f"{folder}/*.*", store, model=["default", name])

@@ -18,7 +18,7 @@ COLOURS = {"warm": (200, 60, 40), "cold": (40, 80, 200)}
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Noisy pictures of two colours with their labels, two layers of each."""
+    """Noisy images of two colours with their labels, two layers of each."""
     folder, random = tmp_path_factory.mktemp("learned"), np.random.default_rng(0)
     lines = ["uri,label"]
     for label, colour in COLOURS.items():

@@ -22,7 +22,7 @@ pytest.importorskip("nncf", reason="the extra int8 is not installed")
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty pictures, one that is none, and a video."""
+    """Twenty images, one that is none, and a video."""
     folder = tmp_path_factory.mktemp("media")
     rng = np.random.default_rng(0)
     for i in range(20):
@@ -49,7 +49,7 @@ def store(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("stores") / "a.vifex"
     notices: list[str] = []
     vifex.extract(media, path, layers=LAYERS, precision="int8", on_notice=notices.append)
-    # The video gives what the pictures leave over.
+    # The video gives what the images leave over.
     assert all("int8" not in notice for notice in notices), notices
     return path
 
@@ -88,9 +88,9 @@ def test_features_are_near_to_fp32_and_not_rounded_themselves(
 
 def test_maps_inside_are_read_before_a_quantiser(media: Path, tmp_path: Path) -> None:
     """What a quantiser of 8 bits gave would have at most 256 different numbers."""
-    pictures = sorted(media.glob("0*.png"))
+    images = sorted(media.glob("0*.png"))
     vifex.extract(
-        pictures, tmp_path / "m.vifex", layers=["stages.1"], pool="flatten", precision="int8", on_notice=print
+        images, tmp_path / "m.vifex", layers=["stages.1"], pool="flatten", precision="int8", on_notice=print
     )
     with vifex.open(tmp_path / "m.vifex") as view:
         assert len(np.unique(view.to_numpy()[0])) > 1000
@@ -158,7 +158,7 @@ def test_a_list_on_standard_input_is_learned_from_and_read(
     assert list(home.iterdir()) == [], "telemetry leaves its files at home"
 
 
-def test_clips_of_a_network_for_pictures_and_crops_work(media: Path, tmp_path: Path) -> None:
+def test_clips_of_a_network_for_images_and_crops_work(media: Path, tmp_path: Path) -> None:
     clips = {"clip": "4x1", "precision": "int8"}
     grid = {"grid": "2x2", "precision": "int8", "layers": ["stages.1"], "regions": "roi_align"}
     report = vifex.extract(
@@ -211,7 +211,7 @@ def test_a_transformer_is_quantised_and_stays_near(media: Path, tmp_path: Path) 
             dynamic_axes={"x": {0: "n"}, "y": {0: "n"}},
             dynamo=False,
         )
-    card = 'name = "vit"\nheight_px = 32\nwidth_px = 32\ndefault_taps = ["y"]\n'
+    card = 'name = "vit"\nheight_px = 32\nwidth_px = 32\ndefault_layers = ["y"]\n'
     (tmp_path / "vit.vifex.toml").write_text(card)
     for precision in ("int8", "fp32"):
         store = tmp_path / f"{precision}.vifex"

@@ -56,9 +56,11 @@ def save(path: Path, net: nn.Module, *, any_batch: bool = True) -> Path:
 
 def run(model: Any, words: list[str], pixels: Any) -> dict[str, Any]:
     engine = load_engine("torch")
-    taps = engine.resolve_taps(model, words)
-    settled = settle(model, taps)
-    with load_engine(settled.model.engine).compile(settled.model, taps, precision="fp32", batch=2) as network:
+    layers = engine.resolve_layers(model, words)
+    settled = settle(model, layers)
+    with load_engine(settled.model.engine).compile(
+        settled.model, layers, precision="fp32", batch=2
+    ) as network:
         return network.submit(pixels).result()
 
 

@@ -123,7 +123,7 @@ def test_the_card_and_the_catalogue() -> None:
     model = FAMILY.load("sports1m", "random:1")
     card = model.card
     assert (card.frames, card.height_px, card.width_px, card.resize_hw_px) == (16, 112, 112, (128, 171))
-    assert (card.channel_order, card.scale, card.default_taps) == ("BGR", 1.0, ("fc6",))
+    assert (card.channel_order, card.scale, card.default_layers) == ("BGR", 1.0, ("fc6",))
     np.testing.assert_array_equal(card.mean, 0)
     with torch.device("meta"):
         parameters = sum(p.numel() for p in C3D().parameters())

@@ -152,7 +152,7 @@ def test_the_card_says_what_deepmind_says() -> None:
         1.0,
         1.0,
     ]
-    assert card.default_taps == ("features",)
+    assert card.default_layers == ("features",)
     assert card.name == "i3d/rgb-kinetics400-24f"
     assert FAMILY.load("rgb-kinetics400-24f", "random:3").weights_sha256 == model.weights_sha256
     assert FAMILY.load("rgb-kinetics400-24f", "random:4").weights_sha256 != model.weights_sha256

@@ -20,7 +20,7 @@ from vifex.values import ModelError
 
 @pytest.fixture(scope="module")
 def clip() -> torch.Tensor:
-    """Ten frames of a picture that moves, `[1, 3, 10, 128, 128]` of -1 to 1."""
+    """Ten frames of an image that moves, `[1, 3, 10, 128, 128]` of -1 to 1."""
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
     wide = np.asarray(coarse.resize((170, 140), Image.Resampling.BICUBIC))
@@ -77,5 +77,5 @@ def test_weights_are_a_folder_with_a_file_of_each(tmp_path: Path) -> None:
 
 def test_the_card_takes_a_frame_more_than_there_are_flows() -> None:
     card = load_model("i3d/two-stream-kinetics400-24f", weights="random:0").card
-    assert (card.frames, card.default_taps) == (25, ("streams.features",))
+    assert (card.frames, card.default_layers) == (25, ("streams.features",))
     assert load_model("i3d/raft-flow-kinetics400-9f", weights="random:0").card.frames == 10

@@ -1,4 +1,4 @@
-"""`seq/`: a network for pictures over frames, then a head; and the taps of clips through the engine."""
+"""`seq/`: a network for images over frames, then a head; and the layers of clips through the engine."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from vifex.engines.torch.engine import TorchEngine
 from vifex.models.families.builtin import i3d
 from vifex.models.families.composed.seq import FAMILY, build, parse
 from vifex.models.families.libraries import torchvision
-from vifex.models.nets.over_frames import OverFrames, picture_vector
+from vifex.models.nets.over_frames import OverFrames, image_vector
 from vifex.values import Model, ModelError
 
 LSTM = "lstm:16,bi,frames=3(torchvision/resnet18)"
 
 
 class Blurred(nn.Module):
-    """A small network for pictures with a map, tokens and a vector."""
+    """A small network for images with a map, tokens and a vector."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Blurred(nn.Module):
 
 def test_names_are_taken_apart() -> None:
     parts = parse("gru:256,bi,frames=32,take=mean,layers=2(timm/vit_small.dino#blocks.11)")
-    assert (parts.head, parts.frames, parts.backbone, parts.tap) == (
+    assert (parts.head, parts.frames, parts.backbone, parts.layer) == (
         "gru",
         32,
         "timm/vit_small.dino",
@@ -46,7 +46,7 @@ def test_names_are_taken_apart() -> None:
     assert parts.options == {"hidden": 256, "both": True, "take": "mean", "layers": 2}
     assert parse("nonlocal:64,norm=true(a/b)").options == {"inner": 64, "norm": True}
     plain = parse("mean(hf/openai/clip)")
-    assert (plain.options, plain.frames, plain.backbone, plain.tap) == ({}, 16, "hf/openai/clip", None)
+    assert (plain.options, plain.frames, plain.backbone, plain.layer) == ({}, 16, "hf/openai/clip", None)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_names_are_taken_apart() -> None:
         ),
         ("lstm(torchvision/resnet19)", r"there is no model 'torchvision/resnet19'"),
         ("lstm(torchvision/resnet18#layer5)", r"there is no module 'layer5'.*Did you mean"),
-        ("lstm(i3d/rgb-kinetics400)", "no network for single pictures"),
+        ("lstm(i3d/rgb-kinetics400)", "no network for single images"),
     ],
 )
 def test_what_is_no_such_network_is_told(name: str, message: str) -> None:
@@ -76,11 +76,11 @@ def test_maps_and_tokens_are_averaged_and_vectors_stay() -> None:
     x = torch.randn(2, 3, 6, 6)
     with torch.no_grad():
         maps = network.map(x)
-        torch.testing.assert_close(picture_vector(network, "map", x), maps.mean(dim=(2, 3)))
-        torch.testing.assert_close(picture_vector(network, "tokens", x), maps.mean(dim=(2, 3)))
-        torch.testing.assert_close(picture_vector(network, "vector", x), network(x))
+        torch.testing.assert_close(image_vector(network, "map", x), maps.mean(dim=(2, 3)))
+        torch.testing.assert_close(image_vector(network, "tokens", x), maps.mean(dim=(2, 3)))
+        torch.testing.assert_close(image_vector(network, "vector", x), network(x))
     with pytest.raises(ValueError, match="does not run its module 'unused'"):
-        picture_vector(network, "unused", x)
+        image_vector(network, "unused", x)
     assert not network.map._forward_hooks
 
 
@@ -101,7 +101,7 @@ def test_a_composite_is_its_backbone_and_torchs_lstm() -> None:
     backbone = torchvision.build("resnet18", "random:3")
     x = torch.randn(2, 3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        frames = torch.stack([picture_vector(backbone, "penultimate", clip) for clip in x])
+        frames = torch.stack([image_vector(backbone, "penultimate", clip) for clip in x])
         states, (last, _) = network.head.rnn(frames)
         torch.testing.assert_close(network(x), torch.cat([last[0], last[1]], dim=1))
         assert states.shape == (2, 3, 32)
@@ -141,7 +141,7 @@ def hooked(model: Model, network: nn.Module, names: list[str], pixels: np.ndarra
 
 
 @pytest.mark.parametrize(
-    ("model", "taps"),
+    ("model", "layers"),
     [
         (
             lambda: FAMILY.load(LSTM, "random:3"),
@@ -164,12 +164,12 @@ def hooked(model: Model, network: nn.Module, names: list[str], pixels: np.ndarra
     ],
     ids=["seq", "i3d"],
 )
-def test_taps_of_clips_equal_forward_hooks(model, taps) -> None:  # type: ignore[no-untyped-def]
+def test_layers_of_clips_equal_forward_hooks(model, layers) -> None:  # type: ignore[no-untyped-def]
     """Through the engine, from uint8 pixels, next to another clip."""
     loaded = model()
     engine = TorchEngine("cpu")
-    found = engine.resolve_taps(loaded, list(taps))
-    assert {tap.name: (tap.kind, tap.shape) for tap in found} == taps
+    found = engine.resolve_layers(loaded, list(layers))
+    assert {layer.name: (layer.kind, layer.shape) for layer in found} == layers
     card = loaded.card
     pixels = np.random.default_rng(0).integers(
         0, 256, size=(2, card.frames, card.height_px, card.width_px, 3), dtype=np.uint8
@@ -178,7 +178,7 @@ def test_taps_of_clips_equal_forward_hooks(model, taps) -> None:  # type: ignore
         arrays = network.submit(pixels).result()
     builder = loaded.builder
     fresh = (build if card.name.startswith("seq") else i3d.build)(builder.name, builder.weights)
-    for name, expected in hooked(loaded, fresh, list(taps), pixels).items():
+    for name, expected in hooked(loaded, fresh, list(layers), pixels).items():
         assert expected.std() > 0.01, "too small for the tolerance to mean anything"
         assert not torch.allclose(expected[0], expected[1], atol=1e-3)
         np.testing.assert_allclose(arrays[name], expected.numpy(), atol=1e-4, rtol=1e-4)

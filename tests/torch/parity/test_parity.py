@@ -23,7 +23,7 @@ def photographs() -> list[object]:
     folder = SHARED / "data" / "photos"
     if not folder.is_dir():
         pytest.skip("the photographs of ../shared are not there")
-    return one.pictures(folder)
+    return one.images(folder)
 
 
 @pytest.mark.parametrize("name", networks.SMALLEST)
@@ -32,7 +32,7 @@ def test_the_smallest_of_each_family_keeps_the_limits(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     line = one.line(name, photographs)
-    assert len(line["taps"]) == 3
+    assert len(line["layers"]) == 3
     assert page.keeps(line), line
 
 
@@ -68,5 +68,5 @@ def test_the_committed_scoreboard_is_its_record() -> None:
     assert len(lines) >= 60
     assert set(networks.names()) <= set(lines)
     assert [n for n, line in lines.items() if "failed" in line] == []
-    assert all(a["pictures"] == 10_000 for a in record["accuracy"].values())
+    assert all(a["images"] == 10_000 for a in record["accuracy"].values())
     assert all(abs(a["vifex"] - a["loop"]) <= 0.1 for a in record["accuracy"].values())

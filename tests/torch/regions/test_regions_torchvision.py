@@ -114,7 +114,7 @@ def test_roi_pool_is_torchvisions(problem: dict[str, object], dtype: type) -> No
 
 @pytest.mark.parametrize("aligned", [True, False])
 def test_at_the_size_of_use(aligned: bool) -> None:
-    """Maps of 64 x 14 x 14, float32, 40 boxes over two pictures of 224 pixels, 7 x 7 bins."""
+    """Maps of 64 x 14 x 14, float32, 40 boxes over two images of 224 pixels, 7 x 7 bins."""
     rng = np.random.default_rng(1)
     maps = rng.normal(size=(2, 64, 14, 14)).astype(np.float32)
     corners = rng.uniform(-20, 220, size=(40, 2))

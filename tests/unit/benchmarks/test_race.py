@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 import race as racing
-from inputs import Pictures
+from inputs import Images
 from looped import loop_clip
 from PIL import Image
 from race import Contender, Peer, Told, race
@@ -102,12 +102,12 @@ def test_features_of_another_width_are_no_race(tmp_path: Path, peer_script: str)
         peer.close()
 
 
-def test_pictures_are_repeated_in_order(tmp_path: Path) -> None:
+def test_images_are_repeated_in_order(tmp_path: Path) -> None:
     originals = tmp_path / "originals"
     originals.mkdir()
     for name in ("b.jpg", "a.jpg"):
         Image.new("RGB", (8, 8)).save(originals / name)
-    folder = Pictures(originals, tmp_path).folder(5)
+    folder = Images(originals, tmp_path).folder(5)
     assert [p.name.partition("-")[2] for p in sorted(folder.iterdir())] == [
         "a.jpg",
         "b.jpg",
@@ -125,8 +125,8 @@ def test_a_looped_clip_with_b_frames_plays_on_without_a_break(tmp_path: Path) ->
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         rng = np.random.default_rng(0)
         for _ in range(30):
-            picture = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+            image = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
         out.mux(stream.encode(None))
     assert loop_clip(clip, tmp_path / "long.mkv", 3) == 90
     with av.open(str(tmp_path / "long.mkv")) as video:

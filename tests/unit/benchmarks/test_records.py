@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from page import BEGIN, END, FIGURES, PAGE, PLOTS, RECORDS, load, page, pictures, table
+from page import BEGIN, END, FIGURES, PAGE, PLOTS, RECORDS, images, load, page, table
 from plots import BARS_PX, bars
 from record import check
 
@@ -54,13 +54,13 @@ def test_the_page_and_its_plots_are_those_of_the_records() -> None:
     text = PAGE.read_text()
     assert page(text, records) == text
     drawn = {path.name: path.read_text() for path in PLOTS.glob("*.svg")}
-    assert drawn == pictures(records)
+    assert drawn == images(records)
 
 
 def test_the_page_shows_every_race() -> None:
     text = PAGE.read_text()
     assert text.count(BEGIN) == text.count(END) == 1
-    for name in pictures(load()):
+    for name in images(load()):
         assert f"(plots/{name})" in text
 
 

@@ -12,7 +12,7 @@ node = helper.make_node
 
 
 def compiled(engine: Any, model: Any, names: list[str], batch: int) -> Any:
-    return engine.compile(model, engine.resolve_taps(model, names), precision="fp32", batch=batch)
+    return engine.compile(model, engine.resolve_layers(model, names), precision="fp32", batch=batch)
 
 
 def assert_alone_equals_in_batch(engine: Any, model: Any, names: list[str], x: np.ndarray) -> int:
@@ -89,7 +89,7 @@ def test_a_batch_that_moves_and_comes_back_stays_a_batch(engine: Any, save: Any,
         input_shape=["n", 3, 8, 8],
         outputs={"y": ["n", 4]},
     )
-    assert "linear" not in [t.name for t in engine.taps(model) if t.shape[0] != 1]
+    assert "linear" not in [t.name for t in engine.layers(model) if t.shape[0] != 1]
     assert assert_alone_equals_in_batch(engine, model, ["y"], pixels(4, 8, 8, 3)) == 4
 
 
@@ -118,10 +118,10 @@ def test_the_batch_is_chosen_by_the_size_of_the_network(engine: Any, convnet: An
     assert [choose_batch(4_100_000_000, 224 * 224, number_bytes=n) for n in (2, 4)] == [8, 4]
     assert [choose_batch(220_000_000, 224 * 224, number_bytes=n) for n in (2, 4)] == [4, 2]
     assert [choose_plan(c).streams for c in (1, 2, 8, 32)] == [1, 2, 8, 16]
-    with engine.compile(convnet, engine.taps(convnet), precision="fp32") as network:
+    with engine.compile(convnet, engine.layers(convnet), precision="fp32") as network:
         assert network.batch == 32
         assert network.input_shape == (32, 8, 8, 3)
-        assert network.taps == tuple(engine.taps(convnet))
+        assert network.layers == tuple(engine.layers(convnet))
 
 
 def test_multiplications_are_counted(engine: Any, convnet: Any) -> None:

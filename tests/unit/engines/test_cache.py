@@ -17,8 +17,8 @@ from vifex.engines.openvino.engine import OpenVinoEngine
 
 def features(model: Any, x: np.ndarray, **options: Any) -> np.ndarray:
     engine = OpenVinoEngine()
-    taps = engine.resolve_taps(model, ["y"])
-    with engine.compile(model, taps, precision="fp32", batch=len(x), **options) as network:
+    layers = engine.resolve_layers(model, ["y"])
+    with engine.compile(model, layers, precision="fp32", batch=len(x), **options) as network:
         result: np.ndarray = network.submit(x).result()["y"]
     return result
 

@@ -24,8 +24,8 @@ import numpy as np
 from vifex.engines import load_engine
 from vifex.models import load_model
 engine, model = load_engine(), load_model()
-taps = engine.resolve_taps(model, [])
-with engine.compile(model, taps, precision="fp32", batch=1) as network:
+layers = engine.resolve_layers(model, [])
+with engine.compile(model, layers, precision="fp32", batch=1) as network:
     network.submit(np.zeros(network.input_shape, np.uint8)).result()
 assert "openvino_telemetry" not in sys.modules, "it would send"
 assert not broken, broken

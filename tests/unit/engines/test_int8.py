@@ -1,4 +1,4 @@
-"""Quantised graphs as files: named by their hash, found again by their taps, never mixed up."""
+"""Quantised graphs as files: named by their hash, found again by their layers, never mixed up."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_int8_says_what_the_rest_is_computed_in() -> None:
 
 def test_int8_is_never_another_precision_in_silence(engine: Any, convnet: Any) -> None:
     with pytest.raises(EngineError, match="this network has none"):
-        engine.compile(convnet, engine.resolve_taps(convnet, []), precision="int8")
+        engine.compile(convnet, engine.resolve_layers(convnet, []), precision="int8")
 
 
 def test_a_graph_is_named_by_both_its_files(convnet: Any, tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_graphs_of_one_name_and_network_are_never_mixed_up(
     x = pixels(3, 8, 8, 3)
 
     def run(model: Any, precision: str) -> np.ndarray:
-        taps = engine.resolve_taps(model, ["y"])
-        with engine.compile(model, taps, precision=precision, batch=3) as network:
+        layers = engine.resolve_layers(model, ["y"])
+        with engine.compile(model, layers, precision=precision, batch=3) as network:
             given: np.ndarray = network.submit(x).result()["y"]
         return given
 
@@ -134,7 +134,7 @@ def test_ranges_are_learned_from_what_the_network_sees(
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 def test_the_first_quantiser_is_given_unrounded_pixels(pixels: Any, layout: str) -> None:
-    """Normalised pixels of one row of a picture pass nothing on their way that would be computed in bf16."""
+    """Normalised pixels of one row of an image pass nothing on their way that would be computed in bf16."""
     card = ModelCard("card", 6, 5, layout=layout, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     op = ov.opset13
     x = op.parameter([1, 3, 6, 5] if layout == "NCHW" else [1, 6, 5, 3], ov.Type.f32)
@@ -167,4 +167,4 @@ def test_without_nncf_the_extra_is_named(convnet: Any, engine: Any, pixels: Any,
         MissingExtraError,
         match=r"int8 needs nncf\. Install it in a checkout of Vifex: pip install '\.\[int8\]'",
     ):
-        quantise(convnet, engine.resolve_taps(convnet, []), pixels(2, 8, 8, 3), tmp_path)
+        quantise(convnet, engine.resolve_layers(convnet, []), pixels(2, 8, 8, 3), tmp_path)

@@ -1,39 +1,39 @@
-"""Names of taps: patterns, numbered families, aliases, and what most networks have."""
+"""Names of layers: patterns, numbered families, aliases, and what most networks have."""
 
 from __future__ import annotations
 
 import pytest
 
 from vifex.engines.names import Named, resolve_names
-from vifex.values import ModelCard, ModelError, Tap
+from vifex.values import Layer, ModelCard, ModelError
 
 RESNET = [
     *(
-        Tap(n, "map", (8, 4, 4))
+        Layer(n, "map", (8, 4, 4))
         for n in ("conv1", "layer1.0.conv2", "layer1.0", "layer1.1.conv2", "layer1.1")
     ),
-    *(Tap(n, "map", (8, 2, 2)) for n in ("layer1", "layer2.0.conv2", "layer2.0", "layer2")),
-    Tap("pool", "vector", (8,)),
-    Tap("fc", "vector", (5,)),
+    *(Layer(n, "map", (8, 2, 2)) for n in ("layer1", "layer2.0.conv2", "layer2.0", "layer2")),
+    Layer("pool", "vector", (8,)),
+    Layer("fc", "vector", (5,)),
 ]
 VIT = [
-    Tap("patch_embed.proj", "map", (4, 2, 2)),
-    Tap("patch_embed", "tokens", (4, 4)),
-    *(Tap(f"blocks.{i}{part}", "tokens", (4, 4)) for i in range(12) for part in (".attn.qkv", ".attn", "")),
-    Tap("norm", "tokens", (4, 4)),
-    Tap("drop", "vector", (4,)),
-    Tap("head.fc", "vector", (3,)),
-    Tap("head", "vector", (3,)),
+    Layer("patch_embed.proj", "map", (4, 2, 2)),
+    Layer("patch_embed", "tokens", (4, 4)),
+    *(Layer(f"blocks.{i}{part}", "tokens", (4, 4)) for i in range(12) for part in (".attn.qkv", ".attn", "")),
+    Layer("norm", "tokens", (4, 4)),
+    Layer("drop", "vector", (4,)),
+    Layer("head.fc", "vector", (3,)),
+    Layer("head", "vector", (3,)),
 ]
 
 
-def names(taps: list[Tap], *words: str, **facts: object) -> list[str]:
+def names(layers: list[Layer], *words: str, **facts: object) -> list[str]:
     card = ModelCard("net-1", 8, 8, **facts.pop("card", {}))  # type: ignore[arg-type]
-    return [t.name for t in resolve_names(words, Named(taps, **facts), card)]  # type: ignore[arg-type]
+    return [t.name for t in resolve_names(words, Named(layers, **facts), card)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("taps", "word", "found"),
+    ("layers", "word", "found"),
     [
         # A star stays within a part where something fits so ...
         (VIT, "blocks.*", [f"blocks.{i}" for i in range(12)]),
@@ -55,12 +55,12 @@ def names(taps: list[Tap], *words: str, **facts: object) -> list[str]:
         (VIT, "blocks.-13", []),
     ],
 )
-def test_patterns(taps: list[Tap], word: str, found: list[str]) -> None:
+def test_patterns(layers: list[Layer], word: str, found: list[str]) -> None:
     if found:
-        assert names(taps, word) == found
+        assert names(layers, word) == found
     else:
         with pytest.raises(ModelError, match=r"net-1: (no layer of the model fits|the model has no layer)"):
-            names(taps, word)
+            names(layers, word)
 
 
 def test_what_most_networks_have_is_found_where_the_graph_makes_it_plain() -> None:
@@ -70,8 +70,8 @@ def test_what_most_networks_have_is_found_where_the_graph_makes_it_plain() -> No
     assert names(VIT, "penultimate", "logits", twins={"head": "head.fc"}) == ["drop", "head"]
 
 
-def test_a_tap_s_own_name_and_the_card_s_alias_come_first() -> None:
-    own = [Tap("head", "map", (1, 2, 2)), *RESNET]
+def test_a_layer_s_own_name_and_the_card_s_alias_come_first() -> None:
+    own = [Layer("head", "map", (1, 2, 2)), *RESNET]
     assert names(own, "head") == ["head"]
     card = {"aliases": {"penultimate": "layer2", "last": "layer1.-1", "pooled": "graph/node"}}
     assert names(RESNET, "penultimate", "last", card=card) == ["layer2", "layer1.1"]
@@ -80,7 +80,7 @@ def test_a_tap_s_own_name_and_the_card_s_alias_come_first() -> None:
 
 @pytest.mark.parametrize("word", ["logits", "penultimate"])
 def test_what_is_not_plain_is_not_guessed(word: str) -> None:
-    embedding = [Tap("norm", "tokens", (4, 4)), Tap("pooler", "vector", (4,))]
+    embedding = [Layer("norm", "tokens", (4, 4)), Layer("pooler", "vector", (4,))]
     with pytest.raises(
         ModelError, match=rf"does not make plain which layer its '{word}' is.*vifex layers net-1"
     ):
@@ -89,12 +89,12 @@ def test_what_is_not_plain_is_not_guessed(word: str) -> None:
 
 def test_defaults_are_the_card_s_or_the_last_vector() -> None:
     assert names(RESNET) == ["fc"]
-    assert names(RESNET, card={"default_taps": ("penultimate", "layer?")}) == ["pool", "layer1", "layer2"]
+    assert names(RESNET, card={"default_layers": ("penultimate", "layer?")}) == ["pool", "layer1", "layer2"]
     with pytest.raises(ModelError, match="no vector to take by default"):
         names(RESNET[:3])
 
 
-def test_each_tap_comes_once_in_the_order_of_the_words() -> None:
+def test_each_layer_comes_once_in_the_order_of_the_words() -> None:
     assert names(RESNET, "fc", "layer?", "layer2", "fc") == ["fc", "layer1", "layer2"]
 
 

@@ -14,8 +14,8 @@ from vifex.values import EngineError
 
 @pytest.fixture
 def network(engine: Any, convnet: Any) -> Any:
-    taps = engine.resolve_taps(convnet, ["relu1", "y"])
-    with engine.compile(convnet, taps, precision="fp32", batch=4) as made:
+    layers = engine.resolve_layers(convnet, ["relu1", "y"])
+    with engine.compile(convnet, layers, precision="fp32", batch=4) as made:
         yield made
 
 
@@ -87,7 +87,7 @@ def test_other_pixels_are_refused(network: Any, wrong: np.ndarray) -> None:
 
 
 def test_closing_waits_and_then_refuses(engine: Any, convnet: Any, pixels: Any) -> None:
-    network = engine.compile(convnet, engine.taps(convnet), precision="fp32", batch=4)
+    network = engine.compile(convnet, engine.layers(convnet), precision="fp32", batch=4)
     futures = [network.submit(pixels(4, 8, 8, 3)) for _ in range(8)]
     network.close()
     network.close()

@@ -31,7 +31,7 @@ def test_what_cannot_run_is_told() -> None:
 
 def test_the_compiled_network_runs_in_the_precision_asked_for(engine: Any, convnet: Any) -> None:
     for precision in ["fp32", *(["bf16"] if native_bf16(engine._core) else [])]:
-        with engine.compile(convnet, engine.taps(convnet), precision=precision, batch=1) as network:
+        with engine.compile(convnet, engine.layers(convnet), precision=precision, batch=1) as network:
             hint = network._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
             assert hint == {"fp32": "f32", "bf16": "bf16"}[precision]
 

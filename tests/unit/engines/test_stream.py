@@ -21,7 +21,7 @@ def weights(seed: int) -> Any:
     return op.constant(np.random.default_rng(seed).normal(0, 0.2, (WIDTH, WIDTH)).astype(np.float32))
 
 
-def network(taps: tuple[int, ...] = ()) -> Any:
+def network(layers: tuple[int, ...] = ()) -> Any:
     """A transformer's frame: normalise, multiply, add. Its outputs are the blocks named and the last mean."""
     x = op.parameter([2, TOKENS, WIDTH], ov.Type.f32, name="x")
     value = op.matmul(x, weights(0), False, False)
@@ -31,7 +31,7 @@ def network(taps: tuple[int, ...] = ()) -> Any:
         branch = op.add(op.matmul(normed, weights(block + 1), False, False), op.constant(np.float32(0.1)))
         value = op.add(value, branch)
         value.set_friendly_name(f"block{block}")
-        if block in taps:
+        if block in layers:
             outputs.append(value)
     last = op.mvn(value, op.constant(np.array([2], np.int64)), True, 1e-5, "INSIDE_SQRT")
     outputs.append(op.reduce_mean(last, op.constant(np.array([1], np.int64)), False))
@@ -46,9 +46,9 @@ def products(graph: Any) -> int:
     return sum(o.get_type_name() == "MatMul" for o in graph.get_ordered_ops())
 
 
-@pytest.mark.parametrize(("taps", "added"), [((), 1), ((2,), 1), ((0, 2), 2), ((0, 1), 3)])
-def test_each_place_that_an_output_reads_is_rounded_once(taps: tuple[int, ...], added: int) -> None:
-    graph, x = network(taps), np.random.default_rng(9).normal(size=(2, TOKENS, WIDTH)).astype(np.float32)
+@pytest.mark.parametrize(("layers", "added"), [((), 1), ((2,), 1), ((0, 2), 2), ((0, 1), 3)])
+def test_each_place_that_an_output_reads_is_rounded_once(layers: tuple[int, ...], added: int) -> None:
+    graph, x = network(layers), np.random.default_rng(9).normal(size=(2, TOKENS, WIDTH)).astype(np.float32)
     before = list(compiled(graph, "f32")(x).values())
     count = products(graph)
     narrow_stream(graph)

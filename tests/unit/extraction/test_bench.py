@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     for i in range(14):
         small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
@@ -30,8 +30,8 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_fidelity_is_told_over_the_media(pictures: Path) -> None:
-    found = bench("default", [pictures], precisions=["fp32"], layers=["stages.1", "embedding"], seconds=0.2)
+def test_fidelity_is_told_over_the_media(images: Path) -> None:
+    found = bench("default", [images], precisions=["fp32"], layers=["stages.1", "embedding"], seconds=0.2)
     assert (found.media, found.samples, found.held_out) == (14, 14, False)
     (fp32,) = found.precisions
     assert (fp32.resolved, fp32.why_not) == ("fp32", None)
@@ -40,7 +40,7 @@ def test_fidelity_is_told_over_the_media(pictures: Path) -> None:
     assert fp32.inference.p25 <= fp32.inference.median <= fp32.inference.p75
     assert [f.layer for f in fp32.fidelity] == ["stages.1", "embedding"]
     assert all(f.cosine_p1 > 1 - 1e-6 and f.recall_at_10 == 1 for f in fp32.fidelity)
-    # Pictures of 320 x 240 are scaled in the DCT domain: near to exact decoding, not equal to it.
+    # Images of 320 x 240 are scaled in the DCT domain: near to exact decoding, not equal to it.
     assert all(0.9 < f.cosine_mean < 1 - 1e-6 for f in found.fast_decode)
 
 
@@ -57,11 +57,11 @@ def test_a_precision_that_cannot_run_says_why(vifex_command: Any) -> None:
     assert (said["media"], said["samples"], said["fast_decode"], fp32["pipeline"]) == (0, 0, [], None)
 
 
-def test_the_table_names_precisions_and_says_that_pictures_were_made_up(vifex_command: Any) -> None:
+def test_the_table_names_precisions_and_says_that_images_were_made_up(vifex_command: Any) -> None:
     done = vifex_command("bench", "--precisions", "fp32", "--seconds", "0.2")
     assert done.returncode == 0, done.stderr
     assert re.search(r"^ fp32 +\d+ x \d+ +\d+\.\d +\d+\.\d to \d+\.\d +1\.00", done.stdout, re.MULTILINE)
-    assert "made-up pictures" in done.stderr
+    assert "made-up images" in done.stderr
 
 
 def test_the_page_of_json_names_every_field() -> None:

@@ -12,7 +12,17 @@ import pytest
 import vifex
 from vifex.pool import l2_normalize
 from vifex.store import open_writer, row_schema
-from vifex.values import InputError, Medium, Outcome, PixelSpec, Recipe, Sampling, StoreError, Tap, TapSpec
+from vifex.values import (
+    InputError,
+    Layer,
+    LayerSpec,
+    Medium,
+    Outcome,
+    PixelSpec,
+    Recipe,
+    Sampling,
+    StoreError,
+)
 
 RANDOM = np.random.default_rng(3)
 
@@ -22,7 +32,7 @@ def medium(name: str, edition: int = 0) -> Medium:
 
 
 def recipe(model: str, size: int) -> Recipe:
-    spec = TapSpec(Tap("head", "vector", (size,)), "none", (size,), False, "float32")
+    spec = LayerSpec(Layer("head", "vector", (size,)), "none", (size,), False, "float32")
     return Recipe(model, "0" * 64, {}, PixelSpec(8, 8), Sampling(), (spec,), "fp32", "toy")
 
 
@@ -37,7 +47,7 @@ def put(
     edition: int = 0,
     lost: str = "",
 ) -> None:
-    """Give a view the rows of a medium; without starts they are of a picture."""
+    """Give a view the rows of a medium; without starts they are of an image."""
     what, made = medium(name, edition), recipe(view, vectors.shape[1])
     n = len(vectors)
     times = None if starts_s is None else np.asarray(starts_s, float)
@@ -92,7 +102,7 @@ def entries(store: Path, view: str = "fused") -> dict[str, tuple[str, int, int, 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """Two pictures and a film in two views; the second view of the film is windows of a second."""
+    """Two images and a film in two views; the second view of the film is windows of a second."""
     path = tmp_path / "s.vifex"
     for name in ("a.png", "b.png"):
         put(path, "rgb", name, rows(1, 4))
@@ -192,7 +202,7 @@ def test_a_projection_is_kept_for_what_comes_later(store: Path) -> None:
     with vifex.open(store, view="fused") as opened:
         first = opened.recipe
     assert first.fusion is not None
-    assert first.taps[0].shape == (2,)
+    assert first.layers[0].shape == (2,)
     before = {r["key"]: r["pca"] for r in table(store).to_pylist()}
     put(store, "rgb", "c.png", 50 * rows(1, 4))
     put(store, "sound", "c.png", rows(1, 3))
@@ -277,7 +287,7 @@ def test_a_tree_has_the_shots_that_were_made(tmp_path: Path) -> None:
         vifex.tree(store, similar=0.9)
 
 
-def test_a_picture_has_no_tree(store: Path) -> None:
+def test_an_image_has_no_tree(store: Path) -> None:
     vifex.tree(store, view="rgb", name="t")
     assert entries(store, "t.shot")["a.png"] == (
         "skipped",

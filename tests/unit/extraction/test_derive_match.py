@@ -27,7 +27,7 @@ def rows(*spans: Span | None, boxes: list[tuple[float, ...] | None] | None = Non
     return pa.table(columns)
 
 
-def test_a_picture_goes_with_the_same_picture() -> None:
+def test_an_image_goes_with_the_same_image() -> None:
     assert partners(rows(None), rows(None), within_s=0.5).tolist() == [0]
 
 
@@ -42,7 +42,7 @@ def test_the_whole_never_goes_with_a_box() -> None:
     assert partners(rows(None), rows(None, boxes=[BOX]), within_s=0.5).tolist() == [-1]
 
 
-def test_a_picture_never_goes_with_a_time() -> None:
+def test_an_image_never_goes_with_a_time() -> None:
     assert partners(rows(None), rows((0.0, 1.0)), within_s=9.0).tolist() == [-1]
     assert partners(rows((0.0, 1.0)), rows(None), within_s=9.0).tolist() == [-1]
 

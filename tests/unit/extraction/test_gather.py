@@ -68,7 +68,7 @@ def test_sound_and_what_cannot_be_read_are_not_chosen() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A gray picture, a broken one, and a video of 4 seconds that grows brighter."""
+    """A gray image, a broken one, and a video of 4 seconds that grows brighter."""
     Image.new("RGB", (40, 30), (99, 99, 99)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
     with av.open(str(tmp_path / "c.mkv"), "w") as out:

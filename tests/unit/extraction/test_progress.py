@@ -47,12 +47,12 @@ class Run:
         )
 
 
-def test_pictures_take_as_long_as_those_before() -> None:
+def test_images_take_as_long_as_those_before() -> None:
     run = Run([f"{i}.jpg" for i in range(1000)])
     first = run.at(0.0)
     assert (first.total, first.finished, first.left_s, first.media_per_s) == (1000, 0, None, None)
     for second in range(1, 11):
-        for i in range(20):  # two decoders, each 10 pictures a second
+        for i in range(20):  # two decoders, each 10 images a second
             run.end(f"{second}-{i}.jpg", 0.1)
         told = run.at(float(second))
     assert told.media_per_s == pytest.approx(20.0)

@@ -18,7 +18,7 @@ SIZE = (200, 100)
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     rng = np.random.default_rng(5)
     small = Image.fromarray(rng.integers(0, 256, (6, 12, 3), dtype=np.uint8))
     path = tmp_path / "one.png"
@@ -27,25 +27,25 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def manifest(picture: Path, tmp_path: Path) -> Path:
+def manifest(image: Path, tmp_path: Path) -> Path:
     path = tmp_path / "boxes.csv"
     with path.open("w", newline="") as file:
         out = csv.writer(file)
         out.writerow(["uri", "label", "x0", "y0", "x1", "y1"])
-        out.writerows([picture.name, "noise", *box] for box in BOXES)
+        out.writerows([image.name, "noise", *box] for box in BOXES)
     return path
 
 
 @pytest.mark.parametrize("method", ["roi_align", "roi_pool"])
-def test_boxes_are_read_off_the_maps_of_one_pass(method: Any, manifest: Path, picture: Path) -> None:
-    """A box that leaves the picture is cut at its edge; coordinates are the picture's."""
+def test_boxes_are_read_off_the_maps_of_one_pass(method: Any, manifest: Path, image: Path) -> None:
+    """A box that leaves the image is cut at its edge; coordinates are the image's."""
     store = manifest.with_suffix(".vifex")
     options: dict[str, Any] = {"layers": ["stages.2"], "precision": "fp32", "pool": "none"}
     report = vifex.extract(manifest, store, regions=method, bins=3, **options)
     assert report.ok == 1
-    fmap = vifex.load_model().features([picture], layers=["stages.2"], precision="fp32")["stages.2"][0]
+    fmap = vifex.load_model().features([image], layers=["stages.2"], precision="fp32")["stages.2"][0]
     inside = np.array([(x0, y0, min(x1, 200.0), y1) for x0, y0, x1, y1 in BOXES], dtype=np.float32)
-    # The picture is stretched to 96 x 96, and the map has 6 x 6 cells.
+    # The image is stretched to 96 x 96, and the map has 6 x 6 cells.
     on_input = inside * np.array([96 / 200, 96 / 100] * 2, dtype=np.float32)
     read = roi_align if method == "roi_align" else roi_pool
     wanted = read(fmap, on_input, spatial_scale=6 / 96, output_size=3)
@@ -58,11 +58,11 @@ def test_boxes_are_read_off_the_maps_of_one_pass(method: Any, manifest: Path, pi
     np.testing.assert_allclose(vectors, wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_a_grid_of_crops_is_each_part_by_itself(picture: Path, tmp_path: Path) -> None:
+def test_a_grid_of_crops_is_each_part_by_itself(image: Path, tmp_path: Path) -> None:
     store = tmp_path / "grid.vifex"
-    vifex.extract(picture, store, grid="1x2", precision="fp32", decode="exact")
-    image = Image.open(picture)
-    parts = [image.crop((0, 0, 100, 100)), image.crop((100, 0, 200, 100))]
+    vifex.extract(image, store, grid="1x2", precision="fp32", decode="exact")
+    whole = Image.open(image)
+    parts = [whole.crop((0, 0, 100, 100)), whole.crop((100, 0, 200, 100))]
     wanted = vifex.load_model().features(parts, precision="fp32", decode="exact")["embedding"]
     with vifex.open(store) as opened:
         np.testing.assert_allclose(opened.to_numpy(), wanted, rtol=1e-4, atol=1e-5)
@@ -80,15 +80,15 @@ def test_a_video_gives_a_row_for_each_frame_and_box(tmp_path: Path, shared_media
     assert [round(r["x0"]) for r in rows[:6]] == [0, 107, 213] * 2
 
 
-def test_boxes_outside_and_layers_without_places_are_told(picture: Path, tmp_path: Path) -> None:
+def test_boxes_outside_and_layers_without_places_are_told(image: Path, tmp_path: Path) -> None:
     manifest = tmp_path / "out.csv"
     manifest.write_text("uri,x0,y0,x1,y1\none.png,300,0,400,50\n")
     report = vifex.extract(manifest, tmp_path / "out.vifex", regions="roi_align", layers=["stages.2"])
     assert report.failed == 1
-    assert "lies outside the picture of 200 x 100 pixels" in report.problems[0].reason
+    assert "lies outside the image of 200 x 100 pixels" in report.problems[0].reason
     with pytest.raises(vifex.InputError, match=r"regions are read off maps.*'embedding' is a vector"):
-        vifex.extract(picture, tmp_path / "no.vifex", regions="roi_align")
+        vifex.extract(image, tmp_path / "no.vifex", regions="roi_align")
     with pytest.raises(vifex.InputError, match="single frames, not for clips"):
-        vifex.extract(picture, tmp_path / "no.vifex", regions="roi_pool", layers=["stem"], clip="4x1")
+        vifex.extract(image, tmp_path / "no.vifex", regions="roi_pool", layers=["stem"], clip="4x1")
     with pytest.raises(vifex.InputError, match="not ROWSxCOLS"):
-        vifex.extract(picture, tmp_path / "no.vifex", grid="3")
+        vifex.extract(image, tmp_path / "no.vifex", grid="3")

@@ -34,13 +34,13 @@ def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> npt.NDArr
     """Draw a number as 8 stripes, most significant first; the lower half is gray, to tell top from bottom."""
     bits = [(number >> (STRIPES - 1 - i)) & 1 for i in range(STRIPES)]
     row = np.repeat(np.array(bits, dtype=np.uint8) * 255, width // STRIPES)
-    picture = np.full((height, width, 3), 90, dtype=np.uint8)
-    picture[: height // 2] = row[None, :, None]
-    return picture
+    image = np.full((height, width, 3), 90, dtype=np.uint8)
+    image[: height // 2] = row[None, :, None]
+    return image
 
 
 def number_of(pixels: npt.NDArray[np.uint8]) -> int:
-    """Read the number of an upright picture of any size."""
+    """Read the number of an upright image of any size."""
     top = pixels[pixels.shape[0] // 8 : pixels.shape[0] * 3 // 8].mean(axis=(0, 2))
     width = len(top) / STRIPES
     levels = [
@@ -106,8 +106,8 @@ def write_video(
         if rotation or mirrored:
             stream.set_display_rotation(rotation, hflip=mirrored)
         for number, tick in enumerate(pts, first):
-            picture = _stored(numbered(number % 256, *size), rotation, mirrored)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            image = _stored(numbered(number % 256, *size), rotation, mirrored)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = tick, time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -116,9 +116,9 @@ def write_video(
     return path
 
 
-def _stored(picture: npt.NDArray[np.uint8], rotation: int, mirrored: bool) -> npt.NDArray[np.uint8]:
-    """Turn a picture away from upright, so that a display matrix of that angle turns it back."""
-    away = np.rot90(picture, rotation // 90 if mirrored else -rotation // 90)
+def _stored(image: npt.NDArray[np.uint8], rotation: int, mirrored: bool) -> npt.NDArray[np.uint8]:
+    """Turn an image away from upright, so that a display matrix of that angle turns it back."""
+    away = np.rot90(image, rotation // 90 if mirrored else -rotation // 90)
     return np.ascontiguousarray(away[:, ::-1] if mirrored else away)
 
 

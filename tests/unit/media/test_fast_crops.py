@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.values import PixelSpec
 
 
-def smooth_picture(width: int, height: int) -> Image.Image:
+def smooth_image(width: int, height: int) -> Image.Image:
     """Colours that tell places apart and are smooth, so that a shift shows and filters do not."""
     y, x = np.mgrid[0:height, 0:width]
     red, green = 255 * x / width, 255 * y / height
@@ -33,9 +33,9 @@ SPECS = [
 @pytest.mark.parametrize("turned", range(1, 9))
 @pytest.mark.parametrize("size", [(500, 375), (375, 500)])
 def test_fast_and_exact_see_the_same_part(spec: PixelSpec, turned: int, size: tuple[int, int]) -> None:
-    picture = StillPicture(smooth_picture(*size), size, turned)
-    fast = picture.ready(spec, None).astype(int)
-    exact = picture.ready(replace(spec, decode="exact"), None).astype(int)
+    image = StillImage(smooth_image(*size), size, turned)
+    fast = image.ready(spec, None).astype(int)
+    exact = image.ready(replace(spec, decode="exact"), None).astype(int)
     assert fast.shape == exact.shape == (spec.height_px, spec.width_px, 3)
     # Half a pixel of 128 over 255 values is one: the crop's corner is not rounded in fast mode.
     assert np.abs(fast - exact).mean() < 1.0

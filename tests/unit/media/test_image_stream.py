@@ -1,4 +1,4 @@
-"""Streams of images, told from single pictures with something behind them."""
+"""Streams of images, told from single images with something behind them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_size_may_change_in_what_is_named_a_stream(name: str, place: int, tm
         ("alone", lambda jpeg: jpeg(0)),
         ("bytes behind it", lambda jpeg: jpeg(0) + b"SEFT" + bytes(300)),
         ("a film behind it", lambda jpeg: jpeg(0) + b"\0\0\0\x18ftypmp42" + bytes(400)),
-        ("a smaller picture behind it", lambda jpeg: jpeg(0) + jpeg(1, (64, 32))),
+        ("a smaller image behind it", lambda jpeg: jpeg(0) + jpeg(1, (64, 32))),
         ("a gap before the second", lambda jpeg: jpeg(0) + b"some words between" + jpeg(1)),
         ("half a JPEG behind it", lambda jpeg: jpeg(0) + jpeg(1)[:80]),
         ("a thumbnail inside", lambda jpeg: _with_segment(jpeg(0), b"Exif\0\0" + jpeg(1))),
@@ -100,10 +100,10 @@ def test_the_size_may_change_in_what_is_named_a_stream(name: str, place: int, tm
         ("marks of an MPO", lambda jpeg: _with_segment(jpeg(0), b"MPF\0", 0xE2) + jpeg(1)),
     ],
 )
-def test_one_jpeg_with_something_behind_it_is_a_picture(
+def test_one_jpeg_with_something_behind_it_is_an_image(
     what: str, make: Callable[[Callable[..., bytes]], bytes], tmp_path: Path
 ) -> None:
-    path = tmp_path / "picture.jpg"
+    path = tmp_path / "image.jpg"
     path.write_bytes(make(lambda number, size=(128, 64): _image(number, size, **FORMATS["mjpeg"])))
     samples, seen = made.collect(path)
     assert seen.kind == "image", what
@@ -114,16 +114,16 @@ def _with_segment(jpeg: bytes, data: bytes, kind: int = 0xE1) -> bytes:
     return jpeg[:2] + bytes([0xFF, kind]) + (len(data) + 2).to_bytes(2, "big") + data + jpeg[2:]
 
 
-def test_an_mpo_of_pillow_is_a_picture(tmp_path: Path) -> None:
-    pictures = [Image.fromarray(made.numbered(i)) for i in range(3)]
+def test_an_mpo_of_pillow_is_an_image(tmp_path: Path) -> None:
+    images = [Image.fromarray(made.numbered(i)) for i in range(3)]
     path = tmp_path / "several.mpo"
-    pictures[0].save(path, format="MPO", save_all=True, append_images=pictures[1:])
+    images[0].save(path, format="MPO", save_all=True, append_images=images[1:])
     _, seen = made.collect(path)
     assert seen.kind == "image"
 
 
 @pytest.mark.shared
-def test_no_shared_picture_is_taken_for_a_stream(shared_media: Path) -> None:
+def test_no_shared_image_is_taken_for_a_stream(shared_media: Path) -> None:
     files = [p for p in shared_media.glob("*/*") if p.is_file() and p.stat().st_size]
     assert len(files) > 200
     for path in files:

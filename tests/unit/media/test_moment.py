@@ -72,7 +72,7 @@ def test_a_time_behind_the_end_is_said(folder: Path) -> None:
         frame_at(folder / "v.mkv", 25.0, SPEC, Limits())
 
 
-def test_pictures_have_no_time(tmp_path: Path) -> None:
+def test_images_have_no_time(tmp_path: Path) -> None:
     Image.fromarray(made.numbered(9)).save(tmp_path / "p.png")
     sample = frame_at(tmp_path / "p.png", 12.0, SPEC, Limits())
     assert made.number_of(sample.pixels) == 9

@@ -23,7 +23,7 @@ from vifex.values import Limits, MediaError, PixelSpec
 SPEC = PixelSpec(32, 32)
 
 
-def picture() -> bytes:
+def image() -> bytes:
     out = io.BytesIO()
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(out, "PNG")
@@ -33,17 +33,17 @@ def picture() -> bytes:
 def zipped() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("BMa.png", picture())
+        archive.writestr("BMa.png", image())
     return out.getvalue()
 
 
 def tarred(mode: str) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
-        # A name that begins as a picture does.
+        # A name that begins as an image does.
         info = tarfile.TarInfo("BMa.png")
-        info.size = len(picture())
-        archive.addfile(info, io.BytesIO(picture()))
+        info.size = len(image())
+        archive.addfile(info, io.BytesIO(image()))
     return out.getvalue()
 
 
@@ -52,9 +52,9 @@ ARCHIVES = {
     "tar": (tarred("w:"), "a tar archive"),
     "tar.gz": (tarred("w:gz"), "packed by gzip"),
     "tar.xz": (tarred("w:xz"), "packed by xz"),
-    "png.gz": (gzip.compress(picture()), "packed by gzip"),
-    "png.bz2": (bz2.compress(picture()), "packed by bzip2"),
-    "png.xz": (lzma.compress(picture()), "packed by xz"),
+    "png.gz": (gzip.compress(image()), "packed by gzip"),
+    "png.bz2": (bz2.compress(image()), "packed by bzip2"),
+    "png.xz": (lzma.compress(image()), "packed by xz"),
     "7z": (b"7z\xbc\xaf'\x1c\x00\x04" + bytes(100), "a 7z archive"),
     "rar": (b"Rar!\x1a\x07\x01\x00" + bytes(100), "a RAR archive"),
     "zst": (b"\x28\xb5\x2f\xfd" + bytes(100), "packed by zstd"),
@@ -105,7 +105,7 @@ def test_a_list_is_named_with_the_way_that_works(tmp_path: Path, name: str) -> N
 
 def test_the_ways_that_are_named_work(tmp_path: Path, vifex_command: Any) -> None:
     """A list on standard input, a playlist without its comments, a table under another name."""
-    (tmp_path / "a.png").write_bytes(picture())
+    (tmp_path / "a.png").write_bytes(image())
     (tmp_path / "play.m3u").write_text("#EXTM3U\n#EXTINF:1,x\na.png\n")
     (tmp_path / "table.txt").write_text("uri,label\na.png,cat\n")
     names = "\n".join(line for line in (tmp_path / "play.m3u").read_text().split("\n") if line[:1] != "#")
@@ -119,7 +119,7 @@ def test_the_ways_that_are_named_work(tmp_path: Path, vifex_command: Any) -> Non
 def test_in_a_folder_archives_are_skipped_and_why_is_told(tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()
-    (media / "a.png").write_bytes(picture())
+    (media / "a.png").write_bytes(image())
     for suffix, (data, _) in ARCHIVES.items():
         (media / f"a.{suffix}").write_bytes(data)
     report = vifex.extract(media, tmp_path / "s.vifex")

@@ -39,7 +39,7 @@ def test_display_matrices(parts: tuple[int, int, int, int]) -> None:
 
 
 @pytest.mark.parametrize("turn", [t for t in MATRICES.values() if t is not None])
-def test_a_box_of_the_upright_picture_is_found_in_the_stored_one(turn: Turn) -> None:
+def test_a_box_of_the_upright_image_is_found_in_the_stored_one(turn: Turn) -> None:
     stored = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
     upright = turn.apply(stored)
     box = Box(1, 2, 4, 5)
@@ -60,7 +60,7 @@ def test_fit_rounds_as_torchvision() -> None:
 
 
 def test_a_crop_may_round_down_as_transformers() -> None:
-    """The same picture: int(79 / 2) = 39."""
+    """The same image: int(79 / 2) = 39."""
     to = fit(PixelSpec(112, 112, resize="shortest", resize_px=128, crop_down=True), 800, 534)
     assert (to.width, to.height, to.left, to.top) == (191, 128, 39, 8)
 
@@ -74,12 +74,12 @@ def test_stretch_crop_resizes_to_a_size_of_its_own() -> None:
 def test_bilinear_2x2_reads_the_four_nearest_pixels() -> None:
     """8 pixels to 2: centres at 2 and 6 lie between pixels 1, 2 and 5, 6, of which it takes the mean."""
     row = np.array([0, 10, 20, 200, 200, 50, 70, 255], dtype=np.uint8)
-    picture = Image.fromarray(np.repeat(np.tile(row, (2, 1))[..., None], 3, axis=2))
+    image = Image.fromarray(np.repeat(np.tile(row, (2, 1))[..., None], 3, axis=2))
     spec = PixelSpec(1, 2, interpolation="bilinear_2x2", decode="exact")
-    np.testing.assert_array_equal(ready_pixels(picture, spec, None)[0, :, 0], [15, 60])
+    np.testing.assert_array_equal(ready_pixels(image, spec, None)[0, :, 0], [15, 60])
 
 
-def test_boxes_are_clipped_to_the_picture() -> None:
+def test_boxes_are_clipped_to_the_image() -> None:
     assert clip_box(Box(-5, 2, 300, 9), 100, 8) == Box(0, 2, 100, 8)
     assert clip_box(Box(100, 0, 120, 8), 100, 8) is None
     assert whole_pixels(Box(99.7, 0.2, 99.9, 0.3), 100, 8) == (99, 0, 100, 1)
@@ -88,13 +88,13 @@ def test_boxes_are_clipped_to_the_picture() -> None:
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
-        (b"\xff\xd8\xff\xe0", "picture"),
-        (b"\x00\x00\x00\x20ftypavif", "picture"),
+        (b"\xff\xd8\xff\xe0", "image"),
+        (b"\x00\x00\x00\x20ftypavif", "image"),
         (b"\x00\x00\x00\x20ftypisom", "video"),
         (b"RIFF0000AVI LIST", "video"),
-        (b"RIFF0000WEBPVP8 ", "picture"),
+        (b"RIFF0000WEBPVP8 ", "image"),
         (b"\x1aE\xdf\xa3", "video"),
-        (b"P3 2 2 255 0 0 0", "picture"),
+        (b"P3 2 2 255 0 0 0", "image"),
         ("gr\u00fc\u00df dich\n".encode(), "text"),
         (("x" * 4095 + "\u00e9").encode()[:4096], "text"),
         (b"G@\x00\x10\x00", "unknown"),

@@ -30,7 +30,7 @@ def video(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
+def image(tmp_path: Path) -> Path:
     path = tmp_path / "p.png"
     Image.fromarray(made.numbered(77)).save(path)
     return path
@@ -40,12 +40,12 @@ def _numbers(samples: list[Any]) -> list[int]:
     return [made.number_of(s.pixels) for s in samples]
 
 
-def test_a_picture_answers_every_request_once(picture: Path) -> None:
+def test_an_image_answers_every_request_once(image: Path) -> None:
     requests = [
         ViewRequest(Sampling(), SPEC),
         ViewRequest(Sampling(sampler="uniform", uniform=9), PixelSpec(20, 40)),
     ]
-    samples, seen = made.collect(picture, *requests)
+    samples, seen = made.collect(image, *requests)
     assert [(s.request, s.ordinal, s.pixels.shape) for s in samples] == [
         (0, 0, (64, 128, 3)),
         (1, 0, (20, 40, 3)),
@@ -88,13 +88,13 @@ def test_boxes_give_a_sample_each(video: Path) -> None:
     assert seen.problems == ()
 
 
-def test_a_box_outside_is_said_and_the_others_are_taken(picture: Path) -> None:
-    medium = made.medium_of(picture, boxes=(Box(0, 0, 10, 10), Box(500, 0, 600, 10)))
+def test_a_box_outside_is_said_and_the_others_are_taken(image: Path) -> None:
+    medium = made.medium_of(image, boxes=(Box(0, 0, 10, 10), Box(500, 0, 600, 10)))
     samples, seen = made.collect(medium)
     assert len(samples) == 1
-    assert seen.problems == ("The box 500,0,600,10 lies outside the picture of 128 x 64 pixels.",)
+    assert seen.problems == ("The box 500,0,600,10 lies outside the image of 128 x 64 pixels.",)
     with pytest.raises(MediaError, match="the box 500,0,600,10 lies outside"):
-        made.collect(made.medium_of(picture, boxes=(Box(500, 0, 600, 10),)))
+        made.collect(made.medium_of(image, boxes=(Box(500, 0, 600, 10),)))
 
 
 @pytest.mark.parametrize("decode", ["fast", "exact"])
@@ -130,8 +130,8 @@ def test_a_limit_of_frames_makes_it_partial(video: Path) -> None:
     assert seen.problems == ("Only the first 7 frames were decoded, as the limit says.",)
 
 
-def test_a_limit_of_pixels_is_kept_for_videos_and_pictures(video: Path, picture: Path) -> None:
-    for path in (video, picture):
+def test_a_limit_of_pixels_is_kept_for_videos_and_images(video: Path, image: Path) -> None:
+    for path in (video, image):
         with pytest.raises(MediaError, match=r"pixels.* limit .*8,000 pixels.*Raise the limit"):
             made.collect(path, limits=Limits(max_pixels=8000))
 
@@ -147,9 +147,9 @@ def test_progress_is_shown_often(video: Path) -> None:
     assert calls >= 40
 
 
-def test_a_file_that_changed_since_it_was_found_is_refused(picture: Path) -> None:
-    medium = made.medium_of(picture)
-    picture.write_bytes(picture.read_bytes() + b"more")
+def test_a_file_that_changed_since_it_was_found_is_refused(image: Path) -> None:
+    medium = made.medium_of(image)
+    image.write_bytes(image.read_bytes() + b"more")
     with pytest.raises(MediaError, match="the file changed since it was found"):
         made.collect(medium)
 
@@ -216,11 +216,11 @@ def test_a_name_means_nothing(tmp_path: Path, video: Path, name: bytes) -> None:
     assert _numbers(samples) == [0, 20]
 
 
-def test_the_settings_of_libraries_are_put_back(picture: Path, video: Path) -> None:
+def test_the_settings_of_libraries_are_put_back(image: Path, video: Path) -> None:
     import av.logging
 
     before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, av.logging.get_level()
-    made.collect(picture)
+    made.collect(image)
     made.collect(video)
     assert (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, av.logging.get_level()) == before
 
@@ -242,7 +242,7 @@ def test_a_reader_that_is_dropped_lets_go_of_the_file(video: Path) -> None:
     assert str(video) not in set(open_files())
 
 
-def test_pixel_aspect_makes_the_picture_wider(tmp_path: Path) -> None:
+def test_pixel_aspect_makes_the_image_wider(tmp_path: Path) -> None:
     from fractions import Fraction
 
     path = made.write_video(tmp_path / "wide.mkv", [0, 40, 80], pixel_aspect=Fraction(3, 2))

@@ -71,9 +71,9 @@ def test_a_film_with_alpha_lies_over_each_requests_own_background(tmp_path: Path
 
 def test_requests_for_the_same_pixels_of_a_frame_share_them(tmp_path: Path) -> None:
     film = made.write_video(tmp_path / "film.mp4", range(0, 1000, 100))
-    picture = tmp_path / "picture.png"
-    Image.new("RGB", (40, 30), "teal").save(picture)
-    for path in (film, picture):
+    image = tmp_path / "image.png"
+    Image.new("RGB", (40, 30), "teal").save(image)
+    for path in (film, image):
         first, *others = samples(path, [ViewRequest(Sampling(), PixelSpec(16, 16))] * 2 + [REQUESTS[0]])
         assert first[0].pixels is others[0][0].pixels
         assert not first[0].pixels.flags.writeable
@@ -86,7 +86,7 @@ def check_apart(path: Path) -> None:
     together = samples(path, REQUESTS)
     for number, request in enumerate(REQUESTS):
         if name.startswith("photo") and request.sampling.sampler == "clip":
-            continue  # a picture has no clip
+            continue  # an image has no clip
         (alone,) = samples(path, [request])
         assert len(alone) == len(together[number]) > 0
         for one, other in zip(alone, together[number], strict=True):

@@ -30,7 +30,7 @@ SKIPPED = {"sound-mp3.mp3", "sound-ogg.ogg", "sound-wav.wav"} | {
 }
 ODD_FAILED = {"no-pts-raw.h264": "carry no times"}
 ODD_PARTIAL = {
-    "first-frame-not-key.ts": "damage",  # its first pictures refer to ones that were cut off
+    "first-frame-not-key.ts": "damage",  # its first images refer to ones that were cut off
     "resolution-change.ts": "marked as damaged",  # two files in one: the packets' counter jumps
 }
 

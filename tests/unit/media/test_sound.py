@@ -1,4 +1,4 @@
-"""Sound: its times, gaps, tails, and what it leaves alone in the views of pictures."""
+"""Sound: its times, gaps, tails, and what it leaves alone in the views of images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RATE = 16_000
 
 
 def test_a_tone_is_found_in_the_windows_of_its_own_time(tmp_path: Path) -> None:
-    """1 kHz sounds from 2.0 s to 3.5 s of a film; the sound starts 0.25 s after the pictures."""
+    """1 kHz sounds from 2.0 s to 3.5 s of a film; the sound starts 0.25 s after the images."""
     quiet = np.zeros(round(5.75 * RATE), np.float32)
     quiet[round(1.75 * RATE) : round(3.25 * RATE)] = tone(1000, 1.5)
     starts = [0.25 + i / 10 for i in range(58)]
@@ -160,7 +160,7 @@ def test_sound_too_short_says_so(tmp_path: Path) -> None:
         made.collect(path, heard(tail="drop"))
 
 
-def test_pictures_and_sound_of_one_file_each_on_the_same_clock(tmp_path: Path) -> None:
+def test_images_and_sound_of_one_file_each_on_the_same_clock(tmp_path: Path) -> None:
     film = write_sound(tmp_path / "film.mkv", tone(440, 3.0), video_frames=30)
     requests = (heard(), ViewRequest(Sampling(), PixelSpec(32, 32)), heard(8000, 0.5))
     samples, seen = made.collect(film, *requests)
@@ -184,7 +184,7 @@ def test_what_has_no_sound_is_skipped_for_sound_alone(tmp_path: Path) -> None:
         made.collect(film, heard())
 
 
-def test_what_is_sound_alone_is_skipped_for_pictures_alone(tmp_path: Path) -> None:
+def test_what_is_sound_alone_is_skipped_for_images_alone(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "s.flac", tone(440, 1.0), codec="flac")
     samples, seen = made.collect(path, made.every(), heard())
     assert {s.request for s in samples} == {1}
@@ -194,9 +194,9 @@ def test_what_is_sound_alone_is_skipped_for_pictures_alone(tmp_path: Path) -> No
 def test_stills_animations_and_text(tmp_path: Path) -> None:
     from PIL import Image
 
-    pictures = [Image.new("RGB", (16, 16), c) for c in ("red", "blue")]
-    pictures[0].save(tmp_path / "still.png")
-    pictures[0].save(tmp_path / "moving.gif", save_all=True, append_images=pictures[1:], duration=100)
+    images = [Image.new("RGB", (16, 16), c) for c in ("red", "blue")]
+    images[0].save(tmp_path / "still.png")
+    images[0].save(tmp_path / "moving.gif", save_all=True, append_images=images[1:], duration=100)
     for name in ("still.png", "moving.gif"):
         with pytest.raises(Skip, match="no audio stream"):
             made.collect(tmp_path / name, heard())

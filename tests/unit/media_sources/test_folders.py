@@ -43,9 +43,9 @@ def test_a_medium_says_where_and_how_large_it_is(make: Make) -> None:
 
 
 def test_what_is_no_medium_is_skipped_in_words(make: Make, tell: Tell) -> None:
-    folder = make("README.txt", "Thumbs.db", "meta.json", "run.py", "none", content=b"text, and no picture\n")
+    folder = make("README.txt", "Thumbs.db", "meta.json", "run.py", "none", content=b"text, and no image\n")
     make("empty", content=b"")
-    reason = "skipped: not a picture or a video by its name and first bytes"
+    reason = "skipped: not an image or a video by its name and first bytes"
     names = ["README.txt", "Thumbs.db", "empty", "meta.json", "none", "run.py"]
     assert tell(find([folder])) == [(name, reason) for name in names]
 
@@ -59,13 +59,13 @@ def test_drawings_and_playlists_are_skipped_with_their_own_reason(make: Make, te
 
 
 def test_first_bytes_tell_where_the_name_does_not(make: Make, tell: Tell) -> None:
-    folder = make("IMG_0001", "picture.dat", "notes.txt")
+    folder = make("IMG_0001", "image.dat", "notes.txt")
     make("film.tmp", content=b"\x00\x00\x00\x20ftypisom")
     assert tell(find([folder])) == [
         ("IMG_0001", "image"),
         ("film.tmp", "video"),
+        ("image.dat", "image"),
         ("notes.txt", "image"),
-        ("picture.dat", "image"),
     ]
 
 
@@ -82,12 +82,12 @@ def test_typescript_is_no_video(make: Make, tell: Tell) -> None:
     make("damaged.ts", content=bytes(range(256)))
     make("empty.ts", content=b"")
     told = dict(tell(find([folder])))
-    assert told.pop("app.ts").startswith("skipped: not a picture or a video")
+    assert told.pop("app.ts").startswith("skipped: not an image or a video")
     assert told == {"clip.ts": "video", "damaged.ts": "video", "empty.ts": "video"}
 
 
 def test_hidden_files_and_folders_are_skipped_once_each(make: Make, tell: Tell) -> None:
-    """`._1.jpg` is what macOS leaves beside `1.jpg` on foreign disks: no picture in spite of its name."""
+    """`._1.jpg` is what macOS leaves beside `1.jpg` on foreign disks: no image in spite of its name."""
     folder = make("1.jpg", "._1.jpg", ".DS_Store", ".git/objects/1.jpg", ".git/2.jpg")
     hidden = "skipped: hidden, as its name starts with a dot; name it itself to have it read"
     assert tell(find([folder])) == [

@@ -54,7 +54,7 @@ def test_a_pattern_skips_unknown_kinds_as_a_folder_does(make: Make, tell: Tell) 
     make("a.jpg")
     told = tell(find([str(folder / "a.*")]))
     assert told[0] == ("a.jpg", "image")
-    assert told[1] == ("a.txt", "skipped: not a picture or a video by its name and first bytes")
+    assert told[1] == ("a.txt", "skipped: not an image or a video by its name and first bytes")
 
 
 @pytest.mark.parametrize("name", ["it's [a] #1 & {b}.jpg", "what?.jpg", "a*.jpg", "[1].jpg", "**"])

@@ -293,7 +293,7 @@ def test_a_manifest_says_more_than_its_folder(table: Write) -> None:
 def test_a_manifest_in_a_folder_is_no_manifest(table: Write, tell: Tell) -> None:
     path = table("uri\n/gone.jpg\n")
     told = dict(tell(find([path.parent])))
-    assert told["list.csv"].startswith("skipped: not a picture or a video")
+    assert told["list.csv"].startswith("skipped: not an image or a video")
 
 
 def test_a_missing_manifest_is_a_missing_path(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_the_default_is_the_embedded_model() -> None:
     model = load_model()
     assert model == load_model("default") == load_model("vifex-interim-1")
     assert model.card.name == "vifex-interim-1"
-    assert model.card.default_taps == ("embedding",)
+    assert model.card.default_layers == ("embedding",)
     assert model.weights_sha256 == model.card.sha256
     assert {"default", "vifex-interim-1"} <= set(model_names())
 

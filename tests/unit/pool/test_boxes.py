@@ -10,7 +10,7 @@ from vifex.values import PixelSpec
 from vifex.values.pixels import fit
 
 
-def test_a_stretched_box_keeps_its_part_of_the_picture() -> None:
+def test_a_stretched_box_keeps_its_part_of_the_image() -> None:
     mapped = map_boxes(np.array([[0, 0, 400, 100], [100, 50, 200, 75]]), 400, 100, PixelSpec(224, 224))
     np.testing.assert_allclose(mapped.boxes, [[0, 0, 224, 224], [56, 112, 112, 168]])
     np.testing.assert_allclose(mapped.inside, [1, 1])
@@ -48,8 +48,8 @@ def test_boxes_go_where_the_decoder_puts_their_pixels(spec: PixelSpec, size: tup
     np.testing.assert_allclose(mapped.boxes, [expected], atol=1e-9)
 
 
-def test_boxes_of_no_picture() -> None:
-    with pytest.raises(ValueError, match="picture with a size"):
+def test_boxes_of_no_image() -> None:
+    with pytest.raises(ValueError, match="image with a size"):
         map_boxes(np.zeros((1, 4)), 0, 10, PixelSpec(8, 8))
     with pytest.raises(ValueError, match=r"\[K, 4\]"):
         map_boxes(np.zeros((1, 5)), 10, 10, PixelSpec(8, 8))

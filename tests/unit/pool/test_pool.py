@@ -18,7 +18,7 @@ from vifex.pool import (
     to_dtype,
 )
 from vifex.pool.gem import gem_pool
-from vifex.values import InputError, Tap
+from vifex.values import InputError, Layer
 
 finite = st.floats(-1e6, 1e6, width=32)
 
@@ -36,13 +36,13 @@ def test_what_does_not_fit_is_told() -> None:
     with pytest.raises(
         InputError, match=r"stages\.3: the pooling 'cls' does not fit a map\. Use one of: avg, "
     ):
-        pooled_shape("cls", Tap("stages.3", "map", (4, 2, 2)))
+        pooled_shape("cls", Layer("stages.3", "map", (4, 2, 2)))
     with pytest.raises(InputError, match=r"'gem' does not fit a vector\. Use one of: flatten, none"):
         pool("gem", "vector", np.zeros((1, 4), np.float32))
     with pytest.raises(InputError, match=r"no pooling 'gen'\. Did you mean gem\?"):
         pool("gen", "map", np.zeros((1, 4, 2, 2), np.float32))
     with pytest.raises(InputError, match="a single token has no patches"):
-        pooled_shape("patches", Tap("t", "tokens", (1, 8)))
+        pooled_shape("patches", Layer("t", "tokens", (1, 8)))
 
 
 def test_poolings_are_listed_by_kind() -> None:

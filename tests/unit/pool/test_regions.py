@@ -26,7 +26,7 @@ def test_without_alignment_a_box_lies_half_a_cell_further() -> None:
 
 
 def test_the_scale_may_differ_along_the_axes() -> None:
-    """The same cells, from a picture of 8 x 40 pixels."""
+    """The same cells, from an image of 8 x 40 pixels."""
     box = np.array([[0.0, 10.0, 4.0, 30.0]])
     pooled = roi_align(RAMP, box, spatial_scale=(0.5, 0.1), output_size=2)
     np.testing.assert_allclose(pooled, [[[[4, 5], [8, 9]]]], atol=1e-5)

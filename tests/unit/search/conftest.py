@@ -46,7 +46,7 @@ def numbers() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def plain_store(tmp_path_factory: pytest.TempPathFactory, numbers: np.ndarray) -> Path:
-    """`numbers` in a store of several commits, under the tap `head`."""
+    """`numbers` in a store of several commits, under the layer `head`."""
     path = tmp_path_factory.mktemp("search") / "plain.vifex"
     labels = ["cat" if i % 3 == 0 else None for i in range(len(numbers))]
     return write_store(path, {"head": numbers}, labels=labels, commits=3)

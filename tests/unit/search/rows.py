@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from vifex.store import open_writer
 from vifex.store.schema import row_schema
-from vifex.values import Medium, Outcome, PixelSpec, Recipe, Sampling, Tap, TapSpec
+from vifex.values import Layer, LayerSpec, Medium, Outcome, PixelSpec, Recipe, Sampling
 from vifex.values.media import path_to_uri
 
 ROWS_PER_VIDEO = 5
 FPS = 25
 
 
-def make_recipe(taps: dict[str, tuple[int, ...]], dtype: str = "float32") -> Recipe:
+def make_recipe(layers: dict[str, tuple[int, ...]], dtype: str = "float32") -> Recipe:
     kinds = {1: "vector", 2: "tokens", 3: "map"}
     return Recipe(
         model="test-1",
@@ -29,9 +29,9 @@ def make_recipe(taps: dict[str, tuple[int, ...]], dtype: str = "float32") -> Rec
         preprocess={},
         pixels=PixelSpec(32, 32),
         sampling=Sampling(),
-        taps=tuple(
-            TapSpec(Tap(n, kinds[len(s)], s), "none", s, normalized=False, dtype=dtype)
-            for n, s in taps.items()
+        layers=tuple(
+            LayerSpec(Layer(n, kinds[len(s)], s), "none", s, normalized=False, dtype=dtype)
+            for n, s in layers.items()
         ),
         precision="fp32",
         engine="openvino",
@@ -47,7 +47,7 @@ def write_store(
     labels: Sequence[str | None] | None = None,
     commits: int = 1,
 ) -> Path:
-    """Write rows `[N, *shape]` per tap: in turn one picture (a row) and one video (five rows, 25 fps)."""
+    """Write rows `[N, *shape]` per layer: in turn one image (a row) and one video (five rows, 25 fps)."""
     arrays = {n: np.asarray(v, dtype=dtype) for n, v in vectors.items()}
     recipe = make_recipe({n: v.shape[1:] for n, v in arrays.items()}, dtype)
     total = len(next(iter(arrays.values())))
@@ -97,9 +97,9 @@ def _batch(medium: Medium, part: dict[str, Any], recipe: Recipe) -> pa.RecordBat
     columns |= {c: [v] * n for c, v in zip(("x0", "y0", "x1", "y1"), (1.0, 2.0, 30.5, 40.0), strict=True)}
     if video:
         columns |= {c: [None] * n for c in ("x0", "y0", "x1", "y1")}
-    for tap in recipe.taps:
-        numbers = pa.array(np.ascontiguousarray(part[tap.tap.name]).reshape(-1))
-        columns[tap.column] = pa.FixedSizeListArray.from_arrays(numbers, tap.size)
+    for layer in recipe.layers:
+        numbers = pa.array(np.ascontiguousarray(part[layer.layer.name]).reshape(-1))
+        columns[layer.column] = pa.FixedSizeListArray.from_arrays(numbers, layer.size)
     schema = row_schema(recipe)
     arrays = [
         c if isinstance(c, pa.Array) else pa.array(c, f.type)

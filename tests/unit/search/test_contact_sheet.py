@@ -1,4 +1,4 @@
-"""The contact sheet: one file, valid, escaped, with a picture or a reason for every hit."""
+"""The contact sheet: one file, valid, escaped, with an image or a reason for every hit."""
 
 from __future__ import annotations
 
@@ -72,20 +72,20 @@ def frame(rank=1, t_s=12.44, **fields) -> Hit:
     return hit(rank, t_s=t_s, uri="file:///media/a%20b.mp4", name="a b.mp4", **(times | fields))
 
 
-def picture(_hit) -> Image.Image:
+def image(_hit) -> Image.Image:
     return Image.new("RGB", (64, 48), "teal")
 
 
 def sheet(tmp_path, hits, **options) -> Page:
     path = tmp_path / "sheet.html"
-    defaults = {"title": "q.jpg", "thumbnail": picture, "metric": "cosine", "store_name": "lib.vifex"}
+    defaults = {"title": "q.jpg", "thumbnail": image, "metric": "cosine", "store_name": "lib.vifex"}
     write_contact_sheet(path, hits, **(defaults | options))
     assert [p.name for p in tmp_path.iterdir()] == ["sheet.html"]
     return Page(path.read_text(encoding="utf-8"))
 
 
 def test_it_shows_rank_score_name_time_and_a_link(tmp_path):
-    page = sheet(tmp_path, [frame(1, score=0.98765), hit(2)], query_thumbnail=picture(None))
+    page = sheet(tmp_path, [frame(1, score=0.98765), hit(2)], query_thumbnail=image(None))
     for text in (
         "0.9877",
         "a b.mp4",
@@ -102,7 +102,7 @@ def test_it_shows_rank_score_name_time_and_a_link(tmp_path):
 
 
 def test_it_needs_nothing_outside_itself(tmp_path):
-    page = sheet(tmp_path, [frame(1), hit(2)], query_thumbnail=picture(None))
+    page = sheet(tmp_path, [frame(1), hit(2)], query_thumbnail=image(None))
     assert not {"script", "link", "iframe", "object", "video", "base", "form"} & {t for t, _ in page.elements}
     loaded = [a["src"] for _, a in page.elements if "src" in a]
     assert loaded
@@ -138,7 +138,7 @@ def test_lone_surrogates_do_not_break_the_page(tmp_path):
     assert r"\udcff" in sheet(tmp_path, [hit(1, name="\udcff.jpg")]).text
 
 
-def test_a_picture_that_is_gone_says_so(tmp_path):
+def test_an_image_that_is_gone_says_so(tmp_path):
     errors = {2: MediaError("the file is cut short."), 3: FileNotFoundError(2, "No such file")}
 
     def thumbnail(h):
@@ -146,13 +146,13 @@ def test_a_picture_that_is_gone_says_so(tmp_path):
             raise errors[h.rank]
 
     page = sheet(tmp_path, [hit(1), hit(2), hit(3)], thumbnail=thumbnail)
-    assert page.text.count("No picture") == 3
+    assert page.text.count("No image") == 3
     for why in ("Its source has moved or changed.", "the file is cut short.", "No such file"):
         assert why in page.text
     assert page.all("img") == []
 
 
-def test_bugs_in_making_a_picture_are_not_hidden(tmp_path):
+def test_bugs_in_making_an_image_are_not_hidden(tmp_path):
     with pytest.raises(ZeroDivisionError):
         sheet(tmp_path, [hit()], thumbnail=lambda h: 1 / 0)
     assert list(tmp_path.iterdir()) == []

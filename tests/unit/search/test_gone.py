@@ -18,7 +18,7 @@ Command = Callable[..., object]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight pictures, extracted; then one is renamed, two are deleted, and a folder of two is moved."""
+    """Eight images, extracted; then one is renamed, two are deleted, and a folder of two is moved."""
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("gone")

@@ -21,10 +21,10 @@ def test_hits_keep_the_order_of_the_matches(plain_view):
     ]
 
 
-def test_a_frame_has_times_and_a_picture_has_none(plain_view):
+def test_a_frame_has_times_and_an_image_has_none(plain_view):
     keys = plain_view.to_arrow(["key"]).column("key").to_pylist()
-    picture, frame = fetch_hits(plain_view, [Match(keys[0], 1.0), Match(keys[3], 0.5)])
-    assert (picture.t_s, picture.pts, picture.time_base, picture.box) == (
+    image, frame = fetch_hits(plain_view, [Match(keys[0], 1.0), Match(keys[3], 0.5)])
+    assert (image.t_s, image.pts, image.time_base, image.box) == (
         None,
         None,
         None,
@@ -32,7 +32,7 @@ def test_a_frame_has_times_and_a_picture_has_none(plain_view):
     )
     assert (frame.ordinal, frame.frame_index, frame.pts, frame.time_base) == (2, 50, 180_000, "1/90000")
     assert (frame.t_s, frame.t_start_s, frame.t_end_s, frame.box) == (2.0, 2.0, 2.04, None)
-    assert (picture.label, frame.label, picture.name) == ("cat", None, "m0.jpg")
+    assert (image.label, frame.label, image.name) == ("cat", None, "m0.jpg")
 
 
 def test_json_has_the_documented_names_in_order(plain_view):

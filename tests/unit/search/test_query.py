@@ -9,7 +9,7 @@ import pytest
 
 from vifex.search.query import (
     FrameQuery,
-    PictureQuery,
+    ImageQuery,
     RowQuery,
     TextQuery,
     VectorQuery,
@@ -33,10 +33,10 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.mark.parametrize(
     ("text", "query"),
     [
-        ("a.jpg", PictureQuery(Path("a.jpg"))),
-        ("my words.png", PictureQuery(Path("my words.png"))),
-        ("odd@12", PictureQuery(Path("odd@12"))),
-        ("row:x", PictureQuery(Path("row:x"))),
+        ("a.jpg", ImageQuery(Path("a.jpg"))),
+        ("my words.png", ImageQuery(Path("my words.png"))),
+        ("odd@12", ImageQuery(Path("odd@12"))),
+        ("row:x", ImageQuery(Path("row:x"))),
         ("v.npy", VectorQuery(Path("v.npy"))),
         ("V.NPY", VectorQuery(Path("V.NPY"))),
         ("clip.mp4@00:12", FrameQuery(Path("clip.mp4"), 12.0)),
@@ -58,14 +58,14 @@ def test_what_is_no_key_is_an_error(key):
 
 def test_addresses_as_search_prints_them_are_paths(folder):
     uri = path_to_uri(folder / "clip@2.mp4")
-    assert parse_query(uri) == PictureQuery(folder / "clip@2.mp4")
+    assert parse_query(uri) == ImageQuery(folder / "clip@2.mp4")
     assert parse_query(uri + "@1") == FrameQuery(folder / "clip@2.mp4", 1.0)
 
 
 def test_a_leading_tilde_is_the_home_folder(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
-    assert parse_query("~/a.jpg") == PictureQuery(folder / "a.jpg")
+    assert parse_query("~/a.jpg") == ImageQuery(folder / "a.jpg")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_looks_like_a_path_can_be_words(text):
 def test_text_forces_words(words, folder):
     assert parse_query(f"text:{words}") == parse_query(f"text: {words} ") == TextQuery(words)
     (folder / "text:a.jpg").touch()
-    assert parse_query("./text:a.jpg") == PictureQuery(Path("text:a.jpg"))
+    assert parse_query("./text:a.jpg") == ImageQuery(Path("text:a.jpg"))
     assert parse_query("text:a.jpg") == TextQuery("a.jpg")
 
 
@@ -161,11 +161,11 @@ def test_a_folder_and_a_time_offer_words():
 
 
 def test_words_are_refused_where_the_model_reads_none():
-    assert "no text tower to search by words. Give a picture" in str(no_words("a red car"))
+    assert "no text tower to search by words. Give an image" in str(no_words("a red car"))
 
 
 def test_a_path_object_is_never_text_or_a_row(folder):
-    assert parse_query(folder / "a.jpg") == PictureQuery(folder / "a.jpg")
+    assert parse_query(folder / "a.jpg") == ImageQuery(folder / "a.jpg")
     for path in (Path("a red car"), Path("row:abc:1"), Path("clip.mp4@12")):
         with pytest.raises(InputError, match="no such file"):
             parse_query(path)

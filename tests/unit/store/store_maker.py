@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from vifex.store import ViewWriter, open_store, row_schema
-from vifex.values import Medium, Outcome, PixelSpec, Recipe, Sampling, Status, Tap, TapSpec
+from vifex.values import Layer, LayerSpec, Medium, Outcome, PixelSpec, Recipe, Sampling, Status
 
 DIM = 16
 
@@ -21,9 +21,9 @@ def recipe(**changes: object) -> Recipe:
         "preprocess": {"scale": 255.0, "mean": [0.0, 0.0, 0.0]},
         "pixels": PixelSpec(8, 8),
         "sampling": Sampling(),
-        "taps": (
-            TapSpec(Tap("head.fc", "vector", (DIM,)), "none", (DIM,), True, "float32"),
-            TapSpec(Tap("stages.1", "map", (2, 3, 4)), "none", (2, 3, 4), False, "float16"),
+        "layers": (
+            LayerSpec(Layer("head.fc", "vector", (DIM,)), "none", (DIM,), True, "float32"),
+            LayerSpec(Layer("stages.1", "map", (2, 3, 4)), "none", (2, 3, 4), False, "float16"),
         ),
         "precision": "fp32",
         "engine": "toy",
@@ -33,7 +33,7 @@ def recipe(**changes: object) -> Recipe:
 
 def wide_recipe(dim: int) -> Recipe:
     """A recipe with one vector of the usual size."""
-    return recipe(taps=(TapSpec(Tap("pool", "vector", (dim,)), "avg", (dim,), True, "float32"),))
+    return recipe(layers=(LayerSpec(Layer("pool", "vector", (dim,)), "avg", (dim,), True, "float32"),))
 
 
 def medium(number: int, edition: int = 0) -> Medium:

@@ -8,7 +8,7 @@ from store_maker import medium, outcome, recipe
 
 from vifex.store import LEDGER_SCHEMA, LedgerEntry, row_schema
 from vifex.store.schema import ROW_FIELDS, media_entries
-from vifex.values import InputError, Tap, TapSpec
+from vifex.values import InputError, Layer, LayerSpec
 from vifex.values.models import RESERVED_COLUMNS
 
 
@@ -24,7 +24,7 @@ def test_row_columns() -> None:
     assert schema.field("head_fc").type == pa.list_(pa.float32(), 16)
     assert schema.field("stages_1").type == pa.list_(pa.float16(), 24)
     assert schema.field("stages_1").metadata == {
-        b"vifex:tap": b"stages.1",
+        b"vifex:layer": b"stages.1",
         b"vifex:kind": b"map",
         b"vifex:shape": b"[2, 3, 4]",
         b"vifex:pooling": b"none",
@@ -55,9 +55,9 @@ def test_ledger_columns() -> None:
     ],
 )
 def test_a_clash_of_columns_is_an_error(names: tuple[str, ...], column: str) -> None:
-    taps = tuple(TapSpec(Tap(n, "vector", (4,)), "none", (4,), True, "float32") for n in names)
+    layers = tuple(LayerSpec(Layer(n, "vector", (4,)), "none", (4,), True, "float32") for n in names)
     with pytest.raises(InputError, match=f"needs the column '{column}'"):
-        row_schema(recipe(taps=taps))
+        row_schema(recipe(layers=layers))
 
 
 RESERVED = sorted(RESERVED_COLUMNS)
@@ -65,12 +65,12 @@ RESERVED = sorted(RESERVED_COLUMNS)
 
 @pytest.mark.parametrize("name", [*RESERVED, "Label", "PTS", "Medium.ID", "t/s", "_RowID"])
 def test_a_layer_called_like_a_column_gets_a_name_of_its_own(name: str) -> None:
-    spec = TapSpec(Tap(name, "vector", (4,)), "none", (4,), True, "float32")
-    schema = row_schema(recipe(taps=(spec,)))
+    spec = LayerSpec(Layer(name, "vector", (4,)), "none", (4,), True, "float32")
+    schema = row_schema(recipe(layers=(spec,)))
     assert spec.column == schema.names[-1]
     assert spec.column.endswith("_")
     assert len({n.lower() for n in schema.names}) == len(schema.names)
-    assert schema.field(spec.column).metadata[b"vifex:tap"].decode() == name
+    assert schema.field(spec.column).metadata[b"vifex:layer"].decode() == name
 
 
 def test_all_columns_of_rows_are_reserved() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from vifex.models import format_card
 from vifex.models.cards import parse_card
-from vifex.values import AudioInput, AudioSpec, ModelCard, ModelError, Recipe, Sampling, Tap, TapSpec
+from vifex.values import AudioInput, AudioSpec, Layer, LayerSpec, ModelCard, ModelError, Recipe, Sampling
 from vifex.values.pixels import NO_PIXELS
 
 RECIPE = Recipe(
@@ -17,7 +17,7 @@ RECIPE = Recipe(
     preprocess={"layout": "NS"},
     pixels=NO_PIXELS,
     sampling=Sampling(),
-    taps=(TapSpec(Tap("pooled", "vector", (8,)), "none", (8,), False, "float32"),),
+    layers=(LayerSpec(Layer("pooled", "vector", (8,)), "none", (8,), False, "float32"),),
     precision="fp32",
     engine="torch",
     audio=AudioSpec(48_000, 10.0, 2.5, tail="repeat", t_start_s=1.0),
@@ -56,7 +56,7 @@ def test_windows_that_make_no_sense_are_refused(choices: dict[str, float], messa
 
 def test_a_card_of_sound_comes_back_from_toml() -> None:
     sound = AudioInput(16_000, 5.0, 30.0, "repeat")
-    card = ModelCard("net-1", 0, 0, layout="NS", audio=sound, default_taps=("pooled",))
+    card = ModelCard("net-1", 0, 0, layout="NS", audio=sound, default_layers=("pooled",))
     assert parse_card(format_card(card), of="net-1") == card
     short = 'name = "net-1"\n[audio]\nsample_rate_hz = 16000\nwindow_s = 0.5\n'
     assert parse_card(short, of="net-1").audio == AudioInput(16_000, 0.5)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from vifex.values import NO_PIXELS, Fusion, FusionInput, Recipe, Sampling, Tap, TapSpec, Tree
+from vifex.values import NO_PIXELS, Fusion, FusionInput, Layer, LayerSpec, Recipe, Sampling, Tree
 
 INPUTS = (FusionInput("rgb", "a" * 32, "head", 4), FusionInput("sound", "b" * 32, "levels", 3, "mean"))
 FUSION = Fusion("weighted", INPUTS, weights=(0.5, 2.0), parameters_sha256=None)
-SPEC = TapSpec(Tap("weighted", "vector", (7,)), "none", (7,), False, "float32")
+SPEC = LayerSpec(Layer("weighted", "vector", (7,)), "none", (7,), False, "float32")
 FUSED = Recipe(
     "fuse/weighted(rgb:head + sound:levels)",
     "",

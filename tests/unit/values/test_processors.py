@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vifex.values import ModelCard, PixelSpec, Processor, Recipe, Sampling, Tap, TapSpec
+from vifex.values import Layer, LayerSpec, ModelCard, PixelSpec, Processor, Recipe, Sampling
 from vifex.values.pixels import fit
 
 OWN = Processor(
@@ -26,13 +26,13 @@ RECIPE = Recipe(
     preprocess={},
     pixels=CARD.pixel_spec(),
     sampling=Sampling(),
-    taps=(TapSpec(Tap("a", "vector", (8,)), "none", (8,), False, "float32"),),
+    layers=(LayerSpec(Layer("a", "vector", (8,)), "none", (8,), False, "float32"),),
     precision="fp32",
     engine="openvino",
 )
 
 
-def test_a_processor_takes_pictures_that_are_decoded_in_full() -> None:
+def test_a_processor_takes_images_that_are_decoded_in_full() -> None:
     assert CARD.pixel_spec("fast").decode == CARD.pixel_spec("exact").decode == "exact"
     with pytest.raises(ValueError, match="decoded in full"):
         replace(CARD.pixel_spec(), decode="fast")

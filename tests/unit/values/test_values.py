@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from vifex.values import (
     Box,
     InputError,
+    Layer,
+    LayerSpec,
     Medium,
     ModelCard,
     Outcome,
@@ -24,8 +26,6 @@ from vifex.values import (
     Regions,
     Sampling,
     Span,
-    Tap,
-    TapSpec,
     VifexError,
 )
 from vifex.values.media import grid_boxes, path_to_uri, uri_to_path
@@ -38,7 +38,7 @@ RECIPE = Recipe(
     preprocess={"mean": [1.0, 2.0, 3.0]},
     pixels=PixelSpec(96, 96),
     sampling=Sampling(),
-    taps=(TapSpec(Tap("stages.3", "map", (8, 3, 3)), "avg", (8,), False, "float32"),),
+    layers=(LayerSpec(Layer("stages.3", "map", (8, 3, 3)), "avg", (8,), False, "float32"),),
     precision="fp32",
     engine="openvino",
 )
@@ -122,7 +122,7 @@ def test_differences_name_the_choice() -> None:
     [("stages.3", "stages_3"), ("a/b::c", "a_b_c"), ("embedding", "embedding"), ("层.1", "_1")],
 )
 def test_column_names(name: str, column: str) -> None:
-    assert TapSpec(Tap(name, "vector", (4,)), "none", (4,), False, "float32").column == column
+    assert LayerSpec(Layer(name, "vector", (4,)), "none", (4,), False, "float32").column == column
 
 
 def test_an_error_says_what_happened_to_what_and_what_to_do() -> None:
@@ -146,7 +146,7 @@ def test_an_error_says_what_happened_to_what_and_what_to_do() -> None:
         (lambda: PixelSpec(0, 4), "at least 1 x 1"),
         (lambda: PixelSpec(4, 4, resize="shortest"), "resize_px"),
         (lambda: PixelSpec(4, 4, resize="stretch_crop", resize_hw_px=(3, 9)), "resize_hw_px"),
-        (lambda: Tap("a", "map", (1, 2)), "3 axes"),
+        (lambda: Layer("a", "map", (1, 2)), "3 axes"),
         (lambda: Outcome(MEDIUM, "failed"), "needs a reason"),
         (lambda: Outcome(MEDIUM, "skipped", "sound", rows=1), "has no rows"),
     ],

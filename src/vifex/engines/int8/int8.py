@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.engines.int8.quantising import Task
-from vifex.values import EngineError, Model, ModelError, Tap
+from vifex.values import EngineError, Layer, Model, ModelError
 from vifex.values.registry import missing_extra
 
 __all__ = ["SUFFIXES", "Quantised", "graph_sha256", "has_nncf", "quantise", "require_nncf", "with_graph"]
@@ -96,13 +96,13 @@ def with_graph(model: Model, graph: Path, sha256: str) -> Model:
 
 
 def quantise(
-    model: Model, taps: Sequence[Tap], samples: npt.NDArray[np.uint8], folder: Path, *, name: str = "int8"
+    model: Model, layers: Sequence[Layer], samples: npt.NDArray[np.uint8], folder: Path, *, name: str = "int8"
 ) -> Quantised:
     """Quantise a network after training.
 
     Args:
         model: A network that OpenVINO runs.
-        taps: Where it will be read; the graph is cut there.
+        layers: Where it will be read; the graph is cut there.
         samples: uint8 `[N, H, W, 3]`, or `[N, T, H, W, 3]` for windows: what it will see.
         folder: Where the graph is written.
         name: Of its files, without their suffixes.
@@ -117,7 +117,7 @@ def quantise(
         raise ValueError("quantise needs at least one sample")
     kept = folder / f"{name}.npy"
     np.save(kept, samples)
-    task = Task(model, tuple(taps), kept, folder / f"{name}.xml")
+    task = Task(model, tuple(layers), kept, folder / f"{name}.xml")
     try:
         _run(task)
     finally:

@@ -24,7 +24,7 @@ from vifex.engines.openvino.build import cut
 from vifex.engines.openvino.graph import read_graph
 from vifex.engines.openvino.rewrites.stream import narrow_stream
 from vifex.engines.openvino.rewrites.unpack import unpack
-from vifex.values import Model, ModelCard, ModelError, Tap
+from vifex.values import Layer, Model, ModelCard, ModelError
 
 __all__ = ["Task", "is_transformer", "main", "network_input", "quantise_graph"]
 
@@ -36,7 +36,7 @@ class Task:
     """What is to be quantised, and from what."""
 
     model: Model
-    taps: tuple[Tap, ...]
+    layers: tuple[Layer, ...]
     samples: Path
     """A `.npy` file: uint8 `[N, H, W, 3]`, or `[N, T, H, W, 3]` for windows."""
     output: Path
@@ -44,9 +44,9 @@ class Task:
 
 
 def quantise_graph(task: Task) -> None:
-    """Write the quantised graph of a network, cut at the taps, for one input; in a process of its own.
+    """Write the quantised graph of a network, cut at the layers, for one input; in a process of its own.
 
-    The taps are outputs before anything is quantised, so their numbers stay floats that no quantiser has
+    The layers are outputs before anything is quantised, so their numbers stay floats that no quantiser has
     rounded, and NNCF knows that they are read. All ranges are symmetric (asymmetric ones ran slower and came
     out no nearer to fp32). A transformer's outliers are moved into its weights first (SmoothQuant, Xiao et
     al., arXiv:2211.10438), and its residual stream is bf16, where OpenVINO would keep it in f32.
@@ -63,7 +63,7 @@ def quantise_graph(task: Task) -> None:
 
     core = ov.Core()
     graph = read_graph(core, task.model)
-    places = [place for tap in task.taps if (place := graph.find(tap.name)) is not None]
+    places = [place for layer in task.layers if (place := graph.find(layer.name)) is not None]
     part = cut(graph, places, task.model.card, 1)
     _check(part, task.model)
     transformer = is_transformer(part)
@@ -78,11 +78,12 @@ def quantise_graph(task: Task) -> None:
     )
     if transformer:
         narrow_stream(quantised)
-    # How the engine finds the taps again, as in a converted network's file.
-    taps = [
-        {"name": t.name, "kind": t.kind, "shape": list(t.shape), "output": i} for i, t in enumerate(task.taps)
+    # How the engine finds the layers again, as in a converted network's file.
+    layers = [
+        {"name": t.name, "kind": t.kind, "shape": list(t.shape), "output": i}
+        for i, t in enumerate(task.layers)
     ]
-    quantised.set_rt_info(json.dumps(taps), ["vifex", "taps"])
+    quantised.set_rt_info(json.dumps(layers), ["vifex", "taps"])
     ov.save_model(quantised, task.output, compress_to_fp16=False)
 
 

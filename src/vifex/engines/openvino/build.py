@@ -1,4 +1,4 @@
-"""The graph that is compiled: from uint8 pixels, normalised inside, or from sound, cut at the wanted taps."""
+"""The graph that is compiled: uint8 pixels, normalised inside, or sound go in; the wanted layers come out."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from vifex.engines.openvino.rewrites.unpack import unpack
 from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.plan import Plan, choose_batch, choose_plan, count_macs
 from vifex.engines.precision import HINTS, is_int8, native_bf16, resolve
-from vifex.values import EngineError, Model, ModelError, Tap
+from vifex.values import EngineError, Layer, Model, ModelError
 from vifex.values.steps import step
 
 __all__ = ["OpenVinoEngine"]
@@ -38,12 +38,12 @@ class OpenVinoEngine:
         self._graphs: dict[tuple[str, ...], Graph] = {}
         self._cache = Cache.of_user(self._core, self._ov)
 
-    def taps(self, model: Model) -> list[Tap]:
+    def layers(self, model: Model) -> list[Layer]:
         """List every node worth reading, in graph order."""
-        return [place.tap for place in self._graph(model).places]
+        return [place.layer for place in self._graph(model).places]
 
-    def resolve_taps(self, model: Model, wanted: Sequence[str]) -> list[Tap]:
-        """Find taps by name or alias; none asks for the card's default taps, or the last vector."""
+    def resolve_layers(self, model: Model, wanted: Sequence[str]) -> list[Layer]:
+        """Find layers by name or alias; none asks for the card's default layers, or the last vector."""
         return resolve_names(wanted, self._graph(model).named, model.card)
 
     def resolve_precision(self, wanted: str) -> str:
@@ -53,17 +53,17 @@ class OpenVinoEngine:
     def compile(
         self,
         model: Model,
-        taps: Sequence[Tap],
+        layers: Sequence[Layer],
         *,
         precision: str,
         batch: int | None = None,
         cores: int | None = None,
     ) -> OpenVinoNetwork:
         """Make a network ready to run; see `base.Engine.compile`."""
-        if not taps:
-            raise ValueError("compile needs at least one tap")
+        if not layers:
+            raise ValueError("compile needs at least one layer")
         graph = self._graph(model)
-        places = [self._place(graph, model, tap.name) for tap in taps]
+        places = [self._place(graph, model, layer.name) for layer in layers]
         plan = choose_plan(cores or available_cores())
         precision = self.resolve_precision(precision)
         _check_quantised(model, precision)
@@ -82,7 +82,7 @@ class OpenVinoEngine:
             raise EngineError(f"OpenVINO cannot compile the network: {why}.", of=model.card.name) from exc
         return OpenVinoNetwork(
             compiled,
-            [p.tap for p in places],
+            [p.layer for p in places],
             input_shape=pixels_shape(model.card, size),
             requests=plan.requests,
             graph_batch=graph_batch,
@@ -101,8 +101,8 @@ class OpenVinoEngine:
             "ENABLE_CPU_PINNING": "NO",
         }
         # A converted network's file is named by all that decided the conversion.
-        taps = [(model.file.name, model.int8_sha256, p.tap.name, p.tap.shape) for p in places]
-        key = self._cache.key(model.weights_sha256, model.card, taps, batch, config)
+        layers = [(model.file.name, model.int8_sha256, p.layer.name, p.layer.shape) for p in places]
+        key = self._cache.key(model.weights_sha256, model.card, layers, batch, config)
         compiled = self._cache.load(key, config)
         if compiled is None:
             step(f"compiling {model.card.name} in {precision}")
@@ -116,8 +116,8 @@ class OpenVinoEngine:
         return compiled
 
     def _graph(self, model: Model) -> Graph:
-        # The card is part of the key: sizes and layout decide the taps. One network may be converted to
-        # several files, each with taps of its own.
+        # The card is part of the key: sizes and layout decide the layers. One network may be converted to
+        # several files, each with layers of its own.
         key = (model.weights_sha256, model.int8_sha256, repr(model.card), str(model.file))
         with self._lock:
             if key not in self._graphs:

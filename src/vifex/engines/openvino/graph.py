@@ -11,7 +11,7 @@ from typing import Any, Final
 from vifex.engines.names import Named
 from vifex.engines.openvino.facts import Fact, gather
 from vifex.engines.openvino.rewrites.rebatch import Key, keyed
-from vifex.values import Model, ModelCard, ModelError, Tap, TapKind
+from vifex.values import Layer, LayerKind, Model, ModelCard, ModelError
 
 __all__ = ["Graph", "Place", "read_graph"]
 
@@ -21,8 +21,8 @@ _DULL: Final = frozenset({
 })  # fmt: skip
 """Operations whose output is another's in other clothes, or no feature at all."""
 
-_TAPS: Final = ["vifex", "taps"]
-"""Where a converted network's file names its taps: a JSON list of name, kind, shape and place among
+_LAYERS: Final = ["vifex", "taps"]
+"""Where a converted network's file names its layers: a JSON list of name, kind, shape and place among
 the outputs."""
 
 _REAL: Final = frozenset({"f16", "bf16", "f32", "f64"})
@@ -30,15 +30,15 @@ _REAL: Final = frozenset({"f16", "bf16", "f32", "f64"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a tap is read: an output of the graph, and how to bring it into the promised order."""
+    """Where a layer is read: an output of the graph, and how to bring it into the promised order."""
 
-    tap: Tap
+    layer: Layer
     key: Key
     port: int
     names: frozenset[str]
     """Every lasting name that the graph has for it."""
     order: tuple[int, ...] | None
-    """Transposition that gives the tap's axes (batch first); `None` where they are right already."""
+    """Transposition that gives the layer's axes (batch first); `None` where they are right already."""
     batching: str
     """`sure`: every node up to here has one slice of its first axis per input. `likely`: this one has,
     but a node before it moves the batch elsewhere. `no`: there is none for more than one input."""
@@ -54,15 +54,15 @@ class Graph:
     """In graph order."""
 
     def find(self, name: str) -> Place | None:
-        """Find a place by its tap's name or any other that the graph has for it."""
-        by_tap = next((p for p in self.places if p.tap.name == name), None)
-        return by_tap or next((p for p in self.places if name in p.names), None)
+        """Find a place by its layer's name or any other that the graph has for it."""
+        by_layer = next((p for p in self.places if p.layer.name == name), None)
+        return by_layer or next((p for p in self.places if name in p.names), None)
 
     @property
     def named(self) -> Named:
-        """The taps and all names that the graph has for them; the first to have a name keeps it."""
-        others = {name: p.tap.name for p in reversed(self.places) for name in p.names}
-        return Named([p.tap for p in self.places], others)
+        """The layers and all names that the graph has for them; the first to have a name keeps it."""
+        others = {name: p.layer.name for p in reversed(self.places) for name in p.names}
+        return Named([p.layer for p in self.places], others)
 
 
 def read_graph(core: Any, model: Model) -> Graph:
@@ -81,28 +81,30 @@ def read_graph(core: Any, model: Model) -> Graph:
     inputs = [p.get_friendly_name() for p in graph.get_parameters()]
     if len(inputs) != 1:
         raise ModelError(
-            f"the network takes {len(inputs)} inputs ({', '.join(inputs)}), not one picture.",
+            f"the network takes {len(inputs)} inputs ({', '.join(inputs)}), not one image.",
             of=str(model.graph),
             todo="Export the part of it that takes pixels alone.",
         )
     facts = gather(graph, model)
-    if graph.has_rt_info(_TAPS):
+    if graph.has_rt_info(_LAYERS):
         return Graph(graph, tuple(_converted_places(graph, facts)))
     return Graph(graph, tuple(_places(facts, model)))
 
 
 def _converted_places(graph: Any, facts: list[Fact]) -> Iterator[Place]:
-    """Give the places of a network that was converted for its taps: its outputs, as the file says."""
+    """Give the places of a network that was converted for its layers: its outputs, as the file says."""
     places = {(fact.key, fact.port): fact for fact in facts}
     keys = {op.get_name(): key for key, op in keyed(graph).items()}
-    taps = json.loads(graph.get_rt_info(_TAPS).astype(str))
-    for tap in taps:
-        source = graph.outputs[tap["output"]].get_node().input_value(0)
+    layers = json.loads(graph.get_rt_info(_LAYERS).astype(str))
+    for layer in layers:
+        source = graph.outputs[layer["output"]].get_node().input_value(0)
         fact = places.get((keys[source.get_node().get_name()], source.get_index()))
-        shape = tuple(tap["shape"])
+        shape = tuple(layer["shape"])
         if fact is None or fact.shape != (1, *shape):
-            raise ModelError(f"the converted network's tap {tap['name']!r} has another shape than it says.")
-        shown = Tap(tap["name"], tap["kind"], shape)
+            raise ModelError(
+                f"the converted network's layer {layer['name']!r} has another shape than it says."
+            )
+        shown = Layer(layer["name"], layer["kind"], shape)
         yield Place(shown, fact.key, fact.port, frozenset(), None, fact.batching)
 
 
@@ -122,7 +124,7 @@ def _places(facts: list[Fact], model: Model) -> Iterator[Place]:
         taken[name] += 1
         if taken[name] > 1:
             name = f"{name}#{taken[name]}"
-        yield Place(Tap(name, kind, sizes), fact.key, fact.port, names, order, fact.batching)
+        yield Place(Layer(name, kind, sizes), fact.key, fact.port, names, order, fact.batching)
 
 
 def _worth(fact: Fact) -> bool:
@@ -134,7 +136,7 @@ def _worth(fact: Fact) -> bool:
 
 def _kind_and_order(
     fact: Fact, card: ModelCard
-) -> tuple[TapKind, tuple[int, ...], tuple[int, ...] | None] | None:
+) -> tuple[LayerKind, tuple[int, ...], tuple[int, ...] | None] | None:
     """Tell what the axes of a node's output are, and how to bring them into the promised order."""
     rank, layout = len(fact.shape), fact.layout
     if rank == 2:
@@ -143,7 +145,7 @@ def _kind_and_order(
         return _ordered("tokens", fact.shape, layout or "NLC", "NLC")
     if rank not in (4, 5):
         return None
-    kind: TapKind = "map" if rank == 4 else "volume"
+    kind: LayerKind = "map" if rank == 4 else "volume"
     canonical = "NCHW" if rank == 4 else "NCDHW"
     if layout is not None:
         return _ordered(kind, fact.shape, layout, canonical)
@@ -157,8 +159,8 @@ def _kind_and_order(
 
 
 def _ordered(
-    kind: TapKind, shape: tuple[int, ...], layout: str, canonical: str
-) -> tuple[TapKind, tuple[int, ...], tuple[int, ...] | None] | None:
+    kind: LayerKind, shape: tuple[int, ...], layout: str, canonical: str
+) -> tuple[LayerKind, tuple[int, ...], tuple[int, ...] | None] | None:
     if sorted(layout) != sorted(canonical) or layout[0] != "N":
         return None
     order = tuple(layout.index(axis) for axis in canonical)
@@ -171,7 +173,7 @@ def _friendly(fact: Fact) -> str:
 
 
 def _name(fact: Fact, suffix: str, counted: Counter[str]) -> str:
-    """Choose a tap's name.
+    """Choose a layer's name.
 
     An IR's nodes have names. An ONNX graph names the outputs of its nodes. Of a quantised TensorFlow
     Lite graph OpenVINO keeps hardly a name, and what it makes up changes from one reading to the next:

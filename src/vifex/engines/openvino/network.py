@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.engines.openvino.runtime import import_openvino
-from vifex.values import EngineError, Tap
+from vifex.values import EngineError, Layer
 
 __all__ = ["OpenVinoNetwork"]
 
@@ -55,14 +55,14 @@ class OpenVinoNetwork:
     def __init__(
         self,
         compiled: Any,
-        taps: Sequence[Tap],
+        layers: Sequence[Layer],
         *,
         input_shape: tuple[int, ...],
         requests: int,
         graph_batch: int,
         dtype: npt.DTypeLike = np.uint8,
     ) -> None:
-        self.taps = tuple(taps)
+        self.layers = tuple(layers)
         self.input_shape = input_shape
         self.batch = input_shape[0]
         self.requests = requests
@@ -120,12 +120,12 @@ class OpenVinoNetwork:
 
     def _take(self, request: Any, job: _Job, start: int) -> None:
         """Copy what a request gave: its memory is the next batch's."""
-        for i, tap in enumerate(self.taps):
+        for i, layer in enumerate(self.layers):
             data = request.get_output_tensor(i).data
             if self._step == self.batch:
-                job.arrays[tap.name] = np.array(data, dtype=np.float32)
+                job.arrays[layer.name] = np.array(data, dtype=np.float32)
             else:
-                room = job.arrays.setdefault(tap.name, np.empty((self.batch, *tap.shape), np.float32))
+                room = job.arrays.setdefault(layer.name, np.empty((self.batch, *layer.shape), np.float32))
                 room[start : start + self._step] = data
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """Attention maps that fused kernels hide, computed in the open while somebody wants to read them.
 
-A fused kernel gives the attended values and never its weights. Where a tap reads weights, the modules'
+A fused kernel gives the attended values and never its weights. Where a layer reads weights, the modules'
 own switch for it (`fused_attn` of timm) is turned off, and torch's two functions for attention are
 replaced by the formula they stand for: softmax(q k^T * scale + mask) v. Everything else stays fused.
 """

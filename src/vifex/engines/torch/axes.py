@@ -1,7 +1,7 @@
 """Which axis of a tensor is which, followed through a module's functions while it runs.
 
 Letters: `N` batch, `C` channels, `T` time, `H` and `W` space, `L` cells in a row, `S` steps of a
-one-dimensional convolution (time in a network for clips, cells in one for pictures). Convolutions,
+one-dimensional convolution (time in a network for clips, cells in one for images). Convolutions,
 poolings and batch norms are channels-first by definition, so the letters are sure behind each of them;
 permutations, reductions and elementwise functions carry them on; what cannot be followed has none.
 """
@@ -52,7 +52,7 @@ class FollowAxes(TorchFunctionMode):
 
     Args:
         card: Of the network. Where the letters are lost (windows cut and joined by reshapes), a layer on
-            the last axis of a grid that is the picture divided by one whole stride finds them again.
+            the last axis of a grid that is the image divided by one whole stride finds them again.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -152,7 +152,7 @@ def _resized(letters: str | None, before: tuple[int, ...], after: tuple[int, ...
 
 
 def _grid(shape: tuple[int, ...], card: ModelCard) -> str | None:
-    """Tell whether channels-last data is a grid of the picture's cells: its size by one whole stride."""
+    """Tell whether channels-last data is a grid of the image's cells: its size by one whole stride."""
     if card.audio is not None or len(shape) not in (4, 5) or (len(shape) == 5 and card.frames is None):
         return None
     height, width = shape[-3], shape[-2]

@@ -1,7 +1,7 @@
-"""A torch network for OpenVINO: exported with the asked taps as its outputs.
+"""A torch network for OpenVINO: exported with the asked layers as its outputs.
 
 `torch.export` follows the network's Python once, with a symbolic batch: control flow that depends on the
-pixels is an error there, never a branch taken for good. The graph's outputs are the taps, in the order
+pixels is an error there, never a branch taken for good. The graph's outputs are the layers, in the order
 that was asked for and with their axes in the promised one; their names, kinds and shapes stand in the
 file, for the OpenVINO engine to find them by.
 """
@@ -22,7 +22,7 @@ from torch import nn
 from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.torch.devices import settings
 from vifex.engines.torch.discover import Spot, network_input
-from vifex.engines.torch.tapped import Tapped
+from vifex.engines.torch.layer_outputs import LayerOutput
 from vifex.values import ModelCard
 
 __all__ = ["CannotConvert", "write_ir"]
@@ -61,19 +61,24 @@ def write_ir(
     if len(graph.outputs) != len(firsts):
         raise CannotConvert(f"it has {len(graph.outputs)} outputs in OpenVINO, not {len(firsts)}")
     for output, spot in zip(graph.outputs, firsts, strict=True):
-        output.get_tensor().set_names({spot.tap.name})
+        output.get_tensor().set_names({spot.layer.name})
     places = {_value(spot): i for i, spot in enumerate(firsts)}
-    taps = [
-        {"name": s.tap.name, "kind": s.tap.kind, "shape": list(s.tap.shape), "output": places[_value(s)]}
+    layers = [
+        {
+            "name": s.layer.name,
+            "kind": s.layer.kind,
+            "shape": list(s.layer.shape),
+            "output": places[_value(s)],
+        }
         for s in spots
     ]
-    graph.set_rt_info(json.dumps(taps), ["vifex", "taps"])
+    graph.set_rt_info(json.dumps(layers), ["vifex", "taps"])
     ov.save_model(graph, path, compress_to_fp16=False)
 
 
 def _value(spot: Spot) -> tuple[str, tuple[int, ...] | None]:
-    """Name what a spot reads: taps that are the same tensor in the same order are one value."""
-    return spot.twin or spot.tap.name, spot.order
+    """Name what a spot reads: layers that are the same tensor in the same order are one value."""
+    return spot.twin or spot.layer.name, spot.order
 
 
 def _graph(
@@ -82,27 +87,27 @@ def _graph(
     """Give a network as an OpenVINO graph, and the batch that it takes: -1 for any, else 1."""
     program = getattr(module, "program", None)
     if isinstance(program, torch.jit.ScriptModule):
-        # It is a graph already; its one tap is its output.
+        # It is a graph already; its one layer is its output.
         if any(spot.order is not None for spot in spots):
             raise CannotConvert("its output's axes would have to be turned")
         return _converted(program), 1 if fixed_batch else -1
-    tapped = Tapped(module, spots)
+    reader = LayerOutput(module, spots)
     try:
-        exported = None if fixed_batch else _exported(tapped, card, _EXAMPLES)
+        exported = None if fixed_batch else _exported(reader, card, _EXAMPLES)
         if exported is not None and _takes_any_batch(exported):
             return _converted(exported), -1
         # Its code holds a batch for a constant (`len(x)` is enough): one input at a time, then.
-        return _converted(_exported(tapped, card, 1)), 1
+        return _converted(_exported(reader, card, 1)), 1
     finally:
-        tapped.close()
+        reader.close()
 
 
-def _exported(tapped: Tapped, card: ModelCard, batch: int) -> Any:
+def _exported(reader: LayerOutput, card: ModelCard, batch: int) -> Any:
     example = torch.rand(network_input(card, batch), generator=torch.Generator().manual_seed(0))
     dynamic = None if batch == 1 else ({0: torch.export.Dim.AUTO},)
     try:
         with _quietly(), torch.no_grad(), settings(torch.device("cpu")):
-            return torch.export.export(tapped, (example,), dynamic_shapes=dynamic, strict=False)
+            return torch.export.export(reader, (example,), dynamic_shapes=dynamic, strict=False)
     except Exception as exc:  # a tracer fails in as many ways as networks are written
         raise CannotConvert(f"it cannot be exported: {_reason(exc)}") from exc
 

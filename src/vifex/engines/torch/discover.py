@@ -1,6 +1,6 @@
-"""Finding the taps of a module: it is run under hooks, and what each call of a module gives is looked at.
+"""Finding the layers of a module: it is run under hooks, and what each call of a module gives is looked at.
 
-Twice, for one input and for two: a tap is an output whose first axis is the batch and whose other axes
+Twice, for one input and for two: a layer is an output whose first axis is the batch and whose other axes
 are as long in both. A module that takes a fixed batch alone is run with that one input, and later too.
 """
 
@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vifex.engines.torch.attention import OpenAttention, unfused
 from vifex.engines.torch.axes import FollowAxes, axes_of, mark
 from vifex.engines.torch.kinds import kind_of
-from vifex.values import ModelCard, ModelError, Tap
+from vifex.values import Layer, ModelCard, ModelError
 
 __all__ = ["Found", "Key", "Spot", "discover", "first_tensor", "network_input"]
 
@@ -39,14 +39,14 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a tap is read, and how to bring it into the promised order."""
+    """Where a layer is read, and how to bring it into the promised order."""
 
-    tap: Tap
+    layer: Layer
     key: Key
     order: tuple[int, ...] | None
     """Transposition, batch included; `None` where the axes are right already."""
     twin: str | None
-    """Name of the first tap that is this very tensor, where there is an earlier one."""
+    """Name of the first layer that is this very tensor, where there is an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def network_input(card: ModelCard, batch: int) -> tuple[int, ...]:
 
 
 def discover(module: nn.Module, card: ModelCard) -> Found:
-    """Find a module's taps.
+    """Find a module's layers.
 
     Args:
         module: In evaluation mode, on the device that will run it.
@@ -139,11 +139,11 @@ def _spots(module: nn.Module, card: ModelCard, one: _Seen, two: _Seen, batch: in
         sizes = shape[1:] if shown.order is None else tuple(shape[i] for i in shown.order)[1:]
         name = _name(key, taken)
         twin = firsts.setdefault(one.identity[key], name)
-        yield Spot(Tap(name, shown.kind, sizes), key, shown.order, None if twin == name else twin)
+        yield Spot(Layer(name, shown.kind, sizes), key, shown.order, None if twin == name else twin)
 
 
 def _name(key: Key, taken: set[str]) -> str:
-    """Give a tap's name: the module's; `_1`, `_2`, ... behind it at its further calls."""
+    """Give a layer's name: the module's; `_1`, `_2`, ... behind it at its further calls."""
     base = key.module or "output"
     if key.part == "weights":
         base = f"{key.module}.softmax" if key.module else "softmax"

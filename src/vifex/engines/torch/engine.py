@@ -1,4 +1,4 @@
-"""The torch engine: taps found by hooks, networks run on the best device there is."""
+"""The torch engine: layers found by hooks, networks run on the best device there is."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from vifex.engines.plan import choose_batch
 from vifex.engines.precision import resolve
 from vifex.engines.torch.devices import compiles, has_bf16, open_device, settings
 from vifex.engines.torch.discover import Found, Spot, discover
+from vifex.engines.torch.layer_outputs import LayerOutput, Pixels
 from vifex.engines.torch.modules import Modules
 from vifex.engines.torch.network import TorchNetwork
 from vifex.engines.torch.runners import CudaRunner, Network, PlainRunner, Runner, as_network
-from vifex.engines.torch.tapped import Pixels, Tapped
-from vifex.values import Model, ModelError, Tap
+from vifex.values import Layer, Model, ModelError
 
 __all__ = ["TorchEngine"]
 
@@ -47,15 +47,15 @@ class TorchEngine:
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], Found] = {}
 
-    def taps(self, model: Model) -> list[Tap]:
+    def layers(self, model: Model) -> list[Layer]:
         """List every module's output worth reading, in the order in which they are computed."""
-        return [spot.tap for spot in self._find(model).spots]
+        return [spot.layer for spot in self._find(model).spots]
 
-    def resolve_taps(self, model: Model, wanted: Sequence[str]) -> list[Tap]:
-        """Find taps by name, alias or pattern; none asks for the card's default taps, or the last vector."""
+    def resolve_layers(self, model: Model, wanted: Sequence[str]) -> list[Layer]:
+        """Find layers by name, alias or pattern; without any, the card's defaults or the last vector."""
         spots = self._find(model).spots
-        twins = {spot.tap.name: spot.twin for spot in spots if spot.twin is not None}
-        return resolve_names(wanted, Named([spot.tap for spot in spots], twins=twins), model.card)
+        twins = {spot.layer.name: spot.twin for spot in spots if spot.twin is not None}
+        return resolve_names(wanted, Named([spot.layer for spot in spots], twins=twins), model.card)
 
     def resolve_precision(self, wanted: str) -> str:
         """Turn `auto`, `fp32` or `bf16` into what this machine will run."""
@@ -64,38 +64,38 @@ class TorchEngine:
     def compile(
         self,
         model: Model,
-        taps: Sequence[Tap],
+        layers: Sequence[Layer],
         *,
         precision: str,
         batch: int | None = None,
         cores: int | None = None,
     ) -> TorchNetwork:
         """Make a network ready to run; see `base.Engine.compile`."""
-        if not taps:
-            raise ValueError("compile needs at least one tap")
+        if not layers:
+            raise ValueError("compile needs at least one layer")
         precision = self.resolve_precision(precision)
         found = self._find(model)
-        spots = self.spots(model, taps)
+        spots = self.spots(model, layers)
         size = batch or self._choose_batch(found)
         module = self._modules.take(model)
-        tapped = Tapped(self._in_memory_order(module), spots)
+        reader = LayerOutput(self._in_memory_order(module), spots)
         try:
             pixels = Pixels(model.card).to(self.device)
-            code: nn.Module = torch.compile(tapped, dynamic=False) if compiles() else tapped
+            code: nn.Module = torch.compile(reader, dynamic=False) if compiles() else reader
             network = as_network(pixels, code, self.device, bf16=precision == "bf16")
             step = 1 if found.fixed_batch or not self._apart(network, model, size, precision) else size
             runner = self._runner(network, step, cores or available_cores())
         except BaseException:
-            tapped.close()
+            reader.close()
             raise
 
         def give_back() -> None:
-            tapped.close()
+            reader.close()
             self._modules.give_back(model, module)
 
         return TorchNetwork(
             runner,
-            [spot.tap for spot in spots],
+            [spot.layer for spot in spots],
             input_shape=pixels_shape(model.card, size),
             requests=_REQUESTS[self.device.type],
             runs_on=str(self.device),
@@ -103,14 +103,14 @@ class TorchEngine:
             dtype=input_dtype(model.card),
         )
 
-    def spots(self, model: Model, taps: Sequence[Tap]) -> list[Spot]:
-        """Give where these taps are read.
+    def spots(self, model: Model, layers: Sequence[Layer]) -> list[Spot]:
+        """Give where these layers are read.
 
         Raises:
-            ModelError: If a tap is not one of the model's.
+            ModelError: If a layer is not one of the model's.
         """
         found = self._find(model)
-        return [self._spot(found, model, tap.name) for tap in taps]
+        return [self._spot(found, model, layer.name) for layer in layers]
 
     @contextmanager
     def borrowed(self, model: Model) -> Iterator[tuple[nn.Module, Found]]:
@@ -131,7 +131,7 @@ class TorchEngine:
             return self._found[key]
 
     def _spot(self, found: Found, model: Model, name: str) -> Spot:
-        spot = next((s for s in found.spots if s.tap.name == name), None)
+        spot = next((s for s in found.spots if s.layer.name == name), None)
         if spot is None:
             raise ModelError(
                 f"the model has no layer {name!r}.",

@@ -1,10 +1,10 @@
-"""What a module's output is: a vector, map, tokens, sequence, volume or attention, or no tap at all."""
+"""What a module's output is: a vector, map, tokens, sequence, volume or attention, or no layer at all."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from vifex.values import ModelCard, TapKind
+from vifex.values import LayerKind, ModelCard
 
 __all__ = ["Shown", "kind_of"]
 
@@ -12,9 +12,9 @@ _ATTENTION_WORDS: Final = ("attn", "attention", "softmax", "prob")
 
 
 class Shown(NamedTuple):
-    """How an output is shown as a tap."""
+    """How an output is shown as a layer."""
 
-    kind: TapKind
+    kind: LayerKind
     order: tuple[int, ...] | None
     """Transposition (batch included) into the promised order of axes; `None` where they are in it."""
 
@@ -39,7 +39,7 @@ def kind_of(
         is_output: Whether the whole network gives it: then unknown axes are those of the card's input.
 
     Returns:
-        `None` for what no kind of tap fits, e.g. queries and keys `[heads, N, D]`.
+        `None` for what no kind of layer fits, e.g. queries and keys `[heads, N, D]`.
     """
     rank = len(sizes)
     if weights:
@@ -77,7 +77,7 @@ def _of_input(card: ModelCard, axes: str, is_output: bool) -> str | None:
     return f"N{axes}C" if card.layout.endswith("C") else f"NC{axes}"
 
 
-def _ordered(kind: TapKind, letters: str | None, promised: str) -> Shown | None:
+def _ordered(kind: LayerKind, letters: str | None, promised: str) -> Shown | None:
     if letters is None or sorted(letters) != sorted(promised) or letters[0] != "N":
         return None
     order = tuple(letters.index(axis) for axis in promised)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.engines.torch.runners import Runner
-from vifex.values import EngineError, Tap, VifexError
+from vifex.values import EngineError, Layer, VifexError
 
 __all__ = ["TorchNetwork"]
 
@@ -30,7 +30,7 @@ class TorchNetwork:
     def __init__(
         self,
         runner: Runner,
-        taps: Sequence[Tap],
+        layers: Sequence[Layer],
         *,
         input_shape: tuple[int, ...],
         requests: int,
@@ -38,7 +38,7 @@ class TorchNetwork:
         on_close: Callable[[], None],
         dtype: npt.DTypeLike = np.uint8,
     ) -> None:
-        self.taps = tuple(taps)
+        self.layers = tuple(layers)
         self.input_shape = input_shape
         self.batch = input_shape[0]
         self.requests = requests
@@ -99,7 +99,7 @@ class TorchNetwork:
                 self._fail(future, exc)
                 continue
             self._free.release()
-            future.set_result({tap.name: out for tap, out in zip(self.taps, outs, strict=True)})
+            future.set_result({layer.name: out for layer, out in zip(self.layers, outs, strict=True)})
 
     def _fail(self, future: Future[Arrays], exc: Exception) -> None:
         self._free.release()

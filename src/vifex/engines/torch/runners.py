@@ -34,7 +34,7 @@ class PlainRunner:
     """Runs a batch where it stands, on a CPU or MPS.
 
     Args:
-        network: From pixels on the device to float32 per tap.
+        network: From pixels on the device to float32 per layer.
         device: Where it is.
         step: Inputs of a batch that are run at once.
         cores: Threads to compute with.
@@ -122,13 +122,13 @@ def _borrow(pixels: Pixels) -> Tensor:
     return torch.frombuffer(raw, dtype=_TYPES[pixels.dtype.name]).view(pixels.shape)
 
 
-def as_network(pixels: nn.Module, tapped: nn.Module, device: torch.device, *, bf16: bool) -> Network:
+def as_network(pixels: nn.Module, reader: nn.Module, device: torch.device, *, bf16: bool) -> Network:
     """Join normalisation and network; arithmetic in bf16 where that is asked for, normalisation never."""
 
     def run(given: Tensor) -> Sequence[Tensor]:
         x = pixels(given)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-            outs: Sequence[Tensor] = tapped(x)
+            outs: Sequence[Tensor] = reader(x)
         return outs
 
     return run

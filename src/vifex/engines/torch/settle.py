@@ -1,6 +1,6 @@
-"""Which engine runs a network that is code: OpenVINO where its taps come out equal there, else torch.
+"""Which engine runs a network that is code: OpenVINO where its layers come out equal there, else torch.
 
-On a CPU the network is converted, and run by both engines on the same pixels in fp32. Where every tap
+On a CPU the network is converted, and run by both engines on the same pixels in fp32. Where every layer
 fits, the converted file is kept in the user's cache and the OpenVINO engine runs it from then on; where
 one does not, or the conversion fails, torch runs it, and that is remembered too.
 """
@@ -30,54 +30,54 @@ from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.settled import EngineChoice
 from vifex.engines.torch.convert import CannotConvert, write_ir
 from vifex.engines.torch.engine import TorchEngine
-from vifex.values import EngineError, Model, ModelCard, Tap, VifexError
+from vifex.values import EngineError, Layer, Model, ModelCard, VifexError
 from vifex.values.steps import step
 
 __all__ = ["convert", "settle_on_cpu"]
 
 _COSINE: Final = 0.9999
 _DIFFERENCE: Final = 1e-3
-"""Largest difference allowed, as a part of the tap's largest value."""
+"""Largest difference allowed, as a part of the layer's largest value."""
 _INPUTS: Final = 3
-"""Inputs of the check: noise, smooth noise, and one flat picture. Another batch than the export's example."""
+"""Inputs of the check: noise, smooth noise, and one flat image. Another batch than the export's example."""
 _VERDICT: Final = ".json"
 
 
 def settle_on_cpu(
-    model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, openvino: Engine
+    model: Model, layers: Sequence[Layer], torch_engine: TorchEngine, openvino: Engine
 ) -> EngineChoice:
     """Decide which engine runs a network on a CPU, from memory where that was decided before.
 
     Args:
         model: Made by a builder.
-        taps: What is to be read.
+        layers: What is to be read.
         torch_engine: On the CPU.
         openvino: The OpenVINO engine.
     """
     folder = _folder()
-    key = _key(model, taps)
+    key = _key(model, layers)
     hold(folder, key)
     known = _remembered(folder, key, model)
     if known is None:
-        known = _try(folder, key, model, taps, torch_engine, openvino)
+        known = _try(folder, key, model, layers, torch_engine, openvino)
     return known
 
 
 def _try(
-    folder: Path, key: str, model: Model, taps: Sequence[Tap], torch_engine: TorchEngine, openvino: Engine
+    folder: Path, key: str, model: Model, layers: Sequence[Layer], torch_engine: TorchEngine, openvino: Engine
 ) -> EngineChoice:
     with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name:
         made = Path(name) / f"{key}.xml"
         try:
             step(f"converting {model.card.name} to OpenVINO, once")
-            convert(model, taps, made, torch_engine)
+            convert(model, layers, made, torch_engine)
             step(f"comparing {model.card.name} in OpenVINO and in torch, once")
-            measured = _compare(model, _as_ir(model, made), taps, torch_engine, openvino)
+            measured = _compare(model, _as_ir(model, made), layers, torch_engine, openvino)
         except (CannotConvert, VifexError) as exc:
             verdict: dict[str, Any] = {"engine": "torch", "why": str(exc)}
         else:
             bad = {name: m for name, m in measured.items() if not _equal(m)}
-            verdict = {"engine": "torch" if bad else "openvino", "taps": measured}
+            verdict = {"engine": "torch" if bad else "openvino", "layers": measured}
             if bad:
                 verdict["why"] = _unequal(bad)
         if verdict["engine"] == "openvino":
@@ -91,14 +91,14 @@ def _try(
     return _settled(folder, key, model, verdict)
 
 
-def convert(model: Model, taps: Sequence[Tap], path: Path, torch_engine: TorchEngine) -> None:
-    """Write a model as OpenVINO IR with exactly these taps.
+def convert(model: Model, layers: Sequence[Layer], path: Path, torch_engine: TorchEngine) -> None:
+    """Write a model as OpenVINO IR with exactly these layers.
 
     Raises:
         CannotConvert: With the reason.
-        ModelError: If a tap is not one of the model's.
+        ModelError: If a layer is not one of the model's.
     """
-    spots = torch_engine.spots(model, taps)
+    spots = torch_engine.spots(model, layers)
     with torch_engine.borrowed(model) as (module, found):
         write_ir(module, spots, model.card, path, fixed_batch=found.fixed_batch)
 
@@ -107,20 +107,20 @@ def convert(model: Model, taps: Sequence[Tap], path: Path, torch_engine: TorchEn
 
 
 def _compare(
-    model: Model, converted: Model, taps: Sequence[Tap], torch_engine: Engine, openvino: Engine
+    model: Model, converted: Model, layers: Sequence[Layer], torch_engine: Engine, openvino: Engine
 ) -> dict[str, dict[str, float]]:
-    """Run both engines on the same pixels; give the worst cosine and difference of each tap."""
-    if openvino.resolve_taps(converted, [tap.name for tap in taps]) != list(taps):
-        raise CannotConvert("OpenVINO gives its taps other shapes")
+    """Run both engines on the same pixels; give the worst cosine and difference of each layer."""
+    if openvino.resolve_layers(converted, [layer.name for layer in layers]) != list(layers):
+        raise CannotConvert("OpenVINO gives its layers other shapes")
     results = []
     for engine, which in ((torch_engine, model), (openvino, converted)):
-        with engine.compile(which, taps, precision="fp32", batch=_INPUTS) as network:
+        with engine.compile(which, layers, precision="fp32", batch=_INPUTS) as network:
             results.append(network.submit(_inputs(network.input_shape, model.card)).result())
-    return {tap.name: _measured(results[0][tap.name], results[1][tap.name]) for tap in taps}
+    return {layer.name: _measured(results[0][layer.name], results[1][layer.name]) for layer in layers}
 
 
 def _inputs(shape: tuple[int, ...], card: ModelCard) -> npt.NDArray[Any]:
-    """Noise, smooth noise and a flat picture (sound: a tone over faint noise): each stirs other parts."""
+    """Noise, smooth noise and a flat image (sound: a tone over faint noise): each stirs other parts."""
     rng = np.random.default_rng(0)
     if card.audio is not None:
         sound = noise(shape, input_dtype(card), rng)
@@ -154,7 +154,7 @@ def _equal(measured: dict[str, float]) -> bool:
 def _unequal(bad: dict[str, dict[str, float]]) -> str:
     name, worst = min(bad.items(), key=lambda item: item[1]["cosine"])
     return (
-        f"{len(bad)} of its taps come out otherwise in OpenVINO, the worst {name} "
+        f"{len(bad)} of its layers come out otherwise in OpenVINO, the worst {name} "
         f"(cosine {worst['cosine']:.6f}, difference {worst['difference']:.1e} of its largest value)"
     )
 
@@ -162,9 +162,9 @@ def _unequal(bad: dict[str, dict[str, float]]) -> str:
 # -- what is remembered -----------------------------------------------------------------------------
 
 
-def _key(model: Model, taps: Sequence[Tap]) -> str:
+def _key(model: Model, layers: Sequence[Layer]) -> str:
     versions = [f"{name} {version(name)}" for name in ("torch", "openvino")]
-    parts = [model.weights_sha256, model.card, model.builder, list(taps), versions, _code()]
+    parts = [model.weights_sha256, model.card, model.builder, list(layers), versions, _code()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
@@ -215,8 +215,8 @@ def _remembered(folder: Path, key: str, model: Model) -> EngineChoice | None:
 
 def _settled(folder: Path, key: str, model: Model, verdict: dict[str, Any]) -> EngineChoice:
     if verdict["engine"] == "torch":
-        return EngineChoice(model, verdict["why"], verdict.get("taps", {}))
-    return EngineChoice(_as_ir(model, folder / f"{key}.xml"), "", verdict["taps"])
+        return EngineChoice(model, verdict["why"], verdict.get("layers", {}))
+    return EngineChoice(_as_ir(model, folder / f"{key}.xml"), "", verdict["layers"])
 
 
 def _as_ir(model: Model, path: Path) -> Model:

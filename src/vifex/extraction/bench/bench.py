@@ -35,7 +35,7 @@ PRECISIONS: Final = ("fp32", "bf16", "int8")
 ROUNDS: Final = 5
 
 _MADE: Final = 64
-"""Pictures that are made up where no media are given."""
+"""Images that are made up where no media are given."""
 _APART: Final = 100
 """From so many samples on, int8 learns from one half of them and is judged by the other."""
 _BYTES: Final = 512 << 20
@@ -61,10 +61,10 @@ def run_bench(
 
     Args:
         model: What is measured.
-        media: Sources; a spread of at most 600 samples of them is decoded. Without any, made-up pictures
+        media: Sources; a spread of at most 600 samples of them is decoded. Without any, made-up images
             give the speed of the network alone, and nothing else.
         precisions: What is compared.
-        layers: Names, aliases or patterns of taps; by default the model's own choice.
+        layers: Names, aliases or patterns of layers; by default the model's own choice.
         seconds: For each measurement, all its rounds together.
         rounds: How many; a first one that only warms is not counted.
         workers: Decoder processes; by default one for each core.
@@ -91,8 +91,8 @@ def run_bench(
     workers, limits = workers or cores, limits or Limits()
     base = plan_view("bench", model, layers=layers, precision="fp32")
     if base.recipe.audio is not None:
-        raise InputError("a bench is for networks of pictures and clips.", of=model.card.name)
-    tell("decoding a sample of the media" if media else "making up pictures")
+        raise InputError("a bench is for networks of images and clips.", of=model.card.name)
+    tell("decoding a sample of the media" if media else "making up images")
     material = _decoded(base, media, workers, limits) if media else _made_up(base)
     with contextlib.ExitStack() as stack:
         bench = _Running(base, material, cores, rounds, stack, tell)
@@ -152,7 +152,7 @@ class _Material:
 
 
 def _made_up(plan: ViewPlan) -> _Material:
-    """Make pictures: smooth ones, so that no range is learned from noise alone."""
+    """Make images: smooth ones, so that no range is learned from noise alone."""
     spec, frames = plan.recipe.pixels, plan.recipe.sampling.frames_per_sample
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (_MADE, *((frames,) if frames else ()), 8, 8, 3), dtype=np.uint8)
@@ -224,7 +224,11 @@ class _Running:
 
     def _compiled(self, plan: ViewPlan) -> Network:
         network = plan.engine.compile(
-            plan.model, plan.taps, precision=plan.recipe.precision, batch=plan.network_batch, cores=self.cores
+            plan.model,
+            plan.layers,
+            precision=plan.recipe.precision,
+            batch=plan.network_batch,
+            cores=self.cores,
         )
         self.stack.callback(network.close)
         return network
@@ -280,5 +284,5 @@ def _vectors(plan: ViewPlan, network: Network, pixels: Pixels) -> Vectors:
 
 def _compared(plan: ViewPlan, reference: Vectors, other: Vectors) -> tuple[Fidelity, ...]:
     return tuple(
-        compare(spec.tap.name, reference[spec.column], other[spec.column]) for spec in plan.recipe.taps
+        compare(spec.layer.name, reference[spec.column], other[spec.column]) for spec in plan.recipe.layers
     )

@@ -12,7 +12,7 @@ __all__ = ["Bench", "Measured", "Rate"]
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Samples (pictures, frames or clips) per second over all rounds: median and quartiles."""
+    """Samples (images, frames or clips) per second over all rounds: median and quartiles."""
 
     p25: float
     median: float
@@ -51,7 +51,7 @@ class Bench:
     seconds: float
     """Of each measurement, all its rounds together."""
     media: int
-    """Media that gave samples; 0 where the pictures were made up."""
+    """Media that gave samples; 0 where the images were made up."""
     samples: int
     """Over how many of their samples fidelity was measured."""
     held_out: bool

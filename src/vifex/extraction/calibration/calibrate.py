@@ -127,7 +127,7 @@ def learn(
         folder: Where the graph is written.
         media: How many media they are of, for the run's record.
     """
-    made = quantise(plan.model, plan.taps, samples, folder, name=GRAPH)
+    made = quantise(plan.model, plan.layers, samples, folder, name=GRAPH)
     facts = {"nncf": version("nncf"), "samples": len(samples), "media": media}
     plan = replace(plan, settled={**plan.settled, "int8": facts})
     return _running(plan, made.graph, made.sha256)
@@ -149,7 +149,7 @@ def graph_files(folder: Path) -> list[Path]:
 
 
 def network_samples(plan: ViewPlan, pixels: npt.NDArray[np.uint8], most: int) -> npt.NDArray[np.uint8]:
-    """Give what the network sees of samples: a window's frames one by one where it is one for pictures."""
+    """Give what the network sees of samples: a window's frames one by one where it is one for images."""
     if plan.window_frames is None:
         return pixels
     frames = pixels.reshape(-1, *pixels.shape[2:])

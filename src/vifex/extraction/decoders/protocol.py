@@ -103,7 +103,7 @@ class RowFacts:
     boxes: tuple[Box, ...] = ()
     """Boxes that are read off the maps of this sample, a row each."""
     size_px: tuple[int, int] | None = None
-    """Width and height of the picture that they are in."""
+    """Width and height of the image that they are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Finished:
     wall_s: float = 0.0
     """What it took, waiting for room not counted."""
     media_s: float = 0.0
-    """Seconds of video or sound that were gone through; 0 for a picture."""
+    """Seconds of video or sound that were gone through; 0 for an image."""
 
 
 Message = Setup | Job | Grant | Forget | Ready | Need | Wrote | Finished

@@ -77,7 +77,7 @@ class InWork:
 
     medium: Medium
     at_s: float
-    """Seconds of its own time that were reached; 0 for a picture."""
+    """Seconds of its own time that were reached; 0 for an image."""
     end_s: float | None
     """Where its decoding ends, where that is known."""
     spent_s: float
@@ -96,7 +96,7 @@ class _Decoder:
     ready: bool = False
     jobs: deque[Job] = field(default_factory=deque)
     long: int = 0
-    """How many of them are no pictures."""
+    """How many of them are no images."""
     outbox: list[Message] = field(default_factory=list)
     """On their way to it, to leave together."""
     seen: tuple[int | None, int] = (None, 0)

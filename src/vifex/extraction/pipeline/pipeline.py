@@ -380,7 +380,7 @@ def _schedulers(views: Sequence[RunningView]) -> list[tuple[BatchScheduler, list
 
 
 _BADNESS = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}
-"""A picture is none the worse for having no sound, where another view asks for that."""
+"""An image is none the worse for having no sound, where another view asks for that."""
 
 
 def _outcome(job: _Job, request: int) -> Outcome:

@@ -73,7 +73,7 @@ class Collector:
             for name in self._runs[0][1]
         }
         self._runs, self.size_bytes, self.held = [], 0, 0
-        if len(facts) == 1:  # a picture: most media are
+        if len(facts) == 1:  # an image: most media are
             return Rows(self.medium, facts, vectors)
         order = np.argsort([row.ordinal for row in facts], kind="stable")
         if not np.array_equal(order, np.arange(len(facts))):
@@ -104,7 +104,7 @@ def build_rows(parts: Sequence[Rows], schema: pa.Schema, recipe: Recipe) -> pa.R
         **{side: [getattr(row.box, side) if row.box else None for row in facts] for side in _SIDES},
     }
     columns = {name: pa.array(values, type=schema.field(name).type) for name, values in plain.items()}
-    for spec in recipe.taps:
+    for spec in recipe.layers:
         column = spec.column
         together = [part.vectors[column] for part in parts]
         flat = np.concatenate(together) if len(together) > 1 else np.ascontiguousarray(together[0])

@@ -14,7 +14,7 @@ from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.pool import l2_normalize, pool, rows_that_fit, to_dtype
 from vifex.pool.boxes import map_boxes
 from vifex.pool.regions import roi_align, roi_pool
-from vifex.values import InputError, TapSpec
+from vifex.values import InputError, LayerSpec
 
 __all__ = ["Vectors", "read_regions", "to_vectors"]
 
@@ -54,63 +54,63 @@ class Vectors:
             columns = {name: column[start:stop] for name, column in self.columns.items()}
         if not self.fit[start : start + len(facts)].all() or regions is not None:
             self._check(columns)
-        return facts, {s.column: columns[s.column].astype(s.dtype) for s in self.plan.recipe.taps}
+        return facts, {s.column: columns[s.column].astype(s.dtype) for s in self.plan.recipe.layers}
 
     def _regions(self, start: int, facts: Sequence[RowFacts]) -> tuple[list[RowFacts], dict[str, Array]]:
         rows = [row for fact in facts for row in _row_of_each_box(fact)]
         parts = [
             {
                 s.column: read_regions(self.columns[s.column][start + i], fact, s, self.plan)
-                for s in self._taps
+                for s in self._layers
             }
             for i, fact in enumerate(facts)
         ]
-        return rows, {s.column: np.concatenate([part[s.column] for part in parts]) for s in self._taps}
+        return rows, {s.column: np.concatenate([part[s.column] for part in parts]) for s in self._layers}
 
     @property
-    def _taps(self) -> tuple[TapSpec, ...]:
-        return self.plan.recipe.taps
+    def _layers(self) -> tuple[LayerSpec, ...]:
+        return self.plan.recipe.layers
 
     def _check(self, columns: Mapping[str, Array]) -> None:
-        for spec in self._taps:
+        for spec in self._layers:
             try:
                 to_dtype(columns[spec.column], spec.dtype)
             except InputError as exc:
-                raise InputError(f"Layer {spec.tap.name}: {exc.what}", todo=exc.todo) from exc
+                raise InputError(f"Layer {spec.layer.name}: {exc.what}", todo=exc.todo) from exc
 
 
 def to_vectors(arrays: Mapping[str, Array], plan: ViewPlan) -> Vectors:
     """Apply a recipe's last steps to one batch.
 
     Args:
-        arrays: Tap name to float32 `[B, *tap.shape]`; where a network for pictures sees windows of T
+        arrays: Tap name to float32 `[B, *layer.shape]`; where a network for images sees windows of T
             frames, B counts frames.
         plan: Whose recipe is applied.
 
     Returns:
-        Rows for each of the B pictures, or B / T windows.
+        Rows for each of the B images, or B / T windows.
     """
     recipe = plan.recipe
     if recipe.regions is not None and recipe.regions.on_maps:
-        maps = {spec.column: arrays[spec.tap.name] for spec in recipe.taps}
+        maps = {spec.column: arrays[spec.layer.name] for spec in recipe.layers}
         return Vectors(maps, np.ones(len(next(iter(maps.values()))), dtype=np.bool_), plan)
     columns = {}
-    for spec in recipe.taps:
-        pooled = pool(spec.pooling, spec.tap.kind, arrays[spec.tap.name])
+    for spec in recipe.layers:
+        pooled = pool(spec.pooling, spec.layer.kind, arrays[spec.layer.name])
         if plan.window_frames is not None:
             windows = pooled.reshape(-1, plan.window_frames, *pooled.shape[1:])
             pooled = windows.mean(axis=1, dtype=np.float32)
         columns[spec.column] = l2_normalize(pooled) if spec.normalized else pooled
-    fit = [rows_that_fit(columns[s.column], s.dtype) for s in recipe.taps]
+    fit = [rows_that_fit(columns[s.column], s.dtype) for s in recipe.layers]
     return Vectors(columns, np.logical_and.reduce(fit), plan)
 
 
-def read_regions(fmap: Array, fact: RowFacts, spec: TapSpec, plan: ViewPlan) -> Array:
+def read_regions(fmap: Array, fact: RowFacts, spec: LayerSpec, plan: ViewPlan) -> Array:
     """Read a sample's boxes off its map.
 
     Args:
         fmap: float32 `[C, H, W]`.
-        fact: Its boxes, in pixels of the upright picture, and that picture's size.
+        fact: Its boxes, in pixels of the upright image, and that image's size.
         spec: How each box's bins `[C, bins, bins]` are pooled.
         plan: Its recipe says the method.
 

@@ -25,12 +25,12 @@ def fit_sound(
     """Give a network for sound its windows.
 
     Args:
-        model: Any; one for pictures comes back as it is.
+        model: Any; one for images comes back as it is.
         choice: Of the user.
         sampling: Its start and end count for sound as well.
 
     Returns:
-        The model with a card that says the windows' length, and the windows; `None` for pictures.
+        The model with a card that says the windows' length, and the windows; `None` for images.
 
     Raises:
         InputError: If the network does not take such windows, or a number makes no sense.

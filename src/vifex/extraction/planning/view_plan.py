@@ -17,13 +17,13 @@ from vifex.pool import default_pooling, load_pooling, pooled_shape
 from vifex.values import (
     EngineError,
     InputError,
+    Layer,
+    LayerSpec,
     Model,
     ModelRef,
     Recipe,
     Regions,
     Sampling,
-    Tap,
-    TapSpec,
     ViewRequest,
 )
 from vifex.values.sampling import Pages
@@ -49,9 +49,9 @@ class ViewPlan:
     """For the run's record: which engine, and how equal a converted network is to its original."""
 
     @property
-    def taps(self) -> tuple[Tap, ...]:
+    def layers(self) -> tuple[Layer, ...]:
         """Where the network is read."""
-        return tuple(spec.tap for spec in self.recipe.taps)
+        return tuple(spec.layer for spec in self.recipe.layers)
 
     @property
     def request(self) -> ViewRequest:
@@ -60,7 +60,7 @@ class ViewPlan:
 
     @property
     def window_frames(self) -> int | None:
-        """Frames of a window that a network for pictures sees one by one; `None` for all else."""
+        """Frames of a window that a network for images sees one by one; `None` for all else."""
         return self.recipe.sampling.frames_per_sample if self.recipe.time_pooling == "mean" else None
 
     @property
@@ -91,7 +91,7 @@ def plan_view(
     Args:
         name: Of the view.
         model: A model, or its name or file.
-        layers: Names, aliases or patterns of taps.
+        layers: Names, aliases or patterns of layers.
         sampling: Of videos; by default what the model wants.
         pool: How maps and tokens become vectors.
         normalize: Scale each vector to length 1.
@@ -101,8 +101,8 @@ def plan_view(
         regions: How boxes become rows; by default a manifest's boxes are cut out.
         preset: Name of the protocol that these choices replay, for the recipe.
         sound: Windows of a network for sound; of `sampling` it takes start and end, of the choices for
-            pictures none.
-        pages: Of pictures with several pages, whether each gets a row.
+            images none.
+        pages: Of images with several pages, whether each gets a row.
 
     Raises:
         ModelError: If the model or a layer is unknown.
@@ -112,13 +112,13 @@ def plan_view(
         model = load_model(model)
     model, audio = fit_sound(model, sound, sampling)
     if audio is not None and pages == "all":
-        raise InputError("--pages is for models of pictures and videos.", todo="Leave it out.")
+        raise InputError("--pages is for models of images and videos.", todo="Leave it out.")
     if audio is not None:
         # The logarithm of quiet sound does not survive numbers of eight bits.
         precision = "fp32" if precision == "auto" else precision
         sampling = regions = preset = None
-    taps = load_engine(model.engine).resolve_taps(model, layers)
-    settled = settle(model, taps)
+    resolved = load_engine(model.engine).resolve_layers(model, layers)
+    settled = settle(model, resolved)
     engine = load_engine(settled.model.engine)
     if is_int8(precision):
         _check_int8(model, settled)
@@ -127,24 +127,24 @@ def plan_view(
         sampling = replace(sampling, pages=pages)
     if pool is not None:
         load_pooling(pool)  # a misspelt one is told even where only vectors are read
-    clip_of_pictures = sampling.sampler == "clip" and model.card.frames is None
+    clip_of_images = sampling.sampler == "clip" and model.card.frames is None
     recipe = Recipe(
         model=model.card.name,
         weights_sha256=model.weights_sha256,
         preprocess=_preprocess(model),
         pixels=model.card.pixel_spec(decode),
         sampling=sampling,
-        taps=tuple(_tap_spec(t, pool, normalize, dtype, regions) for t in taps),
+        layers=tuple(_layer_spec(t, pool, normalize, dtype, regions) for t in resolved),
         precision=engine.resolve_precision(precision),
         engine=settled.model.engine,
-        time_pooling="mean" if clip_of_pictures else "none",
+        time_pooling="mean" if clip_of_images else "none",
         regions=regions,
         preset=preset,
         audio=audio,
         hdr=HDR_RULE if audio is None else None,
     )
     _check_regions(recipe)
-    _check_columns(recipe.taps)
+    _check_columns(recipe.layers)
     return ViewPlan(
         name=name,
         model=settled.model,
@@ -185,7 +185,7 @@ def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = No
     if recipe.graph_sha256 is not None and graph is not None:
         quantised = with_graph(model, graph, recipe.graph_sha256)
         return ViewPlan(name, quantised, load_engine(recipe.engine), recipe, asked)
-    settled = settle(model, [spec.tap for spec in recipe.taps], engine=recipe.engine)
+    settled = settle(model, [spec.layer for spec in recipe.layers], engine=recipe.engine)
     return ViewPlan(name, settled.model, load_engine(recipe.engine), recipe, asked)
 
 
@@ -207,20 +207,24 @@ def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:
     return sampling
 
 
-def _tap_spec(
-    tap: Tap, pool: str | None, normalize: bool, dtype: Literal["float32", "float16"], regions: Regions | None
-) -> TapSpec:
+def _layer_spec(
+    layer: Layer,
+    pool: str | None,
+    normalize: bool,
+    dtype: Literal["float32", "float16"],
+    regions: Regions | None,
+) -> LayerSpec:
     # A vector has nothing to pool: `--pool max` is meant for the maps among the layers.
-    pooling = default_pooling(tap.kind) if pool is None or tap.kind == "vector" else pool
+    pooling = default_pooling(layer.kind) if pool is None or layer.kind == "vector" else pool
     if regions is None or not regions.on_maps:
-        return TapSpec(tap, pooling, pooled_shape(pooling, tap), normalize, dtype)
-    if tap.kind != "map":
+        return LayerSpec(layer, pooling, pooled_shape(pooling, layer), normalize, dtype)
+    if layer.kind != "map":
         raise InputError(
-            f"regions are read off maps, and the layer {tap.name!r} is a {tap.kind}.",
+            f"regions are read off maps, and the layer {layer.name!r} is a {layer.kind}.",
             todo="Name layers that are maps (vifex layers MODEL), or use --regions crop.",
         )
-    bins = Tap(tap.name, "map", (tap.shape[0], regions.output_size, regions.output_size))
-    return TapSpec(tap, pooling, pooled_shape(pooling, bins), normalize, dtype)
+    bins = Layer(layer.name, "map", (layer.shape[0], regions.output_size, regions.output_size))
+    return LayerSpec(layer, pooling, pooled_shape(pooling, bins), normalize, dtype)
 
 
 def _check_regions(recipe: Recipe) -> None:
@@ -242,7 +246,7 @@ def _check_int8(model: Model, settled: EngineChoice) -> None:
     """Say for which networks there is no int8."""
     if model.card.audio is not None:
         raise EngineError(
-            "int8 is for networks of pictures and clips, and this one hears.",
+            "int8 is for networks of images and clips, and this one hears.",
             of=model.card.name,
             todo="Use fp32 for it.",
         )
@@ -268,14 +272,14 @@ def _preprocess(model: Model) -> dict[str, object]:
     }
 
 
-def _check_columns(taps: Sequence[TapSpec]) -> None:
+def _check_columns(layers: Sequence[LayerSpec]) -> None:
     names: dict[str, str] = {}
-    for spec in taps:
+    for spec in layers:
         folded = spec.column.lower()  # as SQL folds it
         if folded in names:
             raise InputError(
-                f"the layers {names[folded]!r} and {spec.tap.name!r} would share one column.",
+                f"the layers {names[folded]!r} and {spec.layer.name!r} would share one column.",
                 of=spec.column,
                 todo="Extract them into two views: --view NAME.",
             )
-        names[folded] = spec.tap.name
+        names[folded] = spec.layer.name

@@ -59,7 +59,7 @@ class Turn:
         return pixels
 
     def undo(self, box: Box, width: int, height: int) -> Box:
-        """Give the stored place of a box of the upright picture, whose size that is, `width` x `height`."""
+        """Give the stored place of a box of the upright image, whose size that is, `width` x `height`."""
         x0, x1 = (width - box.x1, width - box.x0) if self.flip_x else (box.x0, box.x1)
         y0, y1 = (height - box.y1, height - box.y0) if self.flip_y else (box.y0, box.y1)
         return Box(y0, x0, y1, x1) if self.transpose else Box(x0, y0, x1, y1)
@@ -118,20 +118,20 @@ class Shape:
         return max(1, round(w * pw)), max(1, round(h * ph))
 
     def turned_box(self, box: Box) -> Box:
-        """Give a box of the upright picture in turned stored pixels, within the picture."""
+        """Give a box of the upright image in turned stored pixels, within the image."""
         (w, h), (uw, uh) = self.turned, self.upright
         return Box(box.x0 * w / uw, box.y0 * h / uh, box.x1 * w / uw, box.y1 * h / uh)
 
 
 def clip_box(box: Box, width: int, height: int) -> Box | None:
-    """Give the part of a box that lies in a picture, `None` if nothing of it does."""
+    """Give the part of a box that lies in an image, `None` if nothing of it does."""
     x0, y0 = max(0.0, box.x0), max(0.0, box.y0)
     x1, y1 = min(float(width), box.x1), min(float(height), box.y1)
     return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
 def whole_pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """Round a box to whole pixels of a picture, at least one: left, top, right, bottom."""
+    """Round a box to whole pixels of an image, at least one: left, top, right, bottom."""
     left, top = min(round(box.x0), width - 1), min(round(box.y0), height - 1)
     right, bottom = min(width, max(left + 1, round(box.x1))), min(height, max(top + 1, round(box.y1)))
     return left, top, right, bottom

@@ -13,7 +13,7 @@ from vifex.values.media import Kind, path_to_uri
 
 __all__ = ["NOT_MEDIA", "found_file", "named_file"]
 
-NOT_MEDIA: Final = "not a picture or a video by its name and first bytes"
+NOT_MEDIA: Final = "not an image or a video by its name and first bytes"
 
 _SPECIAL: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
     (modes.S_ISDIR, "a folder, where a file is needed"),
@@ -60,7 +60,7 @@ def _kind(path: str, *, strict: bool = False) -> Kind | None:
     """Tell the kind by the name, and where the name leaves it open by the first bytes.
 
     A name that promises a medium is believed without opening the file: the decoder opens it anyway and
-    finds out what is true, and a folder of ten million pictures is listed without ten million reads.
+    finds out what is true, and a folder of ten million images is listed without ten million reads.
     """
     kind = kinds.by_name(path)
     if kind and not kinds.may_be_text(path):

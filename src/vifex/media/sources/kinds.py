@@ -189,8 +189,8 @@ def _netpbm(head: bytes) -> Kind | None:
 def _ogg(head: bytes) -> Kind | None:
     if head[:4] != b"OggS":
         return None
-    pictures = (b"\x80theora", b"OVP80", b"BBCD\x00", b"video/")
-    return "video" if any(mark in head for mark in pictures) else "audio"
+    images = (b"\x80theora", b"OVP80", b"BBCD\x00", b"video/")
+    return "video" if any(mark in head for mark in images) else "audio"
 
 
 def _transport_stream(head: bytes) -> Kind | None:

@@ -50,7 +50,7 @@ def read_path(given: str) -> Iterator[Found]:
     if is_store(path):
         raise NothingHere(
             failed(path, shown(path), "this is a store of features, not a folder of media", stat=stat),
-            todo="Name the folder that holds the pictures and videos, and give the store with -o.",
+            todo="Name the folder that holds the images and videos, and give the store with -o.",
         )
     empty = True
     for found in walk(path):
@@ -59,7 +59,7 @@ def read_path(given: str) -> Iterator[Found]:
     if empty:
         raise NothingHere(
             skipped(path, shown(path), "there is no file in this folder", stat),
-            todo="Name a folder that holds pictures or videos.",
+            todo="Name a folder that holds images or videos.",
         )
 
 

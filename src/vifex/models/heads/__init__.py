@@ -1,6 +1,6 @@
 """Temporal heads: features of frames `[B, T, D]` become one vector per clip, `[B, D']`.
 
-A head is a torch module with a size `out_features`; heads that keep a state per frame give it at their tap
+A head is a torch module with a size `out_features`; heads that keep a state per frame give it at their layer
 `states`, a sequence `[T, D']`. They know neither networks nor files. `make_head` loads torch.
 """
 

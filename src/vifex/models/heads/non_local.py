@@ -108,8 +108,8 @@ class NonLocalBlock(nn.Module):
 class NonLocalHead(nn.Module):
     """Non-local blocks in time over `[B, T, D]`, then the mean over time: `[B, D]`.
 
-    State: `blocks.I.*`, as a block's. Taps: `states`, sequence `[T, D]`; the head itself, vector `[D]`. With
-    initial weights it is the mean of the frames, as the blocks start at nothing.
+    State: `blocks.I.*`, as a block's. Layers: `states`, sequence `[T, D]`; the head itself, vector `[D]`.
+    With initial weights it is the mean of the frames, as the blocks start at nothing.
 
     Args:
         in_features: D.

@@ -21,7 +21,7 @@ class PyramidFusion(nn.Module):
 
     Each map is projected to `width` channels (1 x 1), the coarser sum is enlarged to its size (nearest) and
     added, and the sum is smoothed (3 x 3). State, as torchvision's `FeaturePyramidNetwork` has it:
-    `inner_blocks.I.0.*` and `layer_blocks.I.0.*`. Taps: `levels.I`, the smoothed maps `[width, H_i, W_i]`.
+    `inner_blocks.I.0.*` and `layer_blocks.I.0.*`. Layers: `levels.I`, the smoothed maps `[width, H_i, W_i]`.
 
     Args:
         channels: C of each map.

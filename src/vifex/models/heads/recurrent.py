@@ -1,6 +1,6 @@
 """Recurrent heads: RNN, LSTM and GRU in one or two directions, several layers deep.
 
-They are torch's own networks; this adds what a clip's vector is, and a tap for the states. State: `rnn.*`
+They are torch's own networks; this adds what a clip's vector is, and a layer for the states. State: `rnn.*`
 with torch's keys (`rnn.weight_ih_l0`, ..., `rnn.bias_hh_l0_reverse`), so a trained `nn.LSTM` fits as it is.
 """
 
@@ -19,7 +19,7 @@ __all__ = ["GRUHead", "LSTMHead", "RNNHead"]
 class _Recurrent(nn.Module):
     """A recurrent network over `[B, T, D]`, and the vector of the clip.
 
-    Taps: `states`, the last layer's states, sequence `[T, out_features]` (with two directions forward
+    Layers: `states`, the last layer's states, sequence `[T, out_features]` (with two directions forward
     first, then backward, as torch lays them); the head itself, vector `[out_features]`.
 
     Args:

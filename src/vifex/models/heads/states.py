@@ -1,4 +1,4 @@
-"""A place for a tap: a sequence of states, one per frame, passed on as it is."""
+"""A place for a layer: a sequence of states, one per frame, passed on as it is."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class TCNBlock(nn.Module):
         in_features: Numbers per frame, D.
         out_features: D'.
         kernel: Frames of a convolution; odd where not causal.
-        dilation: Frames from one tap of the convolution to the next.
+        dilation: Frames from one layer of the convolution to the next.
         causal: Whether the future is unseen.
 
     Source: Bai, Kolter and Koltun, 2018, arXiv:1803.01271, figure 1 (b).
@@ -56,7 +56,7 @@ class TCNBlock(nn.Module):
 class TCNHead(nn.Module):
     """Blocks with dilations 1, 2, 4, ... over `[B, T, D]`, and the vector of the clip.
 
-    State: `blocks.I.conv1.*`, `blocks.I.conv2.*`, and `blocks.0.shortcut.*` where `hidden` is not D. Taps:
+    State: `blocks.I.conv1.*`, `blocks.I.conv2.*`, and `blocks.0.shortcut.*` where `hidden` is not D. Layers:
     `states`, sequence `[T, hidden]`; the head itself, vector `[hidden]`.
 
     Args:

@@ -3,12 +3,12 @@
 The network from a clip of BGR frames to the 487 scores of Sports-1M. Where weights come from is the
 matter of `families/c3d.py`.
 
-Names of taps are the layers' of the paper's figure 3, and at the same time the keys of the published
+Names of layers are the layers' of the paper's figure 3, and at the same time the keys of the published
 ports to PyTorch (`conv1.weight`, ..., `fc8.bias`). A convolution and `fc6`, `fc7` give what stands behind
-their ReLU, as the blobs of the authors' Caffe network do (its ReLU works in place), so a tap `fc6` is the
+their ReLU, as the blobs of the authors' Caffe network do (its ReLU works in place), so a layer `fc6` is the
 paper's C3D feature.
 
-| tap | one input of 16 x 112 x 112 gives |
+| layer | one input of 16 x 112 x 112 gives |
 | --- | --- |
 | `input` | volume [3, 16, 112, 112], mean subtracted |
 | `conv1`, `pool1` | volume [64, 16, 112, 112], [64, 16, 56, 56] |
@@ -45,7 +45,7 @@ _CELLS: Final = 8192  # 512 x 1 x 4 x 4 behind pool5
 
 
 class ConvReLU(nn.Conv3d):
-    """A convolution whose output is behind its ReLU, so that its tap is, and its keys stay plain."""
+    """A convolution whose output is behind its ReLU, so that its layer is, and its keys stay plain."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[N, C, T, H, W]` to `[N, C', T, H, W]`, none of it negative."""

@@ -3,11 +3,11 @@
 The network from a clip to the 400 scores of Kinetics. Where weights come from is the matter of
 `families/i3d.py`.
 
-Names of taps are the end points of DeepMind's own code, and below them the names of its common port to
+Names of layers are the end points of DeepMind's own code, and below them the names of its common port to
 PyTorch (piergiaj/pytorch-i3d), so that a published checkpoint's keys are the network's: a `Unit3D` has
 `conv3d` and `bn`, a `Mixed` has the branches `b0`; `b1a`, `b1b`; `b2a`, `b2b`; `b3a`, `b3b`.
 
-| tap | one input of 64 x 224 x 224 gives |
+| layer | one input of 64 x 224 x 224 gives |
 | --- | --- |
 | `Conv3d_1a_7x7` | volume [64, 32, 112, 112] |
 | `MaxPool3d_2a_3x3`, `Conv3d_2b_1x1` | volume [64, 32, 56, 56] |
@@ -202,7 +202,7 @@ class I3D(nn.Module):
                 break
             x = child(x)
         pooled = self.avg_pool(x)
-        # The scores do not need it, but it is the feature that is published, and a tap wants a place.
+        # The scores do not need it, but it is the feature that is published, and a layer wants a place.
         features = self.features(pooled)
         return self.logits(self.dropout(pooled)), features
 

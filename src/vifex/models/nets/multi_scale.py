@@ -17,14 +17,14 @@ __all__ = ["MultiScale", "as_vector", "outputs_at"]
 
 
 class MultiScale(nn.Module):
-    """A batch through `backbone`, read at `taps`, then `head`: one vector for each input.
+    """A batch through `backbone`, read at `layers`, then `head`: one vector for each input.
 
-    State: `backbone.*` and `head.*`. Taps: those of the backbone, and `head`, vector `[D]`.
+    State: `backbone.*` and `head.*`. Layers: those of the backbone, and `head`, vector `[D]`.
 
     Args:
         backbone: Takes a batch; its own output is not used.
-        taps: Its modules that are read.
-        head: Takes a list with a tensor for each tap.
+        layers: Its modules that are read.
+        head: Takes a list with a tensor for each layer.
         pooled: Whether the head takes vectors: of a map or a volume the mean over its cells, of tokens or
             a sequence the mean of them. Else it takes what the modules give.
         unit: Scale each of these vectors to length 1.
@@ -33,7 +33,7 @@ class MultiScale(nn.Module):
     def __init__(
         self,
         backbone: nn.Module,
-        taps: Sequence[str],
+        layers: Sequence[str],
         head: nn.Module,
         *,
         pooled: bool = True,
@@ -41,14 +41,14 @@ class MultiScale(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.taps = tuple(taps)
+        self.layers = tuple(layers)
         self.head = head
         self.pooled = pooled
         self.unit = unit
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a batch of inputs to vectors `[N, D]`."""
-        outputs = outputs_at(self.backbone, self.taps, x)
+        outputs = outputs_at(self.backbone, self.layers, x)
         if self.pooled:
             outputs = [as_vector(output) for output in outputs]
             if self.unit:
@@ -57,12 +57,12 @@ class MultiScale(nn.Module):
         return fused
 
 
-def outputs_at(backbone: nn.Module, taps: Sequence[str], x: Tensor) -> list[Tensor]:
+def outputs_at(backbone: nn.Module, layers: Sequence[str], x: Tensor) -> list[Tensor]:
     """Run a network and give what some of its modules give.
 
     Args:
         backbone: The network.
-        taps: Names of modules in it.
+        layers: Names of modules in it.
         x: A batch of inputs.
 
     Raises:
@@ -78,13 +78,13 @@ def outputs_at(backbone: nn.Module, taps: Sequence[str], x: Tensor) -> list[Tens
 
         return keep
 
-    hooks = [backbone.get_submodule(tap).register_forward_hook(holder(tap)) for tap in taps]
+    hooks = [backbone.get_submodule(layer).register_forward_hook(holder(layer)) for layer in layers]
     try:
         backbone(x)
     finally:
         for hook in hooks:
             hook.remove()
-    return [_tensor(tap, seen) for tap in taps]
+    return [_tensor(layer, seen) for layer in layers]
 
 
 def as_vector(output: Tensor) -> Tensor:
@@ -94,10 +94,10 @@ def as_vector(output: Tensor) -> Tensor:
     return output if output.dim() == 2 else output.flatten(2).mean(dim=2)
 
 
-def _tensor(tap: str, seen: dict[str, Any]) -> Tensor:
-    if tap not in seen:
-        raise ValueError(f"the network does not run its module {tap!r}")
-    output = seen[tap][0] if isinstance(seen[tap], tuple) else seen[tap]
+def _tensor(layer: str, seen: dict[str, Any]) -> Tensor:
+    if layer not in seen:
+        raise ValueError(f"the network does not run its module {layer!r}")
+    output = seen[layer][0] if isinstance(seen[layer], tuple) else seen[layer]
     if not isinstance(output, torch.Tensor) or output.dim() not in (2, 3, 4, 5):
-        raise ValueError(f"the module {tap!r} gives no vector, map, volume or tokens")
+        raise ValueError(f"the module {layer!r} gives no vector, map, volume or tokens")
     return output

@@ -53,7 +53,7 @@ class _Flow(nn.Module):
 class OverFlow(nn.Module):
     """RAFT, then I3D's flow stream.
 
-    Taps: `flow.*` as in I3D itself (`flow.features` is a vector of 1,024).
+    Layers: `flow.*` as in I3D itself (`flow.features` is a vector of 1,024).
 
     Args:
         raft: Torchvision's, called with `num_flow_updates`.
@@ -74,7 +74,7 @@ class OverFlow(nn.Module):
 class OverPixelsAndFlow(nn.Module):
     """Both streams over one clip: RGB of the first T frames, flow of all T + 1.
 
-    Taps: `streams.rgb.*`, `streams.flow.*`, and `streams.features` (vector of 2,048: RGB first).
+    Layers: `streams.rgb.*`, `streams.flow.*`, and `streams.features` (vector of 2,048: RGB first).
 
     Args:
         raft: Torchvision's.

@@ -1,4 +1,4 @@
-"""A network for pictures over the frames of a clip, and a temporal head over what it gives.
+"""A network for images over the frames of a clip, and a temporal head over what it gives.
 
 Knows neither names nor files; `families/seq.py` does.
 """
@@ -13,43 +13,43 @@ from torch import Tensor, nn
 
 from vifex.models.heads.states import States
 
-__all__ = ["OverFrames", "picture_vector"]
+__all__ = ["OverFrames", "image_vector"]
 
 
 class OverFrames(nn.Module):
-    """`[N, T, C, H, W]` to `[N, D']`: each frame through `backbone`, read at a tap, then `head`.
+    """`[N, T, C, H, W]` to `[N, D']`: each frame through `backbone`, read at a layer, then `head`.
 
-    State: `backbone.*` and `head.*`. Taps: `frames`, the frames' features, sequence `[T, D]`; `head`, vector
-    `[D']`; `head.states`, sequence, in heads that have it. Inside `backbone` a clip's frames stand in the
-    batch: its modules see `[N * T, C, H, W]`, frames of one clip after each other.
+    State: `backbone.*` and `head.*`. Layers: `frames`, the frames' features, sequence `[T, D]`; `head`,
+    vector `[D']`; `head.states`, sequence, in heads that have it. Inside `backbone` a clip's frames stand in
+    the batch: its modules see `[N * T, C, H, W]`, frames of one clip after each other.
 
     Args:
         backbone: Takes `[N, C, H, W]`; its own output is not used.
-        tap: The module of the backbone that is read.
+        layer: The module of the backbone that is read.
         head: Takes `[N, T, D]`.
     """
 
-    def __init__(self, backbone: nn.Module, tap: str, head: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, layer: str, head: nn.Module) -> None:
         super().__init__()
         self.backbone = backbone
-        self.tap = tap
+        self.layer = layer
         self.frames = States()
         self.head = head
 
     def forward(self, x: Tensor) -> Tensor:
         """Map a batch of clips to vectors."""
         n, t = x.shape[:2]
-        vectors = picture_vector(self.backbone, self.tap, x.flatten(0, 1))
+        vectors = image_vector(self.backbone, self.layer, x.flatten(0, 1))
         return self.head(self.frames(vectors.reshape(n, t, -1)))
 
 
-def picture_vector(backbone: nn.Module, tap: str, pictures: Tensor) -> Tensor:
-    """Run a network and read one vector per picture at a module.
+def image_vector(backbone: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """Run a network and read one vector per image at a module.
 
     Args:
         backbone: Takes `[N, C, H, W]`.
-        tap: Name of a module in it.
-        pictures: `[N, C, H, W]`.
+        layer: Name of a module in it.
+        images: `[N, C, H, W]`.
 
     Returns:
         `[N, D]`: a vector as it is, the mean over the cells of a map `[N, D, H, W]`, the mean over tokens
@@ -65,16 +65,16 @@ def picture_vector(backbone: nn.Module, tap: str, pictures: Tensor) -> Tensor:
         if get_ident() == mine:  # another thread may run the same network at the same time
             seen.append(output)
 
-    hook = backbone.get_submodule(tap).register_forward_hook(keep)
+    hook = backbone.get_submodule(layer).register_forward_hook(keep)
     try:
-        backbone(pictures)
+        backbone(images)
     finally:
         hook.remove()
     if not seen:
-        raise ValueError(f"the network does not run its module {tap!r}")
+        raise ValueError(f"the network does not run its module {layer!r}")
     output = seen[-1][0] if isinstance(seen[-1], tuple) else seen[-1]
     if not isinstance(output, torch.Tensor) or output.dim() not in (2, 3, 4):
-        raise ValueError(f"the module {tap!r} gives no vector, map or tokens")
+        raise ValueError(f"the module {layer!r} gives no vector, map or tokens")
     if output.dim() == 4:
         return output.mean(dim=(2, 3))
     return output.mean(dim=1) if output.dim() == 3 else output

@@ -67,7 +67,7 @@ class _Features(nn.Module):
 class TwoStream(nn.Module):
     """Two I3D networks and their late fusion.
 
-    Taps: `rgb.*` and `flow.*` as in the networks themselves, `features` (vector of 2,048: both, joined).
+    Layers: `rgb.*` and `flow.*` as in the networks themselves, `features` (vector of 2,048: both, joined).
 
     Args:
         rgb: For `[N, 3, T, H, W]`, `I3D(3)`.

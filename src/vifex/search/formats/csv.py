@@ -1,6 +1,6 @@
 """`.csv`: a line per row; each number of a vector is a column of its own, `COLUMN_0`, `COLUMN_1`, ...
 
-UTF-8, a header line, `,` between fields, `"` around texts, nothing for what is absent (times of a picture,
+UTF-8, a header line, `,` between fields, `"` around texts, nothing for what is absent (times of an image,
 a label that nobody gave). Numbers are the shortest that read back to the same float32 or float16.
 
 Texts stand as they are: a file name that begins with `=` is written so, and a spreadsheet may take it
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vifex.search.columns import as_matrix, rows_per_batch, tap_of
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch
 from vifex.search.formats.base import Format, row_columns
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     import pyarrow.csv as pc
 
     plain = row_columns(view)
-    sizes = {column: tap_of(view, column).size for column in columns}
+    sizes = {column: layer_of(view, column).size for column in columns}
     fields = [view.schema.field(name).remove_metadata() for name in plain]
     fields += [pa.field(f"{c}_{i}", pa.float32()) for c, size in sizes.items() for i in range(size)]
     schema = pa.schema(fields)

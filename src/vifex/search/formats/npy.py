@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from vifex.search.columns import as_matrix, rows_per_batch, tap_of
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch
 from vifex.search.formats.base import Format
 from vifex.values import StoreError
 
@@ -23,7 +23,7 @@ def write_matrix(view: View, file: IO[bytes], column: str, where: str | None) ->
 
     It is not a mapped file: where the disk is full, writing to one ends the process by a signal.
     """
-    spec = tap_of(view, column)
+    spec = layer_of(view, column)
     n_rows = view.count_rows(where)
     dtype = np.dtype(spec.dtype).newbyteorder("<")
     header = {"descr": dtype.str, "fortran_order": False, "shape": (n_rows, *spec.shape)}

@@ -1,7 +1,7 @@
 """`.npz`: arrays `X` `[N, *shape]`, `names`, `keys` and `t_s`, all in the order of the rows.
 
 `names` and `keys` are fixed-width unicode arrays, so `numpy.load` needs no pickle; `t_s` is float64 with
-NaN for pictures. `X` is stored as it is, the strings are deflated.
+NaN for images. `X` is stored as it is, the strings are deflated.
 """
 
 from __future__ import annotations

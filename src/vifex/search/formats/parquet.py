@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vifex.search.columns import rows_per_batch, tap_of
+from vifex.search.columns import layer_of, rows_per_batch
 from vifex.search.formats.base import Format, row_columns
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
         [view.schema.field(name) for name in names],
         metadata={**(view.schema.metadata or {}), "vifex.recipe": recipe},
     )
-    size = sum(tap_of(view, column).size for column in columns)
+    size = sum(layer_of(view, column).size for column in columns)
     rows = 0
     # Dictionaries gain nothing on features and cost the time of trying them.
     texts = [f.name for f in schema if pa.types.is_string(f.type)]

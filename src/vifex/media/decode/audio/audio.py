@@ -37,7 +37,7 @@ def read_audio(
     """Decode a file's sound once for all requests; see `vifex.media.read.read`.
 
     Raises:
-        Skip: If it has none, as pictures and animations have.
+        Skip: If it has none, as images and animations have.
         MediaError: If nothing can be had of it.
     """
     damage = Damage()
@@ -48,7 +48,7 @@ def read_audio(
         side = (None, None) if span is None else (span.t_start_s, span.t_end_s)
         windowers = [_windower(number, request, side, clock) for number, request in enumerate(requests)]
         timeline = Timeline(clock, damage)
-        unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is of pictures
+        unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is of images
         film = film_parts(file, opened, limits, progress)
         moved: list[str] = []
         reach = Reach(progress, opened.container)
@@ -72,7 +72,7 @@ def _open(file: LocalFile, limits: Limits, damage: Damage) -> Opened:
     kind = look(head)
     if kind == "text":
         raise text_error(head, file.shown, wanted="sound")
-    if kind == "picture":
+    if kind == "image":
         raise Skip(NO_AUDIO)
     container = open_container(file, limits, damage.opening)
     try:

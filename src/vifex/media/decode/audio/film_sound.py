@@ -1,4 +1,4 @@
-"""The sound of a film whose pictures go on under another stream or behind a join: moved as they are."""
+"""The sound of a film whose images go on under another stream or behind a join: moved as they are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MAY_FALL: Final = frozenset({"flv", "live_flv", "matroska,webm"})
 
 @dataclass(frozen=True, slots=True)
 class FilmPart:
-    """One of the streams under which a film's pictures go on."""
+    """One of the streams under which a film's images go on."""
 
     open: Callable[[], Opened]
     shift: Fraction
@@ -40,13 +40,13 @@ class FilmPart:
 def film_parts(
     file: LocalFile, opened: Opened, limits: Limits, progress: Callable[[], None]
 ) -> list[FilmPart]:
-    """Say how the pictures of a file go on; empty where it has none, or one clock for all.
+    """Say how the images of a file go on; empty where it has none, or one clock for all.
 
     Args:
         file: The file; its place is kept.
         opened: The same, as it was opened for its sound.
         limits: What it may cost.
-        progress: Called for each packet of the pictures, all of which are read.
+        progress: Called for each packet of the images, all of which are read.
     """
     if not has_joins(opened.container):
         return []
@@ -87,11 +87,11 @@ def sound_frames(
     progress: Callable[[], None],
     notes: list[str],
 ) -> Iterator[AudioFrame]:
-    """Decode a file's sound with times that go on where those of its pictures do.
+    """Decode a file's sound with times that go on where those of its images do.
 
     Args:
         opened: The file, with its sound as the stream.
-        parts: How the pictures go on.
+        parts: How the images go on.
         limits: As in `decoded`.
         damage: Takes what is lost.
         progress: Called for each packet.
@@ -107,7 +107,7 @@ def sound_frames(
                 notes.append("Its clock starts anew in the file; its sound goes on from its own end.")
             yield frame
         return
-    notes.append("Its clock does not go on in the file; its sound was moved as its pictures are.")
+    notes.append("Its clock does not go on in the file; its sound was moved as its images are.")
     for part in parts:
         leg = part.open()
         try:

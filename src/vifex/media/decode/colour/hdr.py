@@ -2,7 +2,7 @@
 
 Display light is what a reference display emits. PQ (SMPTE ST 2084) states it. HLG (ITU-R BT.2100) states the
 scene's light, and the display is taken to have a peak of 1,000 cd/m2. The curve of ITU-R BT.2390, annex 5
-(EETF), brings 1,000 cd/m2 down to 203, which is the white of SDR pictures (ITU-R BT.2408). The result is the
+(EETF), brings 1,000 cd/m2 down to 203, which is the white of SDR images (ITU-R BT.2408). The result is the
 mean of two: the curve on each of R, G and B, which alone would shift hues, and the curve on the largest of
 them, which alone would give bright clouds a colour. Then primaries become those of BT.709, what lies outside
 is clipped, and sRGB's curve follows. SDR in a wide gamut has its primaries changed alone.
@@ -34,7 +34,7 @@ Transfer = Literal["pq", "hlg", "sdr"]
 _PEAK: Final = 1000.0
 """cd/m2 that become the display's white: mastering metadata is not asked, see the ADR."""
 _WHITE: Final = 203.0
-"""cd/m2 of SDR white in an HDR picture: ITU-R BT.2408."""
+"""cd/m2 of SDR white in an HDR image: ITU-R BT.2408."""
 _HLG_GAMMA: Final = 1.2
 """Of BT.2100's display of 1,000 cd/m2."""
 

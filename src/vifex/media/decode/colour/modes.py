@@ -17,36 +17,36 @@ _SRGB: Final = ("sRGB IEC61966-2.1", "sRGB built-in", "sRGB", "c2")
 _ALPHA: Final = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
-def flat(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    """Bring a picture into a mode that can be resized, without touching its colour space.
+def flat(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    """Bring an image into a mode that can be resized, without touching its colour space.
 
     Args:
-        picture: Loaded, of any mode.
+        image: Loaded, of any mode.
         background: RGB that shows through transparent pixels.
 
     Returns:
         Mode `L`, `RGB`, `CMYK` or `LAB`, 8 bits, its profile still in `info`.
     """
-    profile = picture.info.get("icc_profile")
-    out = _flat(picture, background)
+    profile = image.info.get("icc_profile")
+    out = _flat(image, background)
     if profile and "icc_profile" not in out.info:
         out.info["icc_profile"] = profile
     return out
 
 
-def _flat(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    mode = picture.mode
+def _flat(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    mode = image.mode
     if mode.startswith("I;16"):
-        return _from_16_bits(np.asarray(picture).astype(np.uint32))
+        return _from_16_bits(np.asarray(image).astype(np.uint32))
     if mode == "I":
-        return _from_integers(np.asarray(picture).astype(np.int64))
+        return _from_integers(np.asarray(image).astype(np.int64))
     if mode == "F":
-        return _from_floats(np.asarray(picture))
-    if mode in _ALPHA or "transparency" in picture.info:
-        return _over(picture.convert("RGBA"), background)
+        return _from_floats(np.asarray(image))
+    if mode in _ALPHA or "transparency" in image.info:
+        return _over(image.convert("RGBA"), background)
     if mode in ("L", "RGB", "CMYK", "LAB"):
-        return picture
-    return picture.convert("L" if mode == "1" else "RGB")
+        return image
+    return image.convert("L" if mode == "1" else "RGB")
 
 
 def _from_16_bits(values: np.ndarray[Any, Any]) -> Image.Image:
@@ -64,36 +64,36 @@ def _from_floats(values: np.ndarray[Any, Any]) -> Image.Image:
     return Image.fromarray((np.clip(finite, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
-def _over(picture: Image.Image, background: tuple[int, int, int]) -> Image.Image:
-    below = Image.new("RGBA", picture.size, (*background, 255))
-    return Image.alpha_composite(below, picture).convert("RGB")
+def _over(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
+    below = Image.new("RGBA", image.size, (*background, 255))
+    return Image.alpha_composite(below, image).convert("RGB")
 
 
-def to_rgb(picture: Image.Image) -> tuple[Image.Image, str | None]:
+def to_rgb(image: Image.Image) -> tuple[Image.Image, str | None]:
     """Convert what `flat` gave to sRGB by its profile, or plainly where it has none.
 
     Returns:
-        The picture in mode `RGB`, and a note if its profile could not be used.
+        The image in mode `RGB`, and a note if its profile could not be used.
     """
-    profile = picture.info.get("icc_profile")
+    profile = image.info.get("icc_profile")
     note = None
-    if profile or picture.mode == "LAB":
+    if profile or image.mode == "LAB":
         try:
-            converted = _by_profile(picture, bytes(profile or b""))
+            converted = _by_profile(image, bytes(profile or b""))
             if converted is not None:
                 return converted, None
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             note = "Its colour profile could not be used."
-    if picture.mode == "LAB":
-        converted = _by_profile(picture, b"")
+    if image.mode == "LAB":
+        converted = _by_profile(image, b"")
         if converted is not None:
             return converted, note
-    return (picture if picture.mode == "RGB" else picture.convert("RGB")), note
+    return (image if image.mode == "RGB" else image.convert("RGB")), note
 
 
-def _by_profile(picture: Image.Image, profile: bytes) -> Image.Image | None:
-    transform = _transform(profile, picture.mode)
-    return None if transform is None else ImageCms.applyTransform(picture, transform)
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+    transform = _transform(profile, image.mode)
+    return None if transform is None else ImageCms.applyTransform(image, transform)
 
 
 @lru_cache(maxsize=16)

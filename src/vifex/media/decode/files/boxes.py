@@ -24,7 +24,7 @@ _ENTRY_FIELDS: Final = 86
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """What a track says of its pictures."""
+    """What a track says of its images."""
 
     width_px: int
     """As stored."""

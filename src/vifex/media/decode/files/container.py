@@ -155,7 +155,7 @@ def open_container(file: Readable, limits: Limits, log: Log, *, format: str | No
             return container
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError) as exc:
         raise MediaError(
-            f"no picture, video or sound could be found in it: {why_not(exc)}.",
+            f"no image, video or sound could be found in it: {why_not(exc)}.",
             of=file.shown,
             todo="Check the file with a player, or get a fresh copy.",
         ) from exc

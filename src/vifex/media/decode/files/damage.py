@@ -49,7 +49,7 @@ class Damage:
 
     @property
     def too_large(self) -> str | None:
-        """Width x height of pictures that were refused for their size, if any were."""
+        """Width x height of images that were refused for their size, if any were."""
         return self.log.too_large or self.opening.too_large
 
     @property

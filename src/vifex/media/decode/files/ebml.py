@@ -1,4 +1,4 @@
-"""The few elements of Matroska and WebM that PyAV does not pass on: what video tracks say of their pictures.
+"""The few elements of Matroska and WebM that PyAV does not pass on: what video tracks say of their images.
 
 Only headers are read, by seeking, and no more than a stated number of them. What does not parse is taken as
 not stated: FFmpeg reads the file itself and says what is wrong with it. Source: RFC 8794 and RFC 9559.

@@ -24,7 +24,7 @@ class Log:
         self.n_errors = 0
         self.first: str | None = None
         self.too_large: str | None = None
-        """Width x height of a picture that FFmpeg refused for its size."""
+        """Width x height of an image that FFmpeg refused for its size."""
 
     def add(self, name: str, message: str) -> None:
         """Take one message of level error or worse."""

@@ -60,7 +60,7 @@ def text_error(head: bytes, shown: str, *, wanted: str) -> MediaError:
     Args:
         head: Its first 4096 bytes, or all of a shorter file.
         shown: What to call it.
-        wanted: What it is not, e.g. `picture or video`.
+        wanted: What it is not, e.g. `image or video`.
     """
     name = os.path.basename(shown) or shown  # noqa: PTH119
     words, todo = text_kind(head), "Give the file that is meant."

@@ -43,7 +43,7 @@ def why_not(exc: BaseException) -> str:
 
 _WORDS: Final[dict[tuple[str, ...], str]] = {
     ("InvalidDataError",): "the data are damaged or not of the kind they claim to be",
-    ("UnidentifiedImageError",): "it is no picture of a known kind",
+    ("UnidentifiedImageError",): "it is no image of a known kind",
     ("DecoderNotFoundError",): "there is no decoder for it",
     ("PatchWelcomeError",): "it uses a feature that the decoder does not know",
     ("EOFError",): "it ends too early",

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 __all__ = ["Look", "is_avif", "is_heif", "look", "may_be_animated", "text_kind", "webp_size"]
 
-Look = Literal["picture", "video", "text", "unknown"]
+Look = Literal["image", "video", "text", "unknown"]
 
-_PICTURES: Final = (
+_IMAGES: Final = (
     b"\xff\xd8\xff",  # JPEG, MPO
     b"\x89PNG\r\n\x1a\n",
     b"GIF87a",
@@ -36,8 +36,8 @@ _PICTURES: Final = (
     b"IIRS",
     b"MMOR",
 )
-_TEXT_PICTURES: Final = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"/* XPM", b"#define")
-_PICTURE_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"crx ")
+_TEXT_IMAGES: Final = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"/* XPM", b"#define")
+_IMAGE_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"crx ")
 _VIDEOS: Final = (
     b"\x1aE\xdf\xa3",
     b"FLV\x01",
@@ -64,14 +64,14 @@ def look(head: bytes) -> Look:
         head: The first 4096 bytes, or all of a shorter file.
 
     Returns:
-        `picture` or `video` where a signature says so, `text` where it is readable text, else `unknown`.
+        `image` or `video` where a signature says so, `text` where it is readable text, else `unknown`.
     """
     if head[4:8] == b"ftyp":
-        return "picture" if head[8:12] in _PICTURE_BRANDS else "video"
+        return "image" if head[8:12] in _IMAGE_BRANDS else "video"
     if head[:4] == b"RIFF":
-        return "picture" if head[8:12] == b"WEBP" else "video"
-    if head[6:14] == b"HEAPCCDR" or head.startswith(_PICTURES) or head.startswith(_TEXT_PICTURES):
-        return "picture"
+        return "image" if head[8:12] == b"WEBP" else "video"
+    if head[6:14] == b"HEAPCCDR" or head.startswith(_IMAGES) or head.startswith(_TEXT_IMAGES):
+        return "image"
     if head.startswith(_VIDEOS):
         return "video"
     return "text" if _is_text(head) else "unknown"
@@ -79,7 +79,7 @@ def look(head: bytes) -> Look:
 
 def is_heif(head: bytes) -> bool:
     """Whether a file is HEIF: HEIC, AVIF and their like."""
-    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS and head[8:12] != b"crx "
+    return head[4:8] == b"ftyp" and head[8:12] in _IMAGE_BRANDS and head[8:12] != b"crx "
 
 
 def is_avif(head: bytes) -> bool:

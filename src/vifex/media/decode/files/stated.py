@@ -2,7 +2,7 @@
 
 Cropping: `clap` of MP4 and QuickTime, PixelCrop of Matroska and WebM. FFmpeg's decoders apply the cropping of
 H.264 and HEVC themselves; the container's comes on top of it, as in players. And whether it is Dolby Vision
-whose pictures only Dolby's own metadata can turn into colours.
+whose images only Dolby's own metadata can turn into colours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Stated:
 
     margins: Margins = UNCROPPED
     pixel_aspect: Fraction | None = None
-    """Width over height of a stored pixel, if it follows from the size on screen of the cropped picture."""
+    """Width over height of a stored pixel, if it follows from the size on screen of the cropped image."""
     is_dolby_alone: bool = False
     """Whether it is Dolby Vision without a base layer of usual colours (profile 5, and its kin in AV1)."""
 
@@ -87,11 +87,11 @@ def _of_mp4(track: VideoTrack) -> Stated:
 def _aperture(clap: bytes, width: int, height: int) -> Margins:
     """Read a clean aperture: ISO/IEC 14496-12, 12.1.4; pixels partly in it are kept, as by FFmpeg.
 
-    One that is broken or reaches outside the picture is not applied.
+    One that is broken or reaches outside the image is not applied.
     """
     if len(clap) < 32:
         return UNCROPPED
-    # Width, height, and how far the middle is off that of the picture; each as numerator, denominator.
+    # Width, height, and how far the middle is off that of the image; each as numerator, denominator.
     numbers = struct.unpack_from(">IIIIiIiI", clap)
     if 0 in numbers[1::2]:
         return UNCROPPED
@@ -105,7 +105,7 @@ def _aperture(clap: bytes, width: int, height: int) -> Margins:
 
 
 def _aspect_of_mp4(track: VideoTrack, margins: Margins) -> Fraction | None:
-    """Give the aspect of pixels: FFmpeg would compare the cropped size on screen with the whole picture."""
+    """Give the aspect of pixels: FFmpeg would compare the cropped size on screen with the whole image."""
     wide, high = track.display
     is_whole = (wide, high) == (track.width_px << 16, track.height_px << 16)
     if margins == UNCROPPED or b"pasp" in track.boxes or not wide or not high:

@@ -20,8 +20,8 @@ from vifex.media.decode.files.limits import check_pixels
 from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.reasons import why_not
 from vifex.media.decode.files.source import LocalFile
-from vifex.media.decode.images.image import StillPicture
-from vifex.media.decode.images.pillow import loading, open_picture, orientation
+from vifex.media.decode.images.image import StillImage
+from vifex.media.decode.images.pillow import loading, open_image, orientation
 from vifex.media.decode.timing.delays import SHOWN_S, is_too_short, stated_delays
 from vifex.media.decode.timing.times import Clock, survey
 from vifex.media.decode.video.sample_builder import TimedFrame
@@ -99,7 +99,7 @@ def animation_frames(
     """Give the frames of an animation, whole and in order, each with its time on screen."""
     schedule = schedule or _schedule(file, limits, progress)
     clock, pts = schedule.clock, schedule.pts
-    for index, picture in enumerate(_pictures(file, limits, damage)):
+    for index, image in enumerate(_images(file, limits, damage)):
         progress()
         if index >= len(pts):
             damage.n_timeless += 1
@@ -109,12 +109,12 @@ def animation_frames(
             return
         end = int(pts[index + 1]) if index + 1 < len(pts) else schedule.end
         start = int(pts[index])
-        yield TimedFrame(index, start, clock.text, clock.seconds(start), clock.seconds(end), picture)
+        yield TimedFrame(index, start, clock.text, clock.seconds(start), clock.seconds(end), image)
 
 
-def _pictures(file: LocalFile, limits: Limits, damage: Damage) -> Iterator[StillPicture]:
+def _images(file: LocalFile, limits: Limits, damage: Damage) -> Iterator[StillImage]:
     with loading(limits):
-        animation = open_picture(file)
+        animation = open_image(file)
         check_pixels(*animation.size, limits, file)
     for place in _places(animation):
         try:
@@ -127,7 +127,7 @@ def _pictures(file: LocalFile, limits: Limits, damage: Damage) -> Iterator[Still
         except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
             damage.undecoded(exc, None)
             return
-        yield StillPicture(still, still.size, orientation(animation))
+        yield StillImage(still, still.size, orientation(animation))
 
 
 def _places(animation: Image.Image) -> Iterator[int]:
@@ -140,7 +140,7 @@ def _places(animation: Image.Image) -> Iterator[int]:
 
 def _schedule(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
     with loading(limits):
-        is_webp = open_picture(file).format == "WEBP"
+        is_webp = open_image(file).format == "WEBP"
     found = None if is_webp else _by_ffmpeg(file, limits, progress)
     if found is not None:
         return found.as_browsers(stated_delays(file))
@@ -153,7 +153,7 @@ def _by_ffmpeg(file: LocalFile, limits: Limits, progress: Callable[[], None]) ->
     except MediaError:
         return None
     try:
-        # An animated AVIF shows its first picture as a stream of one frame beside the animation.
+        # An animated AVIF shows its first image as a stream of one frame beside the animation.
         stream = max(container.streams.video, key=lambda s: s.frames, default=None)
         if stream is None:
             return None
@@ -169,14 +169,14 @@ def _by_pillow(file: LocalFile, limits: Limits, progress: Callable[[], None]) ->
     """Add up the durations that Pillow gives; it must load each frame to know."""
     delays: list[int] = []
     with loading(limits):
-        animation = open_picture(file)
+        animation = open_image(file)
     for place in _places(animation):
         progress()
         try:
             with loading(limits):
                 animation.seek(place)
                 animation.load()
-        except Exception as exc:  # as in _pictures; the end of the file among them
+        except Exception as exc:  # as in _images; the end of the file among them
             if not delays and not isinstance(exc, EOFError):
                 raise MediaError(
                     f"no frame could be decoded: {why_not(exc)}.", of=file.shown, todo="Get a fresh copy."

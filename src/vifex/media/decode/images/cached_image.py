@@ -1,4 +1,4 @@
-"""A picture whose ready pixels are made once for all requests that want the same."""
+"""An image whose ready pixels are made once for all requests that want the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vifex.media.decode.video.sample_builder import Picture
+from vifex.media.decode.video.sample_builder import DecodedImage
 from vifex.values import Box, PixelSpec, ViewRequest
 
 __all__ = ["CachedImage", "share_pixels"]
@@ -20,25 +20,25 @@ def share_pixels(requests: Sequence[ViewRequest]) -> bool:
 
 
 class CachedImage:
-    """Looks at a picture once for each size and box; who asks again gets the same array, read-only."""
+    """Looks at an image once for each size and box; who asks again gets the same array, read-only."""
 
-    def __init__(self, picture: Picture) -> None:
-        self._picture = picture
+    def __init__(self, image: DecodedImage) -> None:
+        self._image = image
         self._made: dict[tuple[PixelSpec, Box | None], npt.NDArray[np.uint8]] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height, upright, in square pixels."""
-        return self._picture.size
+        return self._image.size
 
     def ready(self, spec: PixelSpec, box: Box | None) -> npt.NDArray[np.uint8]:
-        """Give ready pixels of the whole, or of a box that lies in the picture."""
+        """Give ready pixels of the whole, or of a box that lies in the image."""
         made = self._made.get((spec, box))
         if made is None:
-            made = self._made[spec, box] = self._picture.ready(spec, box)
+            made = self._made[spec, box] = self._image.ready(spec, box)
             made.flags.writeable = False
         return made
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole picture, upright, in square pixels."""
-        return self._picture.upright(background)
+        """Give the whole image, upright, in square pixels."""
+        return self._image.upright(background)

@@ -1,4 +1,4 @@
-"""A still picture, decoded once by Pillow for all requests."""
+"""A still image, decoded once by Pillow for all requests."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vifex.media.decode.images.cached_image import CachedImage, share_pixels
 from vifex.media.decode.images.pillow import loading, orientation
 from vifex.media.decode.images.resample import resize_part
 from vifex.media.decode.images.resize import ready_pixels
-from vifex.media.decode.video.sample_builder import Picture, cuts
+from vifex.media.decode.video.sample_builder import DecodedImage, cuts
 from vifex.values import Box, DecodeReport, Limits, MediaError, Medium, PixelSpec, Sample, ViewRequest
 from vifex.values.pixels import fit
 
-__all__ = ["StillPicture", "draft", "draft_scale", "picture_samples"]
+__all__ = ["StillImage", "draft", "draft_scale", "image_samples"]
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,21 +40,21 @@ _EXIF_TURNS: Final = {
     7: Turn(True, True, True),
     8: Turn(True, False, True),
 }
-"""The same as values, to find where a part of the upright picture is stored."""
+"""The same as values, to find where a part of the upright image is stored."""
 
 
-class StillPicture:
-    """A loaded Pillow picture, of any mode and orientation."""
+class StillImage:
+    """A loaded Pillow image, of any mode and orientation."""
 
-    def __init__(self, picture: Image.Image, full_size: tuple[int, int], turned: int) -> None:
-        """Take a picture.
+    def __init__(self, image: Image.Image, full_size: tuple[int, int], turned: int) -> None:
+        """Take an image.
 
         Args:
-            picture: Loaded; a draft may be smaller than the file's picture.
+            image: Loaded; a draft may be smaller than the file's image.
             full_size: Width and height in the file, before it is turned upright.
             turned: EXIF orientation, 1 to 8.
         """
-        self.stored = picture
+        self.stored = image
         self._full_size = full_size
         self._turned = turned
         self._upright: dict[tuple[int, int, int], Image.Image] = {}
@@ -62,22 +62,22 @@ class StillPicture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, upright, of the picture in the file."""
+        """Width and height, upright, of the image in the file."""
         width, height = self._full_size
         return (height, width) if self._turned >= 5 else (width, height)
 
     def ready(self, spec: PixelSpec, box: Box | None) -> npt.NDArray[np.uint8]:
-        """Give ready pixels of the whole, or of a box that lies in the picture."""
+        """Give ready pixels of the whole, or of a box that lies in the image."""
         if spec.decode == "fast" and box is None:
             return self._fast(spec)
-        picture = self.upright(spec.background)
+        image = self.upright(spec.background)
         if box is not None:
-            sx, sy = picture.width / self.size[0], picture.height / self.size[1]
+            sx, sy = image.width / self.size[0], image.height / self.size[1]
             box = Box(box.x0 * sx, box.y0 * sy, box.x1 * sx, box.y1 * sy)
-        return ready_pixels(picture, spec, box)
+        return ready_pixels(image, spec, box)
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole picture, upright, in sRGB."""
+        """Give the whole image, upright, in sRGB."""
         if background not in self._upright:
             rgb = self._rgb(flat(self.stored, background))
             self._upright[background] = self._turn(rgb)
@@ -110,18 +110,18 @@ class StillPicture:
             small.info["icc_profile"] = profile
         return np.array(self._turn(self._rgb(small)), dtype=np.uint8)
 
-    def _rgb(self, picture: Image.Image) -> Image.Image:
-        rgb, note = to_rgb(picture)
+    def _rgb(self, image: Image.Image) -> Image.Image:
+        rgb, note = to_rgb(image)
         if note is not None and note not in self.notes:
             self.notes.append(note)
         return rgb
 
-    def _turn(self, picture: Image.Image) -> Image.Image:
+    def _turn(self, image: Image.Image) -> Image.Image:
         how = _TURNS.get(self._turned)
-        return picture if how is None else picture.transpose(how)
+        return image if how is None else image.transpose(how)
 
 
-def draft(picture: Image.Image, requests: Sequence[ViewRequest], n_boxes: int) -> int:
+def draft(image: Image.Image, requests: Sequence[ViewRequest], n_boxes: int) -> int:
     """Let the JPEG decoder scale in the DCT domain, to no less than any request needs.
 
     Requests for exact pixels and for boxes need the whole; other kinds of files take no notice.
@@ -129,50 +129,50 @@ def draft(picture: Image.Image, requests: Sequence[ViewRequest], n_boxes: int) -
     Returns:
         The divisor: 1, 2, 4 or 8.
     """
-    scale = min(draft_scale(picture, request, n_boxes) for request in requests)
+    scale = min(draft_scale(image, request, n_boxes) for request in requests)
     if scale > 1:
-        picture.draft(picture.mode, (picture.width // scale, picture.height // scale))
+        image.draft(image.mode, (image.width // scale, image.height // scale))
     return scale
 
 
-def draft_scale(picture: Image.Image, request: ViewRequest, n_boxes: int) -> int:
+def draft_scale(image: Image.Image, request: ViewRequest, n_boxes: int) -> int:
     """Give the divisor, 1, 2, 4 or 8, at which a JPEG still holds all that one request needs."""
     regions = request.regions
     on_maps = regions is not None and regions.on_maps
     cut_out = not on_maps and bool(n_boxes or (regions is not None and regions.grid))
-    if picture.format != "JPEG" or cut_out or request.pixels.decode == "exact":
+    if image.format != "JPEG" or cut_out or request.pixels.decode == "exact":
         return 1
-    width, height = picture.size
-    if orientation(picture) >= 5:
+    width, height = image.size
+    if orientation(image) >= 5:
         width, height = height, width
     need = fit(request.pixels, width, height)
     least = min(width / need.width, height / need.height)
     return next(scale for scale in (8, 4, 2, 1) if scale <= max(1.0, least))
 
 
-def picture_samples(
-    picture: Picture,
+def image_samples(
+    image: DecodedImage,
     medium: Medium,
     requests: Sequence[ViewRequest],
     limits: Limits,
     problems: Sequence[str] = (),
 ) -> Generator[Sample, None, DecodeReport]:
-    """Give one sample for each request and box of a picture.
+    """Give one sample for each request and box of an image.
 
     Raises:
-        MediaError: If no box lies in the picture.
+        MediaError: If no box lies in the image.
     """
     lost = list(problems)
     if share_pixels(requests):
-        picture = CachedImage(picture)
-    taken = [cuts(request, medium.boxes, picture.size) for request in requests]
+        image = CachedImage(image)
+    taken = [cuts(request, medium.boxes, image.size) for request in requests]
     for _, missed in taken:
         lost += [sentence for sentence in missed if sentence not in lost]
     if all(cut is None for parts, _ in taken for cut in parts):
         raise MediaError(
             lost[-1][:1].lower() + lost[-1][1:],
             of=medium.name,
-            todo="Correct the boxes in the manifest: they count pixels of the upright picture.",
+            todo="Correct the boxes in the manifest: they count pixels of the upright image.",
         )
     for number, (request, (parts, _)) in enumerate(zip(requests, taken, strict=True)):
         ordinal = 0
@@ -180,9 +180,7 @@ def picture_samples(
             if cut is None:
                 continue
             with loading(limits):
-                pixels = picture.ready(request.pixels, cut.box)
+                pixels = image.ready(request.pixels, cut.box)
             yield Sample(number, ordinal, pixels, box=cut.box, boxes=cut.boxes, size_px=cut.size_px)
             ordinal += cut.n_rows
-    return DecodeReport(
-        kind="image", width_px=picture.size[0], height_px=picture.size[1], problems=tuple(lost)
-    )
+    return DecodeReport(kind="image", width_px=image.size[0], height_px=image.size[1], problems=tuple(lost))

@@ -15,7 +15,7 @@ from vifex.media.decode.files.reasons import clean
 from vifex.media.decode.files.source import LocalFile
 from vifex.values import Limits
 
-__all__ = ["FORMATS", "loading", "open_picture", "orientation"]
+__all__ = ["FORMATS", "loading", "open_image", "orientation"]
 
 # Kinds that Pillow may open. Left out: what runs other programs (EPS), what only stands for a file of
 # another library (HDF5, GRIB, WMF), films (MPEG, FLI) and kinds without a signature (TGA).
@@ -40,7 +40,7 @@ def loading(
     Args:
         limits: `max_pixels` is what Pillow's own check refuses too.
         notes: Takes Pillow's warnings.
-        cut: Whether a picture that ends early is loaded as far as it goes.
+        cut: Whether an image that ends early is loaded as far as it goes.
         libtiff: Whether libtiff reads uncompressed TIFFs too.
     """
     with _LOCK, warnings.catch_warnings(record=True) as caught:
@@ -71,8 +71,8 @@ def loading(
                 )
 
 
-def open_picture(file: LocalFile, head: bytes = b"") -> Image.Image:
-    """Read a picture's header; call it within `loading`.
+def open_image(file: LocalFile, head: bytes = b"") -> Image.Image:
+    """Read an image's header; call it within `loading`.
 
     Args:
         file: The open file.
@@ -90,14 +90,14 @@ def _load_plugins() -> None:
     Image.init()  # most plug-ins are loaded only now, and Pillow may be built without some
 
 
-def orientation(picture: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """Give the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
-    if picture.format == "JXL" and not getattr(picture, "jpeg", False):
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
         return (
             1  # JPEG XL turns by itself, and its EXIF does not count; but one made from a JPEG is that JPEG
         )
     try:
-        value = picture.getexif().get(0x0112, 1)
+        value = image.getexif().get(0x0112, 1)
     except Exception:  # EXIF is parsed by hand in Pillow, and broken EXIF raises anything
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

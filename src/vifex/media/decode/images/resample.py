@@ -1,4 +1,4 @@
-"""A part of a picture, resized for `fast` pixels: as Pillow does it to within rounding, only faster.
+"""A part of an image, resized for `fast` pixels: as Pillow does it to within rounding, only faster.
 
 The `fast_image_resize` of Cykooz computes the same convolutions in vectors. It works in Pillow's own memory,
 so it is compared with Pillow once before it is trusted; where it is missing or differs, Pillow does the work.
@@ -41,29 +41,29 @@ _LOCAL: Final = threading.local()
 
 
 def resize_part(
-    picture: Image.Image,
+    image: Image.Image,
     size: tuple[int, int],
     interpolation: Interpolation,
     box: tuple[float, float, float, float],
 ) -> Image.Image:
-    """Resize a part of a picture.
+    """Resize a part of an image.
 
     Args:
-        picture: Loaded; mode `L`, `RGB`, `CMYK` or `LAB`.
+        image: Loaded; mode `L`, `RGB`, `CMYK` or `LAB`.
         size: Width and height of the result.
-        interpolation: The filter, widened where the picture shrinks.
-        box: The part, `x0, y0, x1, y1`, inside the picture; fractions of pixels count.
+        interpolation: The filter, widened where the image shrinks.
+        box: The part, `x0, y0, x1, y1`, inside the image; fractions of pixels count.
 
     Returns:
-        A picture of that size and the same mode.
+        An image of that size and the same mode.
     """
-    if picture.mode in _MODES and interpolation in _FILTERS and _is_trusted():
-        return _by_vectors(picture, size, interpolation, box)
-    return picture.resize(size, RESAMPLING[interpolation], box=box, reducing_gap=_GAP)
+    if image.mode in _MODES and interpolation in _FILTERS and _is_trusted():
+        return _by_vectors(image, size, interpolation, box)
+    return image.resize(size, RESAMPLING[interpolation], box=box, reducing_gap=_GAP)
 
 
 def _by_vectors(
-    picture: Image.Image,
+    image: Image.Image,
     size: tuple[int, int],
     interpolation: Interpolation,
     box: tuple[float, float, float, float],
@@ -76,8 +76,8 @@ def _by_vectors(
         crop_box=fast.CropBox(x0, y0, x1 - x0, y1 - y0),
         use_alpha=False,
     )
-    small = Image.new(picture.mode, size, None)  # every pixel of it will be written
-    _resizer().resize_pil(picture, small, options)
+    small = Image.new(image.mode, size, None)  # every pixel of it will be written
+    _resizer().resize_pil(image, small, options)
     return small
 
 
@@ -92,13 +92,13 @@ def _resizer() -> Any:
 
 @cache
 def _is_trusted() -> bool:
-    """Whether it is installed and resizes a picture as the installed Pillow does."""
+    """Whether it is installed and resizes an image as the installed Pillow does."""
     levels = np.arange(24 * 32 * 3, dtype=np.uint32) * 37 % 251
-    picture = Image.fromarray(levels.astype(np.uint8).reshape(24, 32, 3))
+    image = Image.fromarray(levels.astype(np.uint8).reshape(24, 32, 3))
     box = (3.25, 2.5, 29.0, 21.75)
     try:
-        ours = np.asarray(_by_vectors(picture, (11, 7), "bilinear", box), dtype=np.int16)
+        ours = np.asarray(_by_vectors(image, (11, 7), "bilinear", box), dtype=np.int16)
     except Exception:  # not installed, or built for another Pillow: it is an aid and no need
         return False
-    wanted = np.asarray(picture.resize((11, 7), Image.Resampling.BILINEAR, box=box), dtype=np.int16)
+    wanted = np.asarray(image.resize((11, 7), Image.Resampling.BILINEAR, box=box), dtype=np.int16)
     return ours.shape == wanted.shape and bool(np.abs(ours - wanted).max() <= _ROUNDING)

@@ -1,4 +1,4 @@
-"""Pictures that Pillow cannot read but FFmpeg can: HEIC, float TIFF, damaged headers."""
+"""Images that Pillow cannot read but FFmpeg can: HEIC, float TIFF, damaged headers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vifex.media.decode.files.limits import Refused, check_pixels
 from vifex.media.decode.files.source import LocalFile
 from vifex.media.decode.timing.times import Clock
 from vifex.media.decode.video.packets import decoded
-from vifex.media.decode.video.pixels import Converter, FramePicture
+from vifex.media.decode.video.pixels import Converter, FrameImage
 from vifex.values import Limits, MediaError
 
 __all__ = ["still_by_ffmpeg"]
@@ -24,8 +24,8 @@ _LINEAR = frozenset({"exr", "hdr"})
 
 def still_by_ffmpeg(
     file: LocalFile, limits: Limits, restate: Callable[[VideoFrame], None] | None = None
-) -> tuple[FramePicture, tuple[str, ...]]:
-    """Decode a file's picture with FFmpeg.
+) -> tuple[FrameImage, tuple[str, ...]]:
+    """Decode a file's image with FFmpeg.
 
     Args:
         file: The open file.
@@ -34,7 +34,7 @@ def still_by_ffmpeg(
             stream.
 
     Returns:
-        The picture, and sentences on what was lost of it.
+        The image, and sentences on what was lost of it.
 
     Raises:
         MediaError: If FFmpeg cannot read it either, or it is too large, or made of several parts.
@@ -43,18 +43,18 @@ def still_by_ffmpeg(
     container = open_container(file, limits, damage.opening)
     try:
         streams = [s for s in container.streams.video if not is_attached(s)]
-        # A HEIF file shows every tile and thumbnail as a stream: the picture is the one marked so.
+        # A HEIF file shows every tile and thumbnail as a stream: the image is the one marked so.
         primary = [s for s in streams if s.disposition & 1]
         if len(streams) > 1 and not primary:
             raise Refused(
-                "its picture is made of several parts, and how they lie cannot be read.",
+                "its image is made of several parts, and how they lie cannot be read.",
                 of=file.shown,
                 todo="Convert it to JPEG or PNG.",
             )
         stream = next(iter(primary or streams), None)
         if stream is None or getattr(stream, "codec_context", None) is None:
             raise MediaError(
-                "there is no decoder for its picture.", of=file.shown, todo="Convert it to JPEG or PNG."
+                "there is no decoder for its image.", of=file.shown, todo="Convert it to JPEG or PNG."
             )
         context = stream.codec_context
         check_pixels(context.width, context.height, limits, file)
@@ -64,7 +64,7 @@ def still_by_ffmpeg(
         if frame is None:
             kind = Refused if damage.too_large else MediaError
             raise kind(
-                f"the picture could not be decoded: {damage.cause()}.",
+                f"the image could not be decoded: {damage.cause()}.",
                 of=file.shown,
                 todo="Open it in a viewer, or get a fresh copy.",
             )
@@ -72,7 +72,7 @@ def still_by_ffmpeg(
             frame = _from_light(frame)
         if restate is not None:
             restate(frame)
-        return FramePicture(frame, Converter.of(opened)), damage.sentences()
+        return FrameImage(frame, Converter.of(opened)), damage.sentences()
     finally:
         container.close()
 

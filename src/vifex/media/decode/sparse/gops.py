@@ -1,7 +1,7 @@
 """What a compressed packet is to the others: where decoding may start, and what nothing else is made from.
 
-The flags of a container are not enough: an H.264 stream marks pictures as key frames that need what comes
-before them, and says of hardly any picture that no other needs it. So the first bytes of each packet are
+The flags of a container are not enough: an H.264 stream marks images as key frames that need what comes
+before them, and says of hardly any image that no other needs it. So the first bytes of each packet are
 read by the codec's own rules.
 """
 

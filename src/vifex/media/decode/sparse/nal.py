@@ -15,7 +15,7 @@ from vifex.media.decode.sparse.role import ENTRY, INNER, SPARE, Role, Unclear
 __all__ = ["H264", "Hevc"]
 
 _LASTING: Final = frozenset({19, 47})
-"""Messages that hold for later pictures and change how these come out: film grain and orientation."""
+"""Messages that hold for later images and change how these come out: film grain and orientation."""
 
 
 class _NalUnits:
@@ -49,7 +49,7 @@ class _NalUnits:
             raise Unclear
 
     def check_message(self, unit: memoryview) -> None:
-        """Refuse messages that change how later pictures come out."""
+        """Refuse messages that change how later images come out."""
         at, end = self.header_bytes, len(unit)
         while at + 1 < end and unit[at] != 0x80:
             kind, at = _extended(unit, at)
@@ -115,7 +115,7 @@ class Hevc(_NalUnits):
         return self._of(kinds, is_highest=is_highest)
 
     def _of(self, kinds: set[int], *, is_highest: bool) -> Role:
-        """Tell by the types of a picture's slices (table 7-1)."""
+        """Tell by the types of an image's slices (table 7-1)."""
         if len(kinds) != 1:
             raise Unclear
         (kind,) = kinds

@@ -3,7 +3,7 @@
 Samplers know frames by number and time alone, and packets carry their times. So packets are read ahead,
 samplers of their own are shown the times, and a packet is decoded only if a wanted frame is made of it:
 frames that no other is made of are left out, and so is the rest of a group of pictures after its last
-wanted frame. What nobody asked for is shown with its number and times as ever, without a picture.
+wanted frame. What nobody asked for is shown with its number and times as ever, without an image.
 
 At the first sign of doubt `Unclear` is raised, and the video is to be decoded in full: so damage is told as
 ever, but for damage in frames that nobody needs.
@@ -29,7 +29,7 @@ from vifex.media.decode.timing.continuity import PacketClock
 from vifex.media.decode.timing.times import Clock, Survey
 from vifex.media.decode.video.alpha import has_alpha_beside
 from vifex.media.decode.video.packets import frames_of, packets_of, prepare
-from vifex.media.decode.video.pixels import Converter, FramePicture
+from vifex.media.decode.video.pixels import Converter, FrameImage
 from vifex.media.decode.video.sample_builder import TimedFrame
 from vifex.media.sample.base import Part, Sampler
 from vifex.values import Box, Limits, PixelSpec, ViewRequest
@@ -94,7 +94,7 @@ def sparse_frames(
     damage: Damage,
     progress: Callable[[], None],
 ) -> Iterator[TimedFrame]:
-    """Give the frames of a video as `shown_frames` does, those that nobody wants without a picture.
+    """Give the frames of a video as `shown_frames` does, those that nobody wants without an image.
 
     Args:
         opened: The file.
@@ -219,7 +219,7 @@ class _Decoder:
 
 
 class _Unseen:
-    """The picture of a frame that was not decoded because nobody looks at it."""
+    """The image of a frame that was not decoded because nobody looks at it."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -248,5 +248,5 @@ def _check(damage: Damage) -> None:
 
 
 def _shown(planned: Planned, time_base: str, converter: Converter) -> TimedFrame:
-    picture = _UNSEEN if planned.frame is None else FramePicture(planned.frame, converter)
-    return TimedFrame(planned.index, planned.pts, time_base, planned.start, planned.end, picture)
+    image = _UNSEEN if planned.frame is None else FrameImage(planned.frame, converter)
+    return TimedFrame(planned.index, planned.pts, time_base, planned.start, planned.end, image)

@@ -1,7 +1,7 @@
 """Images one behind the other in one file: a raw stream of MJPEG, JPEG 2000, PNG, BMP or PNM frames.
 
-Such a stream begins like one picture. It is told from a picture with something behind it (a thumbnail, a
-gain map, the other pictures of an MPO, a short film) by its second image: that follows at once, is of the
+Such a stream begins like one image. It is told from an image with something behind it (a thumbnail, a
+gain map, the other images of an MPO, a short film) by its second image: that follows at once, is of the
 same kind and of the same size. Where the sizes differ, a name of a stream (`.mjpeg`, `.mjpg`) decides.
 """
 
@@ -31,7 +31,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _CODESTREAM: Final = b"\xff\x4f\xff\x51"
 _JP2: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SEVERAL: Final = re.compile(rb"MPF\x00|Container:Directory|GContainer|hdrgm:|GCamera:|GDepth:")
-"""Marks in a JPEG's own segments that name other pictures behind it: MPO, gain maps, depth maps."""
+"""Marks in a JPEG's own segments that name other images behind it: MPO, gain maps, depth maps."""
 
 
 def image_stream(file: LocalFile) -> str | None:
@@ -151,7 +151,7 @@ def _netpbm(file: LocalFile) -> str | None:
 
 
 def _netpbm_header(data: bytes) -> tuple[str, _Size, int] | None:
-    """Give the demuxer, width, height and depth of a binary PNM picture, and its length in bytes."""
+    """Give the demuxer, width, height and depth of a binary PNM image, and its length in bytes."""
     pam = re.match(rb"P7\n(?:#.*\n|[A-Z]+ .*\n)*?ENDHDR\n", data)
     if pam:
         found = dict(re.findall(rb"(WIDTH|HEIGHT|DEPTH|MAXVAL) (\d+)", pam[0]))

@@ -1,7 +1,7 @@
-"""Transparency of VP8 and VP9 in WebM: a second stream of pictures beside the first.
+"""Transparency of VP8 and VP9 in WebM: a second stream of images beside the first.
 
 A packet carries it as an addition (Matroska's BlockAdditional). FFmpeg's own decoders take no notice of it;
-libvpx, which comes with PyAV's wheels, gives frames with alpha. Other codecs keep alpha in their pictures.
+libvpx, which comes with PyAV's wheels, gives frames with alpha. Other codecs keep alpha in their images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 def has_alpha_beside(stream: VideoStream) -> bool:
     """Whether a stream says that its packets carry alpha as an addition.
 
-    What such a packet needs of others is known for the pictures alone, not for their alpha: these streams
+    What such a packet needs of others is known for the images alone, not for their alpha: these streams
     are decoded from their start.
     """
     is_said = stream.metadata.get("alpha_mode") == "1"

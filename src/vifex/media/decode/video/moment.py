@@ -16,10 +16,10 @@ from vifex.media.decode.files.reasons import why_not
 from vifex.media.decode.files.source import LocalFile
 from vifex.media.decode.geometry import clip_box, whole_pixels
 from vifex.media.decode.images.animation import animation_frames
-from vifex.media.decode.images.picture import load_picture
+from vifex.media.decode.images.loading import load_image
 from vifex.media.decode.timing.follow import OutOfOrder, TimedFrames
 from vifex.media.decode.video.alpha import has_alpha_beside
-from vifex.media.decode.video.sample_builder import Picture, TimedFrame, outside
+from vifex.media.decode.video.sample_builder import DecodedImage, TimedFrame, outside
 from vifex.media.decode.video.video import open_video, shown_frames, survey_video
 from vifex.media.sample.base import exact
 from vifex.values import Box, Limits, MediaError, PixelSpec, Sample, Sampling, ViewRequest
@@ -34,15 +34,15 @@ _INDEXED: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 _BACK_S: Final = (0, 15)
 
 
-Kind = Literal["picture", "video", "animation"]
+Kind = Literal["image", "video", "animation"]
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A picture, with its place in time if it is of a video."""
+    """An image, with its place in time if it is of a video."""
 
     file: str
-    picture: Picture
+    image: DecodedImage
     shown: TimedFrame | None = None
     is_counted: bool = True
     """Whether the frames before it were decoded, so that its number is known."""
@@ -50,7 +50,7 @@ class Moment:
     def sample(self, spec: PixelSpec) -> Sample:
         """Make ready pixels of it."""
         try:
-            pixels = self.picture.ready(spec, None)
+            pixels = self.image.ready(spec, None)
         except (OSError, ValueError, MemoryError) as exc:
             raise self._unusable(exc) from exc
         if self.shown is None:
@@ -69,24 +69,24 @@ class Moment:
         )
 
     def thumbnail(self, box: Box | None, max_side_px: int) -> Image.Image:
-        """Make a small picture of it, or of a box in it."""
+        """Make a small image of it, or of a box in it."""
         try:
-            picture = self.picture.upright()
+            image = self.image.upright()
         except (OSError, ValueError, MemoryError) as exc:
             raise self._unusable(exc) from exc
         if box is not None:
-            inner = clip_box(box, *picture.size)
+            inner = clip_box(box, *image.size)
             if inner is None:
-                why = outside(box, picture.size)
+                why = outside(box, image.size)
                 raise MediaError(why[:1].lower() + why[1:], of=self.file, todo="Correct the box.")
-            picture = picture.crop(whole_pixels(inner, *picture.size))
-        scale = min(1.0, max_side_px / max(picture.size))
-        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+            image = image.crop(whole_pixels(inner, *image.size))
+        scale = min(1.0, max_side_px / max(image.size))
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
 
     def _unusable(self, exc: BaseException) -> MediaError:
         return MediaError(
-            f"the picture could not be used: {why_not(exc)}.",
+            f"the image could not be used: {why_not(exc)}.",
             of=self.file,
             todo="Get a fresh copy of the file.",
         )
@@ -102,36 +102,36 @@ def at(
     assume_fps: float | None = None,
     page: int = 0,
 ) -> Moment:
-    """Find the frame on screen at `t_s` seconds; of a still picture, the picture.
+    """Find the frame on screen at `t_s` seconds; of a still image, the image.
 
     Args:
         file: The open file.
         t_s: Seconds of the video's own time.
         limits: What it may cost.
         kind: What the file is.
-        spec: What the whole picture will be made into, so that a JPEG is decoded just as `read` does it;
+        spec: What the whole image will be made into, so that a JPEG is decoded just as `read` does it;
             `None` decodes it in full.
         assume_fps: Frame rate for a stream without any times.
-        page: Which page of a picture.
+        page: Which page of an image.
 
     Raises:
         MediaError: If the file cannot be read, or ends before.
         Skip: If it has no video stream.
     """
-    if kind == "picture":
+    if kind == "image":
         requests = () if spec is None else (ViewRequest(Sampling(), spec),)
-        return Moment(file.shown, load_picture(file, limits, requests, page=page).picture)
+        return Moment(file.shown, load_image(file, limits, requests, page=page).image)
     t = exact(t_s)
     damage = Damage()
     if kind == "animation":
         shown = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
-        return Moment(file.shown, shown.picture, shown)
+        return Moment(file.shown, shown.image, shown)
     for back_s in _BACK_S if _can_seek(file, t, limits) else ():
         sought = _sought(file, t, limits, back_s)
         if sought is not None:
-            return Moment(file.shown, sought.picture, sought, is_counted=False)
+            return Moment(file.shown, sought.image, sought, is_counted=False)
     shown = _from_start(file, t, limits, assume_fps)
-    return Moment(file.shown, shown.picture, shown)
+    return Moment(file.shown, shown.image, shown)
 
 
 _PLAIN: Final[dict[tuple[int, int, int, int], bool]] = {}
@@ -187,7 +187,7 @@ def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedF
 
 def _checked(frames: Iterator[TimedFrame], opened: Opened, t: Fraction) -> Iterator[TimedFrame]:
     for place, shown in enumerate(frames):
-        is_key = getattr(shown.picture, "is_key", False)
+        is_key = getattr(shown.image, "is_key", False)
         if place == 0 and (not is_key or shown.start > t or opened.container.format.name == "avi"):
             return
         yield shown

@@ -29,7 +29,7 @@ from vifex.media.decode.images.resize import ready_pixels
 from vifex.values import Box, PixelSpec
 from vifex.values.pixels import fit
 
-__all__ = ["Converter", "FramePicture"]
+__all__ = ["Converter", "FrameImage"]
 
 UInt8Array = npt.NDArray[np.uint8]
 _Part = tuple[int, int, int, int]
@@ -178,7 +178,7 @@ class Converter:
         return self._srgb(frame, _Target(None, part, "bicubic", "rgba" if alpha else "rgb24"))
 
     def _stored_part(self, frame: VideoFrame, part: _Part | None) -> _Part | None:
-        """Give a part of the visible picture in stored pixels; `None` if it is the whole frame."""
+        """Give a part of the visible image in stored pixels; `None` if it is the whole frame."""
         left, top, right, bottom = self.margins.inner(frame.width, frame.height)
         if part is not None:
             left, top, right, bottom = left + part[0], top + part[1], left + part[2], top + part[3]
@@ -225,8 +225,8 @@ class Converter:
         return scaler
 
 
-class FramePicture:
-    """A decoded frame as a picture: upright, square pixels, any number of requests and boxes."""
+class FrameImage:
+    """A decoded frame as an image: upright, square pixels, any number of requests and boxes."""
 
     def __init__(self, frame: VideoFrame, converter: Converter) -> None:
         self._frame = frame
@@ -249,19 +249,19 @@ class FramePicture:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the upright picture in square pixels."""
+        """Width and height of the upright image in square pixels."""
         return self._shape.upright
 
     def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
-        """Give ready pixels of the whole or of a box that lies in the picture."""
+        """Give ready pixels of the whole or of a box that lies in the image."""
         return self._exact(spec, box) if spec.decode == "exact" else self._fast(spec, box)
 
     def stored(self) -> Image.Image:
-        """Give the whole picture as stored, in mode `RGB`, or `RGBA` where it has alpha."""
+        """Give the whole image as stored, in mode `RGB`, or `RGBA` where it has alpha."""
         return Image.fromarray(self._converter.stored(self._frame))
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole picture, upright, in square pixels."""
+        """Give the whole image, upright, in square pixels."""
         turned = self._turned(background)
         return turned if turned.size == self.size else turned.resize(self.size, Image.Resampling.BICUBIC)
 
@@ -304,7 +304,7 @@ def _turn(frame: VideoFrame) -> Turn:
         matrix = cast("Mapping[Type, SideData]", frame.side_data).get(Type.DISPLAYMATRIX)
     except ValueError:
         # PyAV cannot list the side data of a frame that carries a kind newer than it: the angle is
-        # still to be had, though not whether the picture is mirrored.
+        # still to be had, though not whether the image is mirrored.
         return Turn.from_rotation(frame.rotation)
     return (Turn.from_matrix(bytes(matrix)) if matrix else None) or UPRIGHT
 

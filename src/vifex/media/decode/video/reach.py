@@ -28,7 +28,7 @@ class Reach:
     """Tells one medium's progress, if anybody wants to know.
 
     Args:
-        progress: Called for each packet or picture; told more if it is a `Reached`.
+        progress: Called for each packet or image; told more if it is a `Reached`.
         container: Of the medium.
         parts: What is wanted of it; nothing is decoded behind the last end.
     """

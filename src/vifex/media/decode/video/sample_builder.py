@@ -19,7 +19,7 @@ from vifex.media.sample.registry import make
 from vifex.values import Box, PixelSpec, Sample, ViewRequest
 from vifex.values.media import grid_boxes
 
-__all__ = ["Crop", "Picture", "SampleBuilder", "TimedFrame", "cuts"]
+__all__ = ["Crop", "DecodedImage", "SampleBuilder", "TimedFrame", "cuts"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -43,15 +43,15 @@ class Crop:
 def cuts(
     request: ViewRequest, boxes: Sequence[Box], size: tuple[int, int]
 ) -> tuple[list[Crop | None], list[str]]:
-    """Say what a request takes of a picture.
+    """Say what a request takes of an image.
 
     Args:
         request: Its regions decide.
-        boxes: The medium's own, in pixels of the upright picture.
-        size: Width and height of that picture.
+        boxes: The medium's own, in pixels of the upright image.
+        size: Width and height of that image.
 
     Returns:
-        A cut for each sample, `None` in the place of a box that misses the picture; and sentences about
+        A cut for each sample, `None` in the place of a box that misses the image; and sentences about
         boxes that do.
     """
     regions = request.regions
@@ -67,8 +67,8 @@ def cuts(
     return [Crop(boxes=kept or (Box(0, 0, *size),), size_px=size)], missed
 
 
-class Picture(Protocol):
-    """Something that can be looked at: a frame, a picture of an animation, a photograph."""
+class DecodedImage(Protocol):
+    """Something that can be looked at: a frame, an image of an animation, a photograph."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -76,11 +76,11 @@ class Picture(Protocol):
         ...
 
     def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
-        """Give ready pixels of the whole, or of a box that lies in the picture."""
+        """Give ready pixels of the whole, or of a box that lies in the image."""
         ...
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole picture, upright, in square pixels."""
+        """Give the whole image, upright, in square pixels."""
         ...
 
 
@@ -93,7 +93,7 @@ class TimedFrame:
     time_base: str
     start: Fraction
     end: Fraction
-    picture: Picture
+    image: DecodedImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +144,12 @@ class SampleBuilder:
         return self._sampler.why_empty(n_frames, end)
 
     def _hold(self, shown: TimedFrame) -> _Held | None:
-        parts, missed = cuts(self.request, self._boxes, shown.picture.size)
+        parts, missed = cuts(self.request, self._boxes, shown.image.size)
         for sentence in missed:
             self._damage.other(sentence)
         try:
             pixels = tuple(
-                None if cut is None else (cut, shown.picture.ready(self.request.pixels, cut.box))
+                None if cut is None else (cut, shown.image.ready(self.request.pixels, cut.box))
                 for cut in parts
             )
         except _FAILS:
@@ -197,6 +197,6 @@ class SampleBuilder:
 
 
 def outside(box: Box, size: tuple[int, int]) -> str:
-    """Say that a box misses the picture."""
+    """Say that a box misses the image."""
     corners = f"{box.x0:g},{box.y0:g},{box.x1:g},{box.y1:g}"
-    return f"The box {corners} lies outside the picture of {size[0]} x {size[1]} pixels."
+    return f"The box {corners} lies outside the image of {size[0]} x {size[1]} pixels."

@@ -23,7 +23,7 @@ from vifex.media.decode.timing.follow import OutOfOrder, Timed, TimedFrames, dur
 from vifex.media.decode.timing.image_stream import image_stream
 from vifex.media.decode.timing.legs import open_legs
 from vifex.media.decode.timing.times import Gaps, Survey
-from vifex.media.decode.video.pixels import Converter, FramePicture
+from vifex.media.decode.video.pixels import Converter, FrameImage
 from vifex.media.decode.video.reach import Reach
 from vifex.media.decode.video.sample_builder import TimedFrame
 from vifex.media.decode.video.viewing import Viewing, part_of
@@ -44,7 +44,7 @@ _KNOWN_IMAGES: Final = frozenset(
 
 
 class StillInside(Exception):
-    """What looked like a video is one picture."""
+    """What looked like a video is one image."""
 
 
 def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
@@ -52,7 +52,7 @@ def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
 
     Raises:
         Skip: If it has no video stream.
-        StillInside: If it is a picture.
+        StillInside: If it is an image.
         MediaError: If it cannot be opened or its frames are larger than allowed.
     """
     as_stream = image_stream(file)
@@ -269,8 +269,8 @@ def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterato
             continue
         end = clock.seconds(pts)
         if before is not None:
-            picture = FramePicture(before[0].frame, before[2])
-            yield TimedFrame(n - 1, before[1], time_base, start, end, picture)
+            image = FrameImage(before[0].frame, before[2])
+            yield TimedFrame(n - 1, before[1], time_base, start, end, image)
         gaps.add(pts)
         if timed.opened not in converters:
             converters = {timed.opened: Converter.of(timed.opened, opened.notes)}
@@ -279,4 +279,4 @@ def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterato
     if before is not None:
         timed, pts, converter = before
         end = clock.seconds(pts + max(1, timed.duration or gaps.median()))
-        yield TimedFrame(n - 1, pts, time_base, start, end, FramePicture(timed.frame, converter))
+        yield TimedFrame(n - 1, pts, time_base, start, end, FrameImage(timed.frame, converter))

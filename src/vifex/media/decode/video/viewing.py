@@ -44,11 +44,11 @@ class Viewing:
     def show(self, shown: TimedFrame) -> Iterator[Sample]:
         """Show the next frame to everybody; gives the samples that it completes."""
         if self._n_frames == 0:
-            self._size = shown.picture.size
+            self._size = shown.image.size
         self._n_frames += 1
         self._end = max(self._end, shown.end)
         if self._share_pixels:
-            shown = replace(shown, picture=CachedImage(shown.picture))
+            shown = replace(shown, image=CachedImage(shown.image))
         for builder in self._builders:
             yield from builder.feed(shown)
 

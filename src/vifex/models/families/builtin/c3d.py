@@ -97,7 +97,7 @@ class C3DFamily:
             resize_hw_px=_RESIZED,
             crop_down=True,
             interpolation="bilinear_2x2",
-            default_taps=("fc6",),
+            default_layers=("fc6",),
             aliases={
                 "stem": "conv1",
                 "features": "fc6",

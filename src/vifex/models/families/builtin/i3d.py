@@ -138,7 +138,7 @@ class I3DFamily:
             resize="shortest",
             resize_px=256,
             crop_down=True,
-            default_taps=(f"{prefix}features",),
+            default_layers=(f"{prefix}features",),
             aliases={
                 "stem": f"{prefix}{stem}Conv3d_1a_7x7",
                 "penultimate": f"{prefix}features",

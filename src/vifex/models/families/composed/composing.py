@@ -53,14 +53,14 @@ def find_module(backbone: nn.Module, model: Model, asked: str, *, example: str) 
         ModelError: If there is none of that name.
     """
     known = [n for n, _ in backbone.named_modules() if n]
-    tap = model.card.aliases.get(asked, asked)
-    if tap not in known:
+    layer = model.card.aliases.get(asked, asked)
+    if layer not in known:
         raise ModelError(
             f"there is no module {asked!r} to read a frame's feature at.",
             of=model.card.name,
             todo=f"{near(asked, [*known, *model.card.aliases])}Name one: {example}.",
         )
-    return tap
+    return layer
 
 
 def option_value(text: str) -> Any:

@@ -1,12 +1,12 @@
 """The family `fuse/`: one network read at several scales, and a fusion of what is read there.
 
-    fuse/METHOD[:OPTION,...](BACKBONE#TAP+TAP[+TAP...])
+    fuse/METHOD[:OPTION,...](BACKBONE#LAYER+LAYER[+LAYER...])
 
 - METHOD is `concat`, `weighted`, `sum` (the feature pyramid's, of maps), `gated` or `attention`.
 - An OPTION is a number (of `sum` its `width`, of `gated` and `attention` their `hidden`), `raw` (vectors keep
   their lengths; else each is scaled to length 1), or `KEY=VALUE`: `weights=2/1/1`, `take=mean`.
-- BACKBONE is any network that is made by a builder, with its own family's prefix; a TAP is a module of it or
-  one of its aliases. Maps and tokens there are averaged; `sum` takes maps, the finest first.
+- BACKBONE is any network that is made by a builder, with its own family's prefix; a LAYER is a module of it
+  or one of its aliases. Maps and tokens there are averaged; `sum` takes maps, the finest first.
 
 Examples: `fuse/concat(torchvision/resnet18#layer2+layer3+layer4)`, `fuse/sum:64(timm/resnet18#layer3+layer4)`
 
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILY", "Fused", "build", "parse"]
 
-_NAME: Final = re.compile(r"(?P<method>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)#(?P<taps>[^#]+)\)")
+_NAME: Final = re.compile(
+    r"(?P<method>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)#(?P<layers>[^#]+)\)"
+)
 _EXAMPLE: Final = "fuse/concat(torchvision/resnet18#layer2+layer3+layer4)"
 _BY_VIEWS: Final = (
     "extract its layers into one view and join them there: vifex fuse STORE --view main:A --view main:B"
@@ -56,7 +58,7 @@ class Fused:
     unit: bool
     backbone: str
     """As `load_model` takes it."""
-    taps: tuple[str, ...]
+    layers: tuple[str, ...]
 
 
 def parse(name: str) -> Fused:
@@ -66,10 +68,10 @@ def parse(name: str) -> Fused:
         ModelError: If it is not of the form above.
     """
     match = _NAME.fullmatch(name)
-    taps = [tap.strip() for tap in match["taps"].split("+")] if match is not None else []
-    if match is None or len(taps) < 2 or len(set(taps)) < len(taps):
+    layers = [layer.strip() for layer in match["layers"].split("+")] if match is not None else []
+    if match is None or len(layers) < 2 or len(set(layers)) < len(layers):
         raise ModelError(
-            f"'fuse/{name}' is not fuse/METHOD[:OPTION,...](BACKBONE#TAP+TAP) with different taps.",
+            f"'fuse/{name}' is not fuse/METHOD[:OPTION,...](BACKBONE#LAYER+LAYER) with different layers.",
             todo=f"Write for example {_EXAMPLE}; to fuse a model that is a file, {_BY_VIEWS}.",
         )
     method = match["method"]
@@ -93,7 +95,7 @@ def parse(name: str) -> Fused:
             key, value = ("raw", "true") if key == "raw" else (_SIZES.get(method, "hidden"), key)
         options[key] = option_value(value)
     unit = not options.pop("raw", False)
-    return Fused(method, options, unit, match["backbone"], tuple(taps))
+    return Fused(method, options, unit, match["backbone"], tuple(layers))
 
 
 def build(name: str, weights: str) -> nn.Module:
@@ -132,9 +134,9 @@ class FuseFamily:
         card = replace(
             inner.card,
             name=f"fuse/{name}",
-            default_taps=("head",),
+            default_layers=("head",),
             aliases={
-                **{alias: f"backbone.{tap}" for alias, tap in inner.card.aliases.items()},
+                **{alias: f"backbone.{layer}" for alias, layer in inner.card.aliases.items()},
                 "features": "head",
             },
             provenance=f"{inner.card.name}: {inner.card.provenance}; fusion: {weights}",
@@ -159,13 +161,13 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, str]:
     whole = state is not None and any(k.startswith("backbone.") for k in state)
     inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
     backbone = module_of(inner)
-    taps = [find_module(backbone, inner, tap, example="BACKBONE#TAP+TAP") for tap in parts.taps]
-    sizes = _sizes(backbone, taps, inner, maps=parts.method == "sum")
+    layers = [find_module(backbone, inner, layer, example="BACKBONE#LAYER+LAYER") for layer in parts.layers]
+    sizes = _sizes(backbone, layers, inner, maps=parts.method == "sum")
     head = seeded(seed or 0, lambda: _head(parts, sizes))
-    module = MultiScale(backbone, taps, head, pooled=parts.method != "sum", unit=parts.unit).eval()
+    module = MultiScale(backbone, layers, head, pooled=parts.method != "sum", unit=parts.unit).eval()
     if state is not None:
         apply_state(module if whole else head, state if whole else _of_head(state), of=weights)
-    return module, inner, _said(parts, taps, sizes, int(head.out_features))
+    return module, inner, _said(parts, layers, sizes, int(head.out_features))
 
 
 def _inner(name: str, weights: str) -> Model:
@@ -181,27 +183,27 @@ def _inner(name: str, weights: str) -> Model:
     return inner_model(name, weights)
 
 
-def _sizes(backbone: nn.Module, taps: list[str], model: Model, *, maps: bool) -> list[int]:
-    """Run one empty input to see how many numbers each tap gives."""
+def _sizes(backbone: nn.Module, layers: list[str], model: Model, *, maps: bool) -> list[int]:
+    """Run one empty input to see how many numbers each layer gives."""
     import torch
 
     from vifex.models.nets.multi_scale import as_vector, outputs_at
 
     try:
         with torch.no_grad():
-            outputs = outputs_at(backbone, taps, torch.zeros(_input_shape(model)))
+            outputs = outputs_at(backbone, layers, torch.zeros(_input_shape(model)))
     except ValueError as exc:
         raise ModelError(f"{exc}.", of=model.card.name, todo="Name other modules.") from exc
     if maps:
-        _check_maps(taps, outputs, model)
+        _check_maps(layers, outputs, model)
     return [int(as_vector(output).shape[1]) for output in outputs]
 
 
-def _check_maps(taps: list[str], outputs: list[Tensor], model: Model) -> None:
+def _check_maps(layers: list[str], outputs: list[Tensor], model: Model) -> None:
     areas = [output.shape[2] * output.shape[3] if output.dim() == 4 else 0 for output in outputs]
     if 0 in areas:
         raise ModelError(
-            f"the module {taps[areas.index(0)]!r} gives no map, and a pyramid is of maps.",
+            f"the module {layers[areas.index(0)]!r} gives no map, and a pyramid is of maps.",
             of=model.card.name,
             todo="Use fuse/concat or fuse/weighted for it.",
         )
@@ -209,7 +211,7 @@ def _check_maps(taps: list[str], outputs: list[Tensor], model: Model) -> None:
         raise ModelError(
             "a pyramid goes from the finest map to the coarsest.",
             of=model.card.name,
-            todo=f"Name the taps in that order (cells: {', '.join(map(str, areas))}).",
+            todo=f"Name the layers in that order (cells: {', '.join(map(str, areas))}).",
         )
 
 
@@ -235,9 +237,9 @@ def _head(parts: Fused, sizes: list[int]) -> nn.Module:
     return head
 
 
-def _said(parts: Fused, taps: list[str], sizes: list[int], size: int) -> str:
+def _said(parts: Fused, layers: list[str], sizes: list[int], size: int) -> str:
     """Say for the card how the vector comes to be."""
-    inputs = ", ".join(f"{tap} [{n}]" for tap, n in zip(taps, sizes, strict=True))
+    inputs = ", ".join(f"{layer} [{n}]" for layer, n in zip(layers, sizes, strict=True))
     if parts.method == "sum":
         lengths = "maps summed from the coarsest to the finest"
     else:

@@ -1,13 +1,13 @@
-"""The family `seq/`: a network for pictures over the frames of a clip, then a temporal head.
+"""The family `seq/`: a network for images over the frames of a clip, then a temporal head.
 
-    seq/HEAD[:OPTION,...](BACKBONE[#TAP])
+    seq/HEAD[:OPTION,...](BACKBONE[#LAYER])
 
 - HEAD is a name of `vifex.models.heads`: mean, max, attention, rnn, lstm, gru, tcn, nonlocal.
 - An OPTION is a number (the head's `hidden`, for `nonlocal` its `inner`), `bi` (two directions), `KEY=VALUE`
   (any option of the head's class, e.g. `layers=2`, `take=mean`, `pairwise=dot`), or `frames=T`: frames per
   clip, 16 by default.
-- BACKBONE is any model for pictures that is made by a builder, with its own family's prefix; TAP is a
-  module of it or one of its aliases, by default its card's default tap. A map or tokens there are averaged.
+- BACKBONE is any model for images that is made by a builder, with its own family's prefix; LAYER is a
+  module of it or one of its aliases, by default its card's default layer. A map or tokens there are averaged.
 
 Examples: `seq/lstm:512(torchvision/resnet18)`, `seq/gru:256,bi,frames=32(timm/resnet18.a1_in1k#layer4)`.
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY", "Composite", "build", "parse"]
 
 _NAME: Final = re.compile(
-    r"(?P<head>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)(?:#(?P<tap>[^#]+))?\)"
+    r"(?P<head>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)(?:#(?P<layer>[^#]+))?\)"
 )
 _FRAMES: Final = 16
 _EXAMPLE: Final = "seq/lstm:512(torchvision/resnet18)"
@@ -55,7 +55,7 @@ class Composite:
     frames: int
     backbone: str
     """As `load_model` takes it."""
-    tap: str | None
+    layer: str | None
 
 
 def parse(name: str) -> Composite:
@@ -67,7 +67,7 @@ def parse(name: str) -> Composite:
     match = _NAME.fullmatch(name)
     if match is None:
         raise ModelError(
-            f"'seq/{name}' is not seq/HEAD[:OPTION,...](BACKBONE[#TAP]).",
+            f"'seq/{name}' is not seq/HEAD[:OPTION,...](BACKBONE[#LAYER]).",
             todo=f"Write for example {_EXAMPLE}.",
         )
     options: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def parse(name: str) -> Composite:
         raise ModelError(
             f"frames={frames} is no number of frames.", of=f"seq/{name}", todo="Write frames=16."
         )
-    return Composite(match["head"], options, frames, match["backbone"], match["tap"])
+    return Composite(match["head"], options, frames, match["backbone"], match["layer"])
 
 
 def build(name: str, weights: str) -> nn.Module:
@@ -122,7 +122,7 @@ class SeqFamily:
             name=f"seq/{name}",
             frames=parts.frames,
             layout="NTCHW",
-            default_taps=("head",),
+            default_layers=("head",),
             aliases={"features": "head", "penultimate": "frames"},
             provenance=f"{inner.card.name}: {inner.card.provenance}; head {parts.head}: {weights}",
         )
@@ -145,47 +145,47 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
     whole = state is not None and any(k.startswith("backbone.") for k in state)
     inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
     backbone = module_of(inner)
-    tap = _tap(backbone, inner, parts.tap)
-    head = seeded(seed or 0, lambda: _head(parts, _size(backbone, tap, inner)))
-    module: nn.Module = OverFrames(backbone, tap, head).eval()
+    layer = _layer(backbone, inner, parts.layer)
+    head = seeded(seed or 0, lambda: _head(parts, _size(backbone, layer, inner)))
+    module: nn.Module = OverFrames(backbone, layer, head).eval()
     if state is not None:
         apply_state(module if whole else head, state if whole else _of_head(state), of=weights)
     return module, inner, parts
 
 
 def _inner(name: str, weights: str) -> Model:
-    """Load the network for pictures by its full name."""
+    """Load the network for images by its full name."""
     model = inner_model(name, weights)
     if model.builder is None or model.card.frames is not None:
         raise ModelError(
-            f"{name} is no network for single pictures that is made by code.",
+            f"{name} is no network for single images that is made by code.",
             of="seq",
             todo=f"Give one, e.g. {_EXAMPLE}.",
         )
     return model
 
 
-def _tap(backbone: nn.Module, model: Model, wanted: str | None) -> str:
+def _layer(backbone: nn.Module, model: Model, wanted: str | None) -> str:
     """Find the module that is read: by its name, or by an alias."""
-    asked = wanted or next(iter(model.card.default_taps), None)
+    asked = wanted or next(iter(model.card.default_layers), None)
     if asked is None:
-        raise ModelError("it names no default tap.", of=model.card.name, todo="Name one: BACKBONE#TAP.")
-    return find_module(backbone, model, asked, example="BACKBONE#TAP")
+        raise ModelError("it names no default layer.", of=model.card.name, todo="Name one: BACKBONE#LAYER.")
+    return find_module(backbone, model, asked, example="BACKBONE#LAYER")
 
 
-def _size(backbone: nn.Module, tap: str, model: Model) -> int:
-    """Run one empty picture to see how many numbers a frame gives."""
+def _size(backbone: nn.Module, layer: str, model: Model) -> int:
+    """Run one empty image to see how many numbers a frame gives."""
     import torch
 
-    from vifex.models.nets.over_frames import picture_vector
+    from vifex.models.nets.over_frames import image_vector
 
     card = model.card
-    picture = torch.zeros(1, 3, card.height_px, card.width_px)
+    image = torch.zeros(1, 3, card.height_px, card.width_px)
     with torch.no_grad():
         try:
-            return int(picture_vector(backbone, tap, picture).shape[1])
+            return int(image_vector(backbone, layer, image).shape[1])
         except ValueError as exc:
-            raise ModelError(f"{exc}.", of=card.name, todo="Name another module: BACKBONE#TAP.") from exc
+            raise ModelError(f"{exc}.", of=card.name, todo="Name another module: BACKBONE#LAYER.") from exc
 
 
 def _head(parts: Composite, size: int) -> nn.Module:

@@ -1,8 +1,8 @@
-"""The family `hf/`: networks for pictures and videos of the library transformers, `hf/ORG/NAME[@REVISION]`;
+"""The family `hf/`: networks for images and videos of the library transformers, `hf/ORG/NAME[@REVISION]`;
 those for sound are in `hf_audio`.
 
 A local folder does as well, `hf/./FOLDER` or `hf//FULL/PATH`, as `save_pretrained` writes it. Code that
-lies in a repository is never run. Taps are transformers' own module names, and one point that is no
+lies in a repository is never run. Layers are transformers' own module names, and one point that is no
 module's output there: `embedding` (CLIP and its like: the image vector after its projection),
 `penultimate` (classifiers: what the last layer takes) or `pooled` (the rest: the library's own pooled
 output, else the class token, else the mean over tokens).
@@ -42,7 +42,7 @@ _TOKEN_MEAN: Final = ("videomae", "vjepa2", "ijepa")
 """Kinds of networks without a class token: their own classifiers average the tokens or pool them all."""
 _REFUSED: Final = {
     "vit_mae": "it masks patches at random",
-    "siglip2": "it takes pictures as patches of their own number (NaFlex)",
+    "siglip2": "it takes images as patches of their own number (NaFlex)",
 }
 
 
@@ -54,7 +54,7 @@ def build(name: str, weights: str) -> nn.Module:
         weights: `pretrained`, `random:SEED`, or a file's path.
 
     Raises:
-        ModelError: If its configuration or weights are not to be had, it is no network of pictures or
+        ModelError: If its configuration or weights are not to be had, it is no network of images or
             videos, or the weights are not its own.
         MissingExtraError: If transformers is not installed.
     """
@@ -144,7 +144,7 @@ class HfFamily:
             **checked_pixels(source.processor(), of=source.shown),
             frames=frames,
             layout="NCHW" if frames is None else "NTCHW",
-            default_taps=(place,),
+            default_layers=(place,),
             aliases={k: v for k, v in aliases.items() if v and k not in own},
             licence=licence(weights, source.licence()),
             provenance=provenance(weights, source.provenance()),
@@ -195,7 +195,7 @@ def _add_point(network: Any, source: Source) -> None:
         network.forward = MethodType(_classify, network)
         return
     if "image" not in getattr(network, "input_modalities", ("image",)) and source.frames is None:
-        raise ModelError("it is no network of pictures or videos.", of=source.shown)
+        raise ModelError("it is no network of images or videos.", of=source.shown)
     if hasattr(network, "get_image_features"):
         point(network, "embedding")
         network.forward = MethodType(_embed, network)

@@ -1,7 +1,7 @@
 """Networks for sound of the family `hf/`: CLAP, wav2vec 2.0, HuBERT, WavLM and AST, from samples to vectors.
 
 What the library's feature extractor does to samples is done inside the network (see `nets/log_mel.py`), by
-that extractor's own numbers, so that engines are given sound as decoders leave it. Taps are transformers'
+that extractor's own numbers, so that engines are given sound as decoders leave it. Layers are transformers'
 own module names and `front`, what the extractor would give; and `embedding` (CLAP: the sound's vector after
 its projection, of length 1), `pooled` (the others: the mean over time, of AST its library's own), or
 `penultimate` (classifiers of AST).
@@ -58,7 +58,7 @@ def load(source: Source, weights: str) -> Model:
         width_px=0,
         layout="NS",
         audio=_audio(source),
-        default_taps=(place,),
+        default_layers=(place,),
         aliases={k: v for k, v in aliases.items() if k not in own},
         licence=licence(weights, source.licence()),
         provenance=provenance(weights, source.provenance()),

@@ -1,6 +1,6 @@
-"""A processor of transformers compared with what its settings say, on a few made-up pictures.
+"""A processor of transformers compared with what its settings say, on a few made-up images.
 
-Settings do not tell all: some classes resize by a rule of their own, put borders around pictures or flip
+Settings do not tell all: some classes resize by a rule of their own, put borders around images or flip
 channels. Where a card's words give the processor's own pixels, the card stands; where they do not, the
 processor is run itself; where that gives no pixels of one size, the network is refused.
 """
@@ -51,7 +51,7 @@ _LARGE_PX: Final = 512 * 512
 
 
 def checked_pixels(processor: Any, *, of: str) -> dict[str, Any]:
-    """Say a processor of pictures or videos as fields of a card, such that its own pixels come out.
+    """Say a processor of images or videos as fields of a card, such that its own pixels come out.
 
     Args:
         processor: An image or video processor of transformers.
@@ -76,7 +76,7 @@ def checked_pixels(processor: Any, *, of: str) -> dict[str, Any]:
 
 
 class _Seen:
-    """What a processor makes of a few pictures: sizes and shapes that a rule may treat in its own way.
+    """What a processor makes of a few images: sizes and shapes that a rule may treat in its own way.
 
     Raises:
         Unsuited: If it makes no three channels of one size of them.
@@ -84,22 +84,22 @@ class _Seen:
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
-        first, extras = network_input(processor, _picture(97, 61))
+        first, extras = network_input(processor, _image(97, 61))
         self.height_px, self.width_px = first.shape[:2]
         self._pairs: list[tuple[Image.Image, Array]] = []
         for width, height in (*_sizes(self.width_px, self.height_px), (97, 61)):
-            picture = _picture(width, height)
-            made, more = network_input(processor, picture)
+            image = _image(width, height)
+            made, more = network_input(processor, image)
             if made.shape != first.shape:
                 raise Unsuited(
-                    f"pictures keep sizes of their own (97 x 61 px become {_px(first)}, "
+                    f"images keep sizes of their own (97 x 61 px become {_px(first)}, "
                     f"{width} x {height} px {_px(made)}), and a batch needs one size"
                 )
             if (other := _unlike_extra(extras, more)) is not None:
-                raise Unsuited(f"it also makes {other!r} for the network, another for each picture")
-            self._pairs.append((picture, made))
+                raise Unsuited(f"it also makes {other!r} for the network, another for each image")
+            self._pairs.append((image, made))
         if not _equal(self._pairs[-1][1], first):
-            raise Unsuited("it makes other pixels of the same picture each time")
+            raise Unsuited("it makes other pixels of the same image each time")
 
     @cached_property
     def numbers(self) -> dict[str, Any]:
@@ -151,8 +151,7 @@ class _Seen:
         pixels = {k: v for k, v in card.items() if k in PixelSpec.__dataclass_fields__}
         spec = PixelSpec(**pixels, decode="exact")
         return all(
-            abs(undo.as_pixels(made) - _by_pillow(picture, spec)).max() <= _STEPS
-            for picture, made in self._pairs
+            abs(undo.as_pixels(made) - _by_pillow(image, spec)).max() <= _STEPS for image, made in self._pairs
         )
 
     def by_processor(self) -> dict[str, Any]:
@@ -160,9 +159,9 @@ class _Seen:
         import numpy as np
 
         own = _undo(self.numbers, type(self._processor).__name__, _settings(self._processor))
-        for picture, made in self._pairs[:2]:
+        for image, made in self._pairs[:2]:
             try:
-                away = np.abs(own.pixels(picture) - own.as_pixels(made)).max()
+                away = np.abs(own.pixels(image) - own.as_pixels(made)).max()
             except (TypeError, AttributeError) as exc:
                 raise Unsuited(f"it cannot be made anew from its settings ({exc})") from exc
             if away > _ROUNDED:
@@ -178,12 +177,12 @@ class _Seen:
         }
 
     def _colour(self, *rgb: int) -> Array:
-        """The numbers of a picture of one colour; of the target's size, so that no border is needed."""
+        """The numbers of an image of one colour; of the target's size, so that no border is needed."""
         import numpy as np
         from PIL import Image
 
-        picture = Image.new("RGB", (self.width_px, self.height_px), rgb)
-        made, _ = network_input(self._processor, picture)
+        image = Image.new("RGB", (self.width_px, self.height_px), rgb)
+        made, _ = network_input(self._processor, image)
         return np.asarray(made[self.height_px // 2, self.width_px // 2], np.float64)
 
 
@@ -208,9 +207,9 @@ def _settings(processor: Any) -> str:
 
 
 def _sizes(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """Widths and heights of pictures around a target: wide, tall, smaller, of odd sides, and larger.
+    """Widths and heights of images around a target: wide, tall, smaller, of odd sides, and larger.
 
-    The largest is for rules that hold for large pictures alone, such as tiles beside the whole.
+    The largest is for rules that hold for large images alone, such as tiles beside the whole.
     """
     yield from ((61, 97), (347, 229), (229, 347), (40, 300), (1501, 1103), (width, height))
     yield width // 2 + 3, height // 3 + 1
@@ -218,8 +217,8 @@ def _sizes(width: int, height: int) -> Iterator[tuple[int, int]]:
         yield 2 * width + 1, height + height // 2 + 1
 
 
-def _picture(width: int, height: int) -> Image.Image:
-    """Make a picture with slopes, waves and edges."""
+def _image(width: int, height: int) -> Image.Image:
+    """Make an image with slopes, waves and edges."""
     import numpy as np
     from PIL import Image
 
@@ -231,7 +230,7 @@ def _picture(width: int, height: int) -> Image.Image:
 
 
 def _edges(width: int, height: int) -> Image.Image:
-    """Make a picture of black and white fields."""
+    """Make an image of black and white fields."""
     import numpy as np
     from PIL import Image
 
@@ -240,19 +239,19 @@ def _edges(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.stack([fields] * 3, axis=-1))
 
 
-def _by_pillow(picture: Image.Image, spec: PixelSpec) -> Array:
+def _by_pillow(image: Image.Image, spec: PixelSpec) -> Array:
     """Give the `exact` pixels of a card: resized by Pillow, then cropped, as `images.resize` does."""
     import numpy as np
     from PIL import Image
 
-    to = fit(spec, *picture.size)
-    resized = picture.resize((to.width, to.height), Image.Resampling[spec.interpolation.upper()])
+    to = fit(spec, *image.size)
+    resized = image.resize((to.width, to.height), Image.Resampling[spec.interpolation.upper()])
     box = (to.left, to.top, to.left + spec.width_px, to.top + spec.height_px)
     return np.asarray(resized.crop(box), np.float64)
 
 
 def _unlike_extra(first: dict[str, Any], other: dict[str, Any]) -> str | None:
-    """Name an output beside the pixels that differs between two pictures."""
+    """Name an output beside the pixels that differs between two images."""
     names = sorted((first.keys() | other.keys()) - _FOR_LATER)
     return next((n for n in names if not _equal(first.get(n), other.get(n))), None)
 

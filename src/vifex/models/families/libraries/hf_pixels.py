@@ -22,7 +22,7 @@ _WARPED_FROM_PX: Final = 384
 
 
 def processor_pixels(processor: Any, *, of: str) -> dict[str, Any]:
-    """Say a processor of pictures or videos as fields of a card.
+    """Say a processor of images or videos as fields of a card.
 
     Args:
         processor: An image or video processor of transformers.
@@ -35,9 +35,9 @@ def processor_pixels(processor: Any, *, of: str) -> dict[str, Any]:
     if config is not None:  # timm's own transform, wrapped
         return {**timm_pixels(config, of=of), **processor_numbers(processor)}
     if not getattr(processor, "do_resize", False):
-        raise unlike("it does not resize, so pictures keep sizes of their own", of)
+        raise unlike("it does not resize, so images keep sizes of their own", of)
     if getattr(processor, "do_pad", False):
-        raise unlike("it pads pictures", of)
+        raise unlike("it pads images", of)
     size = _sizes(processor.size)
     crop = _sizes(processor.crop_size) if getattr(processor, "do_center_crop", False) else {}
     resample = getattr(processor, "resample", None)
@@ -52,7 +52,7 @@ def processor_pixels(processor: Any, *, of: str) -> dict[str, Any]:
 def _resize(processor: Any, size: dict[str, int], crop: dict[str, int], of: str) -> dict[str, Any]:
     shortest = _shortest(processor, size)
     if crop and not {"height", "width"} <= crop.keys():
-        raise unlike(f"its pictures are cropped to {crop}", of)
+        raise unlike(f"its images are cropped to {crop}", of)
     if type(processor).__name__.startswith("ConvNext") and shortest:
         return _convnext(shortest, float(getattr(processor, "crop_pct", None) or 224 / 256))
     if "height" in size and "width" in size and not shortest:
@@ -65,7 +65,7 @@ def _resize(processor: Any, size: dict[str, int], crop: dict[str, int], of: str)
     if shortest and crop and max(crop.values()) <= shortest and "longest_edge" not in size:
         to = (crop["height"], crop["width"])
         return _target(to, resize="shortest", resize_px=shortest, crop_down=True)
-    raise unlike(f"its pictures are resized to {size or 'nothing'} and cropped to {crop or 'nothing'}", of)
+    raise unlike(f"its images are resized to {size or 'nothing'} and cropped to {crop or 'nothing'}", of)
 
 
 def _shortest(processor: Any, size: dict[str, int]) -> int | None:

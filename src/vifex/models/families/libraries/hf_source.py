@@ -90,7 +90,7 @@ class Source:
 
     @cached_property
     def frames(self) -> int | None:
-        """Frames per input of a network for videos, `None` for pictures."""
+        """Frames per input of a network for videos, `None` for images."""
         for name in ("num_frames", "frames_per_clip"):
             count = getattr(self.config, name, None)
             if isinstance(count, int):

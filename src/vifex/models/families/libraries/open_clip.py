@@ -1,6 +1,6 @@
 """The family `open_clip/`: image towers of open_clip's networks, `open_clip/ARCH[/TAG]`.
 
-`TAG` names the weights and may be left out where those are random or a file's. The tap `embedding` is
+`TAG` names the weights and may be left out where those are random or a file's. The layer `embedding` is
 the image vector after its projection, not scaled to length 1, in the space of the text tower's vectors.
 """
 
@@ -131,7 +131,7 @@ class OpenClipFamily:
         card = ModelCard(
             name=f"open_clip/{name}",
             **_pixels(_preprocessing(size, config), of=f"open_clip/{name}"),
-            default_taps=("embedding",),
+            default_layers=("embedding",),
             aliases={"penultimate": "embedding", **({"stem": stem} if stem else {})},
             licence=licence(weights, _licence(tag, config)),
             provenance=provenance(weights, _source(config)),
@@ -252,7 +252,7 @@ def _pixels(config: Mapping[str, Any], *, of: str) -> dict[str, Any]:
         how = {"resize": "shortest", "resize_px": height}
     else:
         raise ModelError(
-            f"its pictures are padded (resize mode {config['resize_mode']}), which Vifex does not do.",
+            f"its images are padded (resize mode {config['resize_mode']}), which Vifex does not do.",
             of=of,
             todo="Take another network of its kind.",
         )

@@ -1,6 +1,6 @@
 """The family `timm/`: every network of the library timm, `timm/NAME` or `timm/NAME.TAG`.
 
-The card is the network's own configuration of its data; taps are timm's own module names, and
+The card is the network's own configuration of its data; layers are timm's own module names, and
 `penultimate` is what the classifier takes: timm's `forward_head(..., pre_logits=True)`.
 """
 
@@ -72,7 +72,7 @@ class TimmFamily:
         card = ModelCard(
             name=f"timm/{name}",
             **timm_pixels(_timm().data.resolve_model_data_config(network), of=f"timm/{name}"),
-            default_taps=("penultimate",) if hasattr(network, "penultimate") else (),
+            default_layers=("penultimate",) if hasattr(network, "penultimate") else (),
             aliases=_aliases(network, config),
             licence=licence(weights, config.license or "unknown"),
             provenance=provenance(weights, _source(config)),
@@ -103,9 +103,9 @@ def timm_pixels(config: Mapping[str, Any], *, of: str) -> dict[str, Any]:
     elif config["crop_mode"] == "center" and height == width and hw[0] >= height:
         how = {"resize": "shortest", "resize_px": hw[0]}
     else:
-        # Borders around the picture: nine names of timm 1.0.31 (volo_d4_448 ..., deepseek_vit_412m ...).
+        # Borders around the image: nine names of timm 1.0.31 (volo_d4_448 ..., deepseek_vit_412m ...).
         raise ModelError(
-            f"its pictures are padded (crop mode {config['crop_mode']}, {config['crop_pct']:g}), which Vifex "
+            f"its images are padded (crop mode {config['crop_mode']}, {config['crop_pct']:g}), which Vifex "
             "does not do.",
             of=of,
             todo="Take another network of its kind.",

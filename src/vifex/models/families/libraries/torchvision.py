@@ -1,4 +1,4 @@
-"""The family `torchvision/`: its classifiers of pictures and of videos, `torchvision/NAME[.WEIGHTS]`.
+"""The family `torchvision/`: its classifiers of images and of videos, `torchvision/NAME[.WEIGHTS]`.
 
 `WEIGHTS` is a member of the network's enumeration of weights, e.g. `IMAGENET1K_V2`; without it the one
 that torchvision calls its default. The card is the transform that belongs to those weights.
@@ -81,7 +81,7 @@ class TorchvisionFamily:
         card = ModelCard(
             name=f"torchvision/{name}",
             **_pixels(network_name, published),
-            default_taps=("penultimate",),
+            default_layers=("penultimate",),
             aliases={k: v for k, v in aliases.items() if v and k not in own},
             licence=licence(weights, _licence(published)),
             provenance=provenance(weights, published.url),

@@ -1,7 +1,7 @@
 """Text towers: what turns words into vectors in the space of a model's image vectors.
 
 A family whose networks have them offers `text_tower(name, weights)` beside its `build`. A query in words
-is compared with rows of the tap `embedding`: both are scaled to length 1 first (or cosine is asked for).
+is compared with rows of the layer `embedding`: both are scaled to length 1 first (or cosine is asked for).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TextTower(Protocol):
             texts: At least one; one longer than the tower reads is cut off as its library does it.
 
         Returns:
-            float32 `[N, D]`, D being the size of the tap `embedding`.
+            float32 `[N, D]`, D being the size of the layer `embedding`.
         """
 
     def length(self, text: str) -> tuple[int, int]:
@@ -80,5 +80,5 @@ def no_tower(name: str) -> ModelError:
     return ModelError(
         "the model has no text tower, so it cannot be asked in words.",
         of=name,
-        todo="Extract with a model that has one, e.g. open_clip/ViT-B-32/openai, or search by a picture.",
+        todo="Extract with a model that has one, e.g. open_clip/ViT-B-32/openai, or search by an image.",
     )

@@ -50,7 +50,7 @@ def decode_eighth(file: _File, size_bytes: int, size: tuple[int, int]) -> Image.
         size: Width and height in its header.
 
     Returns:
-        An `RGB` picture of ceil(width / 8) x ceil(height / 8), or `None`: Pillow is to decode it.
+        An `RGB` image of ceil(width / 8) x ceil(height / 8), or `None`: Pillow is to decode it.
     """
     if size_bytes > _MOST_BYTES or not _is_trusted():
         return None
@@ -135,20 +135,20 @@ def _allow_addresses(size: int) -> None:
 def _is_trusted() -> bool:
     """Whether it is here, and gives what the installed Pillow gives: its decoder may be another than ours."""
     levels = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
-    picture = Image.fromarray(levels).resize((152, 104), Image.Resampling.BICUBIC)
+    image = Image.fromarray(levels).resize((152, 104), Image.Resampling.BICUBIC)
     try:
-        return all(_agrees(picture, sampling) for sampling in ("4:4:4", "4:2:2", "4:2:0"))
+        return all(_agrees(image, sampling) for sampling in ("4:4:4", "4:2:2", "4:2:0"))
     except (
         Exception
     ):  # not installed, no build for this processor, no addresses left: it is an aid and no need
         return False
 
 
-def _agrees(picture: Image.Image, sampling: str) -> bool:
+def _agrees(image: Image.Image, sampling: str) -> bool:
     file = io.BytesIO()
-    picture.save(file, "jpeg", quality=80, subsampling=sampling)
-    ours = _room().decode(file, file.tell(), picture.size)
+    image.save(file, "jpeg", quality=80, subsampling=sampling)
+    ours = _room().decode(file, file.tell(), image.size)
     file.seek(0)
     with Image.open(file) as theirs:
-        theirs.draft("RGB", (picture.width // SCALE, picture.height // SCALE))
+        theirs.draft("RGB", (image.width // SCALE, image.height // SCALE))
         return ours is not None and ours.tobytes() == theirs.tobytes()

@@ -1,6 +1,6 @@
-"""HEIF pictures (HEIC, and AVIF where Pillow cannot) put together from their items.
+"""HEIF images (HEIC, and AVIF where Pillow cannot) put together from their items.
 
-The primary item is the picture; thumbnails, depth maps and HDR gain maps are other items, and are left
+The primary item is the image; thumbnails, depth maps and HDR gain maps are other items, and are left
 alone. FFmpeg decodes each coded item; tiles are joined before colours are converted, as chroma reaches over
 their edges.
 """
@@ -25,7 +25,7 @@ from vifex.media.decode.files.limits import Refused, check_pixels
 from vifex.media.decode.files.log import listening
 from vifex.media.decode.files.source import LocalFile
 from vifex.media.decode.images.formats.heif_boxes import BadBoxes, Heif, Item, read_heif
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.video.pixels import Converter
 from vifex.values import Limits, MediaError
 
@@ -39,7 +39,7 @@ _DECODERS: Final = {
 }
 """Kind of an item to FFmpeg's decoder and the property with its configuration."""
 _KINDS: Final = {
-    "iovl": "pictures laid over each other",
+    "iovl": "images laid over each other",
     "unci": "uncompressed numbers",
     "vvc1": "VVC",
     "j2k1": "JPEG 2000",
@@ -59,7 +59,7 @@ _QUARTERS: Final = {
 
 
 def is_plain(heif: Heif) -> bool:
-    """Whether the picture is one coded item that FFmpeg shows as it is: no alpha, no profile, no crop.
+    """Whether the image is one coded item that FFmpeg shows as it is: no alpha, no profile, no crop.
 
     FFmpeg turns by quarters first and mirrors then, once each, in whatever order they stand.
     """
@@ -84,7 +84,7 @@ def set_colours(file: LocalFile, frame: VideoFrame) -> None:
 
 
 def is_hdr(heif: Heif) -> bool:
-    """Whether the picture's own pixels are PQ or HLG, as its properties say."""
+    """Whether the image's own pixels are PQ or HLG, as its properties say."""
     item = heif.items[heif.primary]
     parts = [heif.items[n] for n in item.refers.get("dimg", ())[:1] if n in heif.items]
     return any(code is not None and code[1] in _HDR for code in map(_code_points, (item, *parts)))
@@ -92,11 +92,11 @@ def is_hdr(heif: Heif) -> bool:
 
 def compose(
     file: LocalFile, heif: Heif, limits: Limits
-) -> tuple[StillPicture, tuple[str, ...], tuple[str, ...]]:
+) -> tuple[StillImage, tuple[str, ...], tuple[str, ...]]:
     """Decode the primary item and what it is made of.
 
     Returns:
-        The picture, upright; sentences on what was lost of it, and on how its colours were changed.
+        The image, upright; sentences on what was lost of it, and on how its colours were changed.
 
     Raises:
         Refused: If it is of a kind that cannot be put together, or too large.
@@ -111,18 +111,18 @@ def compose(
         profile = _profile(item)
         if profile:  # it says all; code points are for those who cannot read it
             frame.color_trc = frame.color_primaries = _UNSAID
-        picture = Image.fromarray(converter.rgb(frame))
+        image = Image.fromarray(converter.rgb(frame))
         alpha = heif.alpha_of(item)
         if alpha is not None:
-            picture = _with_alpha(picture, work.frame(alpha), "prem" in item.refers)
+            image = _with_alpha(image, work.frame(alpha), "prem" in item.refers)
     except BadBoxes as exc:
         raise MediaError(
-            f"the picture could not be put together: {exc}.", of=file.shown, todo="Get a fresh copy."
+            f"the image could not be put together: {exc}.", of=file.shown, todo="Get a fresh copy."
         ) from exc
-    picture = _turned(picture, item.properties)
+    image = _turned(image, item.properties)
     if profile:
-        picture.info["icc_profile"] = profile
-    return StillPicture(picture, picture.size, 1), damage.sentences(), tuple(converter.notes)
+        image.info["icc_profile"] = profile
+    return StillImage(image, image.size, 1), damage.sentences(), tuple(converter.notes)
 
 
 def _profile(item: Item) -> bytes | None:
@@ -146,7 +146,7 @@ class _Work:
             frame = self._derived(item)
         else:
             raise Refused(
-                f"its picture is of a kind that cannot be read: {_KINDS.get(item.kind, repr(item.kind))}.",
+                f"its image is of a kind that cannot be read: {_KINDS.get(item.kind, repr(item.kind))}.",
                 of=self._file.shown,
                 todo="Convert it to JPEG or PNG.",
             )
@@ -160,7 +160,7 @@ class _Work:
             raise BadBoxes("the parts that it is made of are missing")
         if any(name in _TURNS for part in inputs for name, _ in part.properties):
             raise Refused(
-                "its picture is made of parts that are turned or cropped, which cannot be put together yet.",
+                "its image is made of parts that are turned or cropped, which cannot be put together yet.",
                 of=self._file.shown,
                 todo="Convert it to JPEG or PNG.",
             )
@@ -211,12 +211,12 @@ class _Work:
                 ) from exc
             raise BadBoxes(f"item {item.number} ({item.kind}) could not be decoded") from exc
         if not frames:
-            raise BadBoxes(f"item {item.number} ({item.kind}) gave no picture")
+            raise BadBoxes(f"item {item.number} ({item.kind}) gave no image")
         return frames[0]
 
 
 class _Canvas:
-    """Planes of a whole picture, into which those of tiles are laid."""
+    """Planes of a whole image, into which those of tiles are laid."""
 
     def __init__(self, first: VideoFrame, width: int, height: int) -> None:
         self._first, self._size = first, (width, height)
@@ -228,7 +228,7 @@ class _Canvas:
             plane[:] = middle
 
     def lay(self, tile: VideoFrame, column: int, row: int) -> None:
-        """Lay a tile's planes where they belong; what reaches beyond the picture is left out."""
+        """Lay a tile's planes where they belong; what reaches beyond the image is left out."""
         if tile.format.name != self._first.format.name or (tile.width, tile.height) != self._tile:
             raise BadBoxes("its tiles differ in size or in format")
         for index, plane in enumerate(self._planes):
@@ -287,31 +287,31 @@ def _code_points(item: Item) -> tuple[int, int, int, bool] | None:
     return None
 
 
-def _with_alpha(picture: Image.Image, alpha: VideoFrame, is_multiplied: bool) -> Image.Image:
+def _with_alpha(image: Image.Image, alpha: VideoFrame, is_multiplied: bool) -> Image.Image:
     bits = alpha.format.components[0].bits
     values = _plane(alpha, 0).astype(np.float32) / (1 << (bits - 8))
     if alpha.color_range == 1:
         values = (values - 16) * 255 / 219
     shown = Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
-    if shown.size != picture.size:
-        shown = shown.resize(picture.size, Image.Resampling.BILINEAR)
-    picture.putalpha(shown)
+    if shown.size != image.size:
+        shown = shown.resize(image.size, Image.Resampling.BILINEAR)
+    image.putalpha(shown)
     if is_multiplied:
-        return Image.frombytes("RGBa", picture.size, picture.tobytes()).convert("RGBA")
-    return picture
+        return Image.frombytes("RGBa", image.size, image.tobytes()).convert("RGBA")
+    return image
 
 
-def _turned(picture: Image.Image, properties: Iterable[tuple[str, bytes]]) -> Image.Image:
+def _turned(image: Image.Image, properties: Iterable[tuple[str, bytes]]) -> Image.Image:
     """Crop, turn and mirror as the item says, in its order."""
     for name, data in properties:
         if name == "clap" and len(data) >= 32:
-            picture = picture.crop(_aperture(data, picture.size))
+            image = image.crop(_aperture(data, image.size))
         elif name == "irot" and data and data[0] & 3:
-            picture = picture.transpose(_QUARTERS[data[0] & 3])
+            image = image.transpose(_QUARTERS[data[0] & 3])
         elif name == "imir" and data:
             flip = Image.Transpose.FLIP_LEFT_RIGHT if data[0] & 1 else Image.Transpose.FLIP_TOP_BOTTOM
-            picture = picture.transpose(flip)
-    return picture
+            image = image.transpose(flip)
+    return image
 
 
 def _aperture(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""The items of a HEIF file (HEIC, AVIF): which of them is the picture and how it is put together.
+"""The items of a HEIF file (HEIC, AVIF): which of them is the image and how it is put together.
 
 Boxes as ISO/IEC 23008-12 and 14496-12 have them; nothing is decoded here.
 """
@@ -24,7 +24,7 @@ class BadBoxes(ValueError):
 
 @dataclass(slots=True)
 class Item:
-    """A coded picture, or one made of others."""
+    """A coded image, or one made of others."""
 
     number: int
     kind: str
@@ -91,7 +91,7 @@ class Heif:
 
 
 def read_heif(file: LocalFile) -> Heif | None:
-    """Read the boxes of a file; `None` where it names no picture, e.g. in a sequence.
+    """Read the boxes of a file; `None` where it names no image, e.g. in a sequence.
 
     Raises:
         BadBoxes: If they do not hold together.

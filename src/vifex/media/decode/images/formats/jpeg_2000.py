@@ -22,7 +22,7 @@ __all__ = ["Depths", "brighten", "find_depths", "set_full_range"]
 _BOXED: Final = b"\0\0\0\x0cjP  "
 _BARE: Final = b"\xff\x4f\xff\x51"
 _MOST_BEFORE: Final = 16 << 20
-"""How far into a file the picture itself may start: behind profiles and other boxes."""
+"""How far into a file the image itself may start: behind profiles and other boxes."""
 _CMYK: Final = b"colr\1\0\0\0\0\0\x0c"
 
 
@@ -88,13 +88,13 @@ def set_full_range(frame: VideoFrame) -> None:
     frame.color_range = ColorRange.JPEG
 
 
-def brighten(picture: Image.Image, depths: Depths) -> Image.Image:
+def brighten(image: Image.Image, depths: Depths) -> Image.Image:
     """Scale fewer than 8 bits, which Pillow only shifts, so that the largest number is white."""
     (bits, *others) = sorted(set(depths.bits))
-    if others or bits >= 8 or depths.has_palette or picture.mode not in ("L", "LA", "RGB", "RGBA"):
-        return picture
+    if others or bits >= 8 or depths.has_palette or image.mode not in ("L", "LA", "RGB", "RGBA"):
+        return image
     top = (1 << bits) - 1
     table = [((level >> (8 - bits)) * 255 + top // 2) // top for level in range(256)]
-    out = picture.point(table * len(picture.getbands()))
-    out.info = picture.info
+    out = image.point(table * len(image.getbands()))
+    out.info = image.info
     return out

@@ -1,6 +1,6 @@
 """JPEG XL, by the extra `jxl`: its header, read before anything is decoded.
 
-Bits as ISO/IEC 18181-1 has them: size, then whether the picture is turned or an animation.
+Bits as ISO/IEC 18181-1 has them: size, then whether the image is turned or an animation.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
     plugin.DECODE_THREADS = 0  # parallelism comes from several decoders
 
 
-def check_samples(picture: Image.Image, file: LocalFile) -> None:
-    """See that the plug-in gives a sample of one byte where the picture's mode has one.
+def check_samples(image: Image.Image, file: LocalFile) -> None:
+    """See that the plug-in gives a sample of one byte where the image's mode has one.
 
     Raises:
         Refused: If it gives two, as for gray with alpha of 16 bits, which it calls `LA`.
     """
-    width, height = picture.size
-    data = getattr(picture, "_data", None)
-    if picture.mode == "LA" and data is not None and len(data) != 2 * width * height:
+    width, height = image.size
+    data = getattr(image, "_data", None)
+    if image.mode == "LA" and data is not None and len(data) != 2 * width * height:
         raise Refused(
             "it is a JPEG XL of gray with alpha of more than 8 bits, which the plug-in does not read right.",
             of=file.shown,
@@ -92,7 +92,7 @@ def _header(file: LocalFile) -> _Header | None:
 
 
 def _codestream(file: LocalFile) -> bytes:
-    """Give the first bytes of the picture itself, behind its signature."""
+    """Give the first bytes of the image itself, behind its signature."""
     at = 0
     for _ in range(64):
         file.seek(at)

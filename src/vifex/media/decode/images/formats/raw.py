@@ -1,4 +1,4 @@
-"""Raw photographs of cameras: the largest picture embedded in them that is more than a thumbnail.
+"""Raw photographs of cameras: the largest image embedded in them that is more than a thumbnail.
 
 Most are TIFFs whose first directory is a thumbnail. The photograph itself is a mosaic of the sensor, which
 has to be developed; cameras embed a JPEG of it beside the thumbnail. All JPEGs of a file are found by their
@@ -20,7 +20,7 @@ from PIL import Image
 from vifex.media.decode.files.limits import check_pixels
 from vifex.media.decode.files.reasons import clean
 from vifex.media.decode.files.source import LocalFile
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.images.pillow import loading
 from vifex.media.decode.images.tiff.tags import Directory, directories, is_tiff, sub_directories
 from vifex.values import Limits, MediaError, MissingExtraError
@@ -51,7 +51,7 @@ _MOST_JPEG_BYTES: Final = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A picture inside a raw file that needs no developing."""
+    """An image inside a raw file that needs no developing."""
 
     width: int
     height: int
@@ -68,14 +68,14 @@ class Raw:
     kind: str
     """As people call it, e.g. `DNG`."""
     size: tuple[int, int]
-    """Width and height of the largest picture in it; 0 x 0 where nothing states them."""
+    """Width and height of the largest image in it; 0 x 0 where nothing states them."""
     orientation: int
     """EXIF orientation of the photograph, 1 to 8."""
     previews: tuple[Preview, ...]
     """The largest first."""
 
     def sentence(self, preview: Preview | None) -> str:
-        """Say what was read of it, `None` standing for the sensor's picture."""
+        """Say what was read of it, `None` standing for the sensor's image."""
         told = f"It is a raw photograph ({clean(self.kind)})"
         if preview is None:
             return f"{told}, developed by LibRaw with the camera's white balance."
@@ -83,7 +83,7 @@ class Raw:
         if not any(self.size):
             return f"{told}; the preview of {size} embedded in it was read."
         if preview.width * preview.height >= self.size[0] * self.size[1]:
-            return f"{told}; the picture of {size} embedded in it was read."
+            return f"{told}; the image of {size} embedded in it was read."
         return f"{told} of {self.size[0]} x {self.size[1]}; the preview of {size} embedded in it was read."
 
     def is_enough(self, preview: Preview) -> bool:
@@ -111,7 +111,7 @@ def find_raw(file: LocalFile) -> Raw | None:
     return Raw(kind, size, orientation, tuple(previews))
 
 
-def read_jpeg(file: LocalFile, raw: Raw, preview: Preview, limits: Limits) -> StillPicture:
+def read_jpeg(file: LocalFile, raw: Raw, preview: Preview, limits: Limits) -> StillImage:
     """Load an embedded JPEG.
 
     Raises:
@@ -121,15 +121,15 @@ def read_jpeg(file: LocalFile, raw: Raw, preview: Preview, limits: Limits) -> St
     file.seek(preview.offset)
     data = file.read(min(_MOST_JPEG_BYTES, file.size_bytes - preview.offset))
     with loading(limits):
-        picture = Image.open(io.BytesIO(data), formats=("JPEG", "MPO"))
-        picture.load()
-        own = picture.getexif().get(0x0112)
+        image = Image.open(io.BytesIO(data), formats=("JPEG", "MPO"))
+        image.load()
+        own = image.getexif().get(0x0112)
     turned = own if isinstance(own, int) and 1 <= own <= 8 else raw.orientation
-    return StillPicture(picture, picture.size, turned)
+    return StillImage(image, image.size, turned)
 
 
-def develop(file: LocalFile, raw: Raw, limits: Limits) -> StillPicture:
-    """Develop the sensor's picture with LibRaw: white as the camera saw it, sRGB, upright.
+def develop(file: LocalFile, raw: Raw, limits: Limits) -> StillImage:
+    """Develop the sensor's image with LibRaw: white as the camera saw it, sRGB, upright.
 
     Raises:
         MediaError: If rawpy is not installed, or LibRaw cannot read the file.
@@ -152,8 +152,8 @@ def develop(file: LocalFile, raw: Raw, limits: Limits) -> StillPicture:
             of=file.shown,
             todo="Convert it to JPEG or TIFF.",
         ) from exc
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    return StillPicture(picture, picture.size, 1)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return StillImage(image, image.size, 1)
 
 
 def _all_directories(file: LocalFile) -> Iterator[Directory]:

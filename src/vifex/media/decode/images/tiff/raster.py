@@ -1,7 +1,7 @@
 """The numbers of a TIFF's page, of any kind: strips and tiles, planes, packed bits, predictors.
 
 What is compressed is unpacked by libtiff, through Pillow: each strip or tile is handed over as a gray
-picture of eight bits whose rows are the bytes of its own rows. So only bytes are asked of Pillow, which it
+image of eight bits whose rows are the bytes of its own rows. So only bytes are asked of Pillow, which it
 gets right for every kind of number, and the numbers are read from them here.
 """
 
@@ -61,7 +61,7 @@ class _Place:
     top: int
     left: int
     height: int
-    """Rows that are stored; of them those below the picture's end are padding."""
+    """Rows that are stored; of them those below the image's end are padding."""
     width: int
 
 
@@ -175,9 +175,9 @@ def _unpacked(
         return np.frombuffer(data, np.uint8, wanted).reshape(place.height, row_bytes)
     gray = _as_gray(data, page, row_bytes, place.height)
     with loading(replace(limits, max_pixels=max(wanted, limits.max_pixels))):
-        picture = Image.open(io.BytesIO(gray), formats=("TIFF",))
-        picture.load()
-    return np.asarray(picture)
+        image = Image.open(io.BytesIO(gray), formats=("TIFF",))
+        image.load()
+    return np.asarray(image)
 
 
 def _as_gray(data: bytes, page: Directory, width: int, height: int) -> bytes:

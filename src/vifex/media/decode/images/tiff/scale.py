@@ -1,6 +1,6 @@
 """Numbers of any kind to eight bits: which number is black and which is white.
 
-The rules, which docs/pictures.md states for users:
+The rules, which docs/images.md states for users:
 
 - Unsigned integers up to 16 bits: 0 is black, the largest that fits is white.
 - Larger integers, signed ones and floats say nothing of their scale. White is the smallest of 255, 65535 and
@@ -20,7 +20,7 @@ import numpy.typing as npt
 __all__ = ["NoScale", "Scale", "find_scale", "to_eight_bits"]
 
 _BLOCK: Final = 1 << 22
-"""Numbers that are scaled at a time: floats of a whole picture would take several times its memory."""
+"""Numbers that are scaled at a time: floats of a whole image would take several times its memory."""
 _FLOAT_WHITES: Final = ((1.0, 4.0), (255.0, 510.0), (65535.0, 131070.0))
 """White, and up to which largest number it is taken for white."""
 _MOST_NEGATIVE: Final = 0.5

@@ -131,7 +131,7 @@ class Directory:
 
     @property
     def is_reduced(self) -> bool:
-        """Whether it is a smaller copy or a mask of another picture of the file."""
+        """Whether it is a smaller copy or a mask of another image of the file."""
         return bool(self.number(254) & 5) or self.number(255) == 2
 
     @property

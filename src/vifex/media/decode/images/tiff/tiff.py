@@ -1,4 +1,4 @@
-"""Which page of a TIFF is the picture, who reads it right, and its pixels where Pillow does not.
+"""Which page of a TIFF is the image, who reads it right, and its pixels where Pillow does not.
 
 The tags decide before anything is decoded: Pillow shows several kinds of numbers white, flat or garbled
 without an error, and a kind that it has no mode for goes to FFmpeg, which guesses too.
@@ -16,7 +16,7 @@ from PIL import Image
 
 from vifex.media.decode.files.limits import Refused, check_pixels
 from vifex.media.decode.files.source import LocalFile
-from vifex.media.decode.images.image import StillPicture
+from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.images.tiff.raster import Raster, describe, read_raster
 from vifex.media.decode.images.tiff.scale import NoScale, Scale, find_scale, to_eight_bits
 from vifex.media.decode.images.tiff.tags import Directory, directories, is_tiff, sub_directories
@@ -42,7 +42,7 @@ _MOST_PAGES: Final = 65_536
 class Page:
     """A page read here."""
 
-    picture: StillPicture
+    image: StillImage
     problems: tuple[str, ...]
     """What was lost of it, in sentences."""
     choices: tuple[str, ...]
@@ -52,7 +52,7 @@ class Page:
 def find_pages(file: LocalFile) -> list[Directory]:
     """Give the pages of a TIFF: its directories but for smaller copies and masks.
 
-    Where the first directory is a smaller copy and the picture itself is a directory below it, that is the
+    Where the first directory is a smaller copy and the image itself is a directory below it, that is the
     page. Empty for what is no TIFF or too broken to tell.
     """
     if not is_tiff(file.head()):
@@ -68,7 +68,7 @@ def find_pages(file: LocalFile) -> list[Directory]:
 def is_right_in_pillow(page: Directory) -> bool:
     """Whether Pillow, where it reads such a page at all, reads it right."""
     if set(page.formats) != {1} or page.compression not in _IN_PILLOW or page.number(32997, 1) > 1:
-        return False  # a volume's first slice is not its picture
+        return False  # a volume's first slice is not its image
     if page.photometric in (0, 1, 5) and _has_alpha(page) and page.compression != 7:
         # Pillow cannot show gray multiplied by its alpha, nor inks with alpha.
         is_plain = page.photometric == 1 and page.extra[0] == 2 and page.samples == 2
@@ -96,7 +96,7 @@ def _is_full_range(page: Directory) -> bool:
 
 
 def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
-    """Read a page's numbers and make a picture of eight bits of them.
+    """Read a page's numbers and make an image of eight bits of them.
 
     Raises:
         Refused: If they are too many or of a kind that cannot be read, which the sentence names.
@@ -110,7 +110,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
         raise _refused("its size or its samples are not stated", file)
     raster = read_raster(file, page, limits, _COLOURS[page.photometric] + _has_alpha(page))
     try:
-        picture, scale = _picture(page, raster)
+        image, scale = _image(page, raster)
     except NoScale as exc:
         raise Refused(
             f"it is a TIFF of {exc}, and nothing says which of them is black and which is white.",
@@ -119,7 +119,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
         ) from exc
     profile = page.tags.get(34675)
     if profile is not None:
-        picture.info["icc_profile"] = bytes(profile)
+        image.info["icc_profile"] = bytes(profile)
     n_lost, n_all = raster.lost
     if n_lost == n_all:
         raise MediaError(
@@ -132,7 +132,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
     if page.samples > n + _has_alpha(page):
         choices.append(f"Of its {page.samples} samples for each pixel the first {_NUMBERS[n]} read.")
     return Page(
-        StillPicture(picture, picture.size, page.orientation),
+        StillImage(image, image.size, page.orientation),
         (f"{n_lost} of {n_all} strips or tiles could not be decoded: {raster.cause}.",) if n_lost else (),
         tuple(choices),
     )
@@ -144,7 +144,7 @@ def _refused(kind: str, file: LocalFile) -> Refused:
     )
 
 
-def _picture(page: Directory, raster: Raster) -> tuple[Image.Image, Scale]:
+def _image(page: Directory, raster: Raster) -> tuple[Image.Image, Scale]:
     if page.photometric == 3:
         return _from_palette(page, raster), Scale(0, 65535, is_stated=True)
     n = _COLOURS[page.photometric]

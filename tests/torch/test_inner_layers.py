@@ -82,7 +82,7 @@ def test_inner_layers_come_with_times_shapes_and_values(
     with vifex.open(store) as opened:
         request = ViewRequest(opened.recipe.sampling, opened.recipe.pixels)
         rows = opened.to_arrow().sort_by("ordinal").to_pylist()
-        stored = {spec.tap.name: opened.to_numpy(spec.column) for spec in opened.recipe.taps}
+        stored = {spec.layer.name: opened.to_numpy(spec.column) for spec in opened.recipe.layers}
     samples = samples_of(video, request)
     assert len(rows) == len(samples) > 0
     for row, sample in zip(rows, samples, strict=True):

@@ -1,4 +1,4 @@
-"""Which taps a network has, what they are called, and what their axes are."""
+"""Which layers a network has, what they are called, and what their axes are."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from vifex.values import ModelError
 
 
 def shown(engine: Any, model: Any) -> dict[str, tuple[str, tuple[int, ...]]]:
-    return {t.name: (t.kind, t.shape) for t in engine.taps(model)}
+    return {t.name: (t.kind, t.shape) for t in engine.layers(model)}
 
 
-def test_a_module_that_is_called_again_is_another_tap(engine: Any, tiny: Any) -> None:
+def test_a_module_that_is_called_again_is_another_layer(engine: Any, tiny: Any) -> None:
     assert shown(engine, tiny("Cnn")) == {
         "conv1": ("map", (8, 12, 16)),
         "bn1": ("map", (8, 12, 16)),
@@ -39,7 +39,7 @@ def test_windows_give_volumes(engine: Any, tiny: Any) -> None:
     assert found["head"] == ("vector", (4,))
 
 
-def test_steps_of_time_are_sequences_and_folded_frames_are_no_tap(engine: Any, tiny: Any) -> None:
+def test_steps_of_time_are_sequences_and_folded_frames_are_no_layer(engine: Any, tiny: Any) -> None:
     """The LSTM gives `[T, D]`; the convolution along time gives `[D, T]`, which is turned."""
     assert shown(engine, tiny("Recurrent")) == {
         "lstm": ("sequence", (6, 5)),
@@ -60,7 +60,7 @@ def test_attention_is_found_where_a_fused_kernel_hides_it(engine: Any, tiny: Any
 
 
 def test_maps_that_are_channels_last_inside_come_channels_first(engine: Any, tiny: Any) -> None:
-    """Also behind windows, where a layer on the last axis of the picture's own grid shows them again."""
+    """Also behind windows, where a layer on the last axis of the image's own grid shows them again."""
     found = shown(engine, tiny("ChannelsLast"))
     assert found == {
         "embed": ("map", (8, 6, 6)),
@@ -70,9 +70,9 @@ def test_maps_that_are_channels_last_inside_come_channels_first(engine: Any, tin
     }
 
 
-def test_names_of_taps_are_resolved(engine: Any, tiny: Any) -> None:
+def test_names_of_layers_are_resolved(engine: Any, tiny: Any) -> None:
     def names(model: str, *words: str) -> list[str]:
-        return [t.name for t in engine.resolve_taps(tiny(model), words)]
+        return [t.name for t in engine.resolve_layers(tiny(model), words)]
 
     assert names("Cnn") == ["fc"]
     assert names("Cnn", "logits", "head", "stem", "layer*.0") == ["fc", "conv1", "layer1.0", "layer2.0"]
@@ -99,10 +99,10 @@ def test_what_comes_before_the_head_is_penultimate(engine: Any) -> None:
     network.add_module("head", nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Dropout(), nn.Linear(7, 2)))
     card = ModelCard("x", 24, 32)
     spots = discover(network.eval(), card).spots
-    twins = {s.tap.name: s.twin for s in spots if s.twin}
+    twins = {s.layer.name: s.twin for s in spots if s.twin}
     assert twins["head"] == "head.3"
     assert twins["head.2"] == "head.1"
-    named = Named([s.tap for s in spots], twins=twins)
+    named = Named([s.layer for s in spots], twins=twins)
     assert [t.name for t in resolve_names(["penultimate", "logits"], named, card)] == ["head.2", "head"]
 
 
@@ -111,4 +111,4 @@ def test_a_card_that_does_not_fit_is_told(engine: Any, tiny: Any) -> None:
 
     model = tiny("OneByOne")
     with pytest.raises(ModelError, match=r"does not run on the card's \[1, 3, 25, 64\] \(NCHW\).*Correct"):
-        engine.taps(replace(model, card=replace(model.card, height_px=25, width_px=64)))
+        engine.layers(replace(model, card=replace(model.card, height_px=25, width_px=64)))

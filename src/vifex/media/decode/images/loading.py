@@ -1,4 +1,4 @@
-"""Opening a picture: by Pillow, as far as it goes where it is cut, and by FFmpeg where Pillow cannot."""
+"""Opening an image: by Pillow, as far as it goes where it is cut, and by FFmpeg where Pillow cannot."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from vifex.media.decode.images.formats.heif import compose, is_hdr, is_plain, re
 from vifex.media.decode.images.formats.jpeg_2000 import brighten, find_depths, set_full_range
 from vifex.media.decode.images.formats.jpeg_xl import check_samples, is_jpeg_xl, prepare_jpeg_xl
 from vifex.media.decode.images.formats.raw import Raw, develop, find_raw, read_jpeg
-from vifex.media.decode.images.image import StillPicture, draft, draft_scale, picture_samples
-from vifex.media.decode.images.pillow import loading, open_picture, orientation
+from vifex.media.decode.images.image import StillImage, draft, draft_scale, image_samples
+from vifex.media.decode.images.pillow import loading, open_image, orientation
 from vifex.media.decode.images.still import still_by_ffmpeg
 from vifex.media.decode.images.tiff.tags import Directory
 from vifex.media.decode.images.tiff.tiff import find_pages, is_right_in_pillow, needs_libtiff, read_page
-from vifex.media.decode.video.pixels import FramePicture
-from vifex.media.decode.video.sample_builder import Picture
+from vifex.media.decode.video.pixels import FrameImage
+from vifex.media.decode.video.sample_builder import DecodedImage
 from vifex.values import DecodeReport, Limits, MediaError, Medium, Sample, ViewRequest
 
-__all__ = ["Loaded", "is_animated", "is_known_picture", "load_picture", "read_picture"]
+__all__ = ["Loaded", "is_animated", "is_known_image", "load_image", "read_image"]
 
-# Of a broken picture: less than this is noise, not a picture.
+# Of a broken image: less than this is noise, not an image.
 _LEAST_SHARE: Final = 0.1
 _MOST_PROBLEMS: Final = 20
 """Sentences on pages that are kept of one file."""
@@ -41,23 +41,23 @@ _MOST_PROBLEMS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A picture ready to be looked at, and what is to be said of it."""
+    """An image ready to be looked at, and what is to be said of it."""
 
-    picture: Picture
+    image: DecodedImage
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     """How it was read where that was a choice."""
 
 
-def read_picture(
+def read_image(
     file: LocalFile,
     medium: Medium,
     requests: Sequence[ViewRequest],
     limits: Limits,
     progress: Callable[[], None],
 ) -> Generator[Sample, None, DecodeReport]:
-    """Decode a still picture for all requests, or its pages; see `vifex.media.read.read`."""
+    """Decode a still image for all requests, or its pages; see `vifex.media.read.read`."""
     n_pages = 1
     if any(request.sampling.pages == "all" for request in requests) and find_raw(file) is None:
         n_pages = len(find_pages(file))
@@ -131,7 +131,7 @@ def _as_page(
 def _read_first(
     file: LocalFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits
 ) -> Generator[Sample, None, DecodeReport]:
-    """Decode a still picture for all requests.
+    """Decode a still image for all requests.
 
     Requests for which the JPEG decoder may scale differently are decoded each by itself: what one view
     stores must not depend on which other views are made in the same run.
@@ -149,10 +149,10 @@ def _alike(file: LocalFile, requests: Sequence[ViewRequest], *, n_boxes: int) ->
         return [[0]]
     groups: dict[int, list[int]] = {}
     try:
-        with open_picture(file) as picture:
+        with open_image(file) as image:
             for number, request in enumerate(requests):
-                groups.setdefault(draft_scale(picture, request, n_boxes), []).append(number)
-    except Exception:  # no picture that Pillow knows: reading it will say what is wrong
+                groups.setdefault(draft_scale(image, request, n_boxes), []).append(number)
+    except Exception:  # no image that Pillow knows: reading it will say what is wrong
         return [list(range(len(requests)))]
     return list(groups.values())
 
@@ -172,55 +172,55 @@ def _renumbered(
 def _read_alike(
     file: LocalFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits, page: int = 0
 ) -> Generator[Sample, None, DecodeReport]:
-    loaded = load_picture(file, limits, requests, n_boxes=len(medium.boxes), page=page)
+    loaded = load_image(file, limits, requests, n_boxes=len(medium.boxes), page=page)
     try:
-        seen = yield from picture_samples(loaded.picture, medium, requests, limits, loaded.problems)
+        seen = yield from image_samples(loaded.image, medium, requests, limits, loaded.problems)
     except MediaError:
         raise
     except (OSError, ValueError, MemoryError) as exc:
         raise _broken(file, exc) from exc
     notes = loaded.notes
-    if isinstance(loaded.picture, StillPicture):
-        notes += tuple(loaded.picture.notes)
+    if isinstance(loaded.image, StillImage):
+        notes += tuple(loaded.image.notes)
     choices = loaded.choices
-    if isinstance(loaded.picture, FramePicture):
-        choices += loaded.picture.notes
+    if isinstance(loaded.image, FrameImage):
+        choices += loaded.image.notes
     return replace(seen, notes=notes, choices=choices) if notes or choices else seen
 
 
 def is_animated(file: LocalFile, limits: Limits) -> bool:
     """Whether Pillow sees several frames that follow each other in time.
 
-    Pages of a TIFF, pictures of an MPO and sizes of an icon do not.
+    Pages of a TIFF, images of an MPO and sizes of an icon do not.
     """
     if not may_be_animated(file.head()):
         return False
     try:
         _check_webp(file, limits)
         with loading(limits):
-            picture = open_picture(file)
-            check_pixels(*picture.size, limits, file)
-            return bool(getattr(picture, "is_animated", False))
+            image = open_image(file)
+            check_pixels(*image.size, limits, file)
+            return bool(getattr(image, "is_animated", False))
     except MediaError:
         raise
     except Exception:  # any plug-in, any exception: reading it as a still will say what is wrong
         return False
 
 
-def is_known_picture(file: LocalFile, limits: Limits) -> bool:
-    """Whether Pillow takes a file whose first bytes say nothing for a picture."""
+def is_known_image(file: LocalFile, limits: Limits) -> bool:
+    """Whether Pillow takes a file whose first bytes say nothing for an image."""
     try:
         with loading(limits):
-            open_picture(file)
+            open_image(file)
     except Exception:  # as in is_animated
         return False
     return True
 
 
-def load_picture(
+def load_image(
     file: LocalFile, limits: Limits, requests: Sequence[ViewRequest] = (), *, n_boxes: int = 0, page: int = 0
 ) -> Loaded:
-    """Load a still picture.
+    """Load a still image.
 
     Args:
         file: The open file.
@@ -254,10 +254,10 @@ def load_picture(
         return composed
     notes: list[str] = []
     try:
-        picture = _by_pillow(file, limits, requests, n_boxes, notes)
+        image = _by_pillow(file, limits, requests, n_boxes, notes)
         if depths is not None:
-            picture.stored = brighten(picture.stored, depths)
-        return Loaded(picture, (), tuple(notes))
+            image.stored = brighten(image.stored, depths)
+        return Loaded(image, (), tuple(notes))
     except MediaError:
         raise
     except Exception as exc:  # Pillow's plug-ins raise every kind of exception on broken files
@@ -267,33 +267,33 @@ def load_picture(
 def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
     """Load a JPEG 2000 that Pillow reads wrong: pixels by FFmpeg, its profile as Pillow finds it."""
     by_ffmpeg, problems = still_by_ffmpeg(file, limits, set_full_range)
-    picture = by_ffmpeg.stored()
+    image = by_ffmpeg.stored()
     with contextlib.suppress(Exception), loading(limits):  # a header that only FFmpeg reads has no profile
-        profile = open_picture(file).info.get("icc_profile")
+        profile = open_image(file).info.get("icc_profile")
         if profile:
-            picture.info["icc_profile"] = profile
-    return Loaded(StillPicture(picture, picture.size, 1), problems)
+            image.info["icc_profile"] = profile
+    return Loaded(StillImage(image, image.size, 1), problems)
 
 
 def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
-    """Load the largest picture embedded in a raw photograph, or develop it where there are but thumbnails."""
+    """Load the largest image embedded in a raw photograph, or develop it where there are but thumbnails."""
     for preview in raw.previews:
         if not raw.is_enough(preview):
             break
         try:
             if preview.page is None:
-                picture = read_jpeg(file, raw, preview, limits)
+                image = read_jpeg(file, raw, preview, limits)
             else:
                 loaded = _load_page(file, limits, preview.page)
-                assert isinstance(loaded.picture, StillPicture)
-                picture = loaded.picture
+                assert isinstance(loaded.image, StillImage)
+                image = loaded.image
                 if loaded.problems:
                     continue
                 if 274 not in preview.page.tags:
-                    picture = StillPicture(picture.stored, picture.stored.size, raw.orientation)
-        except Exception:  # as in load_picture; a smaller one may be whole
+                    image = StillImage(image.stored, image.stored.size, raw.orientation)
+        except Exception:  # as in load_image; a smaller one may be whole
             continue
-        return Loaded(picture, (), (), (raw.sentence(preview),))
+        return Loaded(image, (), (), (raw.sentence(preview),))
     return Loaded(develop(file, raw, limits), (), (), (raw.sentence(None),))
 
 
@@ -302,16 +302,16 @@ def _load_page(file: LocalFile, limits: Limits, page: Directory) -> Loaded:
     if is_right_in_pillow(page):
         notes: list[str] = []
         try:
-            picture = _by_pillow(file, limits, (), 0, notes, head=page.head, libtiff=needs_libtiff(page))
-            return Loaded(picture, (), tuple(notes))
+            image = _by_pillow(file, limits, (), 0, notes, head=page.head, libtiff=needs_libtiff(page))
+            return Loaded(image, (), tuple(notes))
         except (MediaError, MemoryError):
             raise
         except UnidentifiedImageError:
             pass  # Pillow has no mode for it; what FFmpeg would make of it is a guess
-        except Exception as exc:  # as in load_picture
+        except Exception as exc:  # as in load_image
             return _second_try(file, limits, exc, page.head)
     read = read_page(file, page, limits)
-    return Loaded(read.picture, read.problems, (), read.choices)
+    return Loaded(read.image, read.problems, (), read.choices)
 
 
 def _by_pillow(
@@ -324,46 +324,46 @@ def _by_pillow(
     cut: bool = False,
     head: bytes = b"",
     libtiff: bool = False,
-) -> StillPicture:
+) -> StillImage:
     with loading(limits, notes, cut=cut, libtiff=libtiff):
-        picture = open_picture(file, head)
-        size = picture.size
+        image = open_image(file, head)
+        size = image.size
         check_pixels(*size, limits, file)
-        if picture.format == "JXL":
-            check_samples(picture, file)
+        if image.format == "JXL":
+            check_samples(image, file)
         turned, scale = 1, 1
-        if picture.format in ("JPEG", "MPO"):
-            turned = orientation(picture)
-            if requests and picture.format == "JPEG":
-                scale = draft(picture, requests, n_boxes)
-        small = _eighth(picture, file, size) if scale == SCALE else None
+        if image.format in ("JPEG", "MPO"):
+            turned = orientation(image)
+            if requests and image.format == "JPEG":
+                scale = draft(image, requests, n_boxes)
+        small = _eighth(image, file, size) if scale == SCALE else None
         if small is not None:
-            return StillPicture(small, size, turned)
-        picture.load()
-        if picture.format not in ("JPEG", "MPO"):
+            return StillImage(small, size, turned)
+        image.load()
+        if image.format not in ("JPEG", "MPO"):
             # PNG may state it behind the pixels; TIFF turns itself when loaded, and AVIF's plug-in
             # gives its boxes for turns as EXIF.
-            turned, size = orientation(picture), picture.size
-    return StillPicture(picture, size, turned)
+            turned, size = orientation(image), image.size
+    return StillImage(image, size, turned)
 
 
-def _eighth(picture: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image.Image | None:
+def _eighth(image: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image.Image | None:
     """Give the pixels that `load` would give; `None` where that has to do it."""
-    if picture.mode != "RGB":
+    if image.mode != "RGB":
         return None
     read = file.tell()  # Pillow's reader goes on from there
     small = decode_eighth(file, file.size_bytes, size)
     if small is None:
         file.seek(read)
     else:
-        small.info = picture.info
+        small.info = image.info
     return small
 
 
 def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
-    """Put a HEIF picture together.
+    """Put a HEIF image together.
 
-    `None` where it is a single coded picture, which FFmpeg shows alone; and, before Pillow was asked
+    `None` where it is a single coded image, which FFmpeg shows alone; and, before Pillow was asked
     (`first`), where it is an AVIF that is no HDR, as Pillow puts those together itself.
     """
     try:
@@ -372,24 +372,24 @@ def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
         return None
     if heif is None or is_plain(heif) or (first and is_avif(file.head()) and not is_hdr(heif)):
         return None
-    picture, problems, choices = compose(file, heif, limits)
-    return Loaded(picture, problems, (), choices)
+    image, problems, choices = compose(file, heif, limits)
+    return Loaded(image, problems, (), choices)
 
 
 def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
-    """Take what can be had of a picture that Pillow could not load whole."""
+    """Take what can be had of an image that Pillow could not load whole."""
     if isinstance(first, Image.DecompressionBombError):
         raise _too_large(file, limits, first) from first
     try:
-        picture = _by_pillow(file, limits, (), 0, [], cut=True, head=head)
-        share = _share_had(picture)
+        image = _by_pillow(file, limits, (), 0, [], cut=True, head=head)
+        share = _share_had(image)
     except Refused:
         raise
-    except Exception:  # as in load_picture
+    except Exception:  # as in load_image
         share = 0.0
     if share >= _LEAST_SHARE:
-        problem = f"The picture is cut or damaged, about {share:.0%} of it could be had: {why_not(first)}."
-        return Loaded(picture, (problem,))
+        problem = f"The image is cut or damaged, about {share:.0%} of it could be had: {why_not(first)}."
+        return Loaded(image, (problem,))
     try:
         composed = _by_items(file, limits, first=False)
         if composed is not None:
@@ -402,9 +402,9 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes =
     return Loaded(by_ffmpeg, problems, ("Pillow could not read it; FFmpeg could.",))
 
 
-def _share_had(picture: StillPicture) -> float:
-    """Guess how much of a cut picture came out: what is missing is one colour down to the last row."""
-    stored = flat(picture.stored, (255, 255, 255)).convert("RGB")
+def _share_had(image: StillImage) -> float:
+    """Guess how much of a cut image came out: what is missing is one colour down to the last row."""
+    stored = flat(image.stored, (255, 255, 255)).convert("RGB")
     pixels = np.asarray(stored.resize((32, 256), Image.Resampling.BOX))
     rows = np.flatnonzero((pixels != pixels[-1, -1]).any(axis=(1, 2)))
     return float(rows[-1] + 1) / len(pixels) if rows.size else 0.0
@@ -428,7 +428,7 @@ def _too_large(file: LocalFile, limits: Limits, exc: Exception) -> Refused:
 
 def _broken(file: LocalFile, exc: BaseException) -> MediaError:
     return MediaError(
-        f"the picture could not be decoded: {why_not(exc)}.",
+        f"the image could not be decoded: {why_not(exc)}.",
         of=file.shown,
         todo="Open it in a viewer, or get a fresh copy.",
     )

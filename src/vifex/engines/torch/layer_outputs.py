@@ -1,4 +1,4 @@
-"""The module that is run: pixels in, the asked taps out, in the promised order of axes."""
+"""The module that is run: pixels in, the asked layers out, in the promised order of axes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vifex.engines.torch.attention import OpenAttention, unfused
 from vifex.engines.torch.discover import Key, Part, Spot, first_tensor
 from vifex.values import EngineError, ModelCard
 
-__all__ = ["Pixels", "Tapped"]
+__all__ = ["LayerOutput", "Pixels"]
 
 
 class Pixels(nn.Module):
@@ -64,15 +64,15 @@ class _Recorder:
         if key in self._keys:
             tensor = first_tensor(value)
             if tensor is not None:
-                # A later function may change it in place; the tap is what the hook saw.
+                # A later function may change it in place; the layer is what the hook saw.
                 self.found[key] = tensor.clone()
 
     def look_at_weights(self, weights: Tensor) -> None:
         self.look(self.running[-1] if self.running else "", "weights", weights)
 
 
-class Tapped(nn.Module):
-    """A network that gives its taps: float32 in the card's layout to one tensor per spot.
+class LayerOutput(nn.Module):
+    """A network that gives its layers: float32 in the card's layout to one tensor per spot.
 
     The hooks stay on the network until `close`. One thread may run it at a time.
     """
@@ -82,7 +82,7 @@ class Tapped(nn.Module):
         self.network = network
         self.spots = tuple(spots)
         keys = {spot.key for spot in spots}
-        self._opens = any(spot.tap.kind == "attention" for spot in spots)
+        self._opens = any(spot.layer.kind == "attention" for spot in spots)
         self._recorder = recorder = _Recorder(keys)
         watched = {key.module for key in keys if key.part == "output"}
         self._hooks = []
@@ -95,10 +95,10 @@ class Tapped(nn.Module):
                 self._hooks.append(part.register_forward_hook(partial(_leave, recorder, path)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Run the network; give float32 `[N, *tap.shape]` per spot.
+        """Run the network; give float32 `[N, *layer.shape]` per spot.
 
         Raises:
-            EngineError: If a tap's module was not run for this input.
+            EngineError: If a layer's module was not run for this input.
         """
         recorder = self._recorder
         recorder.reset()
@@ -131,7 +131,7 @@ def _leave(recorder: _Recorder, path: str, *given: Any) -> None:
 def _ordered(found: dict[Key, Tensor], spot: Spot) -> Tensor:
     if spot.key not in found:
         raise EngineError(
-            f"the layer {spot.tap.name!r} was not run for some input: the network decides by its pixels.",
+            f"the layer {spot.layer.name!r} was not run for some input: the network decides by its pixels.",
             todo="Read a layer that every input passes.",
         )
     tensor = found[spot.key]

@@ -1,4 +1,4 @@
-"""Colours, orientation and alpha of pictures, against pairs that must look alike and against arithmetic."""
+"""Colours, orientation and alpha of images, against pairs that must look alike and against arithmetic."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def _apart(a: Any, b: Any) -> float:
 @pytest.mark.shared
 @pytest.mark.parametrize("decode", ["exact", "fast"])
 def test_the_eight_orientations_look_alike(shared_media: Path, decode: str) -> None:
-    pictures = [
+    images = [
         _pixels(shared_media / "good" / f"photo-exif-{i}.jpg", 60, 90, decode=decode) for i in range(1, 9)
     ]
-    for turned in pictures[1:]:
-        assert _apart(pictures[0], turned) < 1.5
+    for turned in images[1:]:
+        assert _apart(images[0], turned) < 1.5
 
 
 @pytest.mark.shared
@@ -93,7 +93,7 @@ def test_exif_in_png_and_turns_in_avif_are_applied(shared_media: Path) -> None:
 
 
 @pytest.mark.shared
-def test_the_first_picture_counts(shared_media: Path) -> None:
+def test_the_first_image_counts(shared_media: Path) -> None:
     for name, size in {
         "multipage.tif": (10, 10),
         "stereo.mpo": (640, 480),
@@ -128,10 +128,10 @@ def test_deep_gray_is_scaled_by_its_range(
 
 
 def test_palettes_with_transparency_lie_over_the_background(tmp_path: Path) -> None:
-    picture = Image.new("P", (2, 1))
-    picture.putpalette([255, 0, 0, 0, 255, 0])
-    picture.putdata([0, 1])
-    picture.save(tmp_path / "p.png", transparency=1)
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.putdata([0, 1])
+    image.save(tmp_path / "p.png", transparency=1)
     assert _pixels(tmp_path / "p.png", 1, 2).tolist() == [[[255, 0, 0], [255, 255, 255]]]
 
 

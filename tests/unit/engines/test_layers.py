@@ -1,4 +1,4 @@
-"""Which nodes are taps, what they are called, and what their axes are."""
+"""Which nodes are layers, what they are called, and what their axes are."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ node = helper.make_node
 
 
 def shown(engine: Any, model: Any) -> dict[str, tuple[str, tuple[int, ...]]]:
-    return {t.name: (t.kind, t.shape) for t in engine.taps(model)}
+    return {t.name: (t.kind, t.shape) for t in engine.layers(model)}
 
 
 def run(engine: Any, model: Any, names: list[str], pixels: np.ndarray) -> dict[str, np.ndarray]:
-    taps = engine.resolve_taps(model, names)
-    with engine.compile(model, taps, precision="fp32", batch=len(pixels)) as network:
+    layers = engine.resolve_layers(model, names)
+    with engine.compile(model, layers, precision="fp32", batch=len(pixels)) as network:
         result: dict[str, np.ndarray] = network.submit(pixels).result()
     return result
 
@@ -38,13 +38,13 @@ def test_a_convnet_gives_its_layers_in_order_and_nothing_else(engine: Any, convn
 
 
 def test_a_transformer_gives_tokens_and_attention(engine: Any, transformer: Any) -> None:
-    taps = shown(engine, transformer)
-    assert taps["patch_map"] == ("map", (8, 2, 2))
-    assert taps["cells"] == ("tokens", (4, 8)), "a map's cells in a row are read as one vector per cell"
-    assert taps["tokens"] == ("tokens", (5, 8))
-    assert taps["attention"] == ("attention", (2, 5, 5))
-    assert taps["y"] == ("tokens", (5, 8))
-    assert not {"heads", "keys", "split", "mixed", "shape", "n", "cls_n"} & set(taps)
+    layers = shown(engine, transformer)
+    assert layers["patch_map"] == ("map", (8, 2, 2))
+    assert layers["cells"] == ("tokens", (4, 8)), "a map's cells in a row are read as one vector per cell"
+    assert layers["tokens"] == ("tokens", (5, 8))
+    assert layers["attention"] == ("attention", (2, 5, 5))
+    assert layers["y"] == ("tokens", (5, 8))
+    assert not {"heads", "keys", "split", "mixed", "shape", "n", "cls_n"} & set(layers)
 
 
 def test_cells_are_read_as_tokens_in_the_promised_order(engine: Any, transformer: Any, pixels: Any) -> None:
@@ -54,30 +54,30 @@ def test_cells_are_read_as_tokens_in_the_promised_order(engine: Any, transformer
     np.testing.assert_array_equal(got["tokens"][:, 1:], expected)
 
 
-def test_a_tap_is_found_by_node_name_and_alias_too(engine: Any, convnet: Any, save: Any) -> None:
-    assert engine.resolve_taps(convnet, ["node_relu1", "conv2", "relu1"]) == [
-        t for t in engine.taps(convnet) if t.name in ("relu1", "conv2")
+def test_a_layer_is_found_by_node_name_and_alias_too(engine: Any, convnet: Any, save: Any) -> None:
+    assert engine.resolve_layers(convnet, ["node_relu1", "conv2", "relu1"]) == [
+        t for t in engine.layers(convnet) if t.name in ("relu1", "conv2")
     ]
     model = save(
         [node("Relu", ["x"], ["inner/deep"]), node("GlobalMaxPool", ["inner/deep"], ["y"])],
         {},
         input_shape=[1, 3, 8, 8],
         outputs={"y": [1, 3, 1, 1]},
-        card='default_taps = ["deep"]\n[aliases]\ndeep = "inner/deep"',
+        card='default_layers = ["deep"]\n[aliases]\ndeep = "inner/deep"',
         name="aliased",
     )
-    assert [t.name for t in engine.resolve_taps(model, [])] == ["inner/deep"]
+    assert [t.name for t in engine.resolve_layers(model, [])] == ["inner/deep"]
 
 
 def test_without_a_default_the_last_vector_is_taken(engine: Any, convnet: Any) -> None:
-    assert [t.name for t in engine.resolve_taps(convnet, [])] == ["y"]
+    assert [t.name for t in engine.resolve_layers(convnet, [])] == ["y"]
 
 
 def test_an_unknown_layer_offers_near_ones(engine: Any, convnet: Any) -> None:
     with pytest.raises(
         ModelError, match=r"no layer 'relu2'.*Did you mean relu1.*vifex layers net lists all 6"
     ):
-        engine.resolve_taps(convnet, ["relu2"])
+        engine.resolve_layers(convnet, ["relu2"])
 
 
 def test_channels_last_graphs_give_maps_channels_first(engine: Any, save: Any, pixels: Any) -> None:
@@ -147,11 +147,11 @@ def test_a_card_says_how_windows_lie_where_the_user_does_not(save: Any) -> None:
 
 def test_names_are_unique_and_last(engine: Any) -> None:
     model = load_model("default")
-    names = [t.name for t in engine.taps(model)]
+    names = [t.name for t in engine.layers(model)]
     assert len(set(names)) == len(names)
     assert {"stem", "stages.0", "stages.1", "stages.2", "stages.3", "pooled", "embedding"} <= set(names)
     assert not [n for n in names if "nobias" in n or "weight" in n or "bias" in n]
-    assert names == [t.name for t in type(engine)().taps(model)]
+    assert names == [t.name for t in type(engine)().layers(model)]
 
 
 def test_a_card_that_does_not_fit_the_graph_is_told(engine: Any, save: Any) -> None:
@@ -163,7 +163,7 @@ def test_a_card_that_does_not_fit_the_graph_is_told(engine: Any, save: Any) -> N
         size=9,
     )
     with pytest.raises(ModelError, match=r"does not take the card's \[1, 3, 9, 9\].*Correct height_px"):
-        engine.taps(model)
+        engine.layers(model)
 
 
 def test_a_network_of_two_inputs_is_told(engine: Any, tmp_path: Any) -> None:
@@ -176,7 +176,7 @@ def test_a_network_of_two_inputs_is_told(engine: Any, tmp_path: Any) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     path.with_suffix(".vifex.toml").write_text('name = "two"\nheight_px = 8\nwidth_px = 8\n')
     with pytest.raises(ModelError, match=r"takes 2 inputs \(a, b\)"):
-        engine.taps(load_model(path))
+        engine.layers(load_model(path))
 
 
 def test_a_broken_graph_is_told(engine: Any, tmp_path: Any) -> None:
@@ -184,4 +184,4 @@ def test_a_broken_graph_is_told(engine: Any, tmp_path: Any) -> None:
     (tmp_path / "bad.bin").write_bytes(b"")
     (tmp_path / "bad.vifex.toml").write_text('name = "bad"\nheight_px = 8\nwidth_px = 8\n')
     with pytest.raises(ModelError, match="the graph cannot be read"):
-        engine.taps(load_model(tmp_path / "bad.xml"))
+        engine.layers(load_model(tmp_path / "bad.xml"))

@@ -260,7 +260,7 @@ def _size(model: Model) -> tuple[int | None, int | None]:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Tell the hubs' libraries to stay away from the network."""
+    """Report the hubs' libraries to stay away from the network."""
     before = os.environ.get("HF_HUB_OFFLINE")
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:

@@ -101,7 +101,7 @@ class Collection:
         return f"Collection({os.fspath(self.path)!r}, view={self.view!r}, rows={len(self)})"
 
     def to_arrow(self, columns: list[str] | None = None, *, where: str | None = None) -> pa.Table:
-        """Give the rows as an Arrow table.
+        """Return the rows as an Arrow table.
 
         Args:
             columns: Which; by default all.
@@ -110,7 +110,7 @@ class Collection:
         return self._view.to_arrow([columns] if isinstance(columns, str) else columns, where)
 
     def to_numpy(self, column: str | None = None, *, where: str | None = None) -> npt.NDArray[Any]:
-        """Give a feature column as an array `[N, *shape]`, rows in the order of `to_arrow`.
+        """Return a feature column as an array `[N, *shape]`, rows in the order of `to_arrow`.
 
         Args:
             column: A layer's name or its column's, or a fixed column without nulls; may be left out where
@@ -165,7 +165,7 @@ class Collection:
         return existing_hits(find, k) if existing else find(k)
 
     def missing(self) -> list[str]:
-        """Give the addresses of the media that are gone from disk and have rows here, sorted.
+        """Return the addresses of the media that are gone from disk and have rows here, sorted.
 
         It looks at every medium: some microseconds each on a local disk. What was renamed is gone under its
         old name. Rows stay until they are removed; `search(..., existing=True)` leaves them out.
@@ -317,7 +317,7 @@ class Collection:
     def _embed_words(
         self, text: str, column: str, on_notice: Callable[[str], None] | None
     ) -> npt.NDArray[np.floating[Any]]:
-        """Give the words' vector in the space of the model's image vectors."""
+        """Return the words' vector in the space of the model's image vectors."""
         from vifex.models.families.shared.text import cut_words, text_tower
         from vifex.models.stored import is_graph
         from vifex.pool import l2_normalize

@@ -92,7 +92,7 @@ def plan_views(
 
 
 def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: Choices) -> None:
-    """See that each choice for images or for sound meets a view that it is for."""
+    """Check that each choice for images or for sound meets a view that it is for."""
     views = [(plan.recipe.audio is not None, dict(words)) for plan, words in zip(plans, own, strict=True)]
     for of_sound, words, todo in (
         (True, tuple(_SOUND), "Name a model of sound, e.g. --model hf/laion/clap-htsat-unfused."),

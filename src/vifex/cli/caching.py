@@ -31,7 +31,7 @@ def cache(
     dry_run: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Tell the place and the size of the cache; --prune removes what is in it.
+    """Report the place and the size of the cache; --prune removes what is in it.
 
     The cache holds compiled graphs and converted networks, which are made again when they are needed. Its
     place is VIFEX_CACHE, or the system's folder for caches. It is kept to 10 GiB, or to VIFEX_CACHE_LIMIT (in

@@ -121,7 +121,7 @@ def search(
 
 
 def _print_gone(gone: int, missing: int | None, *, existing: bool) -> None:
-    """Say how many media are gone: among the hits, and in the view where it is small."""
+    """Describe how many media are gone: among the hits, and in the view where it is small."""
     told = []
     if gone:
         told.append(f"{gone} of the media of these hits")

@@ -34,7 +34,7 @@ class Aligned:
         return self.outcome.rows
 
     def only(self, rows: Array, fusion: Fusion) -> Aligned:
-        """Give some of the rows, by their numbers."""
+        """Return some of the rows, by their numbers."""
         places = tuple(
             p if given.match == "mean" else p[rows]
             for p, given in zip(self.places, fusion.inputs, strict=True)
@@ -160,7 +160,7 @@ def _nothing(outcome: Outcome, base: pa.Table, n_inputs: int) -> Aligned:
 
 
 def _of_sources(medium_id: str, sources: Sequence[SourceView]) -> tuple[Status, str]:
-    """Say how well the sources have a medium: the first that has nothing of it decides, else all count."""
+    """Describe what the sources have of a medium: the first that lacks it decides, else all count."""
     problems: list[str] = []
     for view, entry in {s.name: s.entries.get(medium_id) for s in sources}.items():
         if entry is None:

@@ -41,7 +41,7 @@ _ORDER: Final[Mapping[Status, int]] = {"ok": 0, "partial": 1, "skipped": 2, "fai
 
 
 def derived_recipe(name: str, column: str, size: int, weights_sha256: str = "", **made: Any) -> Recipe:
-    """Give the recipe of a view with one column that was made from other views.
+    """Return the recipe of a view with one column that was made from other views.
 
     Args:
         name: What stands for the model, e.g. `fuse/concat(frames:head + sound:embedding)`.
@@ -80,7 +80,7 @@ def run_facts() -> str:
 def media_to_make(
     sources: Sequence[SourceView], views: Sequence[ViewWriter], tally: Tally
 ) -> Iterator[MadeFrom]:
-    """Give the media of the first source that are not yet, or no longer, as they should be.
+    """Yield the media of the first source that are not yet, or no longer, as they should be.
 
     Args:
         sources: What the rows are made of; the first one names the media.

@@ -56,7 +56,7 @@ def _groups(rows: pa.Table) -> dict[tuple[float, ...] | None, Array]:
 
 
 def _spans(rows: pa.Table, numbers: Array) -> Array:
-    """Give where rows start and end, float64 `[n, 2]`, NaN for images."""
+    """Return where rows start and end, float64 `[n, 2]`, NaN for images."""
     columns = [rows.column(name).to_numpy(zero_copy_only=False) for name in ("t_start_s", "t_end_s")]
     return np.stack([c.astype(np.float64) for c in columns], axis=1)[numbers]
 
@@ -75,7 +75,7 @@ def _by_page(found: Array, base: pa.Table, mine: Array, other: pa.Table, theirs:
 
 
 def _pages(rows: pa.Table, numbers: Array) -> list[int | None]:
-    """Give the page of each row without times, `None` of the others."""
+    """Return the page of each row without times, `None` of the others."""
     pages, starts = rows.column("frame_index").to_pylist(), rows.column("t_start_s").to_pylist()
     return [(pages[i] or 0) if starts[i] is None else None for i in numbers]
 

@@ -167,7 +167,7 @@ def plan_fusion(
 
 
 def _with(plan: FusionPlan, dims: int | None) -> FusionPlan:
-    """See that what a view has learned is of the size that is asked for."""
+    """Check that what a view has learned is of the size that is asked for."""
     size = plan.recipe.layers[0].size
     if dims is not None and dims != size:
         raise StoreError(

@@ -102,7 +102,7 @@ class SourceView:
         self._mean: tuple[str, npt.NDArray[np.float32]] | None = None
 
     def beside(self, column: str) -> SourceView:
-        """Give another column of the same state of the same view."""
+        """Return another column of the same state of the same view."""
         twin = copy(self)
         twin.column = column
         twin._mean = None

@@ -108,7 +108,7 @@ def _make(
 
 
 def _status(entry: dict[str, Any], facts: pa.Table) -> tuple[Status, str]:
-    """Say what can become of a medium: a tree takes rows that have times and are whole frames."""
+    """Describe what can become of a medium: a tree takes rows that have times and are whole frames."""
     if entry["status"] in ("skipped", "failed"):
         return entry["status"], entry["reason"]
     if not facts.num_rows or facts.column("t_start_s").null_count:
@@ -135,7 +135,7 @@ def _grow(features: npt.NDArray[np.float32], starts_s: Array, end_s: float, tree
 
 
 def _rows(nodes: Sequence[Node], facts: pa.Table, end_s: float) -> dict[str, pa.Array]:
-    """Say what nodes are of: the first frame's own facts, and the times of the whole part."""
+    """Describe what nodes are of: the first frame's own facts, and the times of the whole part."""
     first = facts.take(pa.array([node.start for node in nodes])).combine_chunks()
     rows = {name: first.column(name).combine_chunks() for name in FACTS}
     starts_s = pa.array([node.t_start_s for node in nodes], pa.float64())

@@ -28,7 +28,7 @@ _DIGEST_BYTES: Final = 32
 
 
 def cache_folder() -> Path:
-    """Give the folder for what can be made again: `VIFEX_CACHE`, or the platform's place for such."""
+    """Return the folder for what can be made again: `VIFEX_CACHE`, or the platform's place for such."""
     chosen = os.environ.get("VIFEX_CACHE")
     if chosen:
         return Path(chosen)
@@ -85,7 +85,7 @@ class Cache:
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def load(self, key: str, config: Mapping[str, str]) -> Any | None:
-        """Give a compiled graph, or `None` where there is none that is whole."""
+        """Return a compiled graph, or `None` where there is none that is whole."""
         if self._folder is None:
             return None
         path = self._folder / (key + _SUFFIX)

@@ -104,7 +104,7 @@ class Entry:
 
 
 def limit_bytes() -> int | None:
-    """Give the size that the cache is kept to; `None` where there is no limit.
+    """Return the size that the cache is kept to; `None` where there is no limit.
 
     Raises:
         InputError: If `VIFEX_CACHE_LIMIT` is no number.
@@ -122,7 +122,7 @@ def limit_bytes() -> int | None:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Give what is in a cache, that which was used longest ago first."""
+    """Return what is in a cache, that which was used longest ago first."""
     found = [_entry("graph", [path]) for path in folder.glob(f"graphs/{_KEY}.graph")]
     for key in {path.stem for part in _PARTS for path in folder.glob(f"converted/{_KEY}{part}")}:
         own = [folder / "converted" / (key + part) for part in (*_PARTS, LOCK)]
@@ -168,7 +168,7 @@ def prune(folder: Path, size_bytes: int | None = 0, *, dry_run: bool = False) ->
 
 
 def hold(folder: Path, key: str) -> None:
-    """Say that this process uses a converted network, until it ends; before anything of it is read."""
+    """Report that this process uses a converted network, until it ends; before anything of it is read."""
     if fcntl is None or str(folder / key) in _held:
         return
     path = folder / (key + LOCK)

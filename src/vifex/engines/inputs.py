@@ -13,7 +13,7 @@ __all__ = ["input_dtype", "noise"]
 
 
 def input_dtype(card: ModelCard) -> np.dtype[Any]:
-    """Give the dtype of a batch: uint8 for pixels, float32 for sound."""
+    """Return the dtype of a batch: uint8 for pixels, float32 for sound."""
     return np.dtype(np.uint8 if card.audio is None else np.float32)
 
 

@@ -115,7 +115,7 @@ def _unknown(word: str, named: Named, card: ModelCard) -> ModelError:
 
 
 def _matching(word: str, names: list[str]) -> list[str]:
-    """Give the names that a pattern fits, in their order."""
+    """Return the names that a pattern fits, in their order."""
     parts = word.split(".")
     if not _WILD.search(word) and not any(_NUMBER.fullmatch(p) for p in parts):
         return []

@@ -20,7 +20,7 @@ _CHOICES: Final = ("auto", "fp32", "bf16", "int8")
 
 
 def native_bf16(core: Any) -> bool:
-    """Tell whether the processor computes in bf16 itself.
+    """Return whether the processor computes in bf16 itself.
 
     OpenVINO lists BF16 among the capabilities of every AVX-512 processor, though most would emulate
     it; what it takes when it is not told is bf16 only where that is native.
@@ -29,7 +29,7 @@ def native_bf16(core: Any) -> bool:
 
 
 def is_int8(precision: str) -> bool:
-    """Tell whether a precision needs a quantised graph."""
+    """Return whether a precision needs a quantised graph."""
     return precision.partition("+")[0] == "int8"
 
 

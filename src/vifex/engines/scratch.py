@@ -16,7 +16,7 @@ __all__ = ["scratch_folder"]
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give a folder that is gone afterwards.
+    """Yield a folder that is gone afterwards.
 
     It lies in the cache, not among the system's temporary files, where nobody would know whose it is. Its
     lock ends with this process, however that ends.

@@ -39,7 +39,7 @@ class EngineChoice:
 
 
 def settle(model: Model, layers: Sequence[Layer], *, engine: str | None = None) -> EngineChoice:
-    """Give a model as the engine runs it that reads these layers.
+    """Return a model as the engine runs it that reads these layers.
 
     A file is run by OpenVINO. A network that is code runs in torch on a GPU; on a CPU it is converted to
     OpenVINO if every layer comes out equal there (cosine of at least 0.9999, no difference above 0.001 of

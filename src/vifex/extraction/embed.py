@@ -43,7 +43,7 @@ def run_batches(network: Network, pixels: Sequence[Pixels]) -> Iterator[dict[str
 
 
 def embed(plan: ViewPlan, pixels: Pixels) -> dict[str, npt.NDArray[Any]]:
-    """Give the vectors that a view's recipe makes of one sample.
+    """Return the vectors that a view's recipe makes of one sample.
 
     Args:
         plan: The view's.

@@ -143,7 +143,7 @@ class Course:
         )
 
     def _rates(self, at_s: float, done: int, video_s: float) -> tuple[float | None, float | None]:
-        """Give media and seconds of video a second, over the window just gone."""
+        """Return media and seconds of video a second, over the window just gone."""
         if self._first_s is None:
             if not done and not video_s:
                 return None, None
@@ -160,7 +160,7 @@ class Course:
     def _left(
         self, media: int, n_long: int, in_work: Sequence[InWork], elapsed_s: float
     ) -> tuple[float | None, bool]:
-        """Give seconds that are left for so many media, and whether a kind of them is still unknown.
+        """Return seconds that are left for so many media, and whether a kind of them is still unknown.
 
         Args:
             media: That are not over.
@@ -199,7 +199,7 @@ class Course:
 
 
 def _alone(work: InWork) -> float:
-    """Give the seconds that a file still takes by itself: one decoder reads it, however many idle."""
+    """Return the seconds that a file still takes by itself: one decoder reads it, however many idle."""
     if work.end_s is None or work.at_s < _ENOUGH_S:
         return 0.0
     return max(0.0, work.end_s - work.at_s) * work.spent_s / work.at_s

@@ -63,7 +63,7 @@ def installation_fault(
 
 
 def interface_error(exc: BaseException) -> BaseException | None:
-    """Give the error of a changed interface that an error is or comes from; `None` if there is none."""
+    """Return the error of a changed interface that an error is or comes from; `None` if there is none."""
     if isinstance(exc, _INTERFACE_ERRORS):
         return exc
     return interface_error(exc.__cause__) if exc.__cause__ is not None else None
@@ -117,7 +117,7 @@ def _explained(error: str, library: str | None) -> InstallationError:
 
 
 def supported(library: str) -> str:
-    """Give the versions of a library that work, e.g. `av>=18.0,<20`; the bare name if none are stated."""
+    """Return the versions of a library that work, e.g. `av>=18.0,<20`; the bare name if none are stated."""
     for line in requires("vifex") or ():
         found = re.match(r"([\w.-]+)(?:\[.*?\])?\s*([^;]*)", line)
         if found is not None and _same_name(found[1], library):
@@ -131,7 +131,7 @@ def _same_name(one: str, other: str) -> bool:
 
 
 def _called(frame: FrameType) -> Iterator[str]:
-    """Give the distributions whose modules the code of a frame names."""
+    """Yield the distributions whose modules the code of a frame names."""
     for name in frame.f_code.co_names:
         value = frame.f_globals.get(name)
         module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)

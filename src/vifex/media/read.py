@@ -138,7 +138,7 @@ def _read(
 
 
 def is_image(file: LocalFile, limits: Limits) -> bool | None:
-    """Say whether a file is a still image (`True`), a video (`False`) or an animation (`None`).
+    """Return whether a file is a still image (`True`), a video (`False`) or an animation (`None`).
 
     Raises:
         MediaError: If it is text or an archive.
@@ -163,7 +163,7 @@ def frame_at(
     *,
     assume_fps: float | None = None,
 ) -> Sample:
-    """Give the frame of a video that is on screen at a time, as ready pixels.
+    """Return the frame of a video that is on screen at a time, as ready pixels.
 
     Args:
         path_or_uri: A local file; of a still image, the image, whatever the time.
@@ -187,7 +187,7 @@ def frame_at(
 def sound_at(
     path_or_uri: str | os.PathLike[str], t_s: float | None, spec: AudioSpec, limits: Limits
 ) -> Sample:
-    """Give the window of a file's sound that starts at a time.
+    """Return the window of a file's sound that starts at a time.
 
     Args:
         path_or_uri: A local file.
@@ -227,7 +227,7 @@ def thumbnail(
     assume_fps: float | None = None,
     page: int = 0,
 ) -> Image.Image:
-    """Give a small image of a medium for people to look at, its aspect kept.
+    """Return a small image of a medium for people to look at, its aspect kept.
 
     Args:
         uri: A local file, by path or address.

@@ -89,7 +89,7 @@ def _meant(text: str, *, guess: bool = True) -> str:
 
 
 def _is_path(text: str) -> bool:
-    """Tell whether the user means a file: it exists, has a separator, or a suffix that files have."""
+    """Return whether the user means a file: it exists, has a separator, or a suffix that files have."""
     separators = [s for s in (os.sep, os.altsep) if s]
     return Path(text).exists() or any(s in text for s in separators) or bool(_file_suffix(text))
 

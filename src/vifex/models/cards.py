@@ -36,7 +36,7 @@ _REQUIRED: Final = ("name", *_SIZES)
 
 
 def card_path(graph: Path) -> Path:
-    """Give the place of a model file's card: `net.onnx` -> `net.vifex.toml`."""
+    """Return the place of a model file's card: `net.onnx` -> `net.vifex.toml`."""
     return graph.with_suffix(".vifex.toml")
 
 

@@ -114,7 +114,7 @@ def _tflite_shape(graph: Path) -> Shape:
         return int(struct.unpack_from("<I", raw, at)[0])
 
     def field(table: int, index: int) -> int:
-        """Give the place of a table's field, 0 where it is absent."""
+        """Return the place of a table's field, 0 where it is absent."""
         vtable = table - struct.unpack_from("<i", raw, table)[0]
         slot = 4 + 2 * index
         size, offset = struct.unpack_from("<H", raw, vtable)[0], 0

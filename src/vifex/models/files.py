@@ -66,7 +66,7 @@ def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False)
 
 
 def weights_files(graph: Path) -> list[Path]:
-    """Give every file that decides a network's numbers, the graph's first.
+    """Return every file that decides a network's numbers, the graph's first.
 
     Raises:
         ModelError: If one of them is missing.

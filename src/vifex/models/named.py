@@ -81,7 +81,7 @@ def load_of_family(prefix: str, name: str, *, weights: str | None, card: Path | 
 
 
 def entries(search: str = "") -> Iterator[Entry | str]:
-    """Give the lines of all catalogues whose name holds a text, in any case.
+    """Yield the lines of all catalogues whose name holds a text, in any case.
 
     Yields:
         An `Entry`, or where a family's library is not installed the sentence that says which extra.
@@ -96,7 +96,7 @@ def entries(search: str = "") -> Iterator[Entry | str]:
 
 
 def find_entry(name: str) -> Entry | None:
-    """Give a network's line in its family's catalogue, where it has one."""
+    """Return a network's line in its family's catalogue, where it has one."""
     split = split_name(name)
     if split is None:
         return None

@@ -23,7 +23,7 @@ Bytes = memoryview
 
 
 def external_files(graph: Path) -> list[Path]:
-    """Give the files that hold an ONNX model's weights outside of it, sorted, each once.
+    """Return the files that hold an ONNX model's weights outside of it, sorted, each once.
 
     Raises:
         ModelError: If the file is no ONNX, or names weights outside its own folder.
@@ -43,7 +43,7 @@ def external_files(graph: Path) -> list[Path]:
 
 
 def input_shapes(graph: Path) -> dict[str, list[int | None]]:
-    """Give the declared shape of each input that is no initializer; `None` is an open size.
+    """Return the declared shape of each input that is no initializer; `None` is an open size.
 
     Raises:
         ModelError: If the file is no ONNX.
@@ -82,7 +82,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _graphs(path: Path) -> list[Bytes]:
-    """Give the graphs of a model file, in place: ModelProto.graph = 7."""
+    """Return the graphs of a model file, in place: ModelProto.graph = 7."""
     try:
         graphs = list(_all(_whole(path), 7))
     except OSError as exc:
@@ -93,7 +93,7 @@ def _graphs(path: Path) -> list[Bytes]:
 
 
 def _functions(path: Path) -> list[Bytes]:
-    """Give the functions of a model file, in place: ModelProto.functions = 25."""
+    """Return the functions of a model file, in place: ModelProto.functions = 25."""
     return list(_all(_whole(path), 25))
 
 
@@ -104,7 +104,7 @@ def _whole(path: Path) -> Bytes:
 
 
 def _locations(graph: Bytes) -> Iterator[str]:
-    """Give where a graph's tensors lie outside, those of its nodes' attributes and subgraphs too."""
+    """Yield where a graph's tensors lie outside, those of its nodes' attributes and subgraphs too."""
     # GraphProto: node = 1, initializer = 5, sparse_initializer = 15.
     for tensor in _all(graph, 5):
         yield from _tensor_locations(tensor)

@@ -45,7 +45,7 @@ _DESCRIPTION_BYTES: Final = 64 << 20
 
 
 def program_model(path: Path, card: ModelCard, digest: str) -> Model:
-    """Give the model of a program's file.
+    """Return the model of a program's file.
 
     Args:
         path: Absolute.
@@ -57,12 +57,12 @@ def program_model(path: Path, card: ModelCard, digest: str) -> Model:
 
 
 def is_program(model: Model) -> bool:
-    """Tell whether a model is a program in a file."""
+    """Return whether a model is a program in a file."""
     return model.builder is not None and model.builder.target == f"{__name__}:build"
 
 
 def check_program(path: Path) -> None:
-    """See that a file is a program and not a checkpoint; nothing of it is run.
+    """Check that a file is a program and not a checkpoint; nothing of it is run.
 
     Raises:
         ModelError: If it is not.
@@ -89,7 +89,7 @@ def untrusted(path: str | Path) -> ModelError:
 
 
 def listed_layers(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Give the modules of a `.pt2` as its own description lists them; nothing of it is run.
+    """Return the modules of a `.pt2` as its own description lists them; nothing of it is run.
 
     Args:
         path: The file.

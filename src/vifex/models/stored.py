@@ -28,7 +28,7 @@ _SHOWN: Final = 500
 
 
 def is_published(asked: ModelRef) -> bool:
-    """Tell whether words name a network of Vifex's own families, with published or seeded weights.
+    """Return whether words name a network of Vifex's own families, with published or seeded weights.
 
     Args:
         asked: As a store has them.
@@ -39,7 +39,7 @@ def is_published(asked: ModelRef) -> bool:
 
 
 def is_graph(asked: ModelRef) -> bool:
-    """Tell whether words name a file of a model: such a model has no text tower."""
+    """Return whether words name a file of a model: such a model has no text tower."""
     return Path(asked.name).suffix.lower() in SUFFIXES
 
 

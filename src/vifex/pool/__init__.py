@@ -52,7 +52,7 @@ def load_pooling(name: str) -> Pooling:
 
 
 def pooled_shape(name: str, layer: Layer) -> tuple[int, ...]:
-    """Give the shape of one row after pooling.
+    """Return the shape of one row after pooling.
 
     Raises:
         InputError: If there is no such pooling, or it does not fit the layer.

@@ -34,7 +34,7 @@ class Pooling:
 
 
 def channels(kind: LayerKind, shape: Shape) -> Shape:
-    """Give the shape of one number per channel: `C` of a map or volume, `D` of tokens or a sequence."""
+    """Return the shape of one number per channel: `C` of a map or volume, `D` of tokens or a sequence."""
     return (shape[0],) if kind in ("map", "volume") else (shape[-1],)
 
 

@@ -33,7 +33,7 @@ class MappedBoxes:
     height_px: int
 
     def clipped(self) -> Array:
-        """Give the boxes cut at the input's edges; one wholly outside has no area then."""
+        """Return the boxes cut at the input's edges; one wholly outside has no area then."""
         import numpy as np
 
         limits = np.array([self.width_px, self.height_px, self.width_px, self.height_px], dtype=np.float64)

@@ -110,7 +110,7 @@ def fit_pca(rows: Array, dims: int) -> dict[str, Array]:
 
 
 def _times(rows: Array, matrix: Array) -> Array:
-    """Give `rows @ matrix.T` in float64, the same bits for a row however many stand beside it."""
+    """Return `rows @ matrix.T` in float64, the same bits for a row however many stand beside it."""
     import numpy as np
 
     product: Array = np.einsum("nd,kd->nk", rows.astype(np.float64), matrix.astype(np.float64))

@@ -135,7 +135,7 @@ def roi_pool(
 
 
 def _align_weights(start: Array, end: Array, size: int, bins: int, ratio: int, aligned: bool) -> Array:
-    """Give what each cell along an axis weighs in each bin: `[K, bins, size]`.
+    """Return what each cell along an axis weighs in each bin: `[K, bins, size]`.
 
     Coordinates are computed in the maps' dtype and in the operator's order, as where a sample falls on the
     border of the map, rounding decides whether it counts.
@@ -177,7 +177,7 @@ def _bilinear(at: Array, share: Array, size: int) -> Array:
 
 
 def _bins(start: Array, end: Array, size: int, bins: int) -> tuple[Array, Array]:
-    """Give first and last + 1 cell of each bin, `[K, bins]` each, inside the map."""
+    """Return first and last + 1 cell of each bin, `[K, bins]` each, inside the map."""
     import numpy as np
 
     first, last = _half_away(start), _half_away(end)
@@ -197,7 +197,7 @@ def _half_away(x: Array) -> Array:
 
 
 def _doubling(lines: Array) -> list[Array]:
-    """Give the maxima over 1, 2, 4, ... neighbours along axis 0: any range is the larger of two of them."""
+    """Return the maxima over 1, 2, 4, ... neighbours along axis 0: any range is the larger of two of them."""
     import numpy as np
 
     levels = [lines]
@@ -208,7 +208,7 @@ def _doubling(lines: Array) -> list[Array]:
 
 
 def _range_max(lines: Array, begin: Array, stop: Array) -> Array:
-    """Give the largest of ranges of lines: `[H, ...]` and `[K, bins]` to `[K, bins, ...]`; 0 if empty."""
+    """Return the largest of ranges of lines: `[H, ...]` and `[K, bins]` to `[K, bins, ...]`; 0 if empty."""
     import numpy as np
 
     out = np.zeros((*begin.shape, *lines.shape[1:]), dtype=lines.dtype)
@@ -233,7 +233,7 @@ def _range_max_rows(lines: Array, begin: Array, stop: Array) -> Array:
 
 
 def _parts(index: Array, bytes_per_box: int) -> list[tuple[int, Array]]:
-    """Give the boxes of each image, in parts that fit the room."""
+    """Return the boxes of each image, in parts that fit the room."""
     import numpy as np
 
     step = max(1, _ROOM_BYTES // max(1, bytes_per_box))

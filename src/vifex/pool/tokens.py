@@ -36,7 +36,7 @@ def _patches_shape(kind: LayerKind, shape: Shape) -> Shape:
 
 
 def _laid_out(kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Give one vector per place: a map's or a volume's cells become tokens, tokens stay."""
+    """Return one vector per place: a map's or a volume's cells become tokens, tokens stay."""
     import numpy as np
 
     if kind in ("map", "volume"):

@@ -55,7 +55,7 @@ class Node:
     """Of the next level down; a shot has none, its frames are `start` to `stop`."""
 
     def walk(self) -> Iterator[Node]:
-        """Give this node, then all below it, parents first, in the order of time."""
+        """Yield this node, then all below it, parents first, in the order of time."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -158,7 +158,7 @@ def shot_starts(
 
 
 def _edges(rows: Array, t_s: Array, t_end_s: float | None) -> Array:
-    """Give where frames meet, `[T + 1]` seconds."""
+    """Return where frames meet, `[T + 1]` seconds."""
     import numpy as np
 
     if rows.ndim != 2 or len(rows) < 1 or t_s.shape != (len(rows),):

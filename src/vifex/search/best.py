@@ -38,7 +38,7 @@ class Best:
         self._kept: list[tuple[float, str, int]] = []
 
     def worth_scoring(self, low: FloatArray, high: FloatArray) -> npt.NDArray[np.intp]:
-        """Say which rows of a block can still be among the best.
+        """Name which rows of a block can still be among the best.
 
         Args:
             low: `[n]`, below each row's value for certain.

@@ -20,7 +20,7 @@ __all__ = ["check_names_file", "check_target", "written_whole"]
 
 
 def check_names_file(path: str | os.PathLike[str]) -> None:
-    """See that a path is meant as a file's.
+    """Check that a path is meant as a file's.
 
     Raises:
         InputError: If it ends in a separator, or is a folder.
@@ -33,7 +33,7 @@ def check_names_file(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """Give a path to write to; what stands there at the end becomes `path` in one step.
+    """Yield a path to write to; what stands there at the end becomes `path` in one step.
 
     After an error or an interrupt nothing is left, and an older file at `path` is as it was. A process
     that is killed may leave a hidden file `.NAME.XXXX.part` beside it.
@@ -61,7 +61,7 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """See that a file may be written, before the work for it is done.
+    """Check that a file may be written, before the work for it is done.
 
     Args:
         path: The file to make.
@@ -117,7 +117,7 @@ def _make(aside: Path, target: Path) -> None:
 
 @contextmanager
 def _translated(target: Path) -> Iterator[None]:
-    """Say in one sentence what kept a file from being written. Errors of reading pass."""
+    """Return one sentence that says what kept a file from being written. Errors of reading pass."""
     try:
         yield
     except OSError as exc:

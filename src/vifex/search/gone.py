@@ -23,7 +23,7 @@ _MORE: Final = 4
 
 
 def gone_uris(uris: Iterable[str]) -> set[str]:
-    """Give those addresses whose file is no longer there.
+    """Return those addresses whose file is no longer there.
 
     A file that the system will not let us look at is there, and so is what is no local file.
     """
@@ -31,7 +31,7 @@ def gone_uris(uris: Iterable[str]) -> set[str]:
 
 
 def existing_hits(find: Callable[[int], list[Hit]], k: int) -> list[Hit]:
-    """Give the nearest `k` hits whose media are still there, ranked anew.
+    """Return the nearest `k` hits whose media are still there, ranked anew.
 
     Args:
         find: Gives the nearest N hits, or fewer where there are no more.

@@ -36,7 +36,7 @@ class Problem:
     """What is wrong with it."""
 
     def to_dict(self) -> dict[str, str]:
-        """Give it as JSON can hold it."""
+        """Return it as JSON can hold it."""
         return {"file": self.file, "what": self.what}
 
 
@@ -63,7 +63,7 @@ class ViewCheck:
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
+        """Return it as JSON can hold it."""
         return {
             "view": self.view,
             "ok": self.ok,

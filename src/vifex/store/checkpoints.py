@@ -55,6 +55,6 @@ def listen(listener: Callable[[str], None] | None) -> None:
 
 
 def checkpoint(name: str) -> None:
-    """Say that a step is done."""
+    """Report that a step is done."""
     if _listener is not None:
         _listener(name)

@@ -62,12 +62,12 @@ class DamagedError(StoreError):
 
 
 def is_panic(exc: BaseException) -> bool:
-    """Tell whether an exception is a panic of a library written in Rust; it derives from `BaseException`."""
+    """Return whether an exception is a panic of a Rust library; it derives from `BaseException`."""
     return type(exc).__name__ == "PanicException" and not isinstance(exc, Exception)
 
 
 def system_error(exc: BaseException) -> int | None:
-    """Give the system's error number behind an exception of Python or of Lance, if there is one."""
+    """Return the system's error number behind an exception of Python or of Lance, if there is one."""
     number = getattr(exc, "errno", None)
     if isinstance(number, int):
         return number
@@ -76,7 +76,7 @@ def system_error(exc: BaseException) -> int | None:
 
 
 def broken(exc: BaseException, path: Path, what: str) -> BrokenTableError:
-    """Give the error that says that a table is damaged, unless it is the machine that fails.
+    """Return the error that says that a table is damaged, unless it is the machine that fails.
 
     Raises:
         StoreError: If the system would not let the table be read: nothing may be given up for that.
@@ -109,7 +109,7 @@ def lance_calls(path: Path, what: str, *, writing: bool = False) -> Iterator[Non
 
 
 def damaged(exc: BrokenTableError, of: Path) -> DamagedError:
-    """Give the error that a user sees of a damaged table."""
+    """Return the error that a user sees of a damaged table."""
     return DamagedError(
         f"the store is damaged ({exc}).",
         of=str(of),
@@ -118,7 +118,7 @@ def damaged(exc: BrokenTableError, of: Path) -> DamagedError:
 
 
 def cut_short(file: Path) -> StoreError:
-    """Give the error that says that the system took less of a file than was written."""
+    """Return the error that says that the system took less of a file than was written."""
     return StoreError(
         "the system kept only a part of a file that was written.",
         of=str(file),

@@ -151,7 +151,7 @@ def _tokens(where: str) -> Iterator[_Token]:
 
 
 def _unreadable(where: str, at: int) -> InputError:
-    """Say why no token begins at a place."""
+    """Explain why no token begins at a place."""
     rest, place = where[at:], f"at character {at + 1}"
     if rest.startswith(("--", "/*")):
         why, todo = f"it holds a comment {place}", "Leave comments out; write - (-1) for minus a minus."
@@ -171,7 +171,7 @@ def _unreadable(where: str, at: int) -> InputError:
 
 
 def _check_shape(where: str, tokens: Sequence[_Token]) -> None:
-    """See that parentheses match, and that nesting and chains of operators are within what Lance survives."""
+    """Check that parentheses match, and that nesting and chains of operators are within what Lance takes."""
     open_at: list[int] = []
     operators = conditions = 0
     compared = False  # whether a comparison stands already since the last AND, OR, comma or parenthesis
@@ -225,7 +225,7 @@ class _Names:
         self._folded = {c.lower(): c for c in [*columns, *vectors]}
 
     def ready(self, token: _Token, before: _Token | None, after: _Token | None) -> str:
-        """Give a token as Lance reads it."""
+        """Return a token as Lance reads it."""
         if token.kind == "quoted":
             return self._column(token, token.text[1:-1].replace('""', '"'), quoted=True)
         if token.kind != "word":
@@ -305,7 +305,7 @@ _TROUBLE: Final = (
 
 
 def evaluation_error(exc: BaseException, where: str, ready: str, columns: Sequence[str]) -> InputError | None:
-    """Say in one sentence why Lance could not read or evaluate a filter; `None` where another thing failed.
+    """Return one sentence that says why Lance could not read or evaluate a filter; `None` for other errors.
 
     Args:
         exc: What Lance raised while it used the filter.

@@ -72,7 +72,7 @@ class Rewrite:
 
 
 def manifests(table: Path) -> dict[int, Path]:
-    """Give the manifest file of every version that lies in a table's folder, whole or broken."""
+    """Return the manifest file of every version that lies in a table's folder, whole or broken."""
     try:
         names = [p.name for p in (table / "_versions").iterdir()]
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def manifests(table: Path) -> dict[int, Path]:
 
 
 def manifest_path(table: Path, version: int) -> Path:
-    """Give the manifest file of a version: names count down, so that the newest is listed first."""
+    """Return the manifest file of a version: names count down, so that the newest is listed first."""
     return table / "_versions" / f"{_TOP_VERSION - version:020d}.manifest"
 
 
@@ -305,7 +305,7 @@ class Table:
             file.unlink(missing_ok=True)
 
     def tracked(self) -> set[str]:
-        """Give the files that any version of the table still needs, relative to its folder."""
+        """Return the files that any version of the table still needs, relative to its folder."""
         with self._reading():
             files = self._ds.tracked_files().read_all()
             return set(files.column("path").to_pylist())
@@ -321,7 +321,7 @@ class Table:
                 raise cut_short(self.data / file.path)
 
     def _committed(self, ds: Any) -> Table:
-        """Give the table of a version that was just made, if its manifest is whole."""
+        """Return the table of a version that was just made, if its manifest is whole."""
         table = Table(self.path, ds)
         if not table.manifest.read_bytes().endswith(_MAGIC):
             raise cut_short(table.manifest)
@@ -345,7 +345,7 @@ class Table:
             raise cause from None
 
     def _plans(self, where: str) -> bool:
-        """Tell whether Lance understands a filter; no data file is read for that."""
+        """Return whether Lance understands a filter; no data file is read for that."""
         try:
             self._ds.scanner(filter=where).explain_plan()
         except BaseException as exc:

@@ -98,7 +98,7 @@ class ViewPaths:
 
 
 def folder_of(name: str) -> str:
-    """Give the folder name of a view: letters, digits and `_-.` as they are, other bytes as `%XX`."""
+    """Return the folder name of a view: letters, digits and `_-.` as they are, other bytes as `%XX`."""
     try:
         folder = quote(name, safe="")
     except UnicodeEncodeError:  # bytes of a command line that are no text
@@ -247,7 +247,7 @@ def write_recipe(file: Path, recipe: Recipe) -> None:
 
 
 def stored_view(path: Path, name: str) -> tuple[Recipe, Path] | None:
-    """Give the recipe and the folder of a view, or `None` where there is no such view or store.
+    """Return the recipe and the folder of a view, or `None` where there is no such view or store.
 
     Both stay as they are as long as the view is there.
 

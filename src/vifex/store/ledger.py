@@ -275,7 +275,7 @@ def _named_files(entries: pa.Table) -> dict[str, str]:
 
 
 def _as_text(text: str) -> str:
-    """Give a text of an entry; what a message quoted from the bytes of a name becomes plain text."""
+    """Return a text of an entry; what a message quoted from the bytes of a name becomes plain text."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -62,7 +62,7 @@ class FileLock:
         os.ftruncate(self._fd, len(data))
 
     def free(self, *, remove: bool = False) -> None:
-        """Give the lock back, and remove the file if it is only there for the lock."""
+        """Return the lock back, and remove the file if it is only there for the lock."""
         fd, self._fd = self._fd, None
         if fd is None:
             return

@@ -38,7 +38,7 @@ FULL_BYTES: Final = 64 << 20
 
 
 def due(rows: Table, commits: int, *, at_end: bool) -> bool:
-    """Tell whether care should be taken, `commits` after the last time."""
+    """Return whether care should be taken, `commits` after the last time."""
     if commits >= (AT_END_COMMITS if at_end else EVERY_COMMITS):
         return True
     if commits < AT_END_COMMITS and not at_end:

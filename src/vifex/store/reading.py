@@ -294,7 +294,7 @@ class View:
 
     @contextlib.contextmanager
     def _filtering(self, where: str | None, ready: str | None) -> Iterator[None]:
-        """Say in one sentence why a filter cannot be evaluated."""
+        """Return one sentence that says why a filter cannot be evaluated."""
         try:
             with explained(self._store.path):
                 yield

@@ -97,7 +97,7 @@ class LedgerEntry:
     checksum: str
 
     def matches(self, medium: Medium, recipe_hash: str) -> bool:
-        """Tell whether this entry still holds for the medium as it stands now."""
+        """Return whether this entry still holds for the medium as it stands now."""
         return tuple(getattr(self, name) for name in STANDING) == standing(medium, recipe_hash)
 
 
@@ -161,7 +161,7 @@ def files_entry(sums: Mapping[str, str], recipe_hash: str, run: str) -> Entries:
 
 
 def row_schema(recipe: Recipe) -> pa.Schema:
-    """Give the columns of a view's rows: the fixed ones, then one per layer of the recipe.
+    """Return the columns of a view's rows: the fixed ones, then one per layer of the recipe.
 
     Raises:
         InputError: If two layers would share a column.

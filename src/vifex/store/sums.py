@@ -18,7 +18,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 def file_sum(path: Path) -> str:
-    """Give the checksum of a file's bytes, 32 hex digits.
+    """Return the checksum of a file's bytes, 32 hex digits.
 
     Raises:
         OSError: If it is not there, or the system cannot read it.
@@ -31,14 +31,14 @@ def file_sum(path: Path) -> str:
 
 
 def sum_of_sums(sums: Mapping[str, str]) -> tuple[str, str]:
-    """Give one checksum of the names of some files, and one of their names and checksums, in sorted order."""
+    """Return two checksums of some files, sorted: of their names, and of their names and checksums."""
     names = hashlib.blake2b("".join(f"{name}\n" for name in sorted(sums)).encode(), digest_size=16)
     lines = "".join(f"{name} {sums[name]}\n" for name in sorted(sums))
     return names.hexdigest(), hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
 
 
 def damaged_files(folder: Path, paths: Iterable[str], sums: Mapping[str, str]) -> list[str]:
-    """Give those of these files that are gone, or do not give the checksum that is known of them.
+    """Return those of these files that are gone, or do not give the checksum that is known of them.
 
     Args:
         folder: What the paths are relative to.

@@ -76,13 +76,13 @@ class SyncedTable:
         return rewrite.before, rewrite.after
 
     def take_sums(self) -> dict[str, str]:
-        """Give the checksums of this version's manifest and of the files committed since the last call."""
+        """Return the checksums of this version's manifest and of the files committed since the last call."""
         sums, self._fresh = self._fresh, {}
         manifest = self.table.manifest
         return sums | {manifest.relative_to(self.table.path).as_posix(): file_sum(manifest)}
 
     def sum_of_data(self) -> str:
-        """Give the checksums of the names and of the bytes of all data files of this version."""
+        """Return the checksums of the names and of the bytes of all data files of this version."""
         names = [name for f in self.table.fragments() for name in f.files]
         self._data_sums = {n: self._data_sums.get(n) or file_sum(self.table.data / n) for n in names}
         return ":".join(sum_of_sums(self._data_sums))

@@ -255,7 +255,7 @@ class ViewWriter:
         return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
     def _checked(self, media: Sequence[tuple[str, int]], rows: pa.RecordBatch) -> pa.RecordBatch:
-        """See that rows are of these media, as many as said of each, and of this view, each once."""
+        """Check that rows are of these media, as many as said of each, and of this view, each once."""
         if rows.schema.names != self._schema.names or rows.schema.types != self._schema.types:
             raise ValueError(f"rows need the columns of row_schema(recipe), got {rows.schema}")
         rows = pa.RecordBatch.from_arrays(rows.columns, schema=self._schema)

@@ -22,7 +22,7 @@ _SAFE_IN_PATH = "/-._~"
 
 
 def path_to_uri(path: str | os.PathLike[str]) -> str:
-    """Give the absolute `file://` address of a local path; every byte of the name is kept.
+    """Return the absolute `file://` address of a local path; every byte of the name is kept.
 
     Links are not resolved: the address names what the user named.
     """
@@ -34,7 +34,7 @@ def path_to_uri(path: str | os.PathLike[str]) -> str:
 
 @lru_cache(maxsize=64)  # a medium's address is asked for several times while it is read
 def uri_to_path(uri: str) -> str:
-    """Give the local path of a `file://` address, undecodable bytes as surrogates.
+    """Return the local path of a `file://` address, undecodable bytes as surrogates.
 
     Raises:
         ValueError: If the address is not a local file's.

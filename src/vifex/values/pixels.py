@@ -99,7 +99,7 @@ class Fit:
 
 
 def fit(spec: PixelSpec, width: float, height: float) -> Fit:
-    """Say how an image of that size, in square pixels, becomes what `spec` asks for.
+    """Describe how an image of that size, in square pixels, becomes what `spec` asks for.
 
     `shortest` rounds the longer side down, as torchvision does; a crop's corner goes to the nearest pixel,
     or with `crop_down` to the one before it. Of a `processor` only the size of the result is known.
@@ -114,7 +114,7 @@ def fit(spec: PixelSpec, width: float, height: float) -> Fit:
 
 
 def _resized(spec: PixelSpec, width: float, height: float) -> tuple[int, int]:
-    """Give width and height before the crop."""
+    """Return width and height before the crop."""
     if spec.resize_hw_px is not None:
         return spec.resize_hw_px[1], spec.resize_hw_px[0]
     side = spec.resize_px or max(spec.width_px, spec.height_px)

@@ -71,7 +71,7 @@ class Processor:
         )
 
     def load(self) -> Any:
-        """Give the library's object; the first call imports the library, which takes seconds.
+        """Return the library's object; the first call imports the library, which takes seconds.
 
         Raises:
             MissingExtraError: If transformers is not installed.

@@ -41,5 +41,5 @@ class Evenly(Generic[T]):
             self._step *= 2
 
     def chosen(self) -> list[T]:
-        """Give at most as many as were asked for, in their order."""
+        """Return at most as many as were asked for, in their order."""
         return evenly(self._kept, self._most)

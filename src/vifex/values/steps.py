@@ -16,7 +16,7 @@ _listener: ContextVar[Callable[[str], None] | None] = ContextVar("vifex_steps", 
 
 
 def step(what: str) -> None:
-    """Say what is done from now on, e.g. `compiling resnet50`."""
+    """Describe what is done from now on, e.g. `compiling resnet50`."""
     listener = _listener.get()
     if listener is not None:
         listener(what)

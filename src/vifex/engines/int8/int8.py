@@ -44,12 +44,12 @@ class Quantised:
 
 
 def has_nncf() -> bool:
-    """Tell whether NNCF is installed, without importing it."""
+    """Return whether NNCF is installed, without importing it."""
     return importlib.util.find_spec("nncf") is not None
 
 
 def require_nncf() -> None:
-    """See that NNCF is there.
+    """Check that NNCF is there.
 
     Raises:
         MissingExtraError: If it is not.
@@ -73,7 +73,7 @@ def graph_sha256(graph: Path) -> str:
 
 
 def with_graph(model: Model, graph: Path, sha256: str) -> Model:
-    """Give a model that runs a quantised graph in the place of its own.
+    """Return a model that runs a quantised graph in the place of its own.
 
     Raises:
         EngineError: If the file is not the one that the hash names.

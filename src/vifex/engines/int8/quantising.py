@@ -88,7 +88,7 @@ def quantise_graph(task: Task) -> None:
 
 
 def is_transformer(graph: Any) -> bool:
-    """Tell whether a graph has attention: a softmax whose result, maybe reshaped, multiplies a matrix."""
+    """Return whether a graph has attention: a softmax whose result, maybe reshaped, multiplies a matrix."""
     for op in graph.get_ordered_ops():
         if op.get_type_name() == "ScaledDotProductAttention":
             return True
@@ -110,7 +110,7 @@ def _is_multiplied(op: Any) -> bool:
 
 
 def network_input(pixels: npt.NDArray[np.uint8], card: ModelCard) -> npt.NDArray[np.float32]:
-    """Give the network's own input for one sample: what the compiled graph makes of it inside.
+    """Return the network's own input for one sample: what the compiled graph makes of it inside.
 
     Args:
         pixels: uint8 `[H, W, 3]` or `[T, H, W, 3]`.

@@ -38,7 +38,7 @@ def cut(graph: Graph, places: Sequence[Place], card: ModelCard, batch: int) -> A
 
 
 def pixels_shape(card: ModelCard, batch: int) -> tuple[int, ...]:
-    """Give the shape of a batch of ready pixels: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows.
+    """Return the shape of a batch of ready pixels: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows.
 
     Of sound it is `(B, S)`.
     """

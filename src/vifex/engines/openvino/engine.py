@@ -138,7 +138,7 @@ class OpenVinoEngine:
 
 
 def _check_quantised(model: Model, precision: str) -> None:
-    """See that int8 is what its name says: a substitute would be silent."""
+    """Check that int8 is what its name says: a substitute would be silent."""
     if is_int8(precision) and not model.int8_sha256:
         raise EngineError(
             "int8 needs a graph that was quantised on media, and this network has none.",

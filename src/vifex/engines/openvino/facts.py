@@ -54,7 +54,7 @@ class _Trace(NamedTuple):
 
 
 def input_shape(card: ModelCard, batch: int) -> list[int]:
-    """Give the shape of the network's own input for a batch, in the card's layout."""
+    """Return the shape of the network's own input for a batch, in the card's layout."""
     sizes = {"N": batch, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
     if card.audio is not None:
         sizes["S"] = card.audio.window_samples
@@ -127,7 +127,7 @@ def _adds_constant(op: Any) -> bool:
 
 
 def _is_constant(node: Any) -> bool:
-    """Tell whether a node is a weight: a constant, or one unpacked from fewer bits."""
+    """Return whether a node is a weight: a constant, or one unpacked from fewer bits."""
     while node.get_type_name() in ("Convert", "Multiply", "Subtract", "Reshape", "Transpose"):
         if not all(v.get_node().get_type_name() == "Constant" for v in node.input_values()[1:]):
             return False
@@ -136,7 +136,7 @@ def _is_constant(node: Any) -> bool:
 
 
 def _alone(graph: Any, model: Model) -> Shapes:
-    """Give the sizes for one input, or say why the graph does not take it."""
+    """Return the sizes for one input, or say why the graph does not take it."""
     clone = graph.clone()
     shape = input_shape(model.card, 1)
     try:

@@ -92,7 +92,7 @@ def read_graph(core: Any, model: Model) -> Graph:
 
 
 def _converted_places(graph: Any, facts: list[Fact]) -> Iterator[Place]:
-    """Give the places of a network that was converted for its layers: its outputs, as the file says."""
+    """Yield the places of a network that was converted for its layers: its outputs, as the file says."""
     places = {(fact.key, fact.port): fact for fact in facts}
     keys = {op.get_name(): key for key, op in keyed(graph).items()}
     layers = json.loads(graph.get_rt_info(_LAYERS).astype(str))
@@ -128,7 +128,7 @@ def _places(facts: list[Fact], model: Model) -> Iterator[Place]:
 
 
 def _worth(fact: Fact) -> bool:
-    """Tell whether a node's output is a feature: real numbers, one slice per input, not a mere step."""
+    """Return whether a node's output is a feature: real numbers, one slice per input, not a mere step."""
     if fact.element not in _REAL or len(fact.shape) < 2 or fact.shape[0] != 1:
         return False
     return fact.is_output or (fact.kind not in _DULL and not fact.bias_follows)

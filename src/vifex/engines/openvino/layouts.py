@@ -28,12 +28,12 @@ _FORGET: Final = frozenset({"Gather", "GatherElements", "GatherND", "MatMul", "T
 
 
 def of_card(layout: str) -> str:
-    """Give a card's layout in this module's letters: `NCTHW` -> `NCDHW`."""
+    """Return a card's layout in this module's letters: `NCTHW` -> `NCDHW`."""
     return layout.replace("T", "D")
 
 
 def follow(op: Any, inputs: list[tuple[str | None, tuple[int, ...]]], shape: tuple[int, ...]) -> str | None:
-    """Give the layout of an operation's output.
+    """Return the layout of an operation's output.
 
     Args:
         op: The operation.

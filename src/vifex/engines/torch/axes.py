@@ -37,7 +37,7 @@ _LOSING: Final = frozenset({"einsum", "tensordot", "gather", "cdist", "diagonal"
 
 
 def axes_of(tensor: Any) -> str | None:
-    """Give a tensor's letters, one per axis, batch included; `None` where they are not known."""
+    """Return a tensor's letters, one per axis, batch included; `None` where they are not known."""
     letters: str | None = getattr(tensor, _ATTRIBUTE, None)
     return letters if letters is not None and len(letters) == tensor.dim() else None
 
@@ -152,7 +152,7 @@ def _resized(letters: str | None, before: tuple[int, ...], after: tuple[int, ...
 
 
 def _grid(shape: tuple[int, ...], card: ModelCard) -> str | None:
-    """Tell whether channels-last data is a grid of the image's cells: its size by one whole stride."""
+    """Return whether channels-last data is a grid of the image's cells: its size by one whole stride."""
     if card.audio is not None or len(shape) not in (4, 5) or (len(shape) == 5 and card.frames is None):
         return None
     height, width = shape[-3], shape[-2]

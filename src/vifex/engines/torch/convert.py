@@ -84,7 +84,7 @@ def _value(spot: Spot) -> tuple[str, tuple[int, ...] | None]:
 def _graph(
     module: nn.Module, spots: Sequence[Spot], card: ModelCard, *, fixed_batch: bool
 ) -> tuple[Any, int]:
-    """Give a network as an OpenVINO graph, and the batch that it takes: -1 for any, else 1."""
+    """Return a network as an OpenVINO graph, and the batch that it takes: -1 for any, else 1."""
     program = getattr(module, "program", None)
     if isinstance(program, torch.jit.ScriptModule):
         # It is a graph already; its one layer is its output.
@@ -129,7 +129,7 @@ def _reason(exc: Exception) -> str:
 
 
 def _takes_any_batch(program: Any) -> bool:
-    """Tell whether an exported program left the first axis of its input open: its only range then."""
+    """Return whether an exported program left the first axis of its input open: its only range then."""
     return bool(program.range_constraints)
 
 

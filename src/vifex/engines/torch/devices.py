@@ -45,12 +45,12 @@ def open_device() -> torch.device:
 
 
 def compiles() -> bool:
-    """Tell whether networks are to run through `torch.compile`."""
+    """Return whether networks are to run through `torch.compile`."""
     return os.environ.get(_COMPILE, "") not in ("", "0")
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Tell whether a device computes in bf16 itself, not by emulation."""
+    """Return whether a device computes in bf16 itself, not by emulation."""
     if device.type == "cuda":
         return bool(torch.cuda.get_device_capability(device) >= (8, 0))
     if device.type == "cpu":

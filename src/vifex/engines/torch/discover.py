@@ -73,7 +73,7 @@ class _Seen:
 
 
 def first_tensor(value: Any) -> Tensor | None:
-    """Give the tensor that a module's output is or begins with; `None` where there is none.
+    """Return the tensor that a module's output is or begins with; `None` where there is none.
 
     A tuple or list (an RNN's) counts by its first item, a mapping or a `ModelOutput` by its first value.
     """
@@ -90,7 +90,7 @@ def first_tensor(value: Any) -> Tensor | None:
 
 
 def network_input(card: ModelCard, batch: int) -> tuple[int, ...]:
-    """Give the shape of the network's own input for a batch, in the card's layout."""
+    """Return the shape of the network's own input for a batch, in the card's layout."""
     sizes = {"N": batch, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
     if card.audio is not None:
         sizes["S"] = card.audio.window_samples
@@ -143,7 +143,7 @@ def _spots(module: nn.Module, card: ModelCard, one: _Seen, two: _Seen, batch: in
 
 
 def _name(key: Key, taken: set[str]) -> str:
-    """Give a layer's name: the module's; `_1`, `_2`, ... behind it at its further calls."""
+    """Return a layer's name: the module's; `_1`, `_2`, ... behind it at its further calls."""
     base = key.module or "output"
     if key.part == "weights":
         base = f"{key.module}.softmax" if key.module else "softmax"

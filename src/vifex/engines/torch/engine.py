@@ -104,7 +104,7 @@ class TorchEngine:
         )
 
     def spots(self, model: Model, layers: Sequence[Layer]) -> list[Spot]:
-        """Give where these layers are read.
+        """Return where these layers are read.
 
         Raises:
             ModelError: If a layer is not one of the model's.
@@ -114,7 +114,7 @@ class TorchEngine:
 
     @contextmanager
     def borrowed(self, model: Model) -> Iterator[tuple[nn.Module, Found]]:
-        """Give a model's module alone for a while, with what is known of it."""
+        """Yield a model's module alone for a while, with what is known of it."""
         found = self._find(model)
         module = self._modules.take(model)
         yield module, found
@@ -154,7 +154,7 @@ class TorchEngine:
         return module
 
     def _apart(self, network: Network, model: Model, batch: int, precision: str) -> bool:
-        """Tell whether inputs stay apart in a batch: one input, first and last among other neighbours."""
+        """Return whether inputs stay apart in a batch: one input, first and last among other neighbours."""
         if batch == 1:
             return True
         rng = np.random.default_rng(0)

@@ -55,7 +55,7 @@ class Modules:
         self._idle: dict[str, nn.Module] = {}
 
     def take(self, model: Model) -> nn.Module:
-        """Give a model's module on the device, made now unless one lies here."""
+        """Return a model's module on the device, made now unless one lies here."""
         with self._lock:
             module = self._idle.pop(_key(model), None)
         return make_module(model).to(self._device) if module is None else module

@@ -136,7 +136,7 @@ def _inputs(shape: tuple[int, ...], card: ModelCard) -> npt.NDArray[Any]:
 
 
 def _measured(expected: npt.NDArray[Any], given: npt.NDArray[Any]) -> dict[str, float]:
-    """Give the worst cosine over the inputs and the largest difference as a part of the largest value."""
+    """Return the worst cosine over the inputs and the largest difference as a part of the largest value."""
     x, y = (a.reshape(len(a), -1).astype(np.float64) for a in (expected, given))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return {"cosine": -1.0, "difference": 1e9}  # numbers that are none cannot be compared
@@ -189,7 +189,7 @@ def _temporary() -> Path:
 
 
 def _folder() -> Path:
-    """Give the folder of converted networks; one for this process where the user's cannot be written."""
+    """Return the folder of converted networks; one for this process where the user's cannot be written."""
     try:
         folder = cache_folder() / "converted"
         folder.mkdir(parents=True, exist_ok=True)

@@ -234,7 +234,7 @@ class _Running:
         return network
 
     def measured(self, precision: str) -> Measured:
-        """Say how a precision runs, or why it cannot."""
+        """Describe how a precision runs, or why it cannot."""
         if precision not in self.ready:
             return Measured(precision, why_not=self.why_not[precision])
         plan, network = self.ready[precision]
@@ -276,7 +276,7 @@ def _rate(values: Sequence[float]) -> Rate:
 
 
 def _vectors(plan: ViewPlan, network: Network, pixels: Pixels) -> Vectors:
-    """Give what a run would store: column to `[N, *shape]`."""
+    """Return what a run would store: column to `[N, *shape]`."""
     inputs = pixels if plan.window_frames is None else pixels.reshape(-1, *pixels.shape[2:])
     parts = [to_vectors(arrays, plan).columns for arrays in run_batches(network, list(inputs))]
     return {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}

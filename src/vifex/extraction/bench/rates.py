@@ -23,7 +23,7 @@ __all__ = ["inference_rate", "pipeline_rate"]
 
 
 def inference_rate(network: Network, samples: npt.NDArray[np.uint8], seconds: float) -> float:
-    """Give the samples per second of a network alone, all its requests busy.
+    """Return the samples per second of a network alone, all its requests busy.
 
     Args:
         network: Compiled.
@@ -58,7 +58,7 @@ class _Computed:
 def pipeline_rate(
     plan: ViewPlan, network: Network, media: Sequence[Medium], seconds: float, *, workers: int, limits: Limits
 ) -> float:
-    """Give the samples per second of decoding and network together, as a run has them, nothing stored.
+    """Return the samples per second of decoding and network together, as a run has them, nothing stored.
 
     Args:
         plan: Says what is sampled.

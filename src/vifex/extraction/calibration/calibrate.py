@@ -36,7 +36,7 @@ Find = Callable[[], Iterator[Medium | Outcome]]
 
 
 def lacks_graph(plan: ViewPlan, store: str | os.PathLike[str]) -> bool:
-    """Tell whether a view needs a quantised graph and its store has none yet."""
+    """Return whether a view needs a quantised graph and its store has none yet."""
     return is_int8(plan.recipe.precision) and stored_view(Path(store), plan.name) is None
 
 
@@ -149,7 +149,7 @@ def graph_files(folder: Path) -> list[Path]:
 
 
 def network_samples(plan: ViewPlan, pixels: npt.NDArray[np.uint8], most: int) -> npt.NDArray[np.uint8]:
-    """Give what the network sees of samples: a window's frames one by one where it is one for images."""
+    """Return what the network sees of samples: a window's frames one by one where it is one for images."""
     if plan.window_frames is None:
         return pixels
     frames = pixels.reshape(-1, *pixels.shape[2:])

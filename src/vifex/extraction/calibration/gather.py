@@ -79,7 +79,7 @@ def _shortened(medium: Medium, start_s: float, budget_s: float) -> Medium:
 
 
 def sparse(sampling: Sampling, per_medium: int) -> Sampling:
-    """Give a sampling of so many single frames, spread evenly; clips stay what they are."""
+    """Return a sampling of so many single frames, spread evenly; clips stay what they are."""
     if sampling.sampler == "clip":
         return sampling
     return replace(sampling, sampler="uniform", fps=None, every=None, uniform=per_medium)

@@ -34,22 +34,22 @@ class Heartbeat:
             self._numbers[i] = 0
 
     def start(self, job: int) -> None:
-        """Say that a job's file is being opened now."""
+        """Report that a job's file is being opened now."""
         self._numbers[_WAITED_US] = 0
         self._numbers[_AT_MS] = self._numbers[_END_MS] = 0
         self._numbers[_JOB] = job + 1
         self._numbers[_BEATS] += 1
 
     def stop(self) -> None:
-        """Say that there is nothing in work."""
+        """Report that there is nothing in work."""
         self._numbers[_JOB] = 0
 
     def beat(self) -> None:
-        """Say that there is progress."""
+        """Report that there is progress."""
         self._numbers[_BEATS] += 1
 
     def reach(self, t_s: float, end_s: float | None) -> None:
-        """Say how far the decoding of a video or a sound is.
+        """Describe how far the decoding of a video or a sound is.
 
         Args:
             t_s: Seconds of its own time.
@@ -59,11 +59,11 @@ class Heartbeat:
         self._numbers[_END_MS] = int((end_s or 0.0) * 1000)
 
     def wait(self) -> None:
-        """Say that the decoder waits for room, which is not its file's fault."""
+        """Report that the decoder waits for room, which is not its file's fault."""
         self._numbers[_WAITING] = 1
 
     def go_on(self, waited_s: float) -> None:
-        """Say that the wait is over, and how long it was."""
+        """Report that the wait is over, and how long it was."""
         self._numbers[_WAITED_US] += int(waited_s * 1e6)
         self._numbers[_WAITING] = 0
 

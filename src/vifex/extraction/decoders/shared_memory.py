@@ -63,7 +63,7 @@ class SharedBlock:
         return (self._fd,) if self._path is None else ()
 
     def close(self) -> None:
-        """Give the memory back; arrays over it may outlive this and keep it mapped."""
+        """Return the memory back; arrays over it may outlive this and keep it mapped."""
         with contextlib.suppress(BufferError):
             self.memory.close()
         os.close(self._fd)

@@ -26,7 +26,7 @@ class SlotPool:
         self._gives = True
 
     def take(self) -> int | None:
-        """Give a free slot to a decoder; `None` if it has to wait."""
+        """Return a free slot to a decoder; `None` if it has to wait."""
         if not self._free:
             self._gives = False
         elif self._filled <= self._low:

@@ -175,7 +175,7 @@ class Supervisor:
                 decoder.outbox = []
 
     def in_work(self) -> list[InWork]:
-        """Give the media that decoders are reading now, by the decoders' seats."""
+        """Return the media that decoders are reading now, by the decoders' seats."""
         now_s = time.monotonic()
         found = []
         for decoder in sorted(self._decoders.values(), key=lambda d: d.seat):
@@ -300,7 +300,7 @@ class Supervisor:
         self._inbox.put((decoder.number, None))
 
     def _with_capacity(self) -> list[_Decoder]:
-        """Give the decoders that would take another medium."""
+        """Return the decoders that would take another medium."""
         least, most = _JOBS_AHEAD
         ahead = min(max(least, int(_AHEAD_S / max(self._job_s, 1e-6))), most)
         # A video may take an hour: little waits behind it that another decoder could do.

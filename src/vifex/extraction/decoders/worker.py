@@ -158,7 +158,7 @@ class Decoder:
             counts[request] += 1
 
     def _installation_fault(self, exc: Exception, job: Job) -> dict[str, object]:
-        """Say what is wrong with the installation, if an error comes of that; it is looked at once."""
+        """Describe what is wrong with the installation, if an error comes of that; it is looked at once."""
         if self._probed or interface_error(exc) is None:
             return {}
         self._probed = True

@@ -44,7 +44,7 @@ class BatchScheduler:
         self._taken = 0
 
     def next(self) -> int | None:
-        """Give the place of the view whose batch is to be submitted now; `None` until something changes.
+        """Return the place of the view whose batch is to be submitted now; `None` until something changes.
 
         The next one begins when the last one's requests are half done, so that the device never waits.
         """

@@ -62,7 +62,7 @@ class Collector:
         self.received += samples
 
     def take(self) -> Rows | None:
-        """Give all rows that are here, ordered by ordinal, and forget them."""
+        """Return all rows that are here, ordered by ordinal, and forget them."""
         if not self._runs:
             return None
         facts = [row for rows, _ in self._runs for row in rows]

@@ -61,7 +61,7 @@ def fit_sound(
 
 
 def with_window(model: Model, spec: AudioSpec | None) -> Model:
-    """Give a model whose card says the length of a view's windows: engines read their input from it."""
+    """Return a model whose card says the length of a view's windows: engines read their input from it."""
     own = model.card.audio
     if own is None or spec is None:
         return model

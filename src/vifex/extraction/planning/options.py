@@ -28,7 +28,7 @@ def make_sampling(
     end_s: float | None = None,
     assume_fps: float | None = None,
 ) -> Sampling | None:
-    """Give the sampling that the options mean; `None` where nothing was asked for.
+    """Return the sampling that the options mean; `None` where nothing was asked for.
 
     Args:
         fps: Samples per second; with `clip`, the rate at which the clip's frames are taken.
@@ -103,7 +103,7 @@ def make_regions(
     sampling_ratio: int = -1,
     aligned: bool = True,
 ) -> Regions | None:
-    """Give the regions that the options mean; `None` where nothing was asked for.
+    """Return the regions that the options mean; `None` where nothing was asked for.
 
     Args:
         regions: `crop`, `roi_align` or `roi_pool`.

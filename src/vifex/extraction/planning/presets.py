@@ -43,7 +43,7 @@ class Preset:
 
 
 def _clips(length: int, *, hop: int | None = None) -> Sampling:
-    """Give windows of neighbouring frames at the video's own rate, an unfilled last one left out."""
+    """Return windows of neighbouring frames at the video's own rate, an unfilled last one left out."""
     return Sampling(sampler="clip", fps=None, clip_length=length, frame_step=1, hop=hop, tail="drop")
 
 
@@ -171,7 +171,7 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name: str) -> Preset:
-    """Give a preset by its name.
+    """Return a preset by its name.
 
     Raises:
         InputError: If there is none of that name (near ones offered), or its protocol cannot be expressed.

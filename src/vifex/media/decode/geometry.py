@@ -59,7 +59,7 @@ class Turn:
         return pixels
 
     def undo(self, box: Box, width: int, height: int) -> Box:
-        """Give the stored place of a box of the upright image, whose size that is, `width` x `height`."""
+        """Return the stored place of a box of the upright image, whose size that is, `width` x `height`."""
         x0, x1 = (width - box.x1, width - box.x0) if self.flip_x else (box.x0, box.x1)
         y0, y1 = (height - box.y1, height - box.y0) if self.flip_y else (box.y0, box.y1)
         return Box(y0, x0, y1, x1) if self.transpose else Box(x0, y0, x1, y1)
@@ -78,7 +78,7 @@ class Margins:
     bottom: int = 0
 
     def inner(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """Give what is left of a frame of that size: left, top, right, bottom.
+        """Return what is left of a frame of that size: left, top, right, bottom.
 
         A frame that is too small for the margins, as after a change of size, is left whole.
         """
@@ -118,13 +118,13 @@ class Shape:
         return max(1, round(w * pw)), max(1, round(h * ph))
 
     def turned_box(self, box: Box) -> Box:
-        """Give a box of the upright image in turned stored pixels, within the image."""
+        """Return a box of the upright image in turned stored pixels, within the image."""
         (w, h), (uw, uh) = self.turned, self.upright
         return Box(box.x0 * w / uw, box.y0 * h / uh, box.x1 * w / uw, box.y1 * h / uh)
 
 
 def clip_box(box: Box, width: int, height: int) -> Box | None:
-    """Give the part of a box that lies in an image, `None` if nothing of it does."""
+    """Return the part of a box that lies in an image, `None` if nothing of it does."""
     x0, y0 = max(0.0, box.x0), max(0.0, box.y0)
     x1, y1 = min(float(width), box.x1), min(float(height), box.y1)
     return Box(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None

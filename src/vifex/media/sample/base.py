@@ -18,7 +18,7 @@ __all__ = ["Part", "Pick", "Sampler", "exact"]
 
 
 def exact(value: float) -> Fraction:
-    """Give the decimal number that the user typed: 0.1 is a tenth, not its nearest double.
+    """Return the decimal number that the user typed: 0.1 is a tenth, not its nearest double.
 
     Times of frames are exact fractions of a second; a grid of times that is off by one bit would take
     the frame before the one that is meant.
@@ -55,7 +55,7 @@ class Part:
 
     @classmethod
     def of(cls, *sides: tuple[float | None, float | None]) -> Part:
-        """Give what several spans have in common: the latest start, the earliest end."""
+        """Return what several spans have in common: the latest start, the earliest end."""
         starts = [exact(s) for s, _ in sides if s is not None]
         ends = [exact(e) for _, e in sides if e is not None]
         return cls(max(starts, default=None), min(ends, default=None))
@@ -97,7 +97,7 @@ class Sampler(Protocol):
         ...
 
     def finish(self) -> Iterator[Pick]:
-        """Give what is left when the last frame has been shown."""
+        """Return what is left when the last frame has been shown."""
         ...
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:

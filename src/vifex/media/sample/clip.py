@@ -74,7 +74,7 @@ class ClipSampler:
         return max(0, below - self._count)
 
     def ready(self) -> Iterator[Pick]:
-        """Give the windows whose last frame has been shown."""
+        """Yield the windows whose last frame has been shown."""
         while self._windows.last(self._window) < self._count:
             yield self._pick(self._window)
             self._window += 1
@@ -89,12 +89,12 @@ class ClipSampler:
         self.oldest = self._frames[0][0] if self._frames else last + 1
 
     def finish(self) -> Iterator[Pick]:
-        """Give what the video leaves unfilled, filled, if it is not to be dropped."""
+        """Yield what the video leaves unfilled, filled, if it is not to be dropped."""
         for window in self._windows.unfilled(self._window, self._count):
             yield self._pick(window)
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
-        """Say why there is no window."""
+        """Explain why there is no window."""
         if self._count == 0:
             return outside(self._part, end)
         rate = "" if self._rate is None else f" at {float(self._rate):g} frames per second"
@@ -110,7 +110,7 @@ class ClipSampler:
         return Pick(frames, len(places), n_before, self._windows.anchor)
 
     def _at(self, places: Sequence[int]) -> list[int]:
-        """Give the frames at rising places."""
+        """Return the frames at rising places."""
         found: list[int] = []
         held = iter(self._frames)
         index, upto = next(held)
@@ -124,7 +124,7 @@ class ClipSampler:
 def windows(
     n_frames: int, length: int, step: int, hop: int | None = None, tail: str = "drop"
 ) -> list[list[int]]:
-    """Give all windows of a video of so many frames: the rule over the whole video at once."""
+    """Return all windows of a video of so many frames: the rule over the whole video at once."""
     hop = hop or length * step
     whole = [
         list(range(begin, begin + length * step, step))

@@ -37,7 +37,7 @@ class FpsSampler(SingleFrames):
 
 
 def grid_frames(times: Sequence[float], wanted: Sequence[float]) -> list[int]:
-    """Give the frames on screen at the wanted times, each once: the rule over a whole table.
+    """Return the frames on screen at the wanted times, each once: the rule over a whole table.
 
     Args:
         times: Start of each frame in seconds, rising.

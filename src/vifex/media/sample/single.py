@@ -34,7 +34,7 @@ class SingleFrames(ABC):
         return taken
 
     def ready(self) -> Iterator[Pick]:
-        """Give the frame just shown, if it is a sample."""
+        """Yield the frame just shown, if it is a sample."""
         if self._pick is not None:
             yield self._pick
             self._pick = None
@@ -44,7 +44,7 @@ class SingleFrames(ABC):
         return iter(())
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
-        """Say why there is no sample: only a part outside the video gives none."""
+        """Explain why there is no sample: only a part outside the video gives none."""
         return outside(self.part, end)
 
 

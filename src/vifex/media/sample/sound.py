@@ -69,7 +69,7 @@ class SoundWindows:
             yield from self._whole(self._reach)
 
     def finish(self) -> Iterator[SoundWindow]:
-        """Give the last window, if the sound leaves one unfilled and the tail is kept."""
+        """Yield the last window, if the sound leaves one unfilled and the tail is kept."""
         if self._tail == "drop" or self._reach <= max(self._next, self._covered):
             return
         window = self._make(is_last=True)
@@ -77,7 +77,7 @@ class SoundWindows:
             yield window
 
     def _whole(self, known_to: int) -> Iterator[SoundWindow]:
-        """Give the windows that end at or before a sample from which on nothing is known yet."""
+        """Yield the windows that end at or before a sample from which on nothing is known yet."""
         while self._next + self._length <= known_to:
             window = self._make()
             if window is not None:

@@ -42,5 +42,5 @@ class UniformSampler(SingleFrames):
         return taken
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
-        """Say why there is no sample."""
+        """Explain why there is no sample."""
         return outside(self.part, end)

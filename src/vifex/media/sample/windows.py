@@ -30,7 +30,7 @@ class Windows:
 
     @classmethod
     def of(cls, sampling: Sampling) -> Windows:
-        """Give the windows that a sampling asks for.
+        """Return the windows that a sampling asks for.
 
         Raises:
             ValueError: If it says no length or no step.
@@ -77,7 +77,7 @@ class Windows:
         return max(0, -(self.begin(window) // self.step))
 
     def unfilled(self, window: int, count: int) -> Iterator[int]:
-        """Give the windows from `window` on that a video of so many places leaves unfilled and that count.
+        """Yield the windows from `window` on that a video of so many places leaves unfilled and that count.
 
         Of centred windows those whose middle is real. Of plain ones at most one: the next, if it shows a
         place that no window before it reached.

@@ -57,7 +57,7 @@ def _special(stat: os.stat_result) -> str | None:
 
 
 def _kind(path: str, *, strict: bool = False) -> Kind | None:
-    """Tell the kind by the name, and where the name leaves it open by the first bytes.
+    """Report the kind by the name, and where the name leaves it open by the first bytes.
 
     A name that promises a medium is believed without opening the file: the decoder opens it anyway and
     finds out what is true, and a folder of ten million images is listed without ten million reads.

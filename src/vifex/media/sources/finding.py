@@ -121,7 +121,7 @@ def _once(stream: Iterator[Found]) -> Iterator[Found]:
 
 
 def _binary(stdin: TextIO | BinaryIO | None) -> BinaryIO | None:
-    """Give the bytes below a text stream; text in memory is encoded as names of files are."""
+    """Return the bytes below a text stream; text in memory is encoded as names of files are."""
     if stdin is None:
         return None
     if isinstance(stdin, io.StringIO):

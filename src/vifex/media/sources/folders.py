@@ -41,7 +41,7 @@ class _Walk:
 
 
 def walk(folder: str, wants: Callable[[str, bool], Verdict] | None = None) -> Iterator[Found]:
-    """Give every file below a folder, or every wanted one; `name` is the path from that folder."""
+    """Yield every file below a folder, or every wanted one; `name` is the path from that folder."""
     state = _Walk(deque([(folder, "")]), wants)
     while state.waiting:
         path, below = state.waiting.popleft()
@@ -49,7 +49,7 @@ def walk(folder: str, wants: Callable[[str, bool], Verdict] | None = None) -> It
 
 
 def is_store(folder: str) -> bool:
-    """Tell whether a folder is a store of Vifex: such are never searched for media."""
+    """Return whether a folder is a store of Vifex: such are never searched for media."""
     if folder.rstrip(os.sep).lower().endswith(".vifex"):
         return True
     return os.path.isfile(os.path.join(folder, "STORE.json")) and os.path.isdir(  # noqa: PTH112, PTH113, PTH118

@@ -81,7 +81,7 @@ def _takes(given: str) -> bool:
 
 
 def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
-    """Give what matches, in the order of the folders.
+    """Yield what matches, in the order of the folders.
 
     Raises:
         NothingHere: If nothing matches.

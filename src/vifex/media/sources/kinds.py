@@ -58,22 +58,22 @@ NOT_PIXELS: Final[dict[str, str]] = {
 
 
 def suffix_of(path: str) -> str:
-    """Give a name's suffix in small letters without its dot; empty where it has none."""
+    """Return a name's suffix in small letters without its dot; empty where it has none."""
     return os.path.splitext(path)[1][1:].lower()  # noqa: PTH122 - pathlib costs more than the rest
 
 
 def by_name(path: str) -> Kind | None:
-    """Tell the kind from the suffix; `None` for one that promises nothing."""
+    """Report the kind from the suffix; `None` for one that promises nothing."""
     return _BY_SUFFIX.get(suffix_of(path))
 
 
 def may_be_text(path: str) -> bool:
-    """Tell whether a media suffix is also one of text files, so that the first bytes must decide."""
+    """Return whether a media suffix is also one of text files, so that the first bytes must decide."""
     return suffix_of(path) in _MAY_BE_TEXT
 
 
 def is_text(head: bytes) -> bool:
-    """Tell whether bytes read as UTF-8 text without control characters; nothing at all is no text."""
+    """Return whether bytes read as UTF-8 text without control characters; nothing at all is no text."""
     if not head or re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
         return False
     try:
@@ -85,7 +85,7 @@ def is_text(head: bytes) -> bool:
 
 
 def by_head(head: bytes) -> Kind | None:
-    """Tell the kind from a file's first bytes; `None` where they match nothing known."""
+    """Report the kind from a file's first bytes; `None` where they match nothing known."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind

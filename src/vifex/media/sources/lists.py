@@ -26,7 +26,7 @@ _BLOCK_BYTES: Final = 1 << 16
 
 
 def paths_of(stream: BinaryIO) -> Iterator[str]:
-    """Give the paths of a list as a stream; undecodable bytes become surrogates.
+    """Yield the paths of a list as a stream; undecodable bytes become surrogates.
 
     Raises:
         InputError: If the list is UTF-16.
@@ -63,7 +63,7 @@ def _path(line: bytes, end: bytes) -> Iterator[str]:
 
 
 def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
-    """Give the media of the list.
+    """Yield the media of the list.
 
     Raises:
         NothingHere: If the list is empty.

@@ -46,7 +46,7 @@ class _Plan:
 
 
 def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
-    """Give the media of a manifest, before them a notice of the fields that are not read.
+    """Yield the media of a manifest, before them a notice of the fields that are not read.
 
     Raises:
         InputError: If no line of it can be used.
@@ -99,7 +99,7 @@ def _plan(path: str, rows: Rows) -> _Plan:
 
 
 def _groups(path: str, rows: Rows, last_line: dict[str, int]) -> Iterator[list[Entry]]:
-    """Give the lines of each medium: those that stand together at once, others when the last has come."""
+    """Yield the lines of each medium: those that stand together at once, others when the last has come."""
     held: dict[str, list[Entry]] = {}
     group: list[Entry] = []
     for entry in _entries(path, rows):

@@ -31,7 +31,7 @@ def not_yet(scheme: str) -> str:
 
 
 def read_path(given: str) -> Iterator[Found]:
-    """Give the file, or every file below the folder.
+    """Yield the file, or every file below the folder.
 
     Raises:
         NothingHere: If it is missing, empty, a store, or an address that is not a local file's.

@@ -115,7 +115,7 @@ def _delimiter(path: str) -> str:
 
 
 def _cells(reader: Any) -> Iterator[tuple[int, list[str], str | None]]:
-    """Give each line that is not blank with its number; one that breaks the rules of quoting as a problem."""
+    """Yield each line that is not blank, with its number; a line with broken quoting is a problem."""
     while True:
         number = reader.line_num + 1
         try:

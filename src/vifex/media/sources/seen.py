@@ -40,7 +40,7 @@ class IdSet:
         return True
 
     def _slot(self, item: bytes) -> int:
-        """Give the offset of an item, or of the free slot where it belongs."""
+        """Return the offset of an item, or of the free slot where it belongs."""
         slot = int.from_bytes(item[:8], "little") % self._slots
         while True:
             at = slot * _ID_BYTES

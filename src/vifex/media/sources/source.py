@@ -71,7 +71,7 @@ def _nothing_here(outcome: Outcome, todo: str) -> NothingHere:
 
 
 def shown(path: str) -> str:
-    r"""Give a path as text that any file can hold: `/` between its parts, undecodable bytes as `\xNN`."""
+    r"""Return a path as text that any file can hold: `/` between its parts, undecodable bytes as `\xNN`."""
     if os.name == "nt":
         return path.replace("\\", "/").encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace")
     return os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -81,14 +81,14 @@ _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
 
 
 def remote(given: str) -> str | None:
-    """Give the scheme of an address that is not a local file's, in small letters; `None` for all else."""
+    """Return the scheme of an address that is not a local file's, in small letters; `None` for all else."""
     match = _ADDRESS.match(given)
     scheme = match.group(1).lower() if match else None
     return scheme if scheme != "file" else None
 
 
 def local_path(given: str) -> str:
-    """Give the path that was meant by a path or a `file://` address.
+    """Return the path that was meant by a path or a `file://` address.
 
     Raises:
         ValueError: If the address is not a local file's, or no address at all; the message says why.

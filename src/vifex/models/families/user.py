@@ -81,7 +81,7 @@ class UserFamily:
     prefix = "torch"
 
     def catalogue(self) -> Iterator[Entry]:
-        """Give nothing: these networks are the user's."""
+        """Return nothing: these networks are the user's."""
         return iter(())
 
     def load(self, name: str, weights: str, *, card: Path | None = None) -> Model:

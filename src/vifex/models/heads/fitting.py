@@ -128,7 +128,7 @@ def _one_thread(torch: Any) -> Iterator[None]:
 
 
 def _parted(labels: Sequence[str | None]) -> tuple[Any, Any]:
-    """Give the rows to learn from and those to judge by: every fifth of each label."""
+    """Return the rows to learn from and those to judge by: every fifth of each label."""
     import numpy as np
 
     seen: Counter[str] = Counter()

@@ -90,7 +90,7 @@ class NonLocalBlock(nn.Module):
         return _unfold(z, self.axes, volume).reshape(x.shape)
 
     def _weights(self, theta: Tensor, phi: Tensor) -> Tensor:
-        """Give f / C: `[B, inner, i]` and `[B, inner, j]` to `[B, i, j]`."""
+        """Return f / C: `[B, inner, i]` and `[B, inner, j]` to `[B, i, j]`."""
         if self.pair is not None:
             # w . [a, b] is w_a . a + w_b . b: no pair is ever laid out.
             ours, others = self.pair.weight[0].chunk(2)

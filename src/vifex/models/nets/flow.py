@@ -73,7 +73,7 @@ def flow_clip(
     updates: int = 12,
     batch: int = 4,
 ) -> npt.NDArray[np.float32]:
-    """Give the flow from each frame of a clip to its next, as I3D's flow stream takes it.
+    """Return the flow from each frame of a clip to its next, as I3D's flow stream takes it.
 
     Args:
         frames: uint8 RGB `[T, H, W, 3]`, T at least 2. Sides that are no multiple of 8, or below 128, are

@@ -56,7 +56,7 @@ _MIXED: Final[dict[str, tuple[int, int, int, int, int, int]]] = {
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Give TensorFlow's SAME padding along one axis: the output has `ceil(size / stride)` cells.
+    """Return TensorFlow's SAME padding along one axis: the output has `ceil(size / stride)` cells.
 
     Args:
         size: Cells of the input.

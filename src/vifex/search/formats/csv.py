@@ -48,7 +48,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
 def _laid_out(
     batch: pa.RecordBatch, plain: list[str], columns: list[str], schema: pa.Schema
 ) -> pa.RecordBatch:
-    """Give each number of each vector its own column."""
+    """Return each number of each vector its own column."""
     import pyarrow as pa
 
     arrays = [batch.column(name) for name in plain]

@@ -28,7 +28,7 @@ Shapes = dict[tuple[Key, int], tuple[int, ...]]
 
 
 def keyed(graph: Any) -> dict[Key, Any]:
-    """Give a graph's operations in order, each under its key."""
+    """Return a graph's operations in order, each under its key."""
     seen: dict[str, int] = {}
     found: dict[Key, Any] = {}
     for op in graph.get_ordered_ops():
@@ -46,7 +46,7 @@ def submodel(graph: Any, outputs: Sequence[Any]) -> Any:
 
 
 def reshape(graph: Any, shape: Sequence[int]) -> None:
-    """Give a graph's only input this shape, in place.
+    """Return a graph's only input this shape, in place.
 
     Raises:
         RuntimeError: If some node cannot take what follows from it.
@@ -56,7 +56,7 @@ def reshape(graph: Any, shape: Sequence[int]) -> None:
 
 
 def shapes_at(graph: Any, shape: Sequence[int]) -> Shapes:
-    """Give the sizes that a graph's outputs have when its input has this shape.
+    """Return the sizes that a graph's outputs have when its input has this shape.
 
     What lies behind a node that refuses the shape is left out.
     """
@@ -85,7 +85,7 @@ def _first_refusing(graph: Any, wanted: list[Key], shape: Sequence[int]) -> int:
 
 
 def _try(graph: Any, wanted: list[Key], shape: Sequence[int]) -> Shapes | None:
-    """Give the sizes of these operations, or `None` where one of them refuses the shape."""
+    """Return the sizes of these operations, or `None` where one of them refuses the shape."""
     clone = graph.clone()
     ops = keyed(clone)
     chosen = {ops[k].get_name() for k in wanted}
@@ -112,7 +112,7 @@ def _try(graph: Any, wanted: list[Key], shape: Sequence[int]) -> Shapes | None:
 
 
 def _with_followers(graph: Any, first: Key) -> set[Key]:
-    """Give an operation and all that depend on it."""
+    """Return an operation and all that depend on it."""
     ops = keyed(graph)
     names = {ops[first].get_name()}
     found = {first}

@@ -57,7 +57,7 @@ def _readers(graph: Any) -> list[Any]:
 
 
 def _is_stream(output: Any) -> bool:
-    """Tell whether a value is a sum of two computed ones, with its channels last."""
+    """Return whether a value is a sum of two computed ones, with its channels last."""
     node, shape = output.get_node(), output.get_partial_shape()
     if node.get_type_name() != "Add" or output.get_element_type() != import_openvino().Type.f32:
         return False

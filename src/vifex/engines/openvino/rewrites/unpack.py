@@ -79,14 +79,14 @@ def _packed(op: Any) -> _Packed | None:
 
 
 def _gains(packed: _Packed) -> bool:
-    """Tell whether no transposition is left that the engine would carry out, one for each piece."""
+    """Return whether no transposition is left that the engine would carry out, one for each piece."""
     if _order(packed) == sorted(_order(packed)):
         return True
     return all(_is_attended(output) for _, output in packed.pieces)
 
 
 def _is_attended(output: Any) -> bool:
-    """Tell whether a value goes into the products of attention, with a scalar or a transposition at most."""
+    """Return whether a value feeds the products of attention, through a scalar or a transposition at most."""
     consumers = [t.get_node() for t in output.get_target_inputs()]
     consumers = [op for op in consumers if op.get_type_name() != "ShapeOf"]
     if len(consumers) != 1:
@@ -98,7 +98,7 @@ def _is_attended(output: Any) -> bool:
 
 
 def _before(output: Any) -> Any:
-    """Give what makes a value, behind a squeeze that undoes the unsqueeze before it."""
+    """Return what makes a value, behind a squeeze that undoes the unsqueeze before it."""
     op = output.get_node()
     if op.get_type_name() == "Squeeze":
         inner = op.input_value(0).get_node()
@@ -108,7 +108,7 @@ def _before(output: Any) -> Any:
 
 
 def _linear(output: Any) -> tuple[Any, npt.NDArray[Any] | None] | None:
-    """Give the matrix product and the bias of a linear layer, if this is its output and nobody else's."""
+    """Return the matrix product and the bias of a linear layer, if this is its output and nobody else's."""
     op, bias = output.get_node(), None
     if not _is_alone(output):
         return None
@@ -131,7 +131,7 @@ def _linear(output: Any) -> tuple[Any, npt.NDArray[Any] | None] | None:
 
 
 def _pieces(output: Any, axis: int, count: int) -> tuple[tuple[int, Any], ...] | None:
-    """Give the pieces of one index each into which all consumers cut a value; none if one cuts otherwise."""
+    """Return the one-index pieces into which all consumers split a value; none if one splits otherwise."""
     found: list[tuple[int, Any]] = []
     for consumer in output.get_target_inputs():
         cut = _cut(consumer.get_node(), axis, count) if consumer.get_index() == 0 else None
@@ -161,7 +161,7 @@ def _cut(op: Any, axis: int, count: int) -> list[tuple[int, Any]] | None:
 
 
 def _dropped(output: Any, number: int, axis: int) -> list[tuple[int, Any]] | None:
-    """Give what all consumers make of a piece by dropping its axis of one; none if one keeps it."""
+    """Return what all consumers make of a piece by dropping its axis of one; none if one keeps it."""
     shape = _shape(output)
     bare = shape[:axis] + shape[axis + 1 :]
     consumers = [consumer.get_node() for consumer in output.get_target_inputs()]
@@ -216,7 +216,7 @@ def _scaled(output: Any) -> tuple[Any, int]:
 
 
 def _layer(packed: _Packed, number: int) -> Any:
-    """Give the output of a linear layer with one piece's columns."""
+    """Return the output of a linear layer with one piece's columns."""
     op = import_openvino().opset13
     attributes = packed.product.get_attributes()
     transposed = attributes["transpose_b"]
@@ -240,7 +240,7 @@ def _arranged(packed: _Packed, layer: Any) -> Any:
 
 
 def _order(packed: _Packed) -> list[int]:
-    """Give the order of the axes without that of the pieces."""
+    """Return the order of the axes without that of the pieces."""
     return [n - (n > packed.axis) for n in packed.order if n != packed.axis]
 
 

@@ -93,7 +93,7 @@ def _open(file: LocalFile, limits: Limits, damage: Damage) -> Opened:
 
 
 def _clock(opened: Opened) -> Clock:
-    """Give the file's clock in ticks of its sound, which may be finer than the microseconds of its start."""
+    """Return the file's clock in ticks of its sound, which may be finer than the start's microseconds."""
     clock, own = Clock.of(opened.container, opened.stream), opened.stream.start_time
     if own is not None and abs(own - clock.start) * clock.time_base < Fraction(1, 1_000_000):
         return replace(clock, start=own)

@@ -40,7 +40,7 @@ class FilmPart:
 def film_parts(
     file: LocalFile, opened: Opened, limits: Limits, progress: Callable[[], None]
 ) -> list[FilmPart]:
-    """Say how the images of a file go on; empty where it has none, or one clock for all.
+    """Describe how the images of a file go on; empty where it has none, or one clock for all.
 
     Args:
         file: The file; its place is kept.

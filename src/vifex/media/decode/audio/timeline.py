@@ -68,7 +68,7 @@ class Timeline:
         self._is_over = False
 
     def pieces(self, frames: Iterator[AudioFrame]) -> Iterator[Piece]:
-        """Give the frames that count; a frame that overlaps is shortened."""
+        """Yield the frames that count; a frame that overlaps is shortened."""
         held_s = Fraction(0)
         for frame in (f for f in frames if f.samples):
             own = None if frame.pts is None else self._clock.seconds(frame.pts)
@@ -131,7 +131,7 @@ class Timeline:
         return least or Fraction(0)
 
     def notes(self) -> Iterator[str]:
-        """Say what was filled and cut."""
+        """Describe what was filled and cut."""
         if self._silent_s:
             yield (
                 f"Silence of {float(self._silent_s):.2f} s stands where its sound has gaps, the first at "

@@ -66,7 +66,7 @@ class AudioWindower:
             yield from self._pass_on(self._resampler.resample(_mixed(converted)))
 
     def finish(self) -> Iterator[Sample]:
-        """Give what is left after the last frame."""
+        """Yield what is left after the last frame."""
         if self._windows is None:
             return
         yield from self._end_run()
@@ -74,7 +74,7 @@ class AudioWindower:
             yield self._sample(window)
 
     def why_empty(self, end: Fraction) -> str:
-        """Say in a clause why there is no window, for sound that ends at that time."""
+        """Return a clause that says why there is no window, for sound that ends at that time."""
         window_s, length_s = self._spec.window_s, float(end - self._origin)
         if self._part.start is not None and self._part.start >= end:
             return f"its sound ends at {float(end):.2f} s, before the part that was asked for"
@@ -127,7 +127,7 @@ class AudioWindower:
 
 
 def _mixed(frame: AudioFrame) -> AudioFrame:
-    """Give the mean of all channels.
+    """Return the mean of all channels.
 
     Its time is left out: the count keeps that, and a container's rounded ticks would only disturb.
     """

@@ -92,7 +92,7 @@ class Colour:
 
     @property
     def note(self) -> str:
-        """Say in one sentence what `to_srgb` does."""
+        """Return one sentence that says what `to_srgb` does."""
         gamut = _NAMES[self.primaries]
         if self.is_hdr:
             return f"HDR ({self.transfer.upper()}, {gamut}) was tone-mapped to SDR: {HDR_RULE}."
@@ -150,13 +150,13 @@ def _mixed(weights: FloatArray, planes: FloatArray) -> FloatArray:
 
 
 def pq_to_light(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Give cd/m2 of PQ signals from 0 to 1: SMPTE ST 2084, equation 4.1."""
+    """Return cd/m2 of PQ signals from 0 to 1: SMPTE ST 2084, equation 4.1."""
     root = np.power(code, 1 / _M2)
     return 10000 * np.power(np.maximum(root - _C1, 0) / (_C2 - _C3 * root), 1 / _M1)
 
 
 def light_to_pq(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Give PQ signals of cd/m2: SMPTE ST 2084, equation 5.2."""
+    """Return PQ signals of cd/m2: SMPTE ST 2084, equation 5.2."""
     y = np.power(light / 10000, _M1)
     return np.power((_C1 + _C2 * y) / (1 + _C3 * y), _M2)
 
@@ -166,13 +166,13 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 
 
 def hlg_to_scene(code: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Give the scene's light, 0 to 1, of HLG signals from 0 to 1: ITU-R BT.2100, table 5."""
+    """Return the scene's light, 0 to 1, of HLG signals from 0 to 1: ITU-R BT.2100, table 5."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     return np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
 
 
 def scene_to_hlg(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Give HLG signals of the scene's light, 0 to 1: ITU-R BT.2100, table 5."""
+    """Return HLG signals of the scene's light, 0 to 1: ITU-R BT.2100, table 5."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     bright = a * np.log(np.maximum(12 * light - b, 1e-9)) + c
     return np.where(light <= 1 / 12, np.sqrt(3 * light), bright)
@@ -192,7 +192,7 @@ def tone_mapped(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=3)
 def _light(transfer: Transfer) -> FloatArray:
-    """Give light for each code of 16 bits: HDR with its peak, SDR with its white as 1."""
+    """Return light for each code of 16 bits: HDR with its peak, SDR with its white as 1."""
     code = np.arange(_STEPS + 1) / _STEPS
     if transfer == "pq":
         light = np.minimum(pq_to_light(code) / _PEAK, 10)
@@ -204,7 +204,7 @@ def _light(transfer: Transfer) -> FloatArray:
 
 
 def _half_gain(light: FloatArray) -> FloatArray:
-    """Give half the factor by which the curve brings light (peak 1) down to SDR (white 1)."""
+    """Return half the factor by which the curve brings light (peak 1) down to SDR (white 1)."""
     # By the fourth root the steps are fine in the dark, about as PQ has them.
     steps = np.sqrt(np.sqrt(np.minimum(light, 1)))
     steps *= np.float32(_STEPS)
@@ -216,27 +216,27 @@ def _half_gain(light: FloatArray) -> FloatArray:
 
 @cache
 def _tone_curve() -> FloatArray:
-    """Give half the factor from light (peak 1) to SDR (white 1), for 65,536 steps of light's fourth root."""
+    """Return half the factor from light (peak 1) to SDR (white 1), at 65,536 steps of the fourth root."""
     light = np.maximum((np.arange(_STEPS + 1) / _STEPS) ** 4, 1e-9) * _PEAK
     return np.asarray(tone_mapped(light) / _WHITE / (light / _PEAK) / 2, dtype=np.float32)
 
 
 @cache
 def _gain_of_pq() -> FloatArray:
-    """Give the same for each code of PQ."""
+    """Return the same for each code of PQ."""
     return _half_gain(_light("pq"))
 
 
 @cache
 def _srgb_codes() -> UInt8Array:
-    """Give the sRGB code for each of 65,536 levels of light: IEC 61966-2-1."""
+    """Return the sRGB code for each of 65,536 levels of light: IEC 61966-2-1."""
     light = np.arange(_STEPS + 1) / _STEPS
     code = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return (code * 255 + 0.5).astype(np.uint8)
 
 
 def _to_xyz(primaries: int) -> npt.NDArray[np.float64]:
-    """Give the matrix from linear RGB to CIE XYZ: SMPTE RP 177."""
+    """Return the matrix from linear RGB to CIE XYZ: SMPTE RP 177."""
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in _XY[primaries]]).T
     colours, white = columns[:, :3], columns[:, 3]
     matrix: npt.NDArray[np.float64] = colours * np.linalg.solve(colours, white)
@@ -245,13 +245,13 @@ def _to_xyz(primaries: int) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=4)
 def _luminance(primaries: int) -> FloatArray:
-    """Give the share of R, G and B in luminance."""
+    """Return the share of R, G and B in luminance."""
     return np.asarray(_to_xyz(primaries)[1], dtype=np.float32)
 
 
 @lru_cache(maxsize=4)
 def _to_bt709(primaries: int) -> FloatArray:
-    """Give the matrix from linear RGB to that of BT.709; another white is adapted by Bradford's method."""
+    """Return the matrix from linear RGB to that of BT.709; another white is adapted by Bradford's method."""
     bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
     theirs, ours = _to_xyz(primaries), _to_xyz(1)
     cones = (bradford @ ours.sum(axis=1)) / (bradford @ theirs.sum(axis=1))

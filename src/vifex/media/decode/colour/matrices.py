@@ -54,7 +54,7 @@ def rgb_codes(yuv: UInt16Array, *, bits: int, is_full: bool, matrix: int, transf
 
 
 def _signals(yuv: UInt16Array, bits: int, is_full: bool, chroma: int) -> FloatArray:
-    """Give luma, 0 to 1, and both of chroma, -0.5 to 0.5: ITU-R BT.2100, table 9.
+    """Return luma, 0 to 1, and both of chroma, -0.5 to 0.5: ITU-R BT.2100, table 9.
 
     Narrow chroma has `chroma` steps of 8 bits: YCgCo, in H.273, is made of RGB that is narrow already.
     """

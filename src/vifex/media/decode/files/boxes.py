@@ -89,7 +89,7 @@ def _bytes(file: LocalFile, start: int, end: int) -> bytes:
 
 
 def _inside(file: LocalFile, start: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
-    """Give start and end of the contents of each box of a type between two places in the file."""
+    """Yield start and end of the contents of each box of a type between two places in the file."""
     for _ in range(_MAX_BOXES):
         if start + 8 > end:
             return

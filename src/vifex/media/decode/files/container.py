@@ -53,7 +53,7 @@ _METADATA: Final[dict[str, Any]] = (
 
 @cache
 def allowed_formats() -> str:
-    """Give FFmpeg's list of demuxers that may open a file, comma-separated."""
+    """Return FFmpeg's list of demuxers that may open a file, comma-separated."""
     names = {
         name for name in av.formats_available if not {name, *name.split(",")} & (_OPENS_OTHERS | _TEXT_ART)
     }

@@ -58,7 +58,7 @@ class Damage:
         return self.n_undecoded + self.n_timeless + self.n_unconverted
 
     def cause(self) -> str:
-        """Give the likeliest cause in a clause, for a medium of which nothing could be had."""
+        """Return the likeliest cause in a clause, for a medium of which nothing could be had."""
         if self.is_encrypted:
             return "it is encrypted"
         if self.too_large:
@@ -72,7 +72,7 @@ class Damage:
         return "it holds no frame"
 
     def sentences(self) -> tuple[str, ...]:
-        """Say what was lost, one sentence each; none if nothing was."""
+        """Describe what was lost, one sentence each; none if nothing was."""
         said = list(self.others)
         if self.n_undecoded:
             at = "" if self.first_s is None else f", the first at about {self.first_s:.2f} s"

@@ -98,7 +98,7 @@ def _track(file: LocalFile, start: int, end: int) -> VideoElements | None:
 
 
 def _elements(file: LocalFile, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Give id, start and end of the contents of each element between two places in the file."""
+    """Yield id, start and end of the contents of each element between two places in the file."""
     for _ in range(_MAX_ELEMENTS):
         if start >= end:
             return
@@ -114,7 +114,7 @@ def _elements(file: LocalFile, start: int, end: int) -> Iterator[tuple[int, int,
 
 
 def _length(first: int) -> int:
-    """Give the length of a variable-size integer by its first byte."""
+    """Return the length of a variable-size integer by its first byte."""
     return 9 - first.bit_length()
 
 

@@ -13,7 +13,7 @@ class Refused(MediaError):
 
 
 def check_pixels(width: int, height: int, limits: Limits, file: LocalFile) -> None:
-    """See that an image is not too large.
+    """Check that an image is not too large.
 
     Args:
         width: In pixels, as the header claims.

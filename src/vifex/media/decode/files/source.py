@@ -60,18 +60,18 @@ class LocalFile:
         self._file.close()
 
     def fileno(self) -> int:
-        """Give the descriptor."""
+        """Return the descriptor."""
         return self._file.fileno()
 
     def head(self) -> bytes:
-        """Give the first 4096 bytes and go back to the start."""
+        """Return the first 4096 bytes and go back to the start."""
         self.seek(0)
         head = self.read(HEAD_BYTES)
         self.seek(0)
         return head
 
     def buffered(self, head: bytes = b"") -> io.BufferedReader:
-        """Give a buffered reader from the start, for Pillow, which reads headers byte by byte.
+        """Return a buffered reader from the start, for Pillow, which reads headers byte by byte.
 
         Closing it, which its end of life does, leaves the file open.
 

@@ -43,7 +43,7 @@ class Stated:
 
     @property
     def note(self) -> str:
-        """Say in one sentence what is cut off; empty if nothing is."""
+        """Return one sentence that says what is cut off; empty if nothing is."""
         m = self.margins
         if m == UNCROPPED:
             return ""
@@ -105,7 +105,7 @@ def _aperture(clap: bytes, width: int, height: int) -> Margins:
 
 
 def _aspect_of_mp4(track: VideoTrack, margins: Margins) -> Fraction | None:
-    """Give the aspect of pixels: FFmpeg would compare the cropped size on screen with the whole image."""
+    """Return the aspect of pixels: FFmpeg would compare the cropped size on screen with the whole image."""
     wide, high = track.display
     is_whole = (wide, high) == (track.width_px << 16, track.height_px << 16)
     if margins == UNCROPPED or b"pasp" in track.boxes or not wide or not high:

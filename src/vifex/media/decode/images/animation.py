@@ -44,7 +44,7 @@ class _Schedule:
     """Frames that state a time too short to be meant."""
 
     def as_browsers(self, stated: Sequence[Fraction] | None) -> _Schedule:
-        """Give frames that are too short the time that browsers give them; later ones move on.
+        """Return frames that are too short the time that browsers give them; later ones move on.
 
         Args:
             stated: Seconds that each frame states; `None` takes the times from one frame to the next.
@@ -62,7 +62,7 @@ class _Schedule:
 
     @property
     def sentence(self) -> str:
-        """Say what was lengthened."""
+        """Describe what was lengthened."""
         n = self.n_lengthened
         frames, are = ("1 frame states", "is") if n == 1 else (f"{n:,} frames state", "are")
         return f"{frames} 10 ms or less and {are} shown for 100 ms, as browsers do."
@@ -96,7 +96,7 @@ def animation_frames(
     progress: Callable[[], None],
     schedule: _Schedule | None = None,
 ) -> Iterator[TimedFrame]:
-    """Give the frames of an animation, whole and in order, each with its time on screen."""
+    """Yield the frames of an animation, whole and in order, each with its time on screen."""
     schedule = schedule or _schedule(file, limits, progress)
     clock, pts = schedule.clock, schedule.pts
     for index, image in enumerate(_images(file, limits, damage)):

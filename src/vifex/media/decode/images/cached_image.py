@@ -32,7 +32,7 @@ class CachedImage:
         return self._image.size
 
     def ready(self, spec: PixelSpec, box: Box | None) -> npt.NDArray[np.uint8]:
-        """Give ready pixels of the whole, or of a box that lies in the image."""
+        """Return ready pixels of the whole, or of a box that lies in the image."""
         made = self._made.get((spec, box))
         if made is None:
             made = self._made[spec, box] = self._image.ready(spec, box)
@@ -40,5 +40,5 @@ class CachedImage:
         return made
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole image, upright, in square pixels."""
+        """Return the whole image, upright, in square pixels."""
         return self._image.upright(background)

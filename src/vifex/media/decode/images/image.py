@@ -67,7 +67,7 @@ class StillImage:
         return (height, width) if self._turned >= 5 else (width, height)
 
     def ready(self, spec: PixelSpec, box: Box | None) -> npt.NDArray[np.uint8]:
-        """Give ready pixels of the whole, or of a box that lies in the image."""
+        """Return ready pixels of the whole, or of a box that lies in the image."""
         if spec.decode == "fast" and box is None:
             return self._fast(spec)
         image = self.upright(spec.background)
@@ -77,7 +77,7 @@ class StillImage:
         return ready_pixels(image, spec, box)
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole image, upright, in sRGB."""
+        """Return the whole image, upright, in sRGB."""
         if background not in self._upright:
             rgb = self._rgb(flat(self.stored, background))
             self._upright[background] = self._turn(rgb)
@@ -136,7 +136,7 @@ def draft(image: Image.Image, requests: Sequence[ViewRequest], n_boxes: int) -> 
 
 
 def draft_scale(image: Image.Image, request: ViewRequest, n_boxes: int) -> int:
-    """Give the divisor, 1, 2, 4 or 8, at which a JPEG still holds all that one request needs."""
+    """Return the divisor, 1, 2, 4 or 8, at which a JPEG still holds all that one request needs."""
     regions = request.regions
     on_maps = regions is not None and regions.on_maps
     cut_out = not on_maps and bool(n_boxes or (regions is not None and regions.grid))
@@ -157,7 +157,7 @@ def image_samples(
     limits: Limits,
     problems: Sequence[str] = (),
 ) -> Generator[Sample, None, DecodeReport]:
-    """Give one sample for each request and box of an image.
+    """Yield one sample for each request and box of an image.
 
     Raises:
         MediaError: If no box lies in the image.

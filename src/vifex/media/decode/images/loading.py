@@ -348,7 +348,7 @@ def _by_pillow(
 
 
 def _eighth(image: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image.Image | None:
-    """Give the pixels that `load` would give; `None` where that has to do it."""
+    """Return the pixels that `load` would give; `None` where that has to do it."""
     if image.mode != "RGB":
         return None
     read = file.tell()  # Pillow's reader goes on from there

@@ -91,7 +91,7 @@ def _load_plugins() -> None:
 
 
 def orientation(image: Image.Image) -> int:
-    """Give the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    """Return the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
     if image.format == "JXL" and not getattr(image, "jpeg", False):
         return (
             1  # JPEG XL turns by itself, and its EXIF does not count; but one made from a JPEG is that JPEG

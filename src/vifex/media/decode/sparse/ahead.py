@@ -164,7 +164,7 @@ class Ahead:
         return self.is_over or (group.is_read and not group.n_open)
 
     def _placed(self, role: Role, pts: int) -> Group:
-        """Give the group of the next packet."""
+        """Return the group of the next packet."""
         group = self._group
         if role.is_entry:
             if group is not None and group.before is not None:

@@ -49,5 +49,5 @@ def roles(context: Any) -> Callable[[Packet[Any]], Role]:
 
 
 def holds_back(context: Any) -> int:
-    """Say how many frames may follow one in the file and be shown before it, at most."""
+    """Describe how many frames may follow one in the file and be shown before it, at most."""
     return 32 if context.codec.canonical_name in ("h264", "hevc") else 1

@@ -65,7 +65,7 @@ class H264(_NalUnits):
     header_bytes = 1
 
     def role(self, packet: Packet[Any]) -> Role:
-        """Say what the next packet of the stream is."""
+        """Describe what the next packet of the stream is."""
         is_entry, is_spare, n = True, True, 0
         for unit in self.units(packet):
             kind = unit[0] & 31
@@ -94,7 +94,7 @@ class Hevc(_NalUnits):
         self._n_layers = extradata[21] >> 3 & 7  # temporal ones; 0 where it is not known
 
     def role(self, packet: Packet[Any]) -> Role:
-        """Say what the next packet of the stream is."""
+        """Describe what the next packet of the stream is."""
         kinds: set[int] = set()
         is_highest = True
         for unit in self.units(packet):

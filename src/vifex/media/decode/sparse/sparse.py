@@ -94,7 +94,7 @@ def sparse_frames(
     damage: Damage,
     progress: Callable[[], None],
 ) -> Iterator[TimedFrame]:
-    """Give the frames of a video as `shown_frames` does, those that nobody wants without an image.
+    """Yield the frames of a video as `shown_frames` does, those that nobody wants without an image.
 
     Args:
         opened: The file.
@@ -242,7 +242,7 @@ _UNSEEN: Final = _Unseen()
 
 
 def _check(damage: Damage) -> None:
-    """Give up at the first damage; what it means is for decoding in full to say."""
+    """Return up at the first damage; what it means is for decoding in full to say."""
     if damage.log.n_errors or damage.n_undecoded or damage.n_corrupt_packets or damage.read_error:
         raise Unclear
 

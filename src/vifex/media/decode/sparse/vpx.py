@@ -13,7 +13,7 @@ __all__ = ["av1_role", "vp8_role", "vp9_role"]
 
 
 def vp8_role(packet: Packet[Any]) -> Role:
-    """Say what a packet of VP8 is."""
+    """Describe what a packet of VP8 is."""
     first = memoryview(packet)[0]
     if not first & 0x10:  # show_frame
         return HIDDEN
@@ -21,7 +21,7 @@ def vp8_role(packet: Packet[Any]) -> Role:
 
 
 def vp9_role(packet: Packet[Any]) -> Role:
-    """Say what a packet of VP9 is."""
+    """Describe what a packet of VP9 is."""
     # Frames pass on their statistics and motion even where no pixel of theirs is used: none is spare.
     frames = [_vp9_frame(frame) for frame in _vp9_frames(memoryview(packet))]
     n_shown = sum(is_shown for _, is_shown in frames)
@@ -60,7 +60,7 @@ def _vp9_frame(frame: memoryview) -> tuple[bool, bool]:
 
 
 def av1_role(packet: Packet[Any]) -> Role:
-    """Say what a packet of AV1 is."""
+    """Describe what a packet of AV1 is."""
     # A temporal unit shows one frame, by the specification (7.5).
     has_sequence = False
     for kind, payload in _av1_units(memoryview(packet)):

@@ -20,7 +20,7 @@ _MOV: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 
 
 def another_recording(file: LocalFile, format_name: str) -> int | None:
-    """Give the place of a second header of its own in a file; `None` where there is none.
+    """Return the place of a second header of its own in a file; `None` where there is none.
 
     Args:
         file: The open file; its place is kept.

@@ -36,7 +36,7 @@ def has_joins(container: InputContainer) -> bool:
 def demuxed(
     container: InputContainer, stream: VideoStream | AudioStream, unread: Callable[[], None]
 ) -> Iterator[Packet[Any]]:
-    """Give a stream's packets; in a programme stream, past places that FFmpeg cannot read, which it survives.
+    """Yield a stream's packets; in a programme stream, continue after places that FFmpeg cannot read.
 
     Args:
         container: The file.

@@ -85,7 +85,7 @@ class TimedFrames:
         self._notes: list[str] = []
 
     def __iter__(self) -> Iterator[Timed]:
-        """Give every frame in the order in which it is shown.
+        """Yield every frame in the order in which it is shown.
 
         Raises:
             OutOfOrder: If pts fall among the first frames although they must not.
@@ -109,7 +109,7 @@ class TimedFrames:
                 opened.close()
 
     def _placed(self, frames: Iterator[Timed]) -> Iterator[Timed]:
-        """Give frames before the first that has a time their times, counted back from it, as FFmpeg does.
+        """Yield frames before the first that has a time their times, counted back from it, as FFmpeg does.
 
         A stream that was cut in its middle begins with such frames. What would come before the clock's
         start is left without a time.
@@ -129,7 +129,7 @@ class TimedFrames:
         yield from waiting
 
     def _of(self, opened: Opened) -> Iterator[Timed]:
-        """Give the frames of one stream."""
+        """Yield the frames of one stream."""
         packet_clock = PacketClock(opened.container, opened.stream)
         self._own = None
         is_raw, is_counted = opened.is_raw, opened.is_image_stream
@@ -173,7 +173,7 @@ class TimedFrames:
         return pts
 
     def _count(self, frame: VideoFrame) -> tuple[int, int]:
-        """Give time and duration of an image in a stream of images, by the rate asked for or FFmpeg's."""
+        """Return time and duration of an image in a stream of images, by the rate asked for or FFmpeg's."""
         rate = self._assume_fps
         if rate is None:
             self._is_guessed = True
@@ -226,18 +226,18 @@ class TimedFrames:
 
 
 def _rate_of(opened: Opened) -> Fraction:
-    """Give FFmpeg's rate of a stream of images."""
+    """Return FFmpeg's rate of a stream of images."""
     return opened.stream.guessed_rate or Fraction(25)
 
 
 def _gap(opened: Opened) -> int:
-    """Give the ticks between frames by the stream's average rate, 0 if unknown."""
+    """Return the ticks between frames by the stream's average rate, 0 if unknown."""
     rate, time_base = opened.stream.average_rate, opened.stream.time_base
     return round(1 / (rate * time_base)) if rate and time_base else 0
 
 
 def duration_of(surveyed: Survey, opened: Opened, assume_fps: Fraction | None) -> Fraction:
-    """Give a video's length in seconds; 0 if it has no times and no rate is assumed."""
+    """Return a video's length in seconds; 0 if it has no times and no rate is assumed."""
     if opened.is_image_stream:
         return surveyed.n_packets / (assume_fps or _rate_of(opened))
     if assume_fps is not None and (opened.is_raw or surveyed.end is None):

@@ -28,7 +28,7 @@ class BestEffort:
         self._last_dts: int | None = None
 
     def time_of(self, pts: int | None, dts: int | None) -> int | None:
-        """Give a frame's time in ticks; `None` if it has neither."""
+        """Return a frame's time in ticks; `None` if it has neither."""
         if dts is not None:
             self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
             self._last_dts = dts
@@ -94,7 +94,7 @@ class FrameTimes:
         self._most_gap = most_gap
 
     def time_of(self, frame: VideoFrame) -> int | None:
-        """Give a frame's time in ticks; `None` if neither it nor any frame before has one."""
+        """Return a frame's time in ticks; `None` if neither it nor any frame before has one."""
         best = self._best.time_of(frame.pts, frame.dts)
         is_own = frame.pts is not None and best == frame.pts
         self.n_decoding += frame.pts is not None and best != frame.pts
@@ -133,7 +133,7 @@ class FrameTimes:
         self._last = pts
 
     def notes(self) -> Iterator[str]:
-        """Say which times are not the frames' own."""
+        """Name which times are not the frames' own."""
         if self.n_followed:
             yield (
                 f"Frames without a time of their own: {self.n_followed:,}; each follows the frame before it"

@@ -68,7 +68,7 @@ def _jpeg(file: LocalFile) -> str | None:
 
 
 def _jpeg_size(data: bytes) -> tuple[_Size, int] | None:
-    """Give height, width and components, and where the first scan begins."""
+    """Return height, width and components, and where the first scan begins."""
     at, size = 2, None
     while at + 4 <= len(data):
         if data[at] != 0xFF:
@@ -151,7 +151,7 @@ def _netpbm(file: LocalFile) -> str | None:
 
 
 def _netpbm_header(data: bytes) -> tuple[str, _Size, int] | None:
-    """Give the demuxer, width, height and depth of a binary PNM image, and its length in bytes."""
+    """Return the demuxer, width, height and depth of a binary PNM image, and its length in bytes."""
     pam = re.match(rb"P7\n(?:#.*\n|[A-Z]+ .*\n)*?ENDHDR\n", data)
     if pam:
         found = dict(re.findall(rb"(WIDTH|HEIGHT|DEPTH|MAXVAL) (\d+)", pam[0]))
@@ -194,7 +194,7 @@ def _read(file: LocalFile, at: int, size: int) -> bytes:
 
 
 def _find(file: LocalFile, mark: bytes, start: int) -> int | None:
-    """Give the place of the first such bytes at or behind a place."""
+    """Return the place of the first such bytes at or behind a place."""
     at, pattern = start, re.compile(re.escape(mark))  # twice as quick as bytes.find
     while len(chunk := _read(file, at, _CHUNK_BYTES)) >= len(mark):
         found = pattern.search(chunk)

@@ -142,7 +142,7 @@ def _opener(file: LocalFile, leg: Leg, limits: Limits, log: Log) -> Callable[[],
 
 
 def _chain(tracks: Sequence[Track], chosen: Track) -> list[Track]:
-    """Give the tracks one behind the other of which a track is a part."""
+    """Return the tracks one behind the other of which a track is a part."""
     chain = [chosen]
     for track in tracks:
         if track.first > chosen.first and _follows(chain[-1], track):

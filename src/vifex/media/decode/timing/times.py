@@ -44,7 +44,7 @@ class Clock:
         return cls(time_base, round(Fraction(start_us, _MICROSECONDS) / time_base))
 
     def seconds(self, pts: int) -> Fraction:
-        """Give the exact time of a tick."""
+        """Return the exact time of a tick."""
         return (pts - self.start) * self.time_base
 
     @property
@@ -64,7 +64,7 @@ class Gaps:
         self._pts.append(pts)
 
     def median(self) -> int:
-        """Give the median gap in ticks, at least 1."""
+        """Return the median gap in ticks, at least 1."""
         return _median_gap(np.frombuffer(self._pts, dtype=np.int64)) if self._pts else 1
 
 
@@ -99,7 +99,7 @@ class Survey:
         return self if self.is_rising or (self.is_counted and is_distinct) else None
 
     def shift_of(self, later: Survey, most_gap: int) -> int:
-        """Give the ticks by which a stream behind this one is moved."""
+        """Return the ticks by which a stream behind this one is moved."""
         if self.end is None or later.end is None:
             return 0
         first = int(later.pts[0])

@@ -50,7 +50,7 @@ class Track:
 
 
 def find_tracks(file: LocalFile, format_name: str) -> list[Track]:
-    """Give the videos of a file in the order in which they start.
+    """Return the videos of a file in the order in which they start.
 
     Args:
         file: The open file.
@@ -81,7 +81,7 @@ class _Transport:
         self._tables = _Tables()
 
     def tracks(self) -> list[Track]:
-        """Give all that was found."""
+        """Return all that was found."""
         for at, step, packets in _pieces(self._file):
             self._look_through(at, step, packets)
         found = [track for pid in self._starts for track in self._of(pid)]
@@ -116,7 +116,7 @@ class _Transport:
             self._opens.setdefault(pid, []).append((where, self._tables.last))
 
     def _of(self, pid: int) -> Iterator[Track]:
-        """Give the tracks of one PID: cut where its kind changes, and where others stand in its place."""
+        """Yield the tracks of one PID: cut where its kind changes, and where others stand in its place."""
         starts = np.concatenate(self._starts[pid])
         others = [
             np.concatenate(self._starts[other])
@@ -143,7 +143,7 @@ class _Transport:
                 yield Track(pid, kind, at, end, self._open_at(pid, at))
 
     def _open_at(self, pid: int, at: int) -> int:
-        """Give where the tables lie that come before a place."""
+        """Return where the tables lie that come before a place."""
         return max((table for where, table in self._opens[pid] if where <= at), default=0)
 
 
@@ -172,7 +172,7 @@ class _Tables:
         return pid in self.kinds and other in self.kinds and (pid, other) not in self._beside
 
     def kind_at(self, pid: int, where: int) -> int | None:
-        """Give the stream type of a PID at a place of the file."""
+        """Return the stream type of a PID at a place of the file."""
         kind = None
         for at, named in self._named.get(pid, ()):
             if kind is None or at <= where:
@@ -219,7 +219,7 @@ class _Tables:
 
 
 def _body(packet: UInt8Array) -> UInt8Array:
-    """Give what a transport packet carries, its adaptation field left out."""
+    """Return what a transport packet carries, its adaptation field left out."""
     control = int(packet[3]) >> 4 & 3
     if not control & 1:
         return packet[:0]
@@ -227,7 +227,7 @@ def _body(packet: UInt8Array) -> UInt8Array:
 
 
 def _grid(file: LocalFile, start: int) -> tuple[int, int] | None:
-    """Give where the next transport packet begins, and the step from packet to packet, in bytes."""
+    """Return where the next transport packet begins, and the step from packet to packet, in bytes."""
     file.seek(start)
     head = file.read(_SYNC_BYTES)
     for step in (188, 192, 204):
@@ -239,7 +239,7 @@ def _grid(file: LocalFile, start: int) -> tuple[int, int] | None:
 
 
 def _pieces(file: LocalFile) -> Iterator[tuple[int, int, UInt8Array]]:
-    """Give pieces of the file as rows of whole packets: where each begins, the step, the rows."""
+    """Yield pieces of the file as rows of whole packets: where each begins, the step, the rows."""
     at = 0
     while at < file.size_bytes:
         found = _grid(file, at)

@@ -29,7 +29,7 @@ def has_alpha_beside(stream: VideoStream) -> bool:
 
 
 def alpha_context(stream: VideoStream) -> Any:
-    """Give a decoder that makes frames with alpha; `None` if this FFmpeg has none."""
+    """Return a decoder that makes frames with alpha; `None` if this FFmpeg has none."""
     own = stream.codec_context
     try:
         context: Any = CodecContext.create(_DECODERS[own.codec.canonical_name], "r")

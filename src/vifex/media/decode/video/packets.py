@@ -59,7 +59,7 @@ def decoded(
 
 
 def prepare(opened: Opened, limits: Limits) -> Any:
-    """Give a stream's decoder, set to one thread and to frames that are not too large."""
+    """Return a stream's decoder, set to one thread and to frames that are not too large."""
     context: Any = opened.stream.codec_context
     if has_alpha_beside(opened.stream):
         context = alpha_context(opened.stream) or context
@@ -74,7 +74,7 @@ def prepare(opened: Opened, limits: Limits) -> Any:
 def packets_of(
     opened: Opened, damage: Damage, packet_clock: PacketClock | SoundClock | None = None
 ) -> Iterator[Packet[Any] | None]:
-    """Give the stream's packets, then `None`, which drains the decoder; a broken end is an end.
+    """Yield the stream's packets, then `None`, which drains the decoder; a broken end is an end.
 
     Args:
         opened: The file.

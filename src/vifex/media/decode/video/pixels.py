@@ -101,7 +101,7 @@ class _Scaler:
         return cls(look, graph, source, nodes[-1])
 
     def scale(self, frame: VideoFrame) -> npt.NDArray[Any]:
-        """Give uint8 `[H, W, C]`, or uint16 where the format has 16 bits."""
+        """Return uint8 `[H, W, C]`, or uint16 where the format has 16 bits."""
         self.source.push(frame)
         out = self.sink.pull()
         if not isinstance(out, VideoFrame):
@@ -128,7 +128,7 @@ class Converter:
         return cls(opened.aspect, opened.stated.margins, opened.notes if notes is None else notes)
 
     def shape(self, frame: VideoFrame) -> Shape:
-        """Give the size of a frame's visible part, turn and pixel aspect."""
+        """Return the size of a frame's visible part, turn and pixel aspect."""
         # Asking a frame for its side data makes it part of a reference cycle, so that it lives until
         # the next garbage collection: frames are asked only when their rotation is new.
         rotation = frame.rotation
@@ -178,7 +178,7 @@ class Converter:
         return self._srgb(frame, _Target(None, part, "bicubic", "rgba" if alpha else "rgb24"))
 
     def _stored_part(self, frame: VideoFrame, part: _Part | None) -> _Part | None:
-        """Give a part of the visible image in stored pixels; `None` if it is the whole frame."""
+        """Return a part of the visible image in stored pixels; `None` if it is the whole frame."""
         left, top, right, bottom = self.margins.inner(frame.width, frame.height)
         if part is not None:
             left, top, right, bottom = left + part[0], top + part[1], left + part[2], top + part[3]
@@ -253,15 +253,15 @@ class FrameImage:
         return self._shape.upright
 
     def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
-        """Give ready pixels of the whole or of a box that lies in the image."""
+        """Return ready pixels of the whole or of a box that lies in the image."""
         return self._exact(spec, box) if spec.decode == "exact" else self._fast(spec, box)
 
     def stored(self) -> Image.Image:
-        """Give the whole image as stored, in mode `RGB`, or `RGBA` where it has alpha."""
+        """Return the whole image as stored, in mode `RGB`, or `RGBA` where it has alpha."""
         return Image.fromarray(self._converter.stored(self._frame))
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole image, upright, in square pixels."""
+        """Return the whole image, upright, in square pixels."""
         turned = self._turned(background)
         return turned if turned.size == self.size else turned.resize(self.size, Image.Resampling.BICUBIC)
 
@@ -310,7 +310,7 @@ def _turn(frame: VideoFrame) -> Turn:
 
 
 def _white(frame: VideoFrame) -> int:
-    """Give what swscale makes of white at 16 bits, where it takes 256 for 255 or does not fill low bits."""
+    """Return what swscale makes of white at 16 bits, where it takes 256 for 255 or does not fill low bits."""
     if frame.format.is_rgb:
         return 65535
     bits = max(c.bits for c in frame.format.components)
@@ -332,7 +332,7 @@ def _to_8_bits(codes: npt.NDArray[np.uint16]) -> UInt8Array:
 
 
 def _shown(spec: PixelSpec, box: Box) -> Box:
-    """Give the part of a box that is left after the crop of the resize, so that no more is scaled."""
+    """Return the part of a box that is left after the crop of the resize, so that no more is scaled."""
     width, height = box.x1 - box.x0, box.y1 - box.y0
     to = fit(spec, width, height)
     sx, sy = width / to.width, height / to.height

@@ -44,7 +44,7 @@ class Reach:
         self._end_s = min((s for s in (end_s, wanted_s) if s is not None), default=None)
 
     def tell(self, at: Fraction) -> None:
-        """Tell the seconds that were reached."""
+        """Report the seconds that were reached."""
         if self._builder is not None:
             at_s = float(at)
             # A container may be wrong, or have a clock that starts anew.

@@ -43,7 +43,7 @@ class Crop:
 def cuts(
     request: ViewRequest, boxes: Sequence[Box], size: tuple[int, int]
 ) -> tuple[list[Crop | None], list[str]]:
-    """Say what a request takes of an image.
+    """Describe what a request takes of an image.
 
     Args:
         request: Its regions decide.
@@ -76,11 +76,11 @@ class DecodedImage(Protocol):
         ...
 
     def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
-        """Give ready pixels of the whole, or of a box that lies in the image."""
+        """Return ready pixels of the whole, or of a box that lies in the image."""
         ...
 
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
-        """Give the whole image, upright, in square pixels."""
+        """Return the whole image, upright, in square pixels."""
         ...
 
 
@@ -136,11 +136,11 @@ class SampleBuilder:
             del self._held[index]
 
     def finish(self) -> Iterator[Sample]:
-        """Give what is left after the last frame."""
+        """Yield what is left after the last frame."""
         yield from self._samples(self._sampler.finish())
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
-        """Say in a clause why there is no sample."""
+        """Return a clause that says why there is no sample."""
         return self._sampler.why_empty(n_frames, end)
 
     def _hold(self, shown: TimedFrame) -> _Held | None:

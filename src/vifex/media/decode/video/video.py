@@ -245,7 +245,7 @@ def _attempt(
 
 
 def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterator[TimedFrame]:
-    """Give the frames of a video in presentation order, each with the time for which it is on screen.
+    """Yield the frames of a video in presentation order, each with the time for which it is on screen.
 
     Args:
         frames: Of the video.

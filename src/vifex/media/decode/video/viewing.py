@@ -16,7 +16,7 @@ __all__ = ["Viewing", "part_of"]
 
 
 def part_of(medium: Medium, request: ViewRequest) -> Part:
-    """Give the part of a video that counts for a request: where the medium's span and the request overlap."""
+    """Return the part of a video that a request covers: the overlap of the medium's span and the request's."""
     span = medium.span
     sides = (None, None) if span is None else (span.t_start_s, span.t_end_s)
     return Part.of(sides, (request.sampling.t_start_s, request.sampling.t_end_s))
@@ -53,7 +53,7 @@ class Viewing:
             yield from builder.feed(shown)
 
     def finish(self) -> Iterator[Sample]:
-        """Give what is left after the last frame."""
+        """Yield what is left after the last frame."""
         for builder in self._builders:
             yield from builder.finish()
 
@@ -62,7 +62,7 @@ class Viewing:
         return all(t.part.is_over(shown.end) for t in self._builders)
 
     def seen(self) -> DecodeReport:
-        """Say what was learned.
+        """Describe what was learned.
 
         Raises:
             MediaError: If there is no sample for any request.

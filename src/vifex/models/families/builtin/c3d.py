@@ -71,7 +71,7 @@ class C3DFamily:
     prefix = "c3d"
 
     def catalogue(self) -> Iterable[Entry]:
-        """Give the one network."""
+        """Yield the one network."""
         yield Entry(
             name=f"c3d/{_NAME}",
             input="16 x 112 x 112",

@@ -95,7 +95,7 @@ class I3DFamily:
     prefix = "i3d"
 
     def catalogue(self) -> Iterable[Entry]:
-        """Give the two streams, and those that make their flow."""
+        """Yield the two streams, and those that make their flow."""
         for name, channels in _CHANNELS.items():
             yield Entry(
                 name=f"i3d/{name}",

@@ -118,7 +118,7 @@ class FuseFamily:
     prefix = "fuse"
 
     def catalogue(self) -> Iterable[Entry]:
-        """Give one example per method; any backbone may stand in the brackets."""
+        """Yield one example per method; any backbone may stand in the brackets."""
         for method in sorted(FUSION_HEADS):
             size = ":256" if method in _SIZES else ""
             yield Entry(

@@ -104,7 +104,7 @@ class SeqFamily:
     prefix = "seq"
 
     def catalogue(self) -> Iterable[Entry]:
-        """Give one example per head; any backbone may stand in the brackets."""
+        """Yield one example per head; any backbone may stand in the brackets."""
         for head in head_names():
             size = ":512" if head in ("rnn", "lstm", "gru", "tcn") else ""
             yield Entry(

@@ -89,7 +89,7 @@ class HfText:
         self._padding = "max_length" if "siglip" in config.model_type else True
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Give one vector a text; see `text.TextTower.vectors`."""
+        """Return one vector a text; see `text.TextTower.vectors`."""
         torch: Any = require("torch", extra="torch", needed_for="a text tower")
         words = self._tokenizer(
             list(texts),
@@ -114,7 +114,7 @@ class HfFamily:
     prefix = "hf"
 
     def catalogue(self) -> Iterator[Entry]:
-        """Give well-known networks; any other repository of their kinds is taken as well."""
+        """Yield well-known networks; any other repository of their kinds is taken as well."""
         transformers()
         for name, size, terms, paper in CATALOGUE:
             yield Entry(
@@ -176,7 +176,7 @@ def _from_config(kind: Any, config: Any) -> Any:
 
 
 def _kind(config: Any, source: Source) -> Any:
-    """Give the class that a repository's configuration asks for, or the one of its features."""
+    """Return the class that a repository's configuration asks for, or the one of its features."""
     library = transformers()
     wanted = next(iter(config.architectures or ()), "")
     if wanted.endswith(_KEPT) and hasattr(library, wanted):

@@ -115,7 +115,7 @@ class ClapText:
         self._length = config.max_position_embeddings - config.pad_token_id - 1
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Give one vector a text; see `text.TextTower.vectors`."""
+        """Return one vector a text; see `text.TextTower.vectors`."""
         torch: Any = require("torch", extra="torch", needed_for="a text tower")
         words = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=self._length, return_tensors="pt"

@@ -125,7 +125,7 @@ class _Seen:
         return {"scale": 255.0, "mean": shift, "std": measured, "channel_order": order}
 
     def check_range(self) -> None:
-        """See that its numbers stay those of pixels where edges are hard, as they do not after a cubic filter
+        """Check that its numbers stay those of pixels at hard edges, as they do not after a cubic filter
         over numbers with a fraction.
 
         Raises:
@@ -240,7 +240,7 @@ def _edges(width: int, height: int) -> Image.Image:
 
 
 def _by_pillow(image: Image.Image, spec: PixelSpec) -> Array:
-    """Give the `exact` pixels of a card: resized by Pillow, then cropped, as `images.resize` does."""
+    """Return the `exact` pixels of a card: resized by Pillow, then cropped, as `images.resize` does."""
     import numpy as np
     from PIL import Image
 

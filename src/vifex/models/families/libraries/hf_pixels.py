@@ -69,7 +69,7 @@ def _resize(processor: Any, size: dict[str, int], crop: dict[str, int], of: str)
 
 
 def _shortest(processor: Any, size: dict[str, int]) -> int | None:
-    """Give the shorter side after the resize, by the rule of the processor's class."""
+    """Return the shorter side after the resize, by the rule of the processor's class."""
     kind, side = type(processor).__name__, size.get("shortest_edge")
     if kind.startswith("Levit") and side:
         return int(256 / 224 * side)
@@ -91,7 +91,7 @@ def _target(hw: tuple[int, int], **how: Any) -> dict[str, Any]:
 
 
 def processor_numbers(processor: Any) -> dict[str, Any]:
-    """Give scale, mean and std by its settings: (pixel / scale - mean) / std is what it should give."""
+    """Return scale, mean and std by its settings: (pixel / scale - mean) / std is what it should give."""
     config = getattr(processor, "data_config", None)
     if config is not None:
         return {"scale": 255.0, "mean": _three(config["mean"]), "std": _three(config["std"])}

@@ -25,7 +25,7 @@ _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 def transformers() -> Any:
-    """Give the library transformers.
+    """Return the library transformers.
 
     Raises:
         MissingExtraError: If it is not installed.
@@ -98,7 +98,7 @@ class Source:
         return None
 
     def processor(self) -> Any:
-        """Give what makes its pixels.
+        """Return what makes its pixels.
 
         Raises:
             ModelError: If it is not to be had.
@@ -109,7 +109,7 @@ class Source:
         return self._get(library.AutoVideoProcessor.from_pretrained, "its settings of pixels")
 
     def hearing(self) -> Any:
-        """Give what makes its input from sound.
+        """Return what makes its input from sound.
 
         Raises:
             ModelError: If it is not to be had.
@@ -120,7 +120,7 @@ class Source:
             return self._get(transformers().AutoFeatureExtractor.from_pretrained, "its settings of sound")
 
     def tokenizer(self) -> Any:
-        """Give what cuts its texts.
+        """Return what cuts its texts.
 
         Raises:
             ModelError: If it is not to be had.
@@ -151,7 +151,7 @@ class Source:
         return _whole_or_none(network, info, file or self.shown)
 
     def licence(self) -> str:
-        """Give the licence that its model card (`README.md`) or the catalogue names, else `unknown`."""
+        """Return the licence that its model card (`README.md`) or the catalogue names, else `unknown`."""
         text = self._read_me()
         named = re.search(r"^license(?:_name)?:[ \t]*(\S+)[ \t]*$", text.partition("\n---")[0], re.MULTILINE)
         if named and named[1] != "other":

@@ -82,7 +82,7 @@ class OpenClipText:
         self._tokenizer = tokenizer
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Give one vector a text; see `text.TextTower.vectors`."""
+        """Return one vector a text; see `text.TextTower.vectors`."""
         torch: Any = require("torch", extra="torch", needed_for="a text tower")
         with torch.inference_mode():
             found = self._network.encode_text(self._tokenizer(list(texts)), normalize=False)
@@ -107,7 +107,7 @@ class OpenClipFamily:
     prefix = "open_clip"
 
     def catalogue(self) -> Iterator[Entry]:
-        """Give every pair of a network and the tag of its weights."""
+        """Yield every pair of a network and the tag of its weights."""
         clip = _open_clip()
         for arch, tag in clip.list_pretrained():
             size = clip.get_model_config(arch)["vision_cfg"].get("image_size", 224)
@@ -236,7 +236,7 @@ def _weights_file(config: Mapping[str, Any], of: str) -> Path:
 
 
 def _preprocessing(size: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Give open_clip's configuration of pixels: its default, changed by what the weights say."""
+    """Return open_clip's configuration of pixels: its default, changed by what the weights say."""
     transform = _open_clip().transform
     known: dict[str, Any] = transform.merge_preprocess_dict(transform.PreprocessCfg(size=size), dict(config))
     return known
@@ -273,7 +273,7 @@ def _forward(tower: Any, x: Tensor) -> Any:
 
 
 def _licence(tag: str, config: Mapping[str, Any]) -> str:
-    """Give the licence of some weights: as timm states it, where timm serves them, else their publisher."""
+    """Return the licence of some weights: as timm states it, where timm serves them, else their publisher."""
     organisation, _, name = config.get("hf_hub", "").rpartition("/")[0].partition("/")
     if organisation == "timm":
         timm: Any = require("timm", extra="torch", needed_for="a network of open_clip")

@@ -59,7 +59,7 @@ class TimmFamily:
     prefix = "timm"
 
     def catalogue(self) -> Iterator[Entry]:
-        """Give every network of timm that has published weights."""
+        """Yield every network of timm that has published weights."""
         timm = _timm()
         for name in timm.list_models(pretrained=True):
             yield _entry(name, timm.get_pretrained_cfg(name))

@@ -62,7 +62,7 @@ class TorchvisionFamily:
     prefix = "torchvision"
 
     def catalogue(self) -> Iterator[Entry]:
-        """Give every classifier with each of its published weights."""
+        """Yield every classifier with each of its published weights."""
         for name in _names():
             for published in _models().get_model_weights(name):
                 yield _entry(name, published)
@@ -151,7 +151,7 @@ def _own_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _classifier(network: nn.Module) -> tuple[str, str]:
-    """Give the name of the part behind the features, and of the last layer in it that has weights."""
+    """Return the name of the part behind the features, and of the last layer in it that has weights."""
     children = dict(network.named_children())
     head = next(name for name in _HEADS if name in children)
     return head, last_linear(network, head)

@@ -36,7 +36,7 @@ class Family(Protocol):
     """What stands before the `/` (or `:`) of its names, e.g. `timm`."""
 
     def catalogue(self) -> Iterable[Entry]:
-        """Give the networks worth listing; a family may take more names than it lists.
+        """Return the networks worth listing; a family may take more names than it lists.
 
         Raises:
             MissingExtraError: If the library that knows them is not installed.

@@ -32,13 +32,13 @@ _HASH: Final = re.compile(r"-([0-9a-f]{8,64})\.")
 
 
 def hub_address(repository: str = "") -> str:
-    """Give where a repository of the Hugging Face hub lies (`HF_ENDPOINT` honoured)."""
+    """Return where a repository of the Hugging Face hub lies (`HF_ENDPOINT` honoured)."""
     hub: Any = require("huggingface_hub", extra="torch", needed_for="fetching weights")
     return f"{hub.constants.ENDPOINT}/{repository}".rstrip("/")
 
 
 def hub_file(repository: str, names: Sequence[str], *, of: str) -> Path:
-    """Give one file of a repository of the Hugging Face hub, from the cache or fetched into it.
+    """Return one file of a repository of the Hugging Face hub, from the cache or fetched into it.
 
     Args:
         repository: `organisation/name`.
@@ -67,7 +67,7 @@ def hub_file(repository: str, names: Sequence[str], *, of: str) -> Path:
 
 
 def url_file(url: str, folder: Path, *, of: str) -> Path:
-    """Give the file behind an address, from torch's cache or fetched into it, its hash checked.
+    """Return the file behind an address, from torch's cache or fetched into it, its hash checked.
 
     Args:
         url: Its last part is the file's name; a `-HASH` before the suffix is the start of its sha256.

@@ -16,7 +16,7 @@ _NON_COMMERCIAL: Final = (
 
 
 def forbids_commerce(licence: str) -> bool:
-    """Tell whether a licence, as its publisher names it, is known to forbid commercial use.
+    """Return whether a licence, as its publisher names it, is known to forbid commercial use.
 
     An unknown licence forbids nothing here: what is not known is shown as it is, to be read by a person.
     """

@@ -44,7 +44,7 @@ _KNOWN: Final = {
 
 
 def nearby(word: str, *, guess: bool = True) -> list[str]:
-    """Give full names (`PREFIX/NAME`) of networks that a word may have meant, the nearest first.
+    """Return full names (`PREFIX/NAME`) of networks that a word may have meant, the nearest first.
 
     Args:
         word: What was given as a model, e.g. `resnet50`, `ViT-B/32` or `openai/clip-vit-base-patch32`.

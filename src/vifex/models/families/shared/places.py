@@ -16,7 +16,7 @@ __all__ = ["first_convolution", "last_linear", "point", "read_input", "vector"]
 
 
 def read_input(network: nn.Module, at: str, name: str = "penultimate") -> None:
-    """Give what a module of the network takes as the output of a new module `name`, as one vector.
+    """Return what a module of the network takes as the output of a new module `name`, as one vector.
 
     Args:
         network: It gets a further submodule.
@@ -49,7 +49,7 @@ def vector(x: Tensor) -> Tensor:
 
 
 def last_linear(network: nn.Module, within: str) -> str:
-    """Give the name of the last linear layer or convolution in a part of a network, `within` included."""
+    """Return the name of the last linear layer or convolution in a part of a network, `within` included."""
     nn: Any = require("torch.nn", extra="torch", needed_for="a network that is code")
     kinds = (nn.Linear, nn.Conv2d, nn.Conv3d)
     part = network.get_submodule(within)
@@ -60,7 +60,7 @@ def last_linear(network: nn.Module, within: str) -> str:
 
 
 def first_convolution(network: nn.Module) -> str | None:
-    """Give the name of the first convolution, `None` if there is none."""
+    """Return the name of the first convolution, `None` if there is none."""
     nn: Any = require("torch.nn", extra="torch", needed_for="a network that is code")
     kinds = (nn.Conv2d, nn.Conv3d)
     return next((name for name, module in network.named_modules() if isinstance(module, kinds)), None)

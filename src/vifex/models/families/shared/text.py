@@ -23,7 +23,7 @@ class TextTower(Protocol):
     """The half of a network that reads words; made once, asked often."""
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Give one vector a text, as the library's own tower gives it: not scaled to length 1.
+        """Return one vector a text, as the library's own tower gives it: not scaled to length 1.
 
         Args:
             texts: At least one; one longer than the tower reads is cut off as its library does it.
@@ -65,7 +65,7 @@ def cut_words(tower: TextTower, text: str) -> str | None:
 
 
 def text_vectors(model: Model, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Give one vector a text; for more than one call make the tower once with `text_tower`."""
+    """Return one vector a text; for more than one call make the tower once with `text_tower`."""
     return text_tower(model).vectors(texts)
 
 

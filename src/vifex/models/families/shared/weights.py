@@ -59,7 +59,7 @@ def load_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def apply_state(module: nn.Module, state: Mapping[str, Tensor], *, of: str) -> None:
-    """Give a module these weights, all of them and nothing else, in place.
+    """Return a module these weights, all of them and nothing else, in place.
 
     Numbers are converted to the module's own dtypes. `num_batches_tracked`, which old checkpoints lack
     and evaluation never reads, may be absent.

@@ -126,7 +126,7 @@ def compose(
 
 
 def _profile(item: Item) -> bytes | None:
-    """Give the ICC profile of an item."""
+    """Return the ICC profile of an item."""
     kinds = (b"prof", b"rICC")
     return next((data[4:] for name, data in item.properties if name == "colr" and data[:4] in kinds), None)
 
@@ -139,7 +139,7 @@ class _Work:
         self._depth = 0
 
     def frame(self, item: Item) -> VideoFrame:
-        """Give an item's pixels as stored, colours as the item says."""
+        """Return an item's pixels as stored, colours as the item says."""
         if item.kind in _DECODERS:
             frame = self._coded(item)
         elif item.kind in ("grid", "iden"):
@@ -238,7 +238,7 @@ class _Canvas:
             room[:] = part[: room.shape[0], : room.shape[1]]
 
     def frame(self) -> VideoFrame:
-        """Give the whole, colours as the first tile says."""
+        """Return the whole, colours as the first tile says."""
         out, first = self._out, self._first
         out.colorspace, out.color_range = first.colorspace, first.color_range
         out.color_trc, out.color_primaries = first.color_trc, first.color_primaries
@@ -246,7 +246,7 @@ class _Canvas:
 
 
 def _plane(frame: VideoFrame, index: int) -> npt.NDArray[Any]:
-    """Give a plane's pixels as a view, without the padding of its rows."""
+    """Return a plane's pixels as a view, without the padding of its rows."""
     plane: Any = frame.planes[index]  # a buffer, whatever its types say
     deep = any(c.bits > 8 for c in frame.format.components)
     kind = np.dtype(np.uint16 if deep else np.uint8)
@@ -315,7 +315,7 @@ def _turned(image: Image.Image, properties: Iterable[tuple[str, bytes]]) -> Imag
 
 
 def _aperture(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Give left, top, right and bottom of a clean aperture: sizes and offsets of the middle, as fractions."""
+    """Return left, top, right and bottom of a clean aperture, which states sizes and offsets of its centre."""
     numbers = struct.unpack(">IIIIiIiI", data[:32])
     width, height, x, y = (n / d if d else 0.0 for n, d in zip(numbers[::2], numbers[1::2], strict=True))
     left = round((size[0] - width) / 2 + x)

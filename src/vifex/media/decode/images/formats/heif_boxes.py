@@ -39,7 +39,7 @@ class Item:
     """0: offsets are of the file, 1: of the box `idat`; others are not read."""
 
     def first(self, kind: str) -> bytes | None:
-        """Give the contents of a property, `None` where the item has none of that kind."""
+        """Return the contents of a property, `None` where the item has none of that kind."""
         return next((data for name, data in self.properties if name == kind), None)
 
     @property
@@ -82,7 +82,7 @@ class Heif:
         return b"".join(parts)
 
     def alpha_of(self, item: Item) -> Item | None:
-        """Give the item that holds how much of another shows."""
+        """Return the item that holds how much of another shows."""
         for other in self.items.values():
             kind = (other.first("auxC") or b"")[4:].split(b"\0")[0]
             if item.number in other.refers.get("auxl", ()) and kind in _ALPHA:

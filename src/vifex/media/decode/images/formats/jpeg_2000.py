@@ -42,7 +42,7 @@ class Depths:
         return not self.has_palette and (self.is_uneven or (max(self.bits) > 8 and self.bits != (16,)))
 
     def check(self, file: LocalFile) -> None:
-        """See that it is of a kind that somebody reads right.
+        """Check that it is of a kind that somebody reads right.
 
         Raises:
             Refused: If not.

@@ -37,7 +37,7 @@ def is_jpeg_xl(head: bytes) -> bool:
 
 
 def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
-    """See that a JPEG XL can be read: its size, its kind, and that the plug-in of Pillow is there.
+    """Check that a JPEG XL can be read: its size, its kind, and that the plug-in of Pillow is there.
 
     Raises:
         Refused: If it is too large or an animation, or the extra is not installed.
@@ -60,7 +60,7 @@ def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
 
 
 def check_samples(image: Image.Image, file: LocalFile) -> None:
-    """See that the plug-in gives a sample of one byte where the image's mode has one.
+    """Check that the plug-in gives a sample of one byte where the image's mode has one.
 
     Raises:
         Refused: If it gives two, as for gray with alpha of 16 bits, which it calls `LA`.
@@ -92,7 +92,7 @@ def _header(file: LocalFile) -> _Header | None:
 
 
 def _codestream(file: LocalFile) -> bytes:
-    """Give the first bytes of the image itself, behind its signature."""
+    """Return the first bytes of the image itself, behind its signature."""
     at = 0
     for _ in range(64):
         file.seek(at)

@@ -75,7 +75,7 @@ class Raw:
     """The largest first."""
 
     def sentence(self, preview: Preview | None) -> str:
-        """Say what was read of it, `None` standing for the sensor's image."""
+        """Describe what was read of it, `None` standing for the sensor's image."""
         told = f"It is a raw photograph ({clean(self.kind)})"
         if preview is None:
             return f"{told}, developed by LibRaw with the camera's white balance."
@@ -182,7 +182,7 @@ def _is_plain(directory: Directory) -> bool:
 
 
 def _inside(found: list[Directory]) -> list[tuple[int, int]]:
-    """Give the places of what may look like JPEGs and is none: tiles, and data of the sensor."""
+    """Return the places of what may look like JPEGs and is none: tiles, and data of the sensor."""
     return [
         (offset, offset + size)
         for d in found

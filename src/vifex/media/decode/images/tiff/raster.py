@@ -110,7 +110,7 @@ def describe(page: Directory) -> str:
 
 
 def _one_kind(page: Directory, file: LocalFile) -> tuple[int, int]:
-    """Give bits and format of all samples."""
+    """Return bits and format of all samples."""
     bits, formats = set(page.bits), set(page.formats)
     if page.number(32997, 1) > 1:
         raise _refused("a volume of several slices in one page", file)
@@ -159,7 +159,7 @@ def _places(page: Directory, file: LocalFile) -> Iterator[_Place]:
 def _unpacked(
     file: LocalFile, page: Directory, place: _Place, bits_per_pixel: int, limits: Limits
 ) -> npt.NDArray[np.uint8]:
-    """Give the bytes of a strip or tile, `[rows, bytes of a row]`."""
+    """Return the bytes of a strip or tile, `[rows, bytes of a row]`."""
     row_bytes = (place.width * bits_per_pixel + 7) // 8
     wanted = row_bytes * place.height
     if not 0 < place.offset < file.size_bytes:

@@ -48,7 +48,7 @@ class Scale:
 
     @property
     def sentence(self) -> str:
-        """Say what was taken for black and white."""
+        """Describe what was taken for black and white."""
         told = f"{self.black:.10g} was taken for black and {self.white:.10g} for white"
         if self.low < self.black or self.peak > self.white:
             told += f"; numbers run from {self.low:g} to {self.peak:g}, and what lies outside is clipped"

@@ -65,12 +65,12 @@ class Directory:
         )
 
     def number(self, tag: int, default: int = 0) -> int:
-        """Give the first value of a tag as an integer."""
+        """Return the first value of a tag as an integer."""
         values = self.tags.get(tag)
         return default if values is None or isinstance(values, bytes) or not len(values) else int(values[0])
 
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """Give all values of a tag as integers."""
+        """Return all values of a tag as integers."""
         values = self.tags.get(tag)
         return () if values is None or isinstance(values, bytes) else tuple(int(v) for v in values)
 
@@ -149,7 +149,7 @@ def is_tiff(head: bytes) -> bool:
 
 
 def directories(file: LocalFile) -> Iterator[Directory]:
-    """Give the directories of the main chain, the first one first; what is broken ends it."""
+    """Yield the directories of the main chain, the first one first; what is broken ends it."""
     found = _header(file)
     if found is None:
         return
@@ -165,7 +165,7 @@ def directories(file: LocalFile) -> Iterator[Directory]:
 
 
 def sub_directories(file: LocalFile, directory: Directory) -> Iterator[Directory]:
-    """Give the directories that one directory names as its own."""
+    """Yield the directories that one directory names as its own."""
     for offset in directory.numbers(_SUB_DIRECTORIES)[:64]:
         read = _read(file, directory.order, directory.magic, offset)
         if read is not None:

@@ -50,7 +50,7 @@ class Page:
 
 
 def find_pages(file: LocalFile) -> list[Directory]:
-    """Give the pages of a TIFF: its directories but for smaller copies and masks.
+    """Return the pages of a TIFF: its directories but for smaller copies and masks.
 
     Where the first directory is a smaller copy and the image itself is a directory below it, that is the
     page. Empty for what is no TIFF or too broken to tell.
@@ -184,7 +184,7 @@ def _has_alpha(page: Directory) -> bool:
 
 
 def _alpha(page: Directory, raster: Raster, n: int) -> npt.NDArray[np.uint8] | None:
-    """Give the sample behind the colours as eight bits where it is alpha."""
+    """Return the sample behind the colours as eight bits where it is alpha."""
     if not _has_alpha(page):
         return None
     values = raster.values[..., n]

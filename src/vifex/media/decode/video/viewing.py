@@ -16,7 +16,7 @@ __all__ = ["Viewing", "part_of"]
 
 
 def part_of(medium: Medium, request: ViewRequest) -> Part:
-    """Return the part of a video that a request covers: the overlap of the medium's span and the request's."""
+    """Return the part of a video that a request covers: where its span and the medium's overlap."""
     span = medium.span
     sides = (None, None) if span is None else (span.t_start_s, span.t_end_s)
     return Part.of(sides, (request.sampling.t_start_s, request.sampling.t_end_s))

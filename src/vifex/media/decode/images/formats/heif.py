@@ -315,7 +315,7 @@ def _turned(image: Image.Image, properties: Iterable[tuple[str, bytes]]) -> Imag
 
 
 def _aperture(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of a clean aperture, which states sizes and offsets of its centre."""
+    """Return left, top, right and bottom of a clean aperture (`clap`)."""
     numbers = struct.unpack(">IIIIiIiI", data[:32])
     width, height, x, y = (n / d if d else 0.0 for n, d in zip(numbers[::2], numbers[1::2], strict=True))
     left = round((size[0] - width) / 2 + x)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from vifex.api.notices import tell_licence
+from vifex.engines import EngineOptions
 from vifex.extraction.bench.bench import PRECISIONS, run_bench
 from vifex.extraction.bench.measured import Bench
 from vifex.models import load_model
@@ -24,6 +26,9 @@ def bench(
     weights: str | None = None,
     card: str | os.PathLike[str] | None = None,
     trust_code: bool = False,
+    engine: Literal["auto", "openvino", "torch"] | None = None,
+    device: str | None = None,
+    compile: bool | None = None,
     workers: int | None = None,
     on_step: Callable[[str], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
@@ -40,6 +45,11 @@ def bench(
         weights: For networks of families, `random:SEED` or a file; by default the published ones.
         card: The model card, where it does not stand beside the model.
         trust_code: Whether code may run that a `.pt` or `.pt2` file holds.
+        engine: `openvino`, `torch` or `auto`; by default what `VIFEX_ENGINE` says.
+        device: `cpu`, `cuda`, `cuda:N`, `mps` or `auto`, for networks that torch runs; by default what
+            `VIFEX_TORCH_DEVICE` says.
+        compile: Whether torch runs networks through `torch.compile`; by default what `VIFEX_TORCH_COMPILE`
+            says.
         workers: Decoder processes; by default one for each core.
         on_step: Told what is being done.
         on_notice: Called with what a user must know of the model; by default it is a `UserWarning`.
@@ -52,5 +62,12 @@ def bench(
     )
     tell_licence(found.card, on_notice)
     return run_bench(
-        found, media, precisions=precisions, layers=layers, seconds=seconds, workers=workers, on_step=on_step
+        found,
+        media,
+        precisions=precisions,
+        layers=layers,
+        seconds=seconds,
+        options=EngineOptions(engine, device, compile),
+        workers=workers,
+        on_step=on_step,
     )

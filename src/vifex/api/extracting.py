@@ -85,6 +85,11 @@ def extract(
             - `decode`: `fast`, or `exact` for the pixels of the model's own library.
             - `precision`: `fp32`, `bf16`, `auto` (bf16 where the hardware has it), or `int8`, whose ranges
               are learned from a sample of the media when a view is made.
+            - `engine`: `openvino`, `torch`, or `auto`; by default what `VIFEX_ENGINE` says.
+            - `device`: `cpu`, `cuda`, `cuda:N`, `mps`, or `auto` for the best there is, for networks that
+              torch runs; by default what `VIFEX_TORCH_DEVICE` says.
+            - `compile`: Whether torch runs networks through `torch.compile`; by default what
+              `VIFEX_TORCH_COMPILE` says.
             - `regions`: `crop`, `roi_align` or `roi_pool`: a row for each box of a manifest or grid.
             - `grid`, `overlap`: `ROWSxCOLS` of boxes over each frame, and what neighbours share.
             - `bins`, `sampling_ratio`, `aligned`: Of `roi_align` and `roi_pool`.

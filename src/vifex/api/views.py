@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from vifex.api.notices import tell_licence
+from vifex.engines import EngineOptions
 from vifex.extraction.planning.audio_options import SoundChoice
 from vifex.extraction.planning.options import make_regions, make_sampling
 from vifex.extraction.planning.presets import load_preset
@@ -25,6 +26,7 @@ _SAMPLERS = ("fps", "every", "uniform", "clip")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
 """Choices for models of sound, and what `SoundChoice` calls them."""
+_ENGINE = ("engine", "device", "compile")
 _PLAN = ("layers", "pool", "normalize", "dtype", "decode", "precision", "pages")
 
 
@@ -55,6 +57,9 @@ class Choices(TypedDict, total=False):
     dtype: Literal["float32", "float16"]
     decode: Literal["fast", "exact"]
     precision: Literal["auto", "fp32", "bf16", "int8"]
+    engine: Literal["auto", "openvino", "torch"] | None
+    device: str | None
+    compile: bool | None
     regions: RegionMethod | None
     grid: str | None
     overlap: float
@@ -151,6 +156,7 @@ def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], N
         sampling=sampling,
         regions=regions,
         preset=preset.name if preset else None,
+        options=EngineOptions(**{k: chosen[k] for k in _ENGINE if k in chosen}),
         sound=SoundChoice(**{_SOUND[k]: chosen[k] for k in _SOUND if k in chosen}),
         **options,
     )

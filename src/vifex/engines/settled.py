@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, cast
 
+from vifex.engines.options import EngineOptions
 from vifex.values import EngineError, Layer, Model
 
-__all__ = ["ENGINE", "EngineChoice", "settle"]
-
-ENGINE: Final = "VIFEX_ENGINE"
-"""Environment variable: `torch` or `openvino` for networks that are code; by default whichever fits."""
+__all__ = ["EngineChoice", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +35,14 @@ class EngineChoice:
         return found
 
 
-def settle(model: Model, layers: Sequence[Layer], *, engine: str | None = None) -> EngineChoice:
-    """Return a model as the engine runs it that reads these layers.
+def settle(
+    model: Model,
+    layers: Sequence[Layer],
+    *,
+    options: EngineOptions | None = None,
+    made_by: str | None = None,
+) -> EngineChoice:
+    """Choose the engine that runs a model's layers, and give the model as that engine runs it.
 
     A file is run by OpenVINO. A network that is code runs in torch on a GPU; on a CPU it is converted to
     OpenVINO if every layer comes out equal there (cosine of at least 0.9999, no difference above 0.001 of
@@ -48,28 +51,56 @@ def settle(model: Model, layers: Sequence[Layer], *, engine: str | None = None) 
     Args:
         model: The network.
         layers: What is read, from its engine's `resolve_layers`.
-        engine: `torch` or `openvino` where it is decided already, as by the recipe of a stored view; else
-            what the environment's `VIFEX_ENGINE` says.
+        options: What the user chose.
+        made_by: The engine that made the view which is queried; it must run the query as well.
 
     Raises:
-        EngineError: If it must be `openvino` and the layers are not equal there.
+        EngineError: If the engine that is asked for cannot run the network, or not on that device.
         ModelError: If the network cannot be made.
     """
-    if model.builder is None:
-        return EngineChoice(model)
-    wanted = engine or os.environ.get(ENGINE) or None
-    if wanted not in (None, "torch", "openvino"):
-        raise EngineError(f"there is no engine {wanted!r}.", todo=f"Set {ENGINE} to torch or openvino.")
+    options = options or EngineOptions()
+    choice = _of_file(model, options) if model.builder is None else _of_code(model, layers, options, made_by)
+    if options.compile and choice.model.engine != "torch":
+        raise EngineError(
+            f"compile is for networks that torch runs, and {choice.model.engine} runs this one.",
+            of=model.card.name,
+            todo="Leave compile out.",
+        )
+    return choice
+
+
+def _of_file(model: Model, options: EngineOptions) -> EngineChoice:
+    """A file has one engine; a choice that it cannot follow is refused, and the environment's is not for it."""
+    if model.engine == "openvino" and (options.engine == "torch" or not options.allows_openvino):
+        choice = "the engine torch" if options.engine == "torch" else f"the device {options.device}"
+        raise EngineError(
+            f"the model is a file that OpenVINO runs on the CPU, and {choice} is for networks that are code.",
+            of=model.card.name,
+            todo="Leave that choice out, or name a network of PyTorch; see `vifex models`.",
+        )
+    return EngineChoice(model)
+
+
+def _of_code(
+    model: Model, layers: Sequence[Layer], options: EngineOptions, made_by: str | None
+) -> EngineChoice:
+    wanted = made_by or options.wanted_engine
     if wanted == "torch":
-        return EngineChoice(model, f"{ENGINE} asks for it" if engine is None else "")
+        return EngineChoice(model, options.why_engine if made_by is None else "")
+    if wanted == "openvino" and not options.allows_openvino:
+        raise EngineError(
+            f"OpenVINO runs networks on the CPU, not on {options.device}.",
+            of=model.card.name,
+            todo="Use the engine torch for that device, or leave the device out.",
+        )
     from vifex.engines import load_engine
     from vifex.engines.torch.engine import TorchEngine
     from vifex.engines.torch.settle import must_convert, settle_on_cpu
 
-    torch_engine = cast(TorchEngine, load_engine("torch"))
+    torch_engine = cast(TorchEngine, load_engine("torch", options))
     if torch_engine.device.type != "cpu":
         if wanted is None:
             return EngineChoice(model)
         torch_engine = TorchEngine(device="cpu")
-    settled = settle_on_cpu(model, layers, torch_engine, load_engine("openvino"))
-    return settled if wanted is None else must_convert(settled, model)
+    choice = settle_on_cpu(model, layers, torch_engine, load_engine("openvino"))
+    return choice if wanted is None else must_convert(choice, model, made_view=made_by is not None)

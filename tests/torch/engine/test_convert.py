@@ -139,10 +139,10 @@ def test_a_network_that_comes_out_otherwise_stays_with_torch(
 def test_the_engine_may_be_asked_for(engine: Any, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model, deciding = tiny("Cnn"), tiny("Deciding")
     layers, head = engine.resolve_layers(model, ["fc"]), engine.resolve_layers(deciding, ["head"])
-    assert settle(model, layers, engine="torch").model is model
-    assert settle(model, layers, engine="openvino").model.engine == "openvino"
+    assert settle(model, layers, made_by="torch").model is model
+    assert settle(model, layers, made_by="openvino").model.engine == "openvino"
     with pytest.raises(EngineError, match="OpenVINO made this view, and here it cannot run its network"):
-        settle(deciding, head, engine="openvino")
+        settle(deciding, head, made_by="openvino")
     monkeypatch.setenv("VIFEX_ENGINE", "torch")
     assert settle(model, layers).to_dict() == {"engine": "torch", "why": "VIFEX_ENGINE asks for it"}
     monkeypatch.setenv("VIFEX_ENGINE", "onnx")

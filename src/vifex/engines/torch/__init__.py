@@ -13,21 +13,26 @@ from vifex.values.registry import require
 
 if TYPE_CHECKING:
     from vifex.engines.base import Engine
+    from vifex.engines.options import EngineOptions
     from vifex.values import Model
 
 __all__ = ["count_parameters", "make_engine"]
 
 
-def make_engine() -> Engine:
+def make_engine(options: EngineOptions) -> Engine:
     """Make the engine.
+
+    Args:
+        options: The device, and whether networks run through `torch.compile`.
 
     Raises:
         MissingExtraError: If torch is not installed.
+        EngineError: If this machine lacks the device.
     """
     require("torch", extra="torch", needed_for="a network that is code")
     from vifex.engines.torch.engine import TorchEngine
 
-    return TorchEngine()
+    return TorchEngine(options.device, compile=options.compile)
 
 
 def count_parameters(model: Model) -> tuple[int, int]:

@@ -5,48 +5,39 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import torch
 
+from vifex.engines.options import DEVICE
 from vifex.values import EngineError
 
-__all__ = ["DEVICE", "compiles", "has_bf16", "open_device", "settings"]
+__all__ = ["has_bf16", "open_device", "settings"]
 
-DEVICE: Final = "VIFEX_TORCH_DEVICE"
-"""Environment variable: `cpu`, `cuda`, `cuda:1`, `mps`; by default the best there is. For several GPUs
-start a process for each, with a device of its own."""
-_COMPILE: Final = "VIFEX_TORCH_COMPILE"
-"""Environment variable: `1` runs networks through `torch.compile`."""
-
-
-def open_device() -> torch.device:
+def open_device(wanted: str | None = None) -> torch.device:
     """Choose the device.
 
+    Args:
+        wanted: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; by default what the environment's
+            `VIFEX_TORCH_DEVICE` says, and the best there is where it says nothing.
+
     Raises:
-        EngineError: If the one that the environment names is not there.
+        EngineError: If there is no such device.
     """
-    wanted = os.environ.get(DEVICE, "")
-    if not wanted:
+    named = wanted if wanted is not None else os.environ.get(DEVICE) or "auto"
+    if named == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
+    told = f"device {named}" if wanted is not None else f"{DEVICE}={named}"
     try:
-        device = torch.device(wanted)
+        device = torch.device(named)
     except RuntimeError as exc:
-        raise EngineError(
-            f"{DEVICE}={wanted} names no device.", todo="Set it to cpu, cuda, cuda:N or mps."
-        ) from exc
+        raise EngineError(f"{told} names no device.", todo="Use auto, cpu, cuda, cuda:N or mps.") from exc
     there = {"cpu": True, "cuda": torch.cuda.device_count() > (device.index or 0), "mps": _has_mps()}
     if not there.get(device.type, False):
         raise EngineError(
-            f"{DEVICE}={wanted}: torch finds no such device on this machine.",
-            todo="Unset it for the best device there is, or set it to cpu.",
+            f"{told}: torch finds no such device on this machine.",
+            todo="Use auto for the best device there is, or cpu.",
         )
     return device
-
-
-def compiles() -> bool:
-    """Return whether networks are to run through `torch.compile`."""
-    return os.environ.get(_COMPILE, "") not in ("", "0")
 
 
 def has_bf16(device: torch.device) -> bool:

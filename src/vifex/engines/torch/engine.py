@@ -15,9 +15,10 @@ from vifex.engines.cores import available_cores
 from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.names import Named, resolve_names
 from vifex.engines.openvino.build import pixels_shape
+from vifex.engines.options import EngineOptions
 from vifex.engines.plan import choose_batch
 from vifex.engines.precision import resolve
-from vifex.engines.torch.devices import compiles, has_bf16, open_device, settings
+from vifex.engines.torch.devices import has_bf16, open_device, settings
 from vifex.engines.torch.discover import Found, Spot, discover
 from vifex.engines.torch.layer_outputs import LayerOutput, Pixels
 from vifex.engines.torch.modules import Modules
@@ -41,8 +42,9 @@ class TorchEngine:
 
     name = "torch"
 
-    def __init__(self, device: str | None = None) -> None:
-        self.device = open_device() if device is None else torch.device(device)
+    def __init__(self, device: str | None = None, *, compile: bool | None = None) -> None:
+        self.device = open_device(device)
+        self._options = EngineOptions(compile=compile)
         self._modules = Modules(self.device)
         self._lock = threading.Lock()
         self._found: dict[tuple[str, str], Found] = {}
@@ -81,7 +83,7 @@ class TorchEngine:
         reader = LayerOutput(self._in_memory_order(module), spots)
         try:
             pixels = Pixels(model.card).to(self.device)
-            code: nn.Module = torch.compile(reader, dynamic=False) if compiles() else reader
+            code: nn.Module = torch.compile(reader, dynamic=False) if self._options.compiles else reader
             network = as_network(pixels, code, self.device, bf16=precision == "bf16")
             step = 1 if found.fixed_batch or not self._apart(network, model, size, precision) else size
             runner = self._runner(network, step, cores or available_cores())

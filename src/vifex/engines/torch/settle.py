@@ -230,12 +230,23 @@ def _digest(graph: Path) -> str:
     return digest.hexdigest()
 
 
-def must_convert(settled: EngineChoice, model: Model) -> EngineChoice:
-    """Insist on OpenVINO, for a query to a store that was made with it.
+def must_convert(settled: EngineChoice, model: Model, *, made_view: bool) -> EngineChoice:
+    """Insist on OpenVINO.
+
+    Args:
+        settled: Which engine fits.
+        model: The network.
+        made_view: Whether OpenVINO made the view that is queried; else the user asks for it.
 
     Raises:
         EngineError: If the network is not equal there now.
     """
+    if settled.model.engine != "openvino" and not made_view:
+        raise EngineError(
+            f"OpenVINO cannot run this network here: {settled.why}.",
+            of=model.card.name,
+            todo="Use the engine torch, or auto, which takes it.",
+        )
     if settled.model.engine != "openvino":
         raise EngineError(
             f"OpenVINO made this view, and here it cannot run its network: {settled.why}.",

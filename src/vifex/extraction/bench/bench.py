@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.engines import Network
+from vifex.engines import EngineOptions, Network
 from vifex.engines.cores import available_cores
 from vifex.engines.int8.int8 import require_nncf
 from vifex.engines.precision import is_int8
@@ -53,6 +53,7 @@ def run_bench(
     layers: Sequence[str] = (),
     seconds: float = 5.0,
     rounds: int = ROUNDS,
+    options: EngineOptions | None = None,
     workers: int | None = None,
     limits: Limits | None = None,
     on_step: Callable[[str], None] | None = None,
@@ -67,6 +68,7 @@ def run_bench(
         layers: Names, aliases or patterns of layers; by default the model's own choice.
         seconds: For each measurement, all its rounds together.
         rounds: How many; a first one that only warms is not counted.
+        options: Which engine runs the network, and on which device.
         workers: Decoder processes; by default one for each core.
         limits: What one file may cost.
         on_step: Told what is being done.
@@ -89,7 +91,7 @@ def run_bench(
     tell = on_step or (lambda _: None)
     cores = available_cores()
     workers, limits = workers or cores, limits or Limits()
-    base = plan_view("bench", model, layers=layers, precision="fp32")
+    base = plan_view("bench", model, layers=layers, precision="fp32", options=options)
     if base.recipe.audio is not None:
         raise InputError("a bench is for networks of images and clips.", of=model.card.name)
     tell("decoding a sample of the media" if media else "making up images")

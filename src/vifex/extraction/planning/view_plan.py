@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from vifex.engines import Engine, EngineChoice, load_engine, settle
+from vifex.engines import Engine, EngineChoice, EngineOptions, load_engine, settle
 from vifex.engines.int8.int8 import with_graph
 from vifex.engines.precision import is_int8
 from vifex.extraction.planning.audio_options import SoundChoice, fit_sound, with_window
@@ -85,6 +85,7 @@ def plan_view(
     preset: str | None = None,
     sound: SoundChoice | None = None,
     pages: Pages = "first",
+    options: EngineOptions | None = None,
 ) -> ViewPlan:
     """Resolve a user's choices once; what comes out says all of them.
 
@@ -103,6 +104,7 @@ def plan_view(
         sound: Windows of a network for sound; of `sampling` it takes start and end, of the choices for
             images none.
         pages: Of images with several pages, whether each gets a row.
+        options: Which engine runs the network, and on which device.
 
     Raises:
         ModelError: If the model or a layer is unknown.
@@ -117,9 +119,9 @@ def plan_view(
         # The logarithm of quiet sound does not survive numbers of eight bits.
         precision = "fp32" if precision == "auto" else precision
         sampling = regions = preset = None
-    resolved = load_engine(model.engine).resolve_layers(model, layers)
-    settled = settle(model, resolved)
-    engine = load_engine(settled.model.engine)
+    resolved = load_engine(model.engine, options).resolve_layers(model, layers)
+    settled = settle(model, resolved, options=options)
+    engine = load_engine(settled.model.engine, options)
     if is_int8(precision):
         _check_int8(model, settled)
     sampling = _fit_sampling(model, sampling)
@@ -185,7 +187,7 @@ def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = No
     if recipe.graph_sha256 is not None and graph is not None:
         quantised = with_graph(model, graph, recipe.graph_sha256)
         return ViewPlan(name, quantised, load_engine(recipe.engine), recipe, asked)
-    settled = settle(model, [spec.layer for spec in recipe.layers], engine=recipe.engine)
+    settled = settle(model, [spec.layer for spec in recipe.layers], made_by=recipe.engine)
     return ViewPlan(name, settled.model, load_engine(recipe.engine), recipe, asked)
 
 

@@ -70,7 +70,7 @@ def settle(
 
 
 def _of_file(model: Model, options: EngineOptions) -> EngineChoice:
-    """A file has one engine; a choice that it cannot follow is refused, and the environment's is not for it."""
+    """Refuse a choice that a file cannot follow. The environment variables are for networks that are code."""
     if model.engine == "openvino" and (options.engine == "torch" or not options.allows_openvino):
         choice = "the engine torch" if options.engine == "torch" else f"the device {options.device}"
         raise EngineError(

@@ -45,7 +45,7 @@ def test_the_user_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert EngineOptions().compiles
     assert not EngineOptions(compile=False).compiles
     monkeypatch.setenv("VIFEX_ENGINE", "onnx")
-    with pytest.raises(vifex.EngineError, match="no engine 'onnx'. Set VIFEX_ENGINE to torch or openvino"):
+    with pytest.raises(vifex.EngineError, match=r"no engine 'onnx'\. Set VIFEX_ENGINE to torch or openvino"):
         _ = EngineOptions().wanted_engine
 
 

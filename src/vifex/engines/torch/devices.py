@@ -13,6 +13,7 @@ from vifex.values import EngineError
 
 __all__ = ["has_bf16", "open_device", "settings"]
 
+
 def open_device(wanted: str | None = None) -> torch.device:
     """Choose the device.
 

@@ -91,7 +91,7 @@ def test_a_video_that_goes_on_under_another_pid(tmp_path: Path, late_ms: int, fi
     path = tmp_path / "pid.ts"
     second = _part(tmp_path / "b.ts", 30, "0x200", late_ms=late_ms)
     path.write_bytes(_part(tmp_path / "a.ts") + NULL * fill + second + NULL * fill)
-    told = _check(path, 60, said="Its video goes on under another stream at 1.20 s (id 0x200).")
+    told = _check(path, 60, said="Its video continues in another stream at 1.20 s (id 0x200).")
     assert ("clocks of its streams" in told) == (late_ms != 1280)
 
 
@@ -115,7 +115,7 @@ def test_the_codec_changes_where_recordings_meet(tmp_path: Path, codecs: tuple[s
     samples, seen = made.collect(path)
     assert [made.number_of(s.pixels) for s in samples] == list(range(60))
     assert [s.t_s for s in samples] == pytest.approx([i / 25 for i in range(60)], abs=0.0011)
-    assert "Its video goes on under another stream at 1.20 s" in " ".join(seen.notes)
+    assert "Its video continues in another stream at 1.20 s" in " ".join(seen.notes)
 
 
 def _coded(path: Path, first: int, pid: str, codec: str, *, ticks: list[int], **more: Any) -> bytes:
@@ -184,7 +184,7 @@ def test_a_video_that_starts_late(tmp_path: Path, ffmpeg: Callable[..., str]) ->
         assert [made.number_of(s.pixels) for s in samples] == list(range(30))
         # The ffmpeg command starts the sound's clock at 1.4 s.
         assert samples[0].t_s == pytest.approx(seconds - 1.4, abs=0.03)
-        assert ("Its video starts late" in " ".join(seen.notes)) == is_long
+        assert ("Its video stream starts late" in " ".join(seen.notes)) == is_long
     ffmpeg("-itsoffset", 9, "-i", tmp_path / "b.ts", *LONG_SOUND, "-t", 14, "-c:v", "copy", late)
     samples, _ = made.collect(late)
     assert [made.number_of(s.pixels) for s in samples] == list(range(30))
@@ -306,8 +306,8 @@ def test_sound_goes_on_where_the_images_do(
     spectra = [np.abs(np.fft.rfft(s.pixels)) for s in samples]
     assert [round(np.argmax(f) * 2) for f in spectra][:12] == [440] * 6 + [880] * 6
     assert [s.t_s for s in samples][:12] == [i / 2 for i in range(12)]
-    assert "came twice" not in " ".join(seen.notes)
-    said = "its sound goes on from its own end" if how == "alone" else "its sound was moved"
+    assert "overlapped in time" not in " ".join(seen.notes)
+    said = "sound continues from where it ended" if how == "alone" else "sound was moved"
     assert said in " ".join(seen.notes)
 
 

@@ -90,7 +90,7 @@ def test_a_stream_of_a_format_without_times_says_whose_times_these_are(
     path = tmp_path / "film.m2v"
     ffmpeg(*SOURCE, "-r", rate, *CODERS["mpeg2"], path)
     said = _compare(ffmpeg, path)
-    assert f"counted at FFmpeg's {rate} frames a second" in said
+    assert f"computed at FFmpeg's {rate} frames per second" in said
     samples, seen = made.collect(path, made.every(height=8, width=8, assume_fps=10.0))
     assert [s.t_s for s in samples[:3]] == [0.0, 0.1, 0.2]
     assert samples[-1].t_end_s == pytest.approx(len(samples) / 10)
@@ -123,4 +123,4 @@ def test_images_as_ffmpeg_pipes_them(coder: str, tmp_path: Path, ffmpeg: Callabl
     assert len(samples) == 10
     assert len({s.pixels.tobytes() for s in samples}) > 5
     assert [s.t_s for s in samples] == pytest.approx([i / 25 for i in range(10)])
-    assert "counted at FFmpeg's 25 frames a second" in " ".join(seen.notes)
+    assert "computed at FFmpeg's 25 frames per second" in " ".join(seen.notes)

@@ -260,7 +260,7 @@ def test_samples_of_unknown_meaning_are_told(
     expected = RGB if photo == "rgb" else GRAY[..., None]
     assert np.abs(_read(path) - expected).max() <= 1
     _, seen = made.collect(path)
-    assert seen.choices == (f"Of its {bands} samples for each pixel {said}.",)
+    assert seen.choices == (f"It has {bands} samples per pixel; {said}.",)
 
 
 def test_holes_are_black(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Reading media: where they are (`sources`), which frames count (`sample`), and their pixels (`decode`)."""
+"""Reading media: where they are (`sources`), which frames are sampled (`sample`), their pixels (`decode`)."""

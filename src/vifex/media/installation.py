@@ -1,8 +1,8 @@
-"""Tells a fault of the installation from a fault of a file.
+"""Distinguishes a faulty installation from a faulty file.
 
 A library whose interface changed fails with `TypeError`, `ImportError` or `AttributeError` on every file. A
-damaged file may make a library raise the same. So files that are known to be good are decoded: where they
-fail in the same way, the installation is at fault.
+damaged file may cause the same errors. So files that are known to be good are decoded: if they fail in the
+same way, the installation is at fault.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _explained(error: str, library: str | None) -> InstallationError:
     if library is None:
         return InstallationError(
             f"no file can be decoded with what is installed ({error}).",
-            todo="Install Vifex anew in an environment of its own.",
+            todo="Install Vifex again, in an environment of its own.",
         )
     return InstallationError(
         f"{library} {_version(library)} does not work with Vifex {_version('vifex')} ({error}).",

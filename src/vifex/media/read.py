@@ -1,7 +1,7 @@
-"""One medium, decoded once for everybody who wants something of it.
+"""One medium, decoded once for every request.
 
-`read` is what a decoder process runs; `frame_at`, `sound_at` and `thumbnail` look at a single moment. Where
-images and sound are wanted, the file is opened once and gone through twice, the images first.
+`read` is what a decoder process runs; `frame_at`, `sound_at` and `thumbnail` read a single moment. Where
+images and sound are both requested, the file is opened once and read twice, images first.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def is_image(file: LocalFile, limits: Limits) -> bool | None:
     refuse_archive(head, file.shown)
     kind = look(head)
     if kind == "text":
-        raise text_error(head, file.shown, wanted="image or video")
+        raise text_error(head, file.shown, wanted="an image or a video")
     if kind == "video" or (kind == "image" and image_stream(file) is not None):
         return False
     if is_animated(file, limits):
@@ -211,7 +211,7 @@ def sound_at(
         first = next(windows)  # none at all is an error of its own
         if t_s is None and next(windows, None) is not None:
             raise InputError(
-                f"it is longer than one window of sound ({spec.window_s:g} s), so a time must be said.",
+                f"it is longer than one window of sound ({spec.window_s:g} s), so a time must be given.",
                 of=text,
                 todo=f"Name where the window starts, e.g. {medium.name}@0, or cut it.",
             )

@@ -55,7 +55,7 @@ def test_a_stream_of_images_is_a_video(kind: str, n: int, tmp_path: Path) -> Non
     np.testing.assert_array_equal(found.pixels, samples[-1].pixels)
     samples, seen = made.collect(path)
     assert [s.t_s for s in samples] == pytest.approx([i / 25 for i in range(n)])
-    assert "counted at FFmpeg's 25 frames a second" in seen.notes[0]
+    assert "computed at FFmpeg's 25 frames per second" in seen.notes[0]
 
 
 def test_padding_between_jpegs_as_in_avi(tmp_path: Path) -> None:

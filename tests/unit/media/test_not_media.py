@@ -124,4 +124,4 @@ def test_in_a_folder_archives_are_skipped_and_why_is_told(tmp_path: Path) -> Non
         (media / f"a.{suffix}").write_bytes(data)
     report = vifex.extract(media, tmp_path / "s.vifex")
     assert (report.ok, report.skipped, report.failed) == (1, len(ARCHIVES), 0)
-    assert {p.reason for p in report.problems} == {"an archive; unpack it to have what is in it read"}
+    assert {p.reason for p in report.problems} == {"an archive; unpack it to read what is in it"}

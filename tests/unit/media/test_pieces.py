@@ -139,7 +139,7 @@ def test_damage_is_said_in_sentences() -> None:
     assert damage.n_lost == 1
     assert damage.sentences() == (
         "1 frame could not be decoded, the first at about 2.50 s: bad slice.",
-        "1,200 frames went back in time and were placed right behind the frame before.",
+        "1,200 frames went back in time and were placed directly after the frame before.",
         "FFmpeg reported damage (messages: 1), first 'h264: error while decoding MB 3 4'.",
     )
 
@@ -147,5 +147,5 @@ def test_damage_is_said_in_sentences() -> None:
 def test_foreign_messages_are_cleaned() -> None:
     assert clean("a\n\x1b[31mb\t c. ") == "a [31mb c"
     assert len(clean("x" * 999)) == 160
-    assert why_not(MemoryError()) == "it needs more memory than it may take"
-    assert why_not(KeyError()) == "the decoder gave up (KeyError)"
+    assert why_not(MemoryError()) == "it needs more memory than the limit allows"
+    assert why_not(KeyError()) == "the decoder failed (KeyError)"

@@ -87,7 +87,7 @@ def test_a_gap_is_silence_and_what_follows_keeps_its_time(tmp_path: Path) -> Non
     samples, seen = made.collect(path, heard(window_s=0.5))
     assert [s.t_start_s for s in samples] == [0.0, 0.5, 2.5, 3.0]  # nothing but silence is no window
     assert all(loudness_at(s.pixels, 1000, RATE) > 0.45 for s in samples)
-    assert seen.notes == ("Silence of 1.50 s stands where its sound has gaps, the first at 1.00 s.",)
+    assert seen.notes == ("Gaps in its sound were filled with 1.50 s of silence, the first at 1.00 s.",)
     samples, _ = made.collect(path, heard(window_s=4.0))
     sound = samples[0].pixels
     assert not sound[round(1.01 * RATE) : round(2.49 * RATE)].any()
@@ -101,7 +101,7 @@ def test_what_comes_twice_in_time_is_cut(tmp_path: Path) -> None:
     expected = np.concatenate([sound[: 3 * 8000], sound[3 * 8000 + 4800 :]])
     np.testing.assert_array_equal(joined(samples, RATE), expected)
     assert samples[-1].t_end_s == 2.2
-    assert seen.notes == ("Sound of 0.30 s came twice in time and was left out.",)
+    assert seen.notes == ("0.30 s of sound overlapped in time and were dropped.",)
 
 
 def test_times_that_waver_are_no_gaps(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_times_that_jump_by_hours_end_the_sound(tmp_path: Path) -> None:
     starts = [i / 10 + (90_000 if i >= 10 else 0) for i in range(20)]
     samples, seen = made.collect(write_sound(tmp_path / "s.mkv", tone(1000, 2.0), starts=starts), heard())
     assert [s.t_end_s for s in samples] == [1.0]
-    assert seen.problems == ("Its sound jumps by 90,000 s; what follows was left out.",)
+    assert seen.problems == ("Its sound jumps by 90,000 s; the rest was left out.",)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_stills_animations_and_text(tmp_path: Path) -> None:
         with pytest.raises(Skip, match="no audio stream"):
             made.collect(tmp_path / name, heard())
     (tmp_path / "note.wav").write_text("this is no sound")
-    with pytest.raises(MediaError, match="it is no sound but a text file"):
+    with pytest.raises(MediaError, match="it is a text file, not sound"):
         made.collect(tmp_path / "note.wav", heard())
 
 

@@ -86,7 +86,7 @@ def test_what_names_no_file_is_an_error(given: list[str]) -> None:
 
 def test_a_path_with_nul_is_told_of(make: Make, tell: Tell) -> None:
     (told,) = tell(find(["a\0b.jpg"]))
-    assert told == ("a\0b.jpg", "failed: no file can have this name")
+    assert told == ("a\0b.jpg", "failed: this is not a valid file name")
 
 
 @pytest.mark.parametrize(

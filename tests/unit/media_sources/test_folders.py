@@ -54,8 +54,8 @@ def test_drawings_and_playlists_are_skipped_with_their_own_reason(make: Make, te
     folder = make("logo.svg", content=b"<svg/>")
     make("list.m3u8", content=b"#EXTM3U\n")
     told = dict(tell(find([folder])))
-    assert told["logo.svg"] == "skipped: a drawing in vectors, which holds no pixels"
-    assert told["list.m3u8"] == "skipped: a playlist, which only points at other files"
+    assert told["logo.svg"] == "skipped: a vector drawing, which holds no pixels"
+    assert told["list.m3u8"] == "skipped: a playlist, which only names other files"
 
 
 def test_first_bytes_tell_where_the_name_does_not(make: Make, tell: Tell) -> None:
@@ -89,7 +89,7 @@ def test_typescript_is_no_video(make: Make, tell: Tell) -> None:
 def test_hidden_files_and_folders_are_skipped_once_each(make: Make, tell: Tell) -> None:
     """`._1.jpg` is what macOS leaves beside `1.jpg` on foreign disks: no image in spite of its name."""
     folder = make("1.jpg", "._1.jpg", ".DS_Store", ".git/objects/1.jpg", ".git/2.jpg")
-    hidden = "skipped: hidden, as its name starts with a dot; name it itself to have it read"
+    hidden = "skipped: hidden: its name starts with a dot; name the file itself to read it"
     assert tell(find([folder])) == [
         (".DS_Store", hidden),
         ("._1.jpg", hidden),
@@ -130,7 +130,7 @@ def test_loops_end_and_real_paths_win(make: Make, tell: Tell) -> None:
     folder = make("z/1.jpg", "z/deep/2.jpg")
     (folder / "a").symlink_to(folder / "z")
     (folder / "z" / "deep" / "up").symlink_to(folder)
-    again = "skipped: a folder that is read under another name already"
+    again = "skipped: a folder that is already read under another name"
     assert tell(find([folder])) == [
         ("z/1.jpg", "image"),
         ("z/deep/2.jpg", "image"),
@@ -220,7 +220,7 @@ def test_a_folder_that_cannot_be_listed_fails_alone(
     monkeypatch.setattr(os, "listdir", listdir)
     assert tell(find([folder])) == [
         ("a/1.jpg", "image"),
-        ("locked", "failed: the folder cannot be listed: it may not be read: permission denied"),
+        ("locked", "failed: the folder cannot be listed: permission denied"),
         ("z/3.jpg", "image"),
     ]
 
@@ -232,7 +232,7 @@ def test_a_file_that_vanishes_after_the_listing_fails_alone(make: Make, tell: Te
     (folder / "2.jpg").unlink()
     assert tell([first, *found]) == [
         ("1.jpg", "image"),
-        ("2.jpg", "failed: it was listed in its folder and gone a moment later"),
+        ("2.jpg", "failed: it disappeared after its folder was listed"),
         ("3.jpg", "image"),
     ]
 

@@ -18,7 +18,7 @@ v.mp4,0.5,12,cat,0.8,2,2,31,40
 v.mp4,1.0,25,dog,0.7,3,2,32,40
 """
 EVERY = "every box is taken on every sampled frame of its file"
-WHOLE = "every file is taken whole"
+WHOLE = "every file is read whole"
 
 
 def told(path: Path) -> list[str]:

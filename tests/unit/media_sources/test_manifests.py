@@ -206,7 +206,7 @@ def test_lines_that_contradict_each_other_fail_their_medium(table: Write) -> Non
     path = table("uri,label\n1.jpg,cat\n2.jpg,a\n1.jpg,dog\n")
     assert reason(path, "1.jpg") == "4: its label is 'dog', and line 2 said 'cat'"
     path = table(HEAD + "1.jpg,,,,,,,,\n1.jpg,,,,,0,0,1,1\n2.jpg,,,,,,,,\n")
-    assert reason(path, "1.jpg") == "3: of the lines of this medium, 2 and 3, only one has a box"
+    assert reason(path, "1.jpg") == "3: lines 2 and 3 name this medium, and only one has a box"
 
 
 def test_one_bad_line_fails_all_of_its_medium(table: Write) -> None:

@@ -1,1 +1,1 @@
-"""Decoders: a medium and a plan become ready pixels with their own times. No network is known here."""
+"""Decoders: a medium and its view requests become ready pixels with exact times. They know no networks."""

@@ -1,4 +1,4 @@
-"""From stored pixels to upright, square ones and on to a network's size: the arithmetic, no pixels."""
+"""Arithmetic from stored pixels to upright, square ones and to a network's input size, without any pixels."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Samplers: the times of a video become frames and windows. No pixel is looked at."""
+"""Samplers: the times of a video become frames and windows. Pixels are not read."""

@@ -1,8 +1,8 @@
-"""What every sampler is: a small machine that is shown each frame once and says which to take.
+"""What every sampler is: a state machine that sees each frame once and selects frames.
 
-A frame is shown as the time for which it is on screen, `[start, end)`: its own time and the next
-frame's. Times tile the video, so each decision is local and memory does not grow with its length.
-Samplers know frames by number and time alone, never pixels.
+A frame is given as the interval in which it is on screen, `[start, end)`: its own time and the next frame's.
+These intervals tile the video, so each decision is local and memory does not grow with the video's length.
+Samplers know frames by number and time alone, never by pixels.
 """
 
 from __future__ import annotations

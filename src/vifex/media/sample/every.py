@@ -1,4 +1,4 @@
-"""Each N-th frame in presentation order, the first included."""
+"""Every N-th frame in presentation order, starting with the first."""
 
 from __future__ import annotations
 

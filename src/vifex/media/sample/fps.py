@@ -1,4 +1,4 @@
-"""So many samples per second: the frames on screen at S, S + 1/F, S + 2/F ... below the end."""
+"""A fixed number of samples per second: the frames on screen at S, S + 1/F, S + 2/F ... below the end."""
 
 from __future__ import annotations
 

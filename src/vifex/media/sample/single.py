@@ -1,4 +1,4 @@
-"""What samplers of single frames share: a pick is one frame, ready at once, and never taken twice."""
+"""What samplers of single frames share: a selected frame is ready at once, and is never selected twice."""
 
 from __future__ import annotations
 

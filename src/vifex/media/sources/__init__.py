@@ -1,4 +1,4 @@
-"""Sources: paths, lists and manifests become media. No pixel is looked at."""
+"""Sources: paths, lists and manifests become media. Pixels are not read."""
 
 from vifex.media.sources.finding import find
 

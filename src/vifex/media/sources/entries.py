@@ -1,4 +1,4 @@
-"""What one line of a manifest says of a medium."""
+"""What one line of a manifest states about a medium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One path: a medium, or the reason why it is none."""
+"""One path: a medium, or the reason why it is not one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what the user gave to a stream of media: each once, and a word on whatever cannot be tried."""
+"""The user's sources as a stream of media, each once, with a reason for whatever cannot be tried."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _check_name(source: str) -> None:
         os.fsencode(source)
     except UnicodeEncodeError as exc:
         of = source.encode("utf-8", "backslashreplace").decode()
-        raise InputError("no file can have this name.", of=of, todo="Check the path.") from exc
+        raise InputError("this is not a valid file name.", of=of, todo="Check the path.") from exc
 
 
 def _plan(given: list[str]) -> list[tuple[str, Source]]:

@@ -1,8 +1,8 @@
-"""Folders, read in depth: every file below, in an order that is the same on every machine.
+"""Folders, read recursively: every file, in an order that is the same on every machine.
 
-Names are sorted by their bytes, folder by folder, so no more than the names of the folders on the way
-down are held. Links are followed. A link to a folder waits until the real tree has been read, and a
-folder is read once: loops end, and what has a path without links goes by that.
+Names are sorted by their bytes, folder by folder, so only the names of the folders on the current path are
+held in memory. Links are followed. A link to a folder waits until the real tree has been read, and a folder
+is read once: loops end, and a file with a path without links keeps that path.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Verdict = Literal["no", "on the way", "match", "inside"]
 """Of a path in a walk that looks for a pattern: not wanted; a folder that may hold what is; wanted by its
 own name; below a folder that is."""
 
-HIDDEN = "hidden, as its name starts with a dot; name it itself to have it read"
-READ_ALREADY = "a folder that is read under another name already"
-VANISHED = "it was listed in its folder and gone a moment later"
+HIDDEN = "hidden: its name starts with a dot; name the file itself to read it"
+READ_ALREADY = "a folder that is already read under another name"
+VANISHED = "it disappeared after its folder was listed"
 
 
 @dataclass(slots=True)

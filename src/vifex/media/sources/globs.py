@@ -1,8 +1,8 @@
 """Patterns: `*`, `?` and `[...]` within one part of a path, `**` for any number of folders.
 
-What a pattern matches is taken as in a folder: unknown kinds are skipped, matching folders are read whole,
-and a name that starts with a dot is matched only by a part that starts with one.
-A path that exists is that path, whatever characters its name holds.
+Matches are handled as in a folder: unknown kinds are skipped, matching folders are read recursively, and a
+name that starts with a dot is matched only by a part that starts with one. A path that exists is that path,
+whatever characters its name contains.
 """
 
 from __future__ import annotations

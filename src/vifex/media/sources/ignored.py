@@ -1,4 +1,4 @@
-"""What is said of a manifest's fields that are not read."""
+"""The notice about fields of a manifest that are not read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ignored_fields"]
 
 _SHOWN: Final = 12
 _NAME_LENGTH: Final = 40
-_WHOLE: Final = "every file is taken whole"
+_WHOLE: Final = "every file is read whole"
 _REMEDY: Final = "t_start_s and t_end_s limit a line to a span"
 _OF_TIME: Final = re.compile(
     r"frame|time|(?<![a-z])(t|ts|pts|dts|sec|secs|seconds?|ms|msec|msecs|millis)(?![a-z])"

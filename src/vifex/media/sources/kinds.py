@@ -1,4 +1,4 @@
-"""What a file may be, by its name and its first bytes. Nothing is decoded here."""
+"""What a file may be, by its name and its first bytes. Nothing is decoded."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _ARCHIVES: Final = "zip tar gz tgz bz2 tbz tbz2 xz txz 7z rar zst lz4 lzma cab c
 _MAY_BE_TEXT: Final = frozenset({"ts", "mts"})
 
 NOT_PIXELS: Final[dict[str, str]] = {
-    **dict.fromkeys(["svg", "svgz"], "a drawing in vectors, which holds no pixels"),
+    **dict.fromkeys(["svg", "svgz"], "a vector drawing, which holds no pixels"),
     **dict.fromkeys(
         ["m3u", "m3u8", "mpd", "pls", "xspf", "ffconcat", "sdp", "ism", "ismc", "edl"],
-        "a playlist, which only points at other files",
+        "a playlist, which only names other files",
     ),
     **dict.fromkeys(
         _ARCHIVES.split(),
-        "an archive; unpack it to have what is in it read",
+        "an archive; unpack it to read what is in it",
     ),
 }
 """Suffixes of what people call media although no pixels are inside, with the reason to give."""

@@ -1,7 +1,7 @@
-"""A list on standard input: one path per line, or ended by NUL bytes as `find -print0` gives them.
+"""A list on standard input: one path per line, or separated by NUL bytes as `find -print0` writes them.
 
-Every path is taken as if it were named: files are tried whatever they look like, folders are read whole.
-Its bytes are kept as they are.
+Every path is treated as a named source: files are tried whatever they look like, and folders are read
+recursively. The bytes of a path are kept as they are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Manifests: what the user says of each medium, one line per medium, span or box.
+"""Manifests: what the user states about each medium, one line per medium, span or box.
 
-Lines that share uri and span are one medium with several boxes. They need not stand together: the file is
-read twice, first to learn which media are scattered, so that only those are held until their last line.
+Lines that share uri and span are one medium with several boxes. They need not be adjacent: the file is read
+twice, first to learn which media are scattered, so that only those are held until their last line.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _clash(group: list[Entry]) -> Entry | None:
         if (entry.box is None) != (first.box is None):
             return replace(
                 entry,
-                problem=f"of the lines of this medium, {first.number} and {entry.number}, only one has a box",
+                problem=f"lines {first.number} and {entry.number} name this medium, and only one has a box",
             )
         for what, value in (("label", entry.label), ("split", entry.split)):
             if value is None:

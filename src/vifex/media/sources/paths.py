@@ -1,4 +1,4 @@
-"""A path that the user gave: a file, a folder, or a `file://` address of one."""
+"""A path from the user: a file, a folder, or a `file://` address of one."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _local(given: str) -> str:
 def _missing(path: str) -> NothingHere:
     if os.path.islink(path):  # noqa: PTH114
         outcome = failed(path, shown(path), "a link that leads nowhere")
-        return NothingHere(outcome, todo="Mend the link or name the file itself.")
+        return NothingHere(outcome, todo="Fix the link or name the file itself.")
     outcome = failed(path, shown(path) or "(an empty path)", "there is no such file or folder")
     return NothingHere(outcome, todo=f"Check the path; relative ones start at {shown(str(Path.cwd()))}.")
 

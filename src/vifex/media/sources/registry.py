@@ -1,4 +1,4 @@
-"""Every kind of source, in the order in which they are asked whether they take what was given."""
+"""Every kind of source, in the order in which they are tried."""
 
 from collections.abc import Mapping
 from typing import Final

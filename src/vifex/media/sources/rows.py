@@ -1,6 +1,6 @@
-"""The lines of a manifest as they are written: which fields, in which line. What they mean is not asked.
+"""The lines of a manifest as written: their fields and line numbers. Their meaning is handled elsewhere.
 
-A table (`.csv`, `.tsv`) has a head line; each line of a `.jsonl` is an object.
+A table (`.csv`, `.tsv`) has a header line; each line of a `.jsonl` file is an object.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which media came already, at 16 bytes each."""
+"""The set of media that were found already, at 16 bytes each."""
 
 from __future__ import annotations
 

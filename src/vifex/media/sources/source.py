@@ -1,4 +1,4 @@
-"""What every kind of source is, and the words in which it says what it found."""
+"""What every kind of source is, and the reasons it gives."""
 
 from __future__ import annotations
 
@@ -147,8 +147,8 @@ _WORDS: Final = {
     errno.ENOENT: "there is no such file or folder",
     errno.ENOTDIR: "there is no such file or folder",
     errno.ELOOP: "a link that leads back to itself",
-    errno.EACCES: "it may not be read: permission denied",
-    errno.EPERM: "it may not be read: permission denied",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
     errno.ENAMETOOLONG: "its path is longer than this system allows",
 }
 
@@ -158,4 +158,4 @@ def why(problem: OSError | ValueError) -> str:
     if isinstance(problem, OSError):
         code = problem.errno or 0
         return _WORDS.get(code, f"it cannot be read: {problem.strerror or problem}")
-    return "no file can have this name"
+    return "this is not a valid file name"

@@ -1,4 +1,4 @@
-"""The sound of a file, decoded once for all requests, with the times that the file itself gives it."""
+"""The sound of a file, decoded once for all requests, with the timestamps of the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sound of a film whose images go on under another stream or behind a join: moved as they are."""
+"""The sound of a video whose images continue in another stream or after a join.
+
+Sound is moved in time exactly as the images are.
+"""
 
 from __future__ import annotations
 
@@ -104,10 +107,10 @@ def sound_frames(
         frames = decoded(opened, limits, damage, progress, opened.clock, packet_clock=own)
         for frame in frames:
             if own is not None and own.n_joins and not notes:
-                notes.append("Its clock starts anew in the file; its sound goes on from its own end.")
+                notes.append("Its clock restarts within the file; sound continues from where it ended.")
             yield frame
         return
-    notes.append("Its clock does not go on in the file; its sound was moved as its images are.")
+    notes.append("Its clock jumps within the file; sound was moved as the images were.")
     for part in parts:
         leg = part.open()
         try:

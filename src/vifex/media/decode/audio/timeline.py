@@ -1,8 +1,8 @@
-"""Frames of sound in their places in time.
+"""Places decoded frames of sound on a continuous timeline.
 
-Sound has no gaps by nature, so its place is kept by counting samples from a time of the file's own; where
-the times of its frames leave the count for good, they are believed: a gap is filled with silence, what
-comes twice is cut. A time that is off for a moment alone is jitter, and the count goes on.
+Positions are counted in samples from the file's first timestamp. Where timestamps leave the count for good,
+they win: a gap is filled with silence, and an overlap is dropped. A single timestamp that is off is jitter,
+and is ignored.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Timeline:
         timed = self._ahead.popleft()
         frame = timed.frame
         if off > _LONGEST_GAP_S:
-            self._damage.other(f"Its sound jumps by {float(off):,.0f} s; what follows was left out.")
+            self._damage.other(f"Its sound jumps by {float(off):,.0f} s; the rest was left out.")
             self._is_over = True
             return
         if off < 0:
@@ -134,11 +134,11 @@ class Timeline:
         """Describe what was filled and cut."""
         if self._silent_s:
             yield (
-                f"Silence of {float(self._silent_s):.2f} s stands where its sound has gaps, the first at "
+                f"Gaps in its sound were filled with {float(self._silent_s):.2f} s of silence, the first at "
                 f"{float(self._first_silent_s):.2f} s."
             )
         if self._cut_s:
-            yield f"Sound of {float(self._cut_s):.2f} s came twice in time and was left out."
+            yield f"{float(self._cut_s):.2f} s of sound overlapped in time and were dropped."
 
     def _note_silence(self, length: Fraction) -> None:
         if not self._silent_s:

@@ -1,4 +1,4 @@
-"""From decoded frames of sound to finished windows, for one request of one medium."""
+"""Turns decoded frames of sound into finished windows, for one request of one medium."""
 
 from __future__ import annotations
 

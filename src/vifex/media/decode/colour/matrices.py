@@ -1,6 +1,6 @@
-"""YUV to RGB by the matrices that swscale does not have: ICtCp, BT.2020 of constant luminance, YCgCo.
+"""YUV to RGB by the matrices that swscale lacks: ICtCp, BT.2020 constant luminance, YCgCo.
 
-Arrays in, arrays out. The rest of a frame's way (cropping, chroma's place, scaling) is swscale's as ever.
+Arrays in, arrays out. Cropping, chroma siting and scaling are done by swscale, as for every other frame.
 """
 
 from __future__ import annotations

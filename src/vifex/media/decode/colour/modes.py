@@ -1,4 +1,4 @@
-"""Pillow's many modes to RGB: profiles, CMYK, 16 bits and floats, palettes and alpha."""
+"""Pillow's modes to RGB: colour profiles, CMYK, 16-bit and float images, palettes and alpha."""
 
 from __future__ import annotations
 

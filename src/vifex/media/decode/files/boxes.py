@@ -1,7 +1,7 @@
-"""The few boxes of MP4 and QuickTime that PyAV does not pass on: a track's size and its first sample entry.
+"""The MP4 and QuickTime boxes that PyAV does not expose: a track's size and its first sample entry.
 
-Only headers are read, by seeking, and no more than a stated number of them. What does not parse is taken as
-not stated: FFmpeg reads the file itself and says what is wrong with it. Source: ISO/IEC 14496-12.
+Only headers are read, by seeking, up to a fixed number of boxes. What does not parse is treated as not
+stated; FFmpeg reads the file itself and reports what is wrong with it. Source: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations

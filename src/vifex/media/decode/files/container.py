@@ -1,4 +1,7 @@
-"""Opening a file with FFmpeg so that it reads this file and nothing else, and choosing the video stream."""
+"""Opens a file with FFmpeg and chooses the video stream.
+
+FFmpeg reads this file and can open no other.
+"""
 
 from __future__ import annotations
 
@@ -211,4 +214,4 @@ class _Bare:
 
 
 def _refuse(url: str, flags: int, options: dict[str, Any]) -> Any:
-    raise PermissionError(f"a media file asked to open another one: {url}")
+    raise PermissionError(f"a media file tried to open another one: {url}")

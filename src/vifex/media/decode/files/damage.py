@@ -1,7 +1,7 @@
-"""A tally of what was lost in one medium, and the sentences that say so.
+"""Counts what was lost in one medium, and describes it in sentences.
 
-Damage is what decoding met: errors, corrupt flags, frames without any time, ends that came too early.
-What a header claims never counts.
+Damage is what decoding met: errors, corrupt flags, frames without a timestamp, a premature end. What a header
+claims never counts as damage.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Damage:
         counted = {
             "came out of the decoder marked as damaged": self.n_corrupt_frames,
             "had no time of their own and were left out": self.n_timeless,
-            "went back in time and were placed right behind the frame before": self.n_backwards,
+            "went back in time and were placed directly after the frame before": self.n_backwards,
             "could not be turned into RGB": self.n_unconverted,
         }
         said += [f"{_frames(n)} {words}." for words, n in counted.items() if n]

@@ -1,7 +1,7 @@
-"""The few elements of Matroska and WebM that PyAV does not pass on: what video tracks say of their images.
+"""The Matroska and WebM elements that PyAV does not expose: what video tracks state about their images.
 
-Only headers are read, by seeking, and no more than a stated number of them. What does not parse is taken as
-not stated: FFmpeg reads the file itself and says what is wrong with it. Source: RFC 8794 and RFC 9559.
+Only headers are read, by seeking, up to a fixed number of elements. What does not parse is treated as not
+stated; FFmpeg reads the file itself and reports what is wrong with it. Source: RFC 8794 and RFC 9559.
 """
 
 from __future__ import annotations

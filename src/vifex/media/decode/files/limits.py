@@ -1,4 +1,4 @@
-"""Limits that are checked on a header, before a decoder allocates anything."""
+"""Limits that are checked on a header, before a decoder allocates memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FFmpeg's own words: error messages of demuxers and decoders, which tell of damage that raises nothing."""
+"""FFmpeg's log: error messages of demuxers and decoders, which report damage that raises no exception."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that hold or name media and are none: archives, lists, playlists and manifests of another name."""
+"""Recognises files that are not media: archives, lists, playlists, and manifests with the wrong suffix."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ def refuse_archive(head: bytes, shown: str) -> None:
 
 
 def text_error(head: bytes, shown: str, *, wanted: str) -> MediaError:
-    """Say of a text file what it is, and the way that works where it names media.
+    """Return the error for a text file: what it is, and how to read the media that it names.
 
     Args:
         head: Its first 4096 bytes, or all of a shorter file.
         shown: What to call it.
-        wanted: What it is not, e.g. `image or video`.
+        wanted: What it is not, e.g. `an image or a video`.
     """
     name = os.path.basename(shown) or shown  # noqa: PTH119
     words, todo = text_kind(head), "Give the file that is meant."
     is_playlist = head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U") and b"#EXT-X-" not in head
     if words == "a text file" or is_playlist:
         words, todo = _named(head, name) or (words, todo)
-    return MediaError(f"it is no {wanted} but {words}.", of=shown, todo=todo)
+    return MediaError(f"it is {words}, not {wanted}.", of=shown, todo=todo)
 
 
 def _named(head: bytes, name: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Why a medium gives nothing, in words: the exception for what is skipped, and causes translated."""
+"""Why a medium yields nothing: the exception for skipped media, and library errors in plain words."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def why_not(exc: BaseException) -> str:
         A clause without a full stop, e.g. `the data are damaged or not of the kind they claim to be`.
     """
     if isinstance(exc, MemoryError):
-        return "it needs more memory than it may take"
+        return "it needs more memory than the limit allows"
     for kinds, words in _WORDS.items():
         if type(exc).__name__ in kinds:
             return words
     text = clean(getattr(exc, "strerror", None) or str(exc))
-    return text[:1].lower() + text[1:] if text else f"the decoder gave up ({type(exc).__name__})"
+    return text[:1].lower() + text[1:] if text else f"the decoder failed ({type(exc).__name__})"
 
 
 _WORDS: Final[dict[tuple[str, ...], str]] = {
     ("InvalidDataError",): "the data are damaged or not of the kind they claim to be",
-    ("UnidentifiedImageError",): "it is no image of a known kind",
+    ("UnidentifiedImageError",): "it is not an image of a known kind",
     ("DecoderNotFoundError",): "there is no decoder for it",
-    ("PatchWelcomeError",): "it uses a feature that the decoder does not know",
+    ("PatchWelcomeError",): "it uses a feature that the decoder does not support",
     ("EOFError",): "it ends too early",
     ("DecompressionBombError",): "it has more pixels than allowed",
 }

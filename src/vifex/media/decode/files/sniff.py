@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: names lie (`gif-named.mp4`), so they are not asked."""
+"""The kind of a file by its first bytes. File names are not trusted (`gif-named.mp4`)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A local file, opened once: everything else reads through it, so no name is ever interpreted.
+"""A local file, opened once; everything else reads through it.
 
-FFmpeg is handed the open file and not its path. A name such as `concat:a.ts` or `100%d.jpg` therefore
-means nothing to it, and there is no path from which it could open a neighbour.
+FFmpeg receives the open file, not its path. A name such as `concat:a.ts` or `100%d.jpg` therefore has no
+special meaning, and there is no path from which FFmpeg could open a neighbouring file.
 """
 
 from __future__ import annotations

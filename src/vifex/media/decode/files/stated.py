@@ -1,8 +1,9 @@
-"""What a container states of a video track and FFmpeg through PyAV does not pass on.
+"""What the container of a video track states and PyAV does not expose.
 
-Cropping: `clap` of MP4 and QuickTime, PixelCrop of Matroska and WebM. FFmpeg's decoders apply the cropping of
-H.264 and HEVC themselves; the container's comes on top of it, as in players. And whether it is Dolby Vision
-whose images only Dolby's own metadata can turn into colours.
+- Cropping: `clap` of MP4 and QuickTime, PixelCrop of Matroska and WebM. FFmpeg's decoders apply the cropping
+  of H.264 and
+  HEVC themselves; the container's cropping is applied on top of it, as players do.
+- Dolby Vision without a standard base layer, whose colours only Dolby's own metadata can reproduce.
 """
 
 from __future__ import annotations

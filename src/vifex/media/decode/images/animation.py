@@ -1,8 +1,8 @@
-"""Animated GIF, PNG, WebP and AVIF: videos whose pixels come from Pillow and whose times from FFmpeg.
+"""Animated GIF, PNG, WebP and AVIF: treated as videos, pixels from Pillow, timestamps from FFmpeg.
 
-FFmpeg cannot decode animated WebP at all, and Pillow composes partial frames of all four. GIF, PNG and
-AVIF keep FFmpeg's pts and time base; WebP has Pillow's times, in milliseconds. Frames that state 10 ms or
-less are shown for 100 ms, as browsers do.
+FFmpeg cannot decode animated WebP, and Pillow composes partial frames of all four. GIF, PNG and AVIF keep
+FFmpeg's pts and time base; WebP has Pillow's times, in milliseconds. Frames that state 10 ms or less are
+shown for 100 ms, as browsers do.
 """
 
 from __future__ import annotations

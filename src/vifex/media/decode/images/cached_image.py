@@ -1,4 +1,4 @@
-"""An image whose ready pixels are made once for all requests that want the same."""
+"""An image whose ready pixels are computed once for all requests that want the same size and box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening an image: by Pillow, as far as it goes where it is cut, and by FFmpeg where Pillow cannot."""
+"""Opens an image: with Pillow, as far as it is intact, and with FFmpeg where Pillow cannot read it."""
 
 from __future__ import annotations
 
@@ -388,7 +388,7 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes =
     except Exception:  # as in load_image
         share = 0.0
     if share >= _LEAST_SHARE:
-        problem = f"The image is cut or damaged, about {share:.0%} of it could be had: {why_not(first)}."
+        problem = f"The image is cut or damaged, about {share:.0%} of it could be read: {why_not(first)}."
         return Loaded(image, (problem,))
     try:
         composed = _by_items(file, limits, first=False)
@@ -399,7 +399,7 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes =
         raise
     except MediaError as exc:
         raise _broken(file, first) from exc
-    return Loaded(by_ffmpeg, problems, ("Pillow could not read it; FFmpeg could.",))
+    return Loaded(by_ffmpeg, problems, ("Pillow could not read it; FFmpeg did.",))
 
 
 def _share_had(image: StillImage) -> float:

@@ -1,4 +1,4 @@
-"""The one place where Pillow opens and loads: its global settings are set for the moment and put back."""
+"""The one place where Pillow opens and loads images: its global settings are set for a call and restored."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A part of an image, resized for `fast` pixels: as Pillow does it to within rounding, only faster.
+"""Resizes a part of an image for `fast` pixels: Pillow's result to within rounding, but faster.
 
-The `fast_image_resize` of Cykooz computes the same convolutions in vectors. It works in Pillow's own memory,
-so it is compared with Pillow once before it is trusted; where it is missing or differs, Pillow does the work.
+`fast_image_resize` by Cykooz computes the same convolutions with SIMD. It works in Pillow's own memory, so it
+is compared with Pillow once before it is trusted. Where it is missing or differs, Pillow does the work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images of Pillow to ready pixels: crop to a box, resize, crop to the network's size."""
+"""Pillow images to ready pixels: crop to a box, resize, crop to the network's size."""
 
 from __future__ import annotations
 

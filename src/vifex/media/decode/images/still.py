@@ -1,4 +1,4 @@
-"""Images that Pillow cannot read but FFmpeg can: HEIC, float TIFF, damaged headers."""
+"""Still images that Pillow cannot read but FFmpeg can: HEIC, float TIFF, damaged headers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def still_by_ffmpeg(
         primary = [s for s in streams if s.disposition & 1]
         if len(streams) > 1 and not primary:
             raise Refused(
-                "its image is made of several parts, and how they lie cannot be read.",
+                "its image consists of several parts whose layout cannot be read.",
                 of=file.shown,
                 todo="Convert it to JPEG or PNG.",
             )

@@ -1,8 +1,8 @@
-"""Packets read ahead of the decoder: their frames get numbers and times, and samplers say which they want.
+"""Reads packets ahead of the decoder: frames get numbers and times, and samplers select frames from these.
 
-No more frames than `depth` may change places, so when so many packets have come after one, its frame's
-number and its end are known. Packets stay in a queue until it is known whether a wanted frame is made of
-them, which the rest of their group of pictures tells; what waits is bounded.
+At most `depth` frames are reordered, so a frame's number and end are known once that many packets have
+followed it. Packets stay queued until it is known whether a selected frame depends on them, which the rest of
+their group of pictures tells. The queue is bounded.
 """
 
 from __future__ import annotations

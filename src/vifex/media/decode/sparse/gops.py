@@ -1,8 +1,8 @@
-"""What a compressed packet is to the others: where decoding may start, and what nothing else is made from.
+"""What a compressed packet is to the others: where decoding can start, and which packets no other depends on.
 
-The flags of a container are not enough: an H.264 stream marks images as key frames that need what comes
-before them, and says of hardly any image that no other needs it. So the first bytes of each packet are
-read by the codec's own rules.
+A container's flags do not suffice: an H.264 stream marks images as keyframes that depend on earlier ones, and
+marks hardly any image as disposable. The first bytes of each packet are therefore parsed by the codec's own
+rules.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Packets of H.264 and H.265 (ITU-T H.264 and H.265, 7.3 and 7.4) with lengths before their units.
+"""Packets of H.264 and H.265 (ITU-T H.264 and H.265, 7.3 and 7.4) with length-prefixed NAL units.
 
-Whatever is unusual is `Unclear`: then the stream is not for taking apart.
+Anything unusual raises `Unclear`, and the stream is decoded in full.
 """
 
 from __future__ import annotations

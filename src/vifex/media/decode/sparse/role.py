@@ -1,4 +1,4 @@
-"""The parts that packets play for each other, and the word for not being sure of them."""
+"""The roles that packets play for each other, and the exception for an unclear role."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Decoding no more of a video than its samples need, with the same samples as decoding it all.
+"""Decodes only the part of a video that its samples need, with the same samples as a full decode.
 
 Samplers know frames by number and time alone, and packets carry their times. So packets are read ahead,
-samplers of their own are shown the times, and a packet is decoded only if a wanted frame is made of it:
-frames that no other is made of are left out, and so is the rest of a group of pictures after its last
-wanted frame. What nobody asked for is shown with its number and times as ever, without an image.
+samplers of their own see the times, and a packet is decoded only if a selected frame depends on it.
+Disposable frames are skipped, and so is the rest of a group of pictures after its last selected frame. Frames
+that were not selected are reported with their number and times, without pixels.
 
-At the first sign of doubt `Unclear` is raised, and the video is to be decoded in full: so damage is told as
-ever, but for damage in frames that nobody needs.
+At the first sign of doubt `Unclear` is raised, and the caller decodes the video in full. Damage is thus
+reported as in a full decode, except for damage in frames that no sample needs.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class _Unseen:
         return self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise AssertionError("a frame that no sampler wanted was looked at")
+        raise AssertionError("the pixels of a frame that no sampler selected were read")
 
 
 _UNSEEN: Final = _Unseen()

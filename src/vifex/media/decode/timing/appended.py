@@ -1,6 +1,6 @@
-"""Another recording behind the end of the first, which FFmpeg does not read: `cat a.flv b.flv`.
+"""Another recording after the end of the first, which FFmpeg does not read: `cat a.flv b.flv`.
 
-Of some formats FFmpeg reads what the first header speaks of, and ends there without a word.
+For some formats FFmpeg reads what the first header describes, and stops there without a message.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The clock of packets across joins: where it starts anew or jumps, times go on, as in the ffmpeg command.
+"""The packet clock across joins: where it restarts or jumps, times continue, as in the ffmpeg command.
 
-A transport stream that is two recordings one behind the other has a clock that falls, or jumps by hours,
-in the middle. The ffmpeg command then moves all later timestamps so that decoding times go on
-(`ts_discontinuity_process` of `fftools/ffmpeg_demux.c`); the same rule stands here.
+A transport stream made of two recordings has a clock that falls, or jumps by hours, in the middle. The ffmpeg
+command then shifts all later timestamps so that decoding times continue (`ts_discontinuity_process` of
+`fftools/ffmpeg_demux.c`). The same rule is applied here.
 """
 
 from __future__ import annotations

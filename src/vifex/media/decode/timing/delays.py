@@ -1,7 +1,7 @@
-"""How long each frame of an animation is to be shown, as its file states it and as browsers do it.
+"""How long each frame of an animation is shown, as its file states it and as browsers apply it.
 
-Chromium, Firefox and Safari show a frame for 100 ms that states 10 ms or less: such files were made for
-players that could not be as fast, or by encoders that were told no time.
+Chromium, Firefox and Safari show a frame for 100 ms if it states 10 ms or less: such files were made for
+players that could not be as fast, or by encoders without timing.
 """
 
 from __future__ import annotations

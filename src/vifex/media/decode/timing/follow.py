@@ -1,7 +1,7 @@
-"""The frames of a video with their times, from its first stream to the last under which it goes on.
+"""The frames of a video with their times, from its first stream to the last in which it continues.
 
-Within a stream `PacketClock` moves timestamps past joins; here streams are put one behind the other, and what
-is not the frames' own time is counted, so that it can be said.
+Within a stream `PacketClock` shifts timestamps across joins. Here streams are appended to each other, and
+times that are not the frames' own are counted, so that a note can say so.
 """
 
 from __future__ import annotations
@@ -99,10 +99,10 @@ class TimedFrames:
                 opened = open_next()
             except (MediaError, Skip) as exc:
                 why = exc.reason if isinstance(exc, Skip) else exc.what
-                self._damage.other(f"Its video goes on under another stream{at}, which cannot be read: {why}")
+                self._damage.other(f"Its video continues in another stream{at}, which cannot be read: {why}")
                 continue
             try:
-                self._notes.append(f"Its video goes on under another stream{at} (id {opened.stream.id:#x}).")
+                self._notes.append(f"Its video continues in another stream{at} (id {opened.stream.id:#x}).")
                 self._times.enter(_gap(opened), round(10 / self._clock.time_base))
                 yield from self._of(opened)
             finally:
@@ -199,19 +199,21 @@ class TimedFrames:
         """Say, once frames were taken, where times are not the frames' own."""
         said = list(self._notes)
         if self._first.is_late:
-            said.insert(0, "Its video starts late; the beginning of the file does not name it.")
+            said.insert(0, "Its video stream starts late; the start of the file does not list it.")
         if self._n_joins:
             at = "" if self._first_join is None else f"{float(self._clock.seconds(self._first_join)):.2f} s"
             n = self._n_joins - 1
             more = "" if not n else f" and {n:,} more time{'' if n == 1 else 's'}"
-            said.append(f"Its clock starts anew at {at}{more}; times go on from the end of the frame before.")
+            said.append(
+                f"Its clock starts anew at {at}{more}; times continue from the end of the frame before."
+            )
         if self._times.n_shifted:
             said.append(
                 "The clocks of its streams do not follow each other; times go on from the end of the last"
                 " frame."
             )
         if self._order is not None:
-            said.append("Frames came out of order in time; they took their packets' times in rising order.")
+            said.append("Frames came out of order; they were given their packets' times in ascending order.")
         if self._n_counted_back:
             said.append(
                 f"Frames before the first that has a time: {self._n_counted_back:,}; their times are counted"
@@ -219,8 +221,8 @@ class TimedFrames:
             )
         if self._is_guessed and self._rate:
             said.append(
-                f"The file has no times of its own; they are counted at FFmpeg's {float(self._rate):.6g}"
-                " frames a second (--assume-fps says another rate)."
+                f"The file states no timestamps; they are computed at FFmpeg's {float(self._rate):.6g}"
+                " frames per second (--assume-fps sets another rate)."
             )
         return said + list(self._times.notes())
 

@@ -1,8 +1,8 @@
-"""The time of each frame that leaves the decoder, by the rules of FFmpeg.
+"""The time of each frame that leaves the decoder, by FFmpeg's rules.
 
-A frame has the time of its own packet. Where these times fall, FFmpeg believes the decoding times more
-(`guess_correct_pts` of `libavcodec/decode.c`); where a frame has neither, it follows the frame before by
-that frame's duration (`video_frame_process` of `fftools/ffmpeg_dec.c`).
+A frame has the time of its own packet. Where these times decrease, FFmpeg trusts the decoding times more
+(`guess_correct_pts` of `libavcodec/decode.c`). A frame that has neither follows the previous frame by that
+frame's duration (`video_frame_process` of `fftools/ffmpeg_dec.c`).
 """
 
 from __future__ import annotations
@@ -146,6 +146,6 @@ class FrameTimes:
             )
         if self.n_decoding:
             yield (
-                f"Frames that took their time of decoding, as their own times fall: {self.n_decoding:,};"
+                f"Frames that were given their decoding time, as their own decrease: {self.n_decoding:,};"
                 " that is FFmpeg's rule."
             )

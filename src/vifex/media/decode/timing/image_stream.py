@@ -1,8 +1,9 @@
-"""Images one behind the other in one file: a raw stream of MJPEG, JPEG 2000, PNG, BMP or PNM frames.
+"""Images in sequence in one file: a raw stream of MJPEG, JPEG 2000, PNG, BMP or PNM frames.
 
-Such a stream begins like one image. It is told from an image with something behind it (a thumbnail, a
-gain map, the other images of an MPO, a short film) by its second image: that follows at once, is of the
-same kind and of the same size. Where the sizes differ, a name of a stream (`.mjpeg`, `.mjpg`) decides.
+Such a stream begins like a single image. An image may also be followed by something else (a thumbnail, a gain
+map, the other images of an MPO, a short film). A stream is recognised by its second image: it follows
+directly, and has the same kind and size. Where the sizes differ, the suffix of a stream (`.mjpeg`, `.mjpg`)
+decides.
 """
 
 from __future__ import annotations

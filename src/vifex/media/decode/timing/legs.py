@@ -1,7 +1,7 @@
-"""A video that goes on under another stream of its file: the streams one behind the other, each opened apart.
+"""A video that continues in another stream of its file: the streams in sequence, each opened separately.
 
-Only a stream that starts where the other ends is followed, by its place in the file: two programmes that
-run beside each other, or two cameras, are never joined.
+Only a stream that starts where the other ends is followed, by its position in the file. Two programmes that
+run in parallel, or two cameras, are never joined.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Times of frames: exact seconds from ticks, and order restored where a container keeps no pts."""
+"""Times of frames: exact seconds from ticks, and frame order where a container stores no pts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Where in a transport or programme stream each video lies, found by the packets' own headers.
+"""Where in a transport or programme stream each video lies, found from the packet headers.
 
-FFmpeg makes the list of streams from a file's beginning, so a video that goes on under another id later, or
-only starts there, is not in it. Here the whole file is looked through; nothing is decoded.
+FFmpeg builds the list of streams from the start of a file, so a video that continues under another id later,
+or starts later, is not in it. Here the whole file is scanned; nothing is decoded.
 """
 
 from __future__ import annotations

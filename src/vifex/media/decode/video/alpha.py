@@ -1,7 +1,7 @@
 """Transparency of VP8 and VP9 in WebM: a second stream of images beside the first.
 
-A packet carries it as an addition (Matroska's BlockAdditional). FFmpeg's own decoders take no notice of it;
-libvpx, which comes with PyAV's wheels, gives frames with alpha. Other codecs keep alpha in their images.
+A packet carries it as side data (Matroska's BlockAdditional). FFmpeg's own decoders ignore it; libvpx, which
+PyAV's wheels include, returns frames with alpha. Other codecs store alpha in the images themselves.
 """
 
 from __future__ import annotations

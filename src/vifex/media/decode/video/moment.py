@@ -1,4 +1,4 @@
-"""One moment of a medium: the frame that is on screen at a time, found by seeking where that is exact."""
+"""One moment of a medium: the frame that is on screen at a time, found by seeking where seeking is exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packets through a decoder, one thread, every frame that can be had; damage is counted and passed by."""
+"""Feeds packets to a decoder, on one thread, and yields every frame it gives; damage is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the decoding of a video or a sound is, told to whoever shows progress."""
+"""Reports how far the decoding of a video or a sound is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From frames shown one by one to finished samples, for one request of one medium."""
+"""Turns frames, one by one, into finished samples, for one request of one medium."""
 
 from __future__ import annotations
 

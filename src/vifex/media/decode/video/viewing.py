@@ -1,4 +1,4 @@
-"""All requests for one video or animation, shown its frames one by one; and what was learned on the way."""
+"""Serves all requests for one video or animation, frame by frame, and reports what was learned on the way."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _no_frames(damage: Damage, of: str) -> MediaError:
         return MediaError(
             "its frames carry no times.",
             of=of,
-            todo="Give the frame rate it was made with, e.g. --assume-fps 25.",
+            todo="Give its frame rate, e.g. --assume-fps 25.",
         )
     return MediaError(
         f"no frame could be decoded: {damage.cause()}.",

@@ -90,7 +90,7 @@ class _Room:
 
     def _view(self, at: int, size: int) -> memoryview:
         if not 0 <= at <= self._memory.data_len(self._store) - size:
-            raise ValueError("the decoder points out of its room")
+            raise ValueError("the decoder points outside its memory")
         base = ctypes.addressof(self._memory.data_ptr(self._store).contents)
         return memoryview((ctypes.c_ubyte * size).from_address(base + at)).cast("B")
 

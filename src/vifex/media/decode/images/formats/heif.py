@@ -1,8 +1,8 @@
-"""HEIF images (HEIC, and AVIF where Pillow cannot) put together from their items.
+"""Assembles HEIF images (HEIC, and AVIF where Pillow cannot) from their items.
 
-The primary item is the image; thumbnails, depth maps and HDR gain maps are other items, and are left
-alone. FFmpeg decodes each coded item; tiles are joined before colours are converted, as chroma reaches over
-their edges.
+The primary item is the image. Thumbnails, depth maps and HDR gain maps are other items, and are ignored.
+FFmpeg decodes each coded item. Tiles are joined before colours are converted, because chroma filters reach
+across tile edges.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DECODERS: Final = {
 }
 """Kind of an item to FFmpeg's decoder and the property with its configuration."""
 _KINDS: Final = {
-    "iovl": "images laid over each other",
+    "iovl": "overlaid images",
     "unci": "uncompressed numbers",
     "vvc1": "VVC",
     "j2k1": "JPEG 2000",
@@ -117,7 +117,7 @@ def compose(
             image = _with_alpha(image, work.frame(alpha), "prem" in item.refers)
     except BadBoxes as exc:
         raise MediaError(
-            f"the image could not be put together: {exc}.", of=file.shown, todo="Get a fresh copy."
+            f"the image could not be assembled: {exc}.", of=file.shown, todo="Get a fresh copy."
         ) from exc
     image = _turned(image, item.properties)
     if profile:
@@ -157,10 +157,10 @@ class _Work:
         inputs = [self._heif.items[n] for n in item.refers.get("dimg", ()) if n in self._heif.items]
         self._depth += 1
         if not inputs or self._depth > 8 or len(inputs) > _MOST_TILES:
-            raise BadBoxes("the parts that it is made of are missing")
+            raise BadBoxes("its parts are missing")
         if any(name in _TURNS for part in inputs for name, _ in part.properties):
             raise Refused(
-                "its image is made of parts that are turned or cropped, which cannot be put together yet.",
+                "its image consists of rotated or cropped parts, which is not supported yet.",
                 of=self._file.shown,
                 todo="Convert it to JPEG or PNG.",
             )
@@ -171,7 +171,7 @@ class _Work:
     def _grid(self, item: Item, tiles: Sequence[Item]) -> VideoFrame:
         rows, columns, width, height = _layout(self._heif.data(item))
         if len(tiles) != rows * columns:
-            raise BadBoxes(f"{rows * columns} tiles are announced and {len(tiles)} are there")
+            raise BadBoxes(f"{len(tiles)} of {rows * columns} tiles are present")
         check_pixels(width, height, self._limits, self._file)
         canvas: _Canvas | None = None
         for number, tile in enumerate(tiles):

@@ -1,6 +1,6 @@
-"""The items of a HEIF file (HEIC, AVIF): which of them is the image and how it is put together.
+"""The items of a HEIF file (HEIC, AVIF): which one is the image and how it is assembled.
 
-Boxes as ISO/IEC 23008-12 and 14496-12 have them; nothing is decoded here.
+Boxes follow ISO/IEC 23008-12 and 14496-12. Nothing is decoded here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""JPEG 2000: which depths Pillow reads right, and the others by FFmpeg.
+"""JPEG 2000: which bit depths Pillow reads correctly, and the others by FFmpeg.
 
-Pillow leaves gray of 9 to 15 bits unscaled, lets bright colours of more than 8 bits run over into black, and
-shows fewer than 8 bits too dark. Chroma of lower resolution it puts in the wrong place where the size is odd.
+Pillow leaves gray of 9 to 15 bits unscaled, lets bright colours of more than 8 bits overflow to black, and
+shows fewer than 8 bits too dark. It also misplaces subsampled chroma where the size is odd.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """JPEG XL, by the extra `jxl`: its header, read before anything is decoded.
 
-Bits as ISO/IEC 18181-1 has them: size, then whether the image is turned or an animation.
+The header follows ISO/IEC 18181-1: size, orientation, and whether it is an animation.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
         check_pixels(header.width, header.height, limits, file)
         if header.is_animated:
             raise Refused(
-                "it is an animated JPEG XL, of which no decoder at hand gives the frames.",
+                "it is an animated JPEG XL, which no available decoder reads.",
                 of=file.shown,
                 todo="Convert it to WebP or to a video.",
             )
@@ -69,7 +69,7 @@ def check_samples(image: Image.Image, file: LocalFile) -> None:
     data = getattr(image, "_data", None)
     if image.mode == "LA" and data is not None and len(data) != 2 * width * height:
         raise Refused(
-            "it is a JPEG XL of gray with alpha of more than 8 bits, which the plug-in does not read right.",
+            "it is a gray JPEG XL with alpha of more than 8 bits, which the plug-in reads wrongly.",
             of=file.shown,
             todo="Convert it to PNG or TIFF.",
         )

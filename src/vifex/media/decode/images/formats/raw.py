@@ -1,8 +1,8 @@
-"""Raw photographs of cameras: the largest image embedded in them that is more than a thumbnail.
+"""Camera raw files: the largest embedded image that is more than a thumbnail.
 
-Most are TIFFs whose first directory is a thumbnail. The photograph itself is a mosaic of the sensor, which
-has to be developed; cameras embed a JPEG of it beside the thumbnail. All JPEGs of a file are found by their
-own headers, as makers keep them in places of their own.
+Most are TIFF files whose first directory is a thumbnail. The photograph itself is sensor data, which must be
+developed; cameras embed a JPEG of it as well. All JPEGs in a file are found by their own headers, since
+makers store them in places of their own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The numbers of a TIFF's page, of any kind: strips and tiles, planes, packed bits, predictors.
+"""The samples of a TIFF page, of any type: strips and tiles, planes, packed bits, predictors.
 
-What is compressed is unpacked by libtiff, through Pillow: each strip or tile is handed over as a gray
-image of eight bits whose rows are the bytes of its own rows. So only bytes are asked of Pillow, which it
-gets right for every kind of number, and the numbers are read from them here.
+Compressed data are decoded by libtiff, through Pillow: each strip or tile is passed as an 8-bit gray image
+whose rows are the bytes of its own rows. Pillow thus only returns bytes, which it does correctly for every
+sample type, and the samples are read from these bytes here.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Scale:
         """Describe what was taken for black and white."""
         told = f"{self.black:.10g} was taken for black and {self.white:.10g} for white"
         if self.low < self.black or self.peak > self.white:
-            told += f"; numbers run from {self.low:g} to {self.peak:g}, and what lies outside is clipped"
+            told += f"; numbers run from {self.low:g} to {self.peak:g}, and values outside are clipped"
         return f"{told}."
 
 

@@ -1,6 +1,6 @@
 """The directories of a TIFF: what is stored where and in which form, read from the tags alone.
 
-Also those of cameras' raw files, which are TIFFs with other first bytes.
+This includes camera raw files, which are TIFF files with other first bytes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which page of a TIFF is the image, who reads it right, and its pixels where Pillow does not.
+"""Which page of a TIFF is the image, which reader handles it, and its pixels where Pillow cannot read it.
 
-The tags decide before anything is decoded: Pillow shows several kinds of numbers white, flat or garbled
-without an error, and a kind that it has no mode for goes to FFmpeg, which guesses too.
+The tags decide before anything is decoded. Pillow shows several sample types white, flat or garbled without
+an error, and FFmpeg guesses at types for which Pillow has no mode.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
     choices = [] if scale.is_stated else [f"It is a TIFF of {describe(page)}: {scale.sentence}"]
     n = _COLOURS[page.photometric]
     if page.samples > n + _has_alpha(page):
-        choices.append(f"Of its {page.samples} samples for each pixel the first {_NUMBERS[n]} read.")
+        choices.append(f"It has {page.samples} samples per pixel; the first {_NUMBERS[n]} read.")
     return Page(
         StillImage(image, image.size, page.orientation),
         (f"{n_lost} of {n_all} strips or tiles could not be decoded: {raster.cause}.",) if n_lost else (),

@@ -38,7 +38,7 @@ def read_audio(
 
     Raises:
         Skip: If it has none, as images and animations have.
-        MediaError: If nothing can be had of it.
+        MediaError: If nothing of it can be decoded.
     """
     damage = Damage()
     opened = _open(file, limits, damage)

@@ -31,7 +31,7 @@ _MAY_FALL: Final = frozenset({"flv", "live_flv", "matroska,webm"})
 
 @dataclass(frozen=True, slots=True)
 class FilmPart:
-    """One of the streams under which a film's images go on."""
+    """One of the streams under which a video's images go on."""
 
     open: Callable[[], Opened]
     shift: Fraction

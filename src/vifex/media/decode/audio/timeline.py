@@ -52,7 +52,7 @@ class _Timed:
 
 
 class Timeline:
-    """Puts decoded frames into their places in time, and counts what is missing or too much."""
+    """Places decoded frames in time, and counts what is missing or too much."""
 
     def __init__(self, clock: Clock, damage: Damage) -> None:
         self._clock = clock
@@ -83,7 +83,7 @@ class Timeline:
             yield from self._place()
 
     def _place(self) -> Iterator[Piece]:
-        """Settle where the next frame lies."""
+        """Decide where the next frame lies."""
         off, first = self._off(), self._first()
         timed = self._ahead.popleft()
         frame = timed.frame

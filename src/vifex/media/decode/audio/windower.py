@@ -54,7 +54,7 @@ class AudioWindower:
         return self._windows is not None and self._windows.is_over
 
     def feed(self, frame: AudioFrame, start: Fraction, *, is_new: bool) -> Iterator[Sample]:
-        """Take the next frame; gives the samples that it completes."""
+        """Take the next frame; return the samples that it completes."""
         if is_new:
             yield from self._end_run()
             self._start_run(start)

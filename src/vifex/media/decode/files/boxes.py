@@ -38,7 +38,7 @@ class VideoTrack:
 def video_track(file: LocalFile, track_id: int) -> VideoTrack | None:
     """Find a track by its number, which is FFmpeg's id of a stream; `None` if it is not there.
 
-    The file is left at another place.
+    The file is left at another position.
     """
     try:
         for moov in _inside(file, 0, file.size_bytes, b"moov"):

@@ -74,11 +74,11 @@ class Readable(Protocol):
         ...
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
+        """Seek to a position."""
         ...
 
     def tell(self) -> int:
-        """Say where the next read starts."""
+        """Return where the next read starts."""
         ...
 
 
@@ -101,7 +101,7 @@ class Opened:
     is_late: bool = False
     """Whether the file's beginning does not name the stream."""
     is_image_stream: bool = False
-    """Whether the file is images one behind the other, without times."""
+    """Whether the file is images in sequence, without times."""
 
     @property
     def aspect(self) -> Fraction | None:
@@ -121,7 +121,7 @@ class Opened:
         return Clock.of(self.container, self.stream, self.start_us)
 
     def close(self) -> None:
-        """Let go of the file; the file object itself stays open."""
+        """Release the file; the file object itself stays open."""
         self.container.close()
 
 
@@ -192,7 +192,7 @@ def pick_stream(container: InputContainer, file: LocalFile) -> Opened:
 
 
 def is_attached(stream: VideoStream) -> bool:
-    """Whether a video stream is a cover or a set of thumbnails and no film."""
+    """Whether a video stream is cover art or a set of thumbnails."""
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 

@@ -54,11 +54,11 @@ class Damage:
 
     @property
     def n_lost(self) -> int:
-        """Frames that were met and could not be had."""
+        """Frames that were met and could not be decoded."""
         return self.n_undecoded + self.n_timeless + self.n_unconverted
 
     def cause(self) -> str:
-        """Return the likeliest cause in a clause, for a medium of which nothing could be had."""
+        """Return the likeliest cause in a clause, for a medium of which nothing could be read."""
         if self.is_encrypted:
             return "it is encrypted"
         if self.too_large:

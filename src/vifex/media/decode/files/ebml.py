@@ -36,11 +36,11 @@ class VideoElements:
 
 
 class _Broken(Exception):
-    """What was read is no EBML."""
+    """What was read is not EBML."""
 
 
 def video_tracks(file: LocalFile) -> list[VideoElements]:
-    """List the video tracks in the order of the file; the file is left at another place."""
+    """List the video tracks in the order of the file; the file is left at another position."""
     found: list[VideoElements] = []
     try:
         place = _tracks_place(file)
@@ -119,7 +119,7 @@ def _length(first: int) -> int:
 
 
 def _variable(data: bytes, at: int, *, keep_marker: bool = False) -> tuple[int, int]:
-    """Read a variable-size integer; gives it and the place behind it."""
+    """Read a variable-size integer; return it and the position after it."""
     if at >= len(data) or not data[at] or at + _length(data[at]) > len(data):
         raise _Broken
     length = _length(data[at])

@@ -9,7 +9,7 @@ __all__ = ["Refused", "check_pixels"]
 
 
 class Refused(MediaError):
-    """A reason that stands whatever else is tried: too large, or of a kind that cannot be put together."""
+    """A final refusal: the image is too large, or of a kind that cannot be assembled."""
 
 
 def check_pixels(width: int, height: int, limits: Limits, file: LocalFile) -> None:

@@ -27,7 +27,7 @@ class Log:
         """Width x height of an image that FFmpeg refused for its size."""
 
     def add(self, name: str, message: str) -> None:
-        """Take one message of level error or worse."""
+        """Count one message of level error or worse."""
         self.n_errors += 1
         refused = _REFUSED.search(message)
         if refused:
@@ -38,10 +38,10 @@ class Log:
 
 @contextmanager
 def listening(log: Log) -> Iterator[None]:
-    """Listen to FFmpeg while a call into it lasts.
+    """Capture FFmpeg's messages during a call.
 
-    The level and the habit of dropping repeated messages are global in PyAV: both are put back at
-    the end, so that nothing changes for a program that uses PyAV itself.
+    The level and the habit of dropping repeated messages are global in PyAV: both are restored at
+        the end, so that nothing changes for a program that uses PyAV itself.
     """
     level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)

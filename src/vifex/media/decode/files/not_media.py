@@ -40,7 +40,7 @@ def archive_kind(head: bytes) -> str | None:
 
 
 def refuse_archive(head: bytes, shown: str) -> None:
-    """Say of an archive how what is in it can be read.
+    """Refuse an archive, and say how its contents can be read.
 
     Raises:
         MediaError: If it is one.
@@ -71,7 +71,7 @@ def text_error(head: bytes, shown: str, *, wanted: str) -> MediaError:
 
 
 def _named(head: bytes, name: str) -> tuple[str, str] | None:
-    """Tell which list of media a text is, and how to give it; `None` where it is none."""
+    """Name the kind of media list that a text is, and how to use it; `None` if it is not a list."""
     text = head.decode("utf-8-sig", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(head) >= 4096:

@@ -18,13 +18,13 @@ class Skip(Exception):
 
 
 def clean(text: str) -> str:
-    """Return a foreign message as one printable line of at most 160 characters, without a full stop."""
+    """Return a library's message as one printable line of at most 160 characters, without a full stop."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split()).rstrip(". ")
     return line if len(line) <= 160 else line[:159] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def why_not(exc: BaseException) -> str:
-    """Return a clause that says what a foreign library's exception means.
+    """Return a clause that says what a library's exception means.
 
     Args:
         exc: What Pillow or PyAV raised.

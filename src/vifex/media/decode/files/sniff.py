@@ -58,7 +58,7 @@ _TEXT_KINDS: Final = (
 
 
 def look(head: bytes) -> Look:
-    """Judge a file by its first bytes.
+    """Return the kind of a file by its first bytes.
 
     Args:
         head: The first 4096 bytes, or all of a shorter file.

@@ -48,11 +48,11 @@ class LocalFile:
         return have
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place in the file."""
+        """Seek to a position in the ."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Say where in the file the next read starts."""
+        """Return where the next read starts."""
         return self._file.tell()
 
     def close(self) -> None:

@@ -230,7 +230,7 @@ def load_image(
         page: Which page of a TIFF, from 0.
 
     Raises:
-        MediaError: If nothing can be had of it.
+        MediaError: If nothing of it can be decoded.
     """
     _check_webp(file, limits)
     raw = find_raw(file)

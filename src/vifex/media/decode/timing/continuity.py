@@ -138,7 +138,7 @@ class PacketClock:
 
 
 class SoundClock:
-    """Moves the timestamps of a film's sound past the joins that its images have, by the same times.
+    """Moves the timestamps of a video's sound past the joins that its images have, by the same times.
 
     Which join a packet is behind is seen by its own clock: the next one, once that fits better.
 

@@ -96,7 +96,7 @@ class _Buffered:
         return self._file.read(size)
 
     def blocks(self) -> bytes:
-        """Go through a chain of blocks; gives the first."""
+        """Go through a chain of blocks; return the first."""
         first = b""
         while size := self._file.read(1)[0]:
             data = self._file.read(size)

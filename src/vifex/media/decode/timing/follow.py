@@ -248,7 +248,7 @@ def duration_of(surveyed: Survey, opened: Opened, assume_fps: Fraction | None) -
 
 
 def survey_all(opened: Opened, progress: Callable[[], None]) -> Survey:
-    """Demux a video's streams from start to end, nothing decoded."""
+    """Demux a video's streams from start to end, without decoding."""
     whole = survey(opened.container, opened.stream, progress)
     for open_next in opened.later:
         try:

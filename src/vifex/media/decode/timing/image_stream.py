@@ -89,7 +89,7 @@ def _jpeg_size(data: bytes) -> tuple[_Size, int] | None:
 
 
 def _ends_before(file: LocalFile, second: int) -> bool:
-    """Whether an end of image stands right before a place, padding between them left out."""
+    """Whether an end of image stands directly before a position, padding between them left out."""
     before = _read(file, max(0, second - _MOST_PADDING), min(second, _MOST_PADDING))
     end = before.rstrip(b"\x00")
     return end.endswith(b"\xff\xd9") or before.rstrip(_PADDING).endswith(b"\xff\xd9")
@@ -195,7 +195,7 @@ def _read(file: LocalFile, at: int, size: int) -> bytes:
 
 
 def _find(file: LocalFile, mark: bytes, start: int) -> int | None:
-    """Return the place of the first such bytes at or behind a place."""
+    """Return the place of the first such bytes at or after a position."""
     at, pattern = start, re.compile(re.escape(mark))  # twice as quick as bytes.find
     while len(chunk := _read(file, at, _CHUNK_BYTES)) >= len(mark):
         found = pattern.search(chunk)

@@ -54,12 +54,12 @@ class Window:
         return data
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place in the part."""
+        """Seek to a position in the ."""
         self._at = max(0, offset + (0, self._at, self._size)[whence])
         return self._at
 
     def tell(self) -> int:
-        """Say where the next read starts."""
+        """Return where the next read starts."""
         return self._at
 
 
@@ -114,7 +114,7 @@ _MOST_KEPT: Final = 64
 
 
 def _tracks_of(file: LocalFile, format_name: str) -> list[Track]:
-    """Look through a file once, however often it is opened: a contact sheet opens it for each hit."""
+    """Scan a file once, however often it is opened: a contact sheet opens it for each hit."""
     if file.identity not in _FOUND:
         while len(_FOUND) >= _MOST_KEPT:
             del _FOUND[next(iter(_FOUND))]
@@ -142,7 +142,7 @@ def _opener(file: LocalFile, leg: Leg, limits: Limits, log: Log) -> Callable[[],
 
 
 def _chain(tracks: Sequence[Track], chosen: Track) -> list[Track]:
-    """Return the tracks one behind the other of which a track is a part."""
+    """Return the tracks in sequence of which a track is a part."""
     chain = [chosen]
     for track in tracks:
         if track.first > chosen.first and _follows(chain[-1], track):

@@ -36,7 +36,7 @@ class Clock:
         Args:
             container: The file.
             stream: The stream.
-            start_us: Where the clock starts, in microseconds, if not where the container says.
+            start_us: Where the clock starts, in microseconds, if not where the container states.
         """
         time_base = stream.time_base or Fraction(1, 1000)
         if start_us is None:
@@ -70,7 +70,7 @@ class Gaps:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What demuxing tells of a stream, nothing decoded."""
+    """What demuxing learns about a stream, without decoding."""
 
     pts: npt.NDArray[np.int64]
     """Of all packets that are shown, in rising order."""

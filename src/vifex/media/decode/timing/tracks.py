@@ -180,7 +180,7 @@ class _Tables:
         return kind
 
     def add(self, pid: int, where: int, packet: UInt8Array) -> frozenset[int]:
-        """Take a packet in which a table begins; gives the PIDs that it says something new of."""
+        """Take a packet in which a table begins; return the PIDs about which it is new."""
         if pid == 0:
             self.last = where
         text = packet.tobytes()

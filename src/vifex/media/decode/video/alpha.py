@@ -21,7 +21,7 @@ _DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 def has_alpha_beside(stream: VideoStream) -> bool:
     """Whether a stream says that its packets carry alpha as an addition.
 
-    What such a packet needs of others is known for the images alone, not for their alpha: these streams
+    What such a packet needs of others is known for the images only, not for their alpha: these streams
     are decoded from their start.
     """
     is_said = stream.metadata.get("alpha_mode") == "1"

@@ -101,7 +101,7 @@ def packets_of(
 
 
 def frames_of(context: Any, packet: Packet[Any] | None, damage: Damage, clock: Clock) -> list[VideoFrame]:
-    """Send one packet to the decoder, or `None` for the end; gives what comes out and counts errors."""
+    """Send one packet to the decoder, or `None` for the end; yield its frames and count errors."""
     try:
         with listening(damage.log):
             frames: list[VideoFrame] = context.decode(packet)

@@ -111,7 +111,7 @@ class _Scaler:
 
 @dataclass(slots=True)
 class Converter:
-    """Holds the filter graphs of one stream: a graph is made anew only when frames change their form."""
+    """Holds the filter graphs of one stream; a graph is rebuilt only when frames change their form."""
 
     aspect: Fraction | None
     """Width over height of one stored pixel, as the stream says."""

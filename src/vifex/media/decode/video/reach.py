@@ -18,14 +18,14 @@ _SLACK_S: Final = 1.0
 
 @runtime_checkable
 class Reached(Protocol):
-    """A builder of progress that wants to know how far a medium is, beside its signs of life."""
+    """A progress callback that also takes how far a medium is decoded."""
 
     def reach(self, t_s: float, end_s: float | None) -> None:
         """Take the seconds that were reached, and where the decoding will end, where that is known."""
 
 
 class Reach:
-    """Tells one medium's progress, if anybody wants to know.
+    """Tells one medium's progress, if the callback takes it.
 
     Args:
         progress: Called for each packet or image; told more if it is a `Reached`.

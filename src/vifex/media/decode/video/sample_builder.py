@@ -68,7 +68,7 @@ def cuts(
 
 
 class DecodedImage(Protocol):
-    """Something that can be looked at: a frame, an image of an animation, a photograph."""
+    """A decoded image: a frame, an image of an animation, or a photograph."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -98,14 +98,14 @@ class TimedFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is kept of a frame: its place, and ready pixels for each part of it."""
+    """What is kept of a frame: its position and times, and ready pixels for each part."""
 
     shown: tuple[int, int, str, Fraction, Fraction]
     pixels: tuple[tuple[Crop, UInt8Array] | None, ...]
 
 
 class SampleBuilder:
-    """Feeds a request's sampler and makes samples of what it picks."""
+    """Feeds a request's sampler and makes samples of the frames it selects."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class SampleBuilder:
         self._held: dict[int, _Held] = {}
 
     def feed(self, shown: TimedFrame) -> Iterator[Sample]:
-        """Show the next frame; gives the samples that it completes."""
+        """Show the next frame; return the samples that it completes."""
         if self._sampler.feed(shown.index, shown.start, shown.end):
             held = self._hold(shown)
             if held is not None:
@@ -197,6 +197,6 @@ class SampleBuilder:
 
 
 def outside(box: Box, size: tuple[int, int]) -> str:
-    """Say that a box misses the image."""
+    """Return a sentence that says that a box lies outside the image."""
     corners = f"{box.x0:g},{box.y0:g},{box.x1:g},{box.y1:g}"
     return f"The box {corners} lies outside the image of {size[0]} x {size[1]} pixels."

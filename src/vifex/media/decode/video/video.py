@@ -77,7 +77,7 @@ def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
 
 
 def _holds_several(container: InputContainer) -> bool:
-    """Whether FFmpeg takes a kind of image that nobody else knows apart into several."""
+    """Whether FFmpeg takes a kind of image into several that no other reader knows."""
     if container.format.name in _KNOWN_IMAGES:
         return False
     try:
@@ -124,7 +124,7 @@ def read_video(
 
 
 def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> Survey:
-    """Demux a file's video stream from start to end, nothing decoded."""
+    """Demux a file's video stream from start to end, without decoding."""
     opened = open_video(file, limits, Log())
     try:
         return survey_all(opened, progress)
@@ -135,7 +135,7 @@ def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) 
 def _new(
     samples: Generator[Sample, None, DecodeReport], given: list[int]
 ) -> Generator[Sample, None, DecodeReport]:
-    """Pass on the samples of each request that an attempt before has not given; `given` counts them."""
+    """Pass on the samples that an earlier attempt has not given; `given` counts them."""
     while True:
         try:
             sample = next(samples)
@@ -179,7 +179,7 @@ def _attempt(
         For each frame the samples it completes, and whether the order of frames is beyond doubt.
 
     Raises:
-        Unclear: If what nobody needs was to be skipped (`may_skip`), and that may not give the same.
+        Unclear: If what no sample needs was to be skipped (`may_skip`), and that may not give the same.
         OutOfOrder: If pts fall among the first frames and this is not the last attempt.
     """
     damage = Damage()

@@ -42,7 +42,7 @@ class Viewing:
         self.choices: list[str] = []
 
     def show(self, shown: TimedFrame) -> Iterator[Sample]:
-        """Show the next frame to everybody; gives the samples that it completes."""
+        """Show the next frame to all requests; return the samples that it completes."""
         if self._n_frames == 0:
             self._size = shown.image.size
         self._n_frames += 1
@@ -58,7 +58,7 @@ class Viewing:
             yield from builder.finish()
 
     def is_over(self, shown: TimedFrame) -> bool:
-        """Whether nobody wants to see what comes after a frame."""
+        """Whether no request needs what comes after a frame."""
         return all(t.part.is_over(shown.end) for t in self._builders)
 
     def seen(self) -> DecodeReport:

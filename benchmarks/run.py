@@ -35,6 +35,7 @@ class Run:
 
 RUNS = (
     Run("startup", (), ("--rounds", "1")),
+    Run("first_row", (), ("--rounds", "1")),
     Run("search_cold", (), ("--rounds", "1")),
     Run("search_exact", (), ("--rows", "20000", "--rounds", "1")),
     Run("commits", (), ("--rounds", "1", "--commits", "20")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +17,8 @@ from vifex.derived.align import Aligned, align, inputs_of
 from vifex.derived.derive import batch_of, media_to_make, note, report_of, run_facts
 from vifex.derived.plan import PARAMETERS, FusionPlan, Learn, open_inputs, plan_fusion
 from vifex.derived.sources import FACTS, ROWS_AT_ONCE
-from vifex.engines.scratch import scratch_folder
 from vifex.pool.fusion import FusionRule
-from vifex.store import ViewWriter, open_store, open_writer
+from vifex.store import StoreWriter, ViewWriter, open_store, open_writer
 from vifex.values import Fusion, Outcome
 from vifex.values.reports import Report, Tally
 
@@ -67,9 +67,8 @@ def fuse_views(
     with open_store(store) as opened:
         fusion, sources = open_inputs(opened, views, name, method, mean, within_s, unit, weights)
         plan = plan_fusion(Path(store), name, fusion, sources, learned, learn, dims)
-        with scratch_folder() as folder, open_writer(store, run=run_facts()) as writer:
-            files = [_written(folder, plan.file)] if plan.file is not None else []
-            view = writer.view(name, plan.recipe, files=files)
+        with open_writer(store, run=run_facts()) as writer:
+            view = _open_view(writer, name, plan)
             media = media_to_make(sources, [view], tally)
             for chunk in align(media, sources, plan.fusion):
                 _make(chunk, plan, view, tally, on_outcome)
@@ -85,10 +84,14 @@ def fuse_vectors(
     return fused
 
 
-def _written(folder: Path, data: bytes) -> Path:
-    file = folder / PARAMETERS
-    file.write_bytes(data)
-    return file
+def _open_view(writer: StoreWriter, name: str, plan: FusionPlan) -> ViewWriter:
+    """Open the view for writing; the store copies the file of learned arrays, if there is one."""
+    if plan.file is None:
+        return writer.view(name, plan.recipe)
+    with tempfile.TemporaryDirectory(prefix="vifex-") as folder:
+        file = Path(folder) / PARAMETERS
+        file.write_bytes(plan.file)
+        return writer.view(name, plan.recipe, files=[file])
 
 
 def _make(

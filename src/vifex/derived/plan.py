@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from vifex.derived.align import align, inputs_of
 from vifex.derived.derive import derived_recipe
-from vifex.derived.sources import ROWS_AT_ONCE, MadeFrom, SourceView, column_of, split_name
+from vifex.derived.sources import ROWS_AT_ONCE, MadeFrom, SourceView, split_name
 from vifex.pool.fusion import FusionRule, fit_pca, load_fusion
 from vifex.store import Store, stored_view
+from vifex.store.columns import one_column
 from vifex.values import Fusion, FusionInput, InputError, Recipe, StoreError
 from vifex.values.spread import evenly
 
@@ -88,9 +89,9 @@ def open_inputs(
     for view, column in wanted:
         if view not in by_name:
             opened = store.view(view)
-            by_name[view] = SourceView(opened, column_of(opened, column))
+            by_name[view] = SourceView(opened, one_column(opened, column))
         source = by_name[view]
-        sources.append(source.beside(column_of(source.view, column)))
+        sources.append(source.beside(one_column(source.view, column)))
     inputs = tuple(
         FusionInput(
             s.name, s.view.recipe.hash, s.column, s.spec.size, "mean" if i and s.name in mean else "row"

@@ -17,7 +17,7 @@ from vifex.store import View
 from vifex.values import InputError, LayerSpec, Medium
 from vifex.values.registry import near
 
-__all__ = ["FACTS", "ROWS_AT_ONCE", "MadeFrom", "SourceView", "column_of", "split_name"]
+__all__ = ["FACTS", "ROWS_AT_ONCE", "MadeFrom", "SourceView", "split_name"]
 
 Array = npt.NDArray[Any]
 
@@ -158,30 +158,6 @@ def split_name(text: str, views: Sequence[str]) -> tuple[str, str | None]:
         f"the store has no view {view or text!r}.",
         todo=f"{near(view or text, list(views))}It has: {', '.join(views) or 'none'}.",
     )
-
-
-def column_of(view: View, column: str | None) -> str:
-    """Settle which feature column of a view is meant, by its name or its layer's.
-
-    Raises:
-        InputError: If there is no such column, or none was named and the view has several.
-    """
-    known = {name: s.column for s in view.recipe.layers for name in (s.layer.name, s.column)}
-    if column is None and len(view.columns) == 1:
-        return view.columns[0]
-    if column is None:
-        raise InputError(
-            f"the view has {len(view.columns)} feature columns, so one must be named.",
-            of=view.name,
-            todo=f"Write {view.name}:COLUMN with one of {', '.join(view.columns)}.",
-        )
-    if column not in known:
-        raise InputError(
-            f"there is no feature column {column!r}.",
-            of=view.name,
-            todo=f"{near(column, list(known))}Columns: {', '.join(view.columns)}.",
-        )
-    return known[column]
 
 
 def _runs(view: View) -> dict[str, list[tuple[int, int]]]:

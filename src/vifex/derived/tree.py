@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vifex.derived.derive import batch_of, derived_recipe, media_to_make, note, report_of, run_facts
-from vifex.derived.sources import FACTS, MadeFrom, SourceView, column_of
+from vifex.derived.sources import FACTS, MadeFrom, SourceView
 from vifex.pool.tree import Node, build_tree
 from vifex.store import ViewWriter, open_store, open_writer
+from vifex.store.columns import one_column
 from vifex.values import Outcome, Recipe, Status, Tree
 from vifex.values.fusion import TreeLevel
 from vifex.values.reports import Report, Tally
@@ -60,7 +61,7 @@ def grow_trees(
     tally = Tally()
     with open_store(store) as opened, ExitStack() as stack:
         read = opened.view(view)
-        source = SourceView(read, column_of(read, column))
+        source = SourceView(read, one_column(read, column))
         trees = [Tree(view, read.recipe.hash, source.column, level, **choices) for level in LEVELS]
         _grow(
             np.eye(2, dtype=np.float32), np.arange(2.0), 2.0, trees[0]

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vifex.engines.cores import available_cores
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
 from vifex.extraction.calibration.calibrate import graph_files, lacks_graph, settle_int8
@@ -86,7 +87,7 @@ def run_views(
     if len({p.name for p in plans}) < len(plans):
         raise InputError("two models would fill one view.", todo="Give models with different names.")
     _check_place(Path(store))
-    cores, limits = _cores(), limits or Limits()
+    cores, limits = available_cores(), limits or Limits()
     _check_costs(workers, limits)
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
@@ -184,13 +185,6 @@ def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan,
     return RunningView(plan, network, view)
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
-
-
 def _run_facts(plans: Sequence[ViewPlan]) -> str:
     """What is true of this run and decides no number: versions, machine, where the models lie."""
     names = ["vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
@@ -201,7 +195,7 @@ def _run_facts(plans: Sequence[ViewPlan]) -> str:
     return json.dumps(
         {
             "versions": {"python": platform.python_version(), **{n: _version(n) for n in names}},
-            "machine": {"system": platform.system(), "cpu": platform.machine(), "cores": _cores()},
+            "machine": {"system": platform.system(), "cpu": platform.machine(), "cores": available_cores()},
             "models": {p.name: p.asked.name for p in plans},
             "weights": {p.name: p.asked.weights for p in plans if p.asked.weights},
             "cards": {p.name: p.asked.card for p in plans if p.asked.card},

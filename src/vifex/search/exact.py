@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vifex.search.distances import Distance, FloatArray
     from vifex.store import View
 
-__all__ = ["Match", "Searcher", "nearest", "nearest_many"]
+__all__ = ["Match", "Searcher", "nearest", "nearest_many", "unlike_rows"]
 
 _QUERIES_AT_ONCE = 64
 # Squares of float32 outside this range lose digits or overflow; such rows are scored exactly.
@@ -172,10 +172,7 @@ def _checked(queries: npt.ArrayLike, column: str, size: int, k: int, how: Distan
     if ready.ndim != 2:
         raise InputError(f"queries are a matrix [Q, D], got the shape {list(ready.shape)}.")
     if ready.shape[1] != size:
-        raise InputError(
-            f"the query has {ready.shape[1]} numbers, but a row of column {column!r} has {size}.",
-            todo="Use a query made by the same model and layer, or name another column.",
-        )
+        raise unlike_rows(ready.shape[1], column, size)
     if not np.all(np.abs(ready) <= np.finfo(np.float32).max):  # False for NaN too
         raise InputError("the query holds NaN, infinity or a number too large for float32.")
     if how.needs_direction and not np.all(ready.any(axis=1)):
@@ -184,6 +181,14 @@ def _checked(queries: npt.ArrayLike, column: str, size: int, k: int, how: Distan
             todo="Use the metric dot or l2, or another query.",
         )
     return _in_range(ready) if how.needs_direction else ready
+
+
+def unlike_rows(given: int, column: str, size: int) -> InputError:
+    """Give the error for a query of `given` numbers where a row of the column has `size`."""
+    return InputError(
+        f"the query has {given} numbers, but a row of column {column!r} has {size}.",
+        todo="Use a query made by the same model and layer, or name another column.",
+    )
 
 
 def _in_range(queries: FloatArray) -> FloatArray:

@@ -1,16 +1,17 @@
-"""Search: from a query in any form to hits."""
+"""Search: from queries in any form to hits."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vifex.search.columns import one_column
-from vifex.search.exact import nearest
-from vifex.search.hits import Hit, fetch_hits
+from vifex.search.columns import layer_of, one_column
+from vifex.search.exact import nearest_many, unlike_rows
+from vifex.search.hits import Hit, fetch_many_hits
 from vifex.search.query import Query, parse_query
 from vifex.search.vectors import query_vector
 from vifex.values import InputError
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from vifex.search.vectors import Embed
     from vifex.store import View
 
-__all__ = ["search"]
+__all__ = ["Searchable", "search", "search_many"]
+
+Searchable = str | os.PathLike[str] | Query | npt.NDArray[np.floating[Any]]
+"""A query: words as on the command line, a path, a parsed query, or a vector `[D]`."""
 
 
 def search(
     view: View,
-    query: str | os.PathLike[str] | Query | npt.NDArray[np.floating],
+    query: Searchable,
     *,
     k: int = 10,
     column: str | None = None,
@@ -36,40 +40,96 @@ def search(
 ) -> list[Hit]:
     """Find the rows of a view nearest to a query, by an exact scan.
 
-    A row as the query finds itself first; `where` can leave it out.
+    A query that is a row of the view finds that row first; `where` can exclude it.
 
     Args:
-        view: Where to look.
+        view: The view to search.
         query: Words as on the command line (see `vifex.search.query`), a path, or a vector `[D]`.
-        k: How many hits at most.
+        k: Largest number of hits.
         column: Feature column; `None` means the only one.
         metric: Name of a distance: `cosine`, `dot`, `l2`.
         where: SQL filter over the row columns, e.g. `label = 'cat' AND t_s < 60`.
-        embed: Makes the vector of an image or frame; without it such queries are refused.
-        searcher: A column already in memory, for repeated queries; it must be of this view and column.
+        embed: Computes the vector of an image, a frame or words; without it such queries raise.
+        searcher: The same view and column, opened once for many calls.
 
     Returns:
-        The nearest first; fewer than `k` where fewer rows pass `where` and have a score.
+        The nearest hit first; fewer than `k` where fewer rows pass `where` and have a score.
 
     Raises:
         InputError: If the query, the column, the metric or the filter cannot be used.
     """
+    return search_many(
+        view, [query], k=k, column=column, metric=metric, where=where, embed=embed, searcher=searcher
+    )[0]
+
+
+def search_many(
+    view: View,
+    queries: Sequence[Searchable] | npt.NDArray[np.floating],
+    *,
+    k: int = 10,
+    column: str | None = None,
+    metric: str = "cosine",
+    where: str | None = None,
+    embed: Embed | None = None,
+    searcher: Searcher | None = None,
+) -> list[list[Hit]]:
+    """Find the rows nearest to each of several queries in one pass over the rows; see `search`.
+
+    Args:
+        view: The view to search.
+        queries: Queries of any kind, mixed, or vectors `[Q, D]`.
+        k: Largest number of hits per query.
+        column: Feature column; `None` means the only one.
+        metric: Name of a distance.
+        where: SQL filter over the row columns, the same for all queries.
+        embed: Computes the vector of an image, a frame or words; called once per such query.
+        searcher: The same view and column, opened once for many calls.
+
+    Returns:
+        The hits of each query, in the order of the queries.
+
+    Raises:
+        InputError: If a query, the column, the metric or the filter cannot be used.
+    """
     column = one_column(view, column)
-    if isinstance(query, str | os.PathLike):
-        query = parse_query(query)
-    elif not isinstance(query, np.ndarray | Query):
-        raise InputError(
-            f"{type(query).__name__} is no query.",
-            todo="Give a path, words, or a vector [D] as an array; of an image in memory one that "
-            "vifex.load_model().features(...) gives.",
-        )
-    vector = query if isinstance(query, np.ndarray) else query_vector(view, query, column=column, embed=embed)
-    if searcher is None:
-        return fetch_hits(view, nearest(view, vector, column=column, k=k, metric=metric, where=where))
-    if searcher.column != column or searcher.view is not view:
+    if searcher is not None and (searcher.column != column or searcher.view is not view):
         raise InputError(
             f"the searcher holds column {searcher.column!r} of view {searcher.view.name!r}, "
             f"the search is for {column!r} of {view.name!r}.",
             todo="Make a Searcher for that one.",
         )
-    return fetch_hits(view, searcher.nearest(vector, k=k, metric=metric, where=where))
+    size = layer_of(view, column).size
+    vectors = [_fitting(_vector(view, query, column, embed), column, size) for query in queries]
+    if not vectors:
+        return []
+    matrix = np.stack([vector.astype(np.float64) for vector in vectors])
+    if searcher is None:
+        matches = nearest_many(view, matrix, column=column, k=k, metric=metric, where=where)
+    else:
+        matches = searcher.nearest_many(matrix, k=k, metric=metric, where=where)
+    return fetch_many_hits(view, matches)
+
+
+def _vector(view: View, query: Searchable, column: str, embed: Embed | None) -> npt.NDArray[np.floating[Any]]:
+    """Turn one query of any kind into a vector `[D]`."""
+    if isinstance(query, np.ndarray):
+        return query
+    if isinstance(query, str | os.PathLike):
+        query = parse_query(query)
+    elif not isinstance(query, Query):
+        raise InputError(
+            f"{type(query).__name__} is no query.",
+            todo="Give a path, words, or a vector [D] as an array; of an image in memory one that "
+            "vifex.load_model().features(...) gives.",
+        )
+    return query_vector(view, query, column=column, embed=embed)
+
+
+def _fitting(vector: npt.NDArray[np.floating[Any]], column: str, size: int) -> npt.NDArray[np.floating[Any]]:
+    """Check the shape of a vector, so that vectors of several queries can be stacked."""
+    if vector.ndim != 1:
+        raise InputError(f"a query is one vector [D], got the shape {list(vector.shape)}.")
+    if len(vector) != size:
+        raise unlike_rows(len(vector), column, size)
+    return vector

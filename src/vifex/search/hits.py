@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vifex.search.best import Match
     from vifex.store import View
 
-__all__ = ["Hit", "fetch_hits"]
+__all__ = ["Hit", "fetch_hits", "fetch_many_hits"]
 
 _COLUMNS: Final = (
     "key",
@@ -89,19 +89,29 @@ def fetch_hits(view: View, matches: Sequence[Match]) -> list[Hit]:
     Raises:
         StoreError: If the view does not hold one of them, as when they come from another view.
     """
+    return fetch_many_hits(view, [matches])[0]
+
+
+def fetch_many_hits(view: View, matches: Sequence[Sequence[Match]]) -> list[list[Hit]]:
+    """Look up the rows of the matches of several queries; a row that several queries found is read once.
+
+    Raises:
+        StoreError: If the view does not hold one of them, as when they come from another view.
+    """
+    wanted = list(dict.fromkeys(m.key for one in matches for m in one))
     rows: dict[str, dict[str, Any]] = {}
-    for start in range(0, len(matches), _KEYS_AT_ONCE):
-        keys = ", ".join(sql_text(m.key) for m in matches[start : start + _KEYS_AT_ONCE])
+    for start in range(0, len(wanted), _KEYS_AT_ONCE):
+        keys = ", ".join(sql_text(key) for key in wanted[start : start + _KEYS_AT_ONCE])
         table = view.to_arrow(columns=[*_COLUMNS, *_CORNERS], where=f"key IN ({keys})")
         rows.update((row["key"], row) for row in table.to_pylist())
-    lost = [m.key for m in matches if m.key not in rows]
+    lost = [key for key in wanted if key not in rows]
     if lost:
         raise StoreError(
             f"the row {lost[0]} was found and cannot be read.",
             of=view.name,
             todo="Search the view that the matches come from.",
         )
-    return [_hit(rank, m.score, rows[m.key]) for rank, m in enumerate(matches, start=1)]
+    return [[_hit(rank, m.score, rows[m.key]) for rank, m in enumerate(one, start=1)] for one in matches]
 
 
 def sql_text(text: str) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from vifex.search.exact import Searcher
-from vifex.search.find import search
+from vifex.search.find import search, search_many
 from vifex.search.query import FrameQuery
 from vifex.search.vectors import load_vector
+from vifex.store import View
 from vifex.values import InputError
 
 
@@ -65,6 +66,37 @@ def test_a_searcher_finds_the_same(plain_view, numbers):
 def test_a_searcher_of_another_view_is_refused(plain_view, make_view, numbers):
     with pytest.raises(InputError, match="the searcher holds column"):
         search(make_view({"head": numbers}), numbers[11], searcher=Searcher(plain_view))
+
+
+def test_many_queries_of_any_kind_share_one_pass(plain_view, numbers, monkeypatch, tmp_path):
+    """Each gets the hits that it gets alone; the vectors are read once."""
+    keys = plain_view.to_arrow(["key"]).column("key").to_pylist()
+    np.save(tmp_path / "q.npy", numbers[11])
+    queries = [f"row:{keys[7]}", tmp_path / "q.npy", numbers[19], numbers[7]]
+    alone = [search(plain_view, query, k=5, where="label = 'cat'") for query in queries]
+    passes = []
+    batches = View.batches
+
+    def counted(self, columns=None, where=None, batch_rows=8192):
+        passes.append(columns)
+        return batches(self, columns, where, batch_rows)
+
+    vectors = [numbers[7], numbers[11], numbers[19], numbers[7]]
+    monkeypatch.setattr(View, "batches", counted)
+    together = search_many(plain_view, np.stack(vectors), k=5, where="label = 'cat'")
+    assert len([columns for columns in passes if "head" in columns]) <= 1
+    monkeypatch.undo()
+    assert together == [alone[0], alone[1], alone[2], alone[3]]
+    assert search_many(plain_view, queries, k=5, where="label = 'cat'") == alone
+
+
+def test_no_queries_give_no_answers(plain_view):
+    assert search_many(plain_view, []) == []
+
+
+def test_one_query_among_many_that_does_not_fit_is_named(plain_view, numbers):
+    with pytest.raises(InputError, match="has 5 numbers, but a row of column 'head' has 16"):
+        search_many(plain_view, [numbers[1], np.ones(5)])
 
 
 def test_pixels_go_through_the_function_given(plain_view, numbers, tmp_path):
@@ -128,7 +160,7 @@ def test_a_search_by_row_loads_neither_scikit_learn_nor_an_engine(plain_view, pl
     key = plain_view.to_arrow(["key"]).column("key").to_pylist()[7]
     code = f"""
 import sys
-from vifex.search.find import search
+from vifex.search.find import search, search_many
 from vifex.store import open_store
 with open_store({str(plain_store)!r}) as store:
     assert search(store.view("main"), "row:{key}", k=2)[0].key == "{key}"

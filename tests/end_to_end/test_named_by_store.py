@@ -89,7 +89,7 @@ def test_what_a_store_names_is_not_loaded(
     with vifex.open("s.vifex") as store:
         with pytest.raises(InputError, match="not loaded because a store names it") as told:
             store.search("a.jpg")
-        assert "--model" in str(told.value)
+        assert "`model=" in str(told.value)
         # Neither of these asks for a model.
         assert store.search(f"row:{key}")[0].key == key
         assert store.search("q.npy")[0].key == key

@@ -161,7 +161,7 @@ def test_queries_that_cannot_be_asked(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--window", "1"], "--window is for models of sound, and this view has none"),
+        (["--window", "1"], "--window is for models of sound, and no view has one"),
         (["--model", "levels.onnx", "--fps", "2"], "--fps is for models of images and videos"),
         (["--model", "levels.onnx", "--window", "2"], "takes at most 1 s of sound at once"),
         (["--model", "levels.onnx", "--window", "0"], "window_s must be at least one sample"),

@@ -94,7 +94,7 @@ def test_a_stream_of_a_format_without_times_says_whose_times_these_are(
     samples, seen = made.collect(path, made.every(height=8, width=8, assume_fps=10.0))
     assert [s.t_s for s in samples[:3]] == [0.0, 0.1, 0.2]
     assert samples[-1].t_end_s == pytest.approx(len(samples) / 10)
-    assert "assume-fps" not in " ".join(seen.notes)
+    assert "assume_fps" not in " ".join(seen.notes)
 
 
 @pytest.mark.parametrize("cut_bytes", [3000, 6000])

@@ -65,11 +65,11 @@ def test_sources_layers_and_columns_may_be_given_one_by_one(place: Path, tmp_pat
     ("costs", "said"),
     [
         ({"workers": -1}, "cannot be -1 decoder"),
-        ({"limits": vifex.Limits(max_frames=0)}, "--max-frames 0 lets no file pass"),
-        ({"limits": vifex.Limits(max_pixels=-1)}, "--max-pixels -1 lets no file pass"),
-        ({"limits": vifex.Limits(file_s=float("nan"))}, "--file-limit nan lets no file pass"),
-        ({"limits": vifex.Limits(stall_s=0)}, "--stall-limit 0 lets no file pass"),
-        ({"limits": vifex.Limits(memory_bytes=-1)}, "--memory-limit is below 0"),
+        ({"limits": vifex.Limits(max_frames=0)}, "`max_frames=` is 0, so no file can pass"),
+        ({"limits": vifex.Limits(max_pixels=-1)}, "`max_pixels=` is -1, so no"),
+        ({"limits": vifex.Limits(file_s=float("nan"))}, "`file_s=` is nan, so no"),
+        ({"limits": vifex.Limits(stall_s=0)}, "`stall_s=` is 0, so no"),
+        ({"limits": vifex.Limits(memory_bytes=-1)}, "`memory_bytes=` is below 0"),
     ],
 )
 def test_costs_that_no_run_can_keep_to(place: Path, tmp_path: Path, costs: Any, said: str) -> None:

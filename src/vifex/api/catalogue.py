@@ -94,7 +94,7 @@ class Facts:
 
     def _layers(self) -> str:
         if self.layers is None:
-            return "not read: opening the program runs code that it holds (--trust-code)"
+            return "not read: opening the program runs code that it holds (`trust_code=True`)"
         return f"{self.layers}, by default {', '.join(self.default) or 'none: name them'}"
 
 

@@ -74,7 +74,7 @@ def fuse(
     file = Path(weights) if isinstance(weights, str | os.PathLike) else None
     if file is not None and train_on is not None:
         raise InputError(
-            "weights were given and are to be learned as well.", todo="Give --weights or --train-on."
+            "weights were given and are to be learned as well.", todo="Give either `weights=` or `train_on=`."
         )
     return fuse_views(
         store,
@@ -171,7 +171,8 @@ def _read_learned(file: Path) -> dict[str, npt.NDArray[Any]]:
     """Read what a fusion learned, from a view's own file or a checkpoint."""
     if not file.is_file():
         raise InputError(
-            f"{os.fspath(file)!r} is neither numbers nor a file.", todo="Write for example --weights 0.7,0.3."
+            f"{os.fspath(file)!r} is neither numbers nor a file.",
+            todo="Write for example `weights=[0.7, 0.3]`.",
         )
     if file.suffix.lower() != ".npz":
         from vifex.models.families.shared.weights import load_state

@@ -100,16 +100,15 @@ def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: 
     """Check that each choice for images or for sound meets a view that it is for."""
     views = [(plan.recipe.audio is not None, dict(words)) for plan, words in zip(plans, own, strict=True)]
     for of_sound, words, todo in (
-        (True, tuple(_SOUND), "Name a model of sound, e.g. --model hf/laion/clap-htsat-unfused."),
-        (False, (*_SAMPLERS, "preset", "regions", "grid"), "Use --window and --window-hop for sound."),
+        (True, tuple(_SOUND), 'Name a model of sound, e.g. `model="hf/laion/clap-htsat-unfused"`.'),
+        (False, (*_SAMPLERS, "preset", "regions", "grid"), "Use `window_s=` and `window_hop_s=` for sound."),
     ):
         for word in words:
             misplaced = any(v.get(word) is not None and is_sound != of_sound for is_sound, v in views)
             unmet = all(is_sound != of_sound for is_sound, _ in views)
             if misplaced or (unmet and dict(common).get(word) is not None):
                 wanted = "models of sound" if of_sound else "models of images and videos"
-                option = word.removesuffix("_s").replace("_", "-")
-                raise InputError(f"--{option} is for {wanted}, and this view has none.", todo=todo)
+                raise InputError(f"is for {wanted}, and no view has one.", option=word, todo=todo)
 
 
 def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:
@@ -136,7 +135,7 @@ def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], N
         if sampling is not None:
             raise InputError(
                 f"the preset {preset.name!r} says how to sample.",
-                todo="Leave --fps, --clip and their like out.",
+                todo="Leave out `fps=`, `clip=` and the other options of sampling.",
             )
         sampling = preset.sampling
         options |= {"decode": preset.decode, "layers": options.get("layers") or preset.layers}

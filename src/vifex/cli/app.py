@@ -17,6 +17,7 @@ from cyclopts import App, CycloptsError
 from vifex import __version__
 from vifex.cli.interrupts import Signals, watch_signals
 from vifex.cli.output import clean, escape_unencodable, fit, one_line, open_streams
+from vifex.cli.wording import as_options
 from vifex.values import VifexError
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -135,7 +136,7 @@ def _interrupted(words: list[str]) -> str:
 
 def _sentence(exc: VifexError) -> str:
     """What happened, to what, and what to do, on one line: a path may hold anything."""
-    text = one_line(" ".join(filter(None, (exc.what, exc.todo))))
+    text = one_line(as_options(" ".join(filter(None, (exc.what, exc.todo)))))
     return f"{clean(exc.of)}: {text}" if exc.of else text
 
 

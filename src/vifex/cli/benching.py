@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line, print_table
+from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex.extraction.bench.fidelity import Fidelity
@@ -73,7 +74,7 @@ def bench(
             trust_code=trust_code,
             workers=workers,
             on_step=on_step,
-            on_notice=lambda notice: print_line(f"vifex: {clean(notice)}", err=True),
+            on_notice=lambda notice: print_line(f"vifex: {clean(as_options(notice))}", err=True),
         )
     if json:
         print_json(found.to_dict())
@@ -104,7 +105,7 @@ def _print(found: Bench) -> None:
     _print_fidelity(found)
     for measured in found.precisions:
         if measured.why_not:
-            print_line(f"vifex: {clean(measured.why_not)}", err=True)
+            print_line(f"vifex: {clean(as_options(measured.why_not))}", err=True)
     if not found.samples:
         print_line(
             "vifex: measured on made-up images; what a precision costs is told with --media PATH.", err=True

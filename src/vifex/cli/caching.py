@@ -55,9 +55,9 @@ def cache(
     from vifex.values import InputError
 
     if not prune and (limit is not None or dry_run):
-        raise InputError("--limit and --dry-run belong to --prune.", todo="Add --prune.")
+        raise InputError("`limit=` and `dry_run=` belong to `prune=`.", todo="Add `prune=True`.")
     if limit is not None and not 0 <= limit < float("inf"):
-        raise InputError(f"{limit:g} is no size.", of="--limit", todo="Give a number of GiB from 0 on.")
+        raise InputError(f"takes a number of GiB from 0 on, got {limit:g}.", option="limit")
     folder, most = cache_folder(), limit_bytes()
     gone = remove(folder, int((limit or 0.0) * _GIB), dry_run=dry_run) if prune else []
     left = entries(folder)

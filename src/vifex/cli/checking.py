@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex.store import ViewCheck
@@ -73,7 +74,7 @@ def _print_check(check: ViewCheck, limit: int | None) -> None:
             "whole; whether their numbers are the same cannot be told."
         )
     for problem in check.problems[:limit]:
-        print_line(f"  {clean(problem.file)}: {clean(problem.what)}")
+        print_line(f"  {clean(problem.file)}: {clean(as_options(problem.what))}")
     _print_rest(len(check.problems), limit, "files")
     if check.affected:
         print_line(f"  media affected: {len(check.affected)}")

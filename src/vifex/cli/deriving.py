@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex import Report
@@ -88,7 +89,7 @@ def fuse(
         train_on=train_on,
         seed=seed,
         on_outcome=teller.tell,
-        on_notice=lambda notice: print_line(f"vifex: {clean(notice)}", err=True),
+        on_notice=lambda notice: print_line(f"vifex: {clean(as_options(notice))}", err=True),
     )
     return _told(report, teller, json=json)
 
@@ -181,7 +182,10 @@ class _Teller:
     def tell(self, outcome: Outcome) -> None:
         self._told += 1
         if not self._quiet and self._told <= _SHOWN:
-            print_line(f"{outcome.status}: {clean(outcome.medium.name)}: {clean(outcome.reason)}", err=True)
+            print_line(
+                f"{outcome.status}: {clean(outcome.medium.name)}: {clean(as_options(outcome.reason))}",
+                err=True,
+            )
 
     def close(self, report: Report) -> None:
         if not self._quiet and self._told > _SHOWN:

@@ -63,5 +63,7 @@ def _by_suffix(path: Path) -> str:
 
     suffix = path.suffix.removeprefix(".").lower()
     if not suffix:
-        raise InputError("the format cannot be told from this name.", of=str(path), todo="Give it with --to.")
+        raise InputError(
+            "the format cannot be told from this name.", of=str(path), todo="Give it with `to=`."
+        )
     return suffix

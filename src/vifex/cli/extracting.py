@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex.api.views import ViewOptions
@@ -214,7 +215,7 @@ def extract(
         stdin=sys.stdin.buffer,
         progress=not quiet,
         on_outcome=teller.tell,
-        on_notice=lambda notice: print_line(f"vifex: {clean(notice)}", err=True),
+        on_notice=lambda notice: print_line(f"vifex: {clean(as_options(notice))}", err=True),
     )
     teller.close(report.store)
     if json:
@@ -228,7 +229,9 @@ def _bytes(gib: float) -> int:
     from vifex.values import InputError
 
     if not math.isfinite(gib):
-        raise InputError(f"--memory-limit {gib:g} is no size.", todo="Give GiB, or 0 for no limit.")
+        raise InputError(
+            f"takes a size, got {gib:g} GiB.", option="memory_bytes", todo="Give GiB, or 0 for no limit."
+        )
     return int(gib * _GIB)
 
 
@@ -277,7 +280,9 @@ class _Teller:
         self._told += 1
         if not self._quiet and self._told <= _SHOWN:
             status = "note" if outcome.status == "ok" else outcome.status
-            print_line(f"{status}: {clean(outcome.medium.name)}: {clean(outcome.reason)}", err=True)
+            print_line(
+                f"{status}: {clean(outcome.medium.name)}: {clean(as_options(outcome.reason))}", err=True
+            )
 
     def close(self, store: str) -> None:
         if not self._quiet and self._told > _SHOWN:

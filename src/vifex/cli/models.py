@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from vifex.cli.output import clean, one_line, print_json, print_line, print_table
+from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex.api.catalogue import Unopened
@@ -43,7 +44,7 @@ def list_models(*, search: str = "", json: Annotated[bool, Parameter(negative=()
     else:
         print_line(f"No known name holds {clean(repr(search))}.")
     for sentence in missing:
-        print_line(clean(sentence), err=True)
+        print_line(clean(as_options(sentence)), err=True)
     return 0
 
 
@@ -76,7 +77,7 @@ def show(
         print_json(facts.to_dict())
         return 0
     for label, value in facts.lines():
-        print_line(f"{label + ':':<9} {clean(value)}")
+        print_line(f"{label + ':':<9} {clean(as_options(value))}")
     return 0
 
 
@@ -190,4 +191,4 @@ def card(model: Path, /) -> int:
 
 
 def _notice(text: str) -> None:
-    print_line(f"vifex: {clean(text)}", err=True)
+    print_line(f"vifex: {clean(as_options(text))}", err=True)

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.targets import named_file
+from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex import Hit
@@ -98,7 +99,7 @@ def search(
         if html is not None:
             collection.contact_sheet(html, hits, query=query, metric=metric, overwrite=overwrite)
     for note in notes:
-        print_line(f"vifex: {clean(note)}", err=True)
+        print_line(f"vifex: {clean(as_options(note))}", err=True)
     if json:
         print_json(
             {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from vifex.cli.output import clean, print_json, print_line, print_table
+from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex import Collection
@@ -151,7 +152,7 @@ def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
         shown = told[:limit]
         print_table(
             ["status", "name", "rows", "why"],
-            [[p["status"], p["name"], p["rows"], p["reason"]] for p in shown],
+            [[p["status"], p["name"], p["rows"], as_options(p["reason"])] for p in shown],
             right=["rows"],
         )
         if len(shown) < len(told):

@@ -135,12 +135,13 @@ def plan_fusion(
     wanted = rule.learns(len(sources))
     if learn is not None and (not wanted or rule.name == "pca"):
         raise InputError(
-            f"the method {rule.name!r} learns nothing from labels.", todo="Use --method gated or attention."
+            f"the method {rule.name!r} learns nothing from labels.",
+            todo='Use `method="gated"` or `method="attention"`.',
         )
     if not wanted and (learned is not None or dims is not None):
         raise InputError(
             f"the method {rule.name!r} takes no file of weights and no dimensions.",
-            todo="Leave them out, or use --method pca, gated or attention.",
+            todo='Leave them out, or use `method="pca"`, `"gated"` or `"attention"`.',
         )
     if not wanted:
         return FusionPlan(name, fusion, rule, sources, {}, None)
@@ -153,7 +154,7 @@ def plan_fusion(
             arrays = learned_of(kept[1], kept[0].fusion)
             return _with(FusionPlan(name, kept[0].fusion, rule, sources, arrays, None), dims)
         if learn is None:
-            todo = "Give --dims N." if rule.name == "pca" else "Give --weights FILE, or --train-on label."
+            todo = "Give `dims=N`." if rule.name == "pca" else "Give `weights=FILE` or `train_on=label`."
             raise InputError(f"the method {rule.name!r} has nothing to go by.", todo=todo)
         learned = _learned(learn, fusion, sources)
     if sorted(learned) != sorted(wanted):
@@ -212,7 +213,9 @@ def _checked_weights(weights: Sequence[float] | None, method: str, n_inputs: int
     if weights is None:
         return None
     if not load_fusion(method).takes_weights:
-        raise InputError(f"the method {method!r} takes no weights.", todo="Use --method weighted or sum.")
+        raise InputError(
+            f"the method {method!r} takes no weights.", todo='Use `method="weighted"` or `method="sum"`.'
+        )
     if len(weights) != n_inputs or not all(np.isfinite(w) and w >= 0 for w in weights) or sum(weights) <= 0:
         raise InputError(
             f"{len(weights)} weights for {n_inputs} inputs."

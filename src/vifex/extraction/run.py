@@ -40,16 +40,18 @@ def _check_costs(workers: int | None, limits: Limits) -> None:
     if workers is not None and workers < 0:
         raise InputError(f"there cannot be {workers} decoder processes.", todo="Give 1 or more.")
     asked = {
-        "--max-pixels": limits.max_pixels,
-        "--max-frames": limits.max_frames,
-        "--file-limit": limits.file_s,
-        "--stall-limit": limits.stall_s,
+        "max_pixels": limits.max_pixels,
+        "max_frames": limits.max_frames,
+        "file_s": limits.file_s,
+        "stall_s": limits.stall_s,
     }
     for option, value in asked.items():
         if not value > 0:
-            raise InputError(f"{option} {value:g} lets no file pass.", todo="Give a number above 0.")
+            raise InputError(
+                f"is {value:g}, so no file can pass.", option=option, todo="Give a number above 0."
+            )
     if limits.memory_bytes < 0:
-        raise InputError("--memory-limit is below 0.", todo="Give GiB, or 0 for no limit.")
+        raise InputError("is below 0.", option="memory_bytes", todo="Give a size, or 0 for no limit.")
 
 
 def run_views(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vifex.values import Builder, Model, ModelCard, ModelError, ModelRef
+from vifex.values.errors import keywords
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def untrusted(path: str | Path) -> ModelError:
     return ModelError(
         "opening this program runs code that it holds, so it is not opened unasked.",
         of=str(path),
-        todo="If you trust where it comes from, say so with --trust-code (trust_code=True in Python); "
+        todo="If you trust where it comes from, say so with `trust_code=True`; "
         "else export the network to ONNX.",
     )
 
@@ -133,7 +134,7 @@ def checkpoint_error(path: Path) -> ModelError:
     return ModelError(
         "this file holds no network: at most its weights.",
         of=str(path),
-        todo=f"Name the network and give them to it: --model FAMILY/NAME --weights {path.name}; "
+        todo=f"Name the network and give them to it: {keywords(model='FAMILY/NAME', weights=path.name)}; "
         "vifex models lists networks.",
     )
 

@@ -8,7 +8,6 @@ opened here. So such a model is loaded only where the user names it.
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from vifex.models.families.registry import FAMILIES
 from vifex.models.files import SUFFIXES
 from vifex.models.registry import ALIASES, MODELS
 from vifex.values import InputError, ModelError, ModelRef
+from vifex.values.errors import keywords
 
 __all__ = ["is_graph", "is_published", "unnamed"]
 
@@ -24,7 +24,7 @@ _PUBLISHED: Final = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?(@[\w.-]+)?", re.
 _COMPOSED: Final = ("fuse", "seq")
 _OWN: Final = ("torch",)
 _SHOWN: Final = 500
-"""Characters of the words in a message."""
+"""Characters of one value in a message."""
 
 
 def is_published(asked: ModelRef) -> bool:
@@ -87,15 +87,16 @@ def unnamed(asked: ModelRef, *, of: str) -> InputError:
         asked: The words by which the store says that the model was loaded.
         of: The store.
     """
-    words = ["--model", asked.name]
-    words += ["--weights", asked.weights] if asked.weights else []
-    words += ["--card", asked.card] if asked.card else []
-    words += ["--trust-code"] if asked.name.lower().endswith((".pt", ".pt2")) else []
-    named = shlex.join(words)
-    if len(named) > _SHOWN:
-        named = f"{named[:_SHOWN]}..."
+    given = {"model": asked.name, "weights": asked.weights, "card": asked.card}
+    words: dict[str, object] = {name: _short(value) for name, value in given.items() if value}
+    if asked.name.lower().endswith((".pt", ".pt2")):
+        words["trust_code"] = True
     return InputError(
         "the view's model is a file or code, and such a model is not loaded because a store names it.",
         of=of,
-        todo=f"If you trust it, name it: {named}. A query by row:KEY or a .npy file needs none.",
+        todo=f"If you trust it, name it: {keywords(**words)}. A query by row:KEY or a .npy file needs none.",
     )
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."

@@ -79,6 +79,6 @@ def to_dtype(array: npt.NDArray[Any], dtype: Dtype) -> npt.NDArray[Any]:
             raise InputError(what, todo="Store float32, or normalise the rows.")
         raise InputError(
             f"the network gave {'NaN' if np.isnan(row).any() else 'infinity'}.",
-            todo="Use --precision fp32; if it stays, the weights or this layer are broken.",
+            todo='Use `precision="fp32"`; if it stays, the weights or this layer are broken.',
         )
     return array.astype(dtype, copy=False)

@@ -190,7 +190,7 @@ def _common_size(sizes: Sequence[int], learned: Arrays) -> int:
     if len(set(sizes)) > 1:
         raise InputError(
             f"vectors of {', '.join(map(str, sizes))} numbers have no sum.",
-            todo="Use --method concat or weighted.",
+            todo='Use `method="concat"` or `method="weighted"`.',
         )
     return sizes[0]
 

@@ -31,7 +31,9 @@ def _patches(kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _patches_shape(kind: LayerKind, shape: Shape) -> Shape:
     if shape[0] < 2:
-        raise InputError("a single token has no patches beside it.", todo="Use --pool mean or cls.")
+        raise InputError(
+            "a single token has no patches beside it.", todo='Use `pool="mean"` or `pool="cls"`.'
+        )
     return channels(kind, shape)
 
 

@@ -100,7 +100,7 @@ def _taken(target: Path) -> InputError:
     return InputError(
         "the file exists already.",
         of=str(target),
-        todo="Choose another name, or replace it with --overwrite (overwrite=True in Python).",
+        todo="Choose another name, or replace it with `overwrite=True`.",
     )
 
 

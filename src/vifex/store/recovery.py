@@ -38,7 +38,7 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
             f"the newest {len(head.broken)} commits of the view {view.name!r} are damaged, and writing would "
             "drop them.",
             of=str(view.folder),
-            todo="Restore this folder from a copy, or write to another view (--view NAME); reading gives the "
+            todo="Restore this folder from a copy, or write to another view (`view=NAME`); reading gives the "
             "commit before them.",
         )
     for table in (head.rows, head.ledger):

@@ -173,7 +173,7 @@ def row_schema(recipe: Recipe) -> pa.Schema:
         if other is not None:
             raise InputError(
                 f"the layer {spec.layer.name!r} needs the column {spec.column!r}, which {other} has.",
-                todo="Extract them into two views: --view NAME.",
+                todo="Extract them into two views: `view=NAME`.",
             )
         taken[spec.column.lower()] = f"the layer {spec.layer.name!r}"
     return pa.schema([*ROW_FIELDS, *(_layer_field(spec) for spec in recipe.layers)])

@@ -155,7 +155,7 @@ class StoreWriter:
         raise StoreError(
             f"the view {paths.name!r} was made by another recipe (then, now): {shown}.",
             of=str(self.path),
-            todo=f"Take another view: --view NAME (taken: {', '.join(list_views(self._info))}).",
+            todo=f"Take another view: `view=NAME` (taken: {', '.join(list_views(self._info))}).",
         )
 
 

@@ -9,35 +9,53 @@ __all__ = [
     "ModelError",
     "StoreError",
     "VifexError",
+    "keywords",
 ]
 
 
 class VifexError(Exception):
     """A failure that is not a bug of Vifex.
 
+    Messages name an option as a Python call has it, in backticks: `` `clip="16x2"` ``. The command line
+    shows it as its own option.
+
     Args:
-        what: What happened, one sentence.
-        of: What it happened to: a path, a uri, a layer.
+        what: What happened, one sentence. With `option`, the sentence without its subject: "takes a number".
+        of: What it happened to: a path, a URI, a layer.
         todo: What the user can do about it, one sentence.
+        option: The option at fault, by its keyword in Python, e.g. `clip`. It is the sentence's subject.
     """
 
-    def __init__(self, what: str, *, of: str | None = None, todo: str | None = None) -> None:
-        super().__init__(what, of, todo)
-        self.what = what
+    def __init__(
+        self, what: str, *, of: str | None = None, todo: str | None = None, option: str | None = None
+    ) -> None:
+        super().__init__(what, of, todo, option)
+        self.what = f"`{option}=` {what}" if option else what
         self.of = of
         self.todo = todo
+        self.option = option
 
     def __str__(self) -> str:
         head = f"{self.of}: {self.what}" if self.of else self.what
         return f"{head} {self.todo}" if self.todo else head
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Keyword-only arguments do not survive the default reduction, and workers send errors home.
-        return (_rebuild, (type(self), self.what, self.of, self.todo))
+        # Decoder processes send errors to their parent; the default reduction loses keyword-only arguments.
+        return (_rebuild, (type(self), *self.args))
 
 
-def _rebuild(kind: type[VifexError], what: str, of: str | None, todo: str | None) -> VifexError:
-    return kind(what, of=of, todo=todo)
+def _rebuild(
+    kind: type[VifexError], what: str, of: str | None, todo: str | None, option: str | None
+) -> VifexError:
+    return kind(what, of=of, todo=todo, option=option)
+
+
+def keywords(**values: object) -> str:
+    """Write options with their values for a message, in backticks: `` `model="a.onnx", trust_code=True` ``.
+
+    Use it where a value comes from the user: a backtick inside a value is escaped.
+    """
+    return "`{}`".format(", ".join(f"{k}={v!r}" for k, v in values.items()).replace("`", r"\x60"))
 
 
 class InputError(VifexError):

@@ -202,7 +202,7 @@ def test_a_network_without_a_card_says_what_is_needed(
     (folder / "mine.toml").write_text('name = "bare-1"\nheight_px = 8\nwidth_px = 8\n')
     monkeypatch.chdir(folder)
     with pytest.raises(
-        vifex.ModelError, match=r"no card .*--card FILE.*vifex_card = .*write bare\.vifex\.toml"
+        vifex.ModelError, match=r"no card .*`card=FILE`.*vifex_card = .*write bare\.vifex\.toml"
     ):
         vifex.load_model("torch:bare:net")
     assert vifex.load_model("torch:bare:net", card="mine.toml").card.name == "bare-1"

@@ -62,7 +62,7 @@ def test_the_hubs_own_code_fetches_and_its_cache_serves_when_the_hub_is_gone(
         assert failure["message"].startswith(f"{name}: its ")
         assert "could not be fetched from http://127.0.0.1:" in failure["message"]
         assert failure["seconds"] < 10, "the hub's client would try for half a minute"
-    assert "give --weights FILE, or --weights random:SEED" in out["gone"][1]["message"]
+    assert 'give `weights=FILE`, or `weights="random:SEED"`' in out["gone"][1]["message"]
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_offline_and_absent_is_one_sentence(
     assert f"its weights are not on this machine and could not be fetched from {source}" in message or (
         name.startswith("ViT") and "could not be fetched from https://huggingface.co/" in message
     )
-    assert "--weights FILE" in message
-    assert "--weights random:SEED" in message
+    assert "`weights=FILE`" in message
+    assert '`weights="random:SEED"`' in message
 
 
 def test_a_torchvision_file_in_torch_s_cache_is_used_and_its_hash_checked(

@@ -28,7 +28,7 @@ def store(tmp_path: Path, tiny: Any) -> Path:
 def test_words_find_what_the_library_s_tower_finds(store: Path, tiny: Any) -> None:
     words = "a red bus at night"
     (asked,) = text_vectors(load_model(f"hf/{tiny('clip')}"), [words])
-    with vifex.open(store) as opened, pytest.raises(vifex.InputError, match="--model hf/"):
+    with vifex.open(store) as opened, pytest.raises(vifex.InputError, match="`model='hf/"):
         opened.search(words)  # a folder is not opened because a store names it
     with vifex.open(store, model=f"hf/{tiny('clip')}") as opened:
         rows = opened.to_numpy()

@@ -59,7 +59,7 @@ def test_both_streams_see_what_they_see_by_hand(clip: torch.Tensor) -> None:
 def test_weights_are_a_folder_with_a_file_of_each(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no hub's library.*") as caught:
         make("two-stream-kinetics400", "pretrained", of="i3d/two-stream-kinetics400")
-    assert "--weights FOLDER" in (caught.value.todo or "")
+    assert "`weights=FOLDER`" in (caught.value.todo or "")
     with pytest.raises(ModelError, match="no file whose name says 'flow'"):
         make("raft-flow-kinetics400", str(tmp_path), of="x")
     lone = tmp_path / "i3d_flow.pt"

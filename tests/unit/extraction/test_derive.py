@@ -212,7 +212,7 @@ def test_a_projection_is_kept_for_what_comes_later(store: Path) -> None:
     assert before.items() <= after.items()
     with pytest.raises(StoreError, match="has 2 dimensions, not 3"):
         vifex.fuse(store, ["rgb", "sound"], method="pca", dims=3)
-    with pytest.raises(InputError, match=r"has nothing to go by.*--dims"):
+    with pytest.raises(InputError, match=r"has nothing to go by.*`dims=N`"):
         vifex.fuse(store, ["rgb", "sound"], method="pca", name="other")
     (store / "views" / "fused" / "fusion.npz").write_bytes(b"other")
     with pytest.raises(StoreError, match="not the one that made the view"):

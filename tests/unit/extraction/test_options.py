@@ -42,11 +42,11 @@ def test_options_become_a_sampling(options: dict[str, Any], wanted: Sampling) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fps": 1.0, "every": 2}, "--fps and --every were given together"),
-        ({"hop": 2}, "--hop is for windows"),
-        ({"centre": True}, "--centre is for windows"),
-        ({"clip": "4x1", "centre": True, "tail": "repeat"}, "--centre leaves both ends unfilled"),
-        ({"clip": "16"}, "not LENGTHxSTRIDE"),
+        ({"fps": 1.0, "every": 2}, "`fps=` and `every=` were given together"),
+        ({"hop": 2}, "`hop=` is for clips"),
+        ({"centre": True}, "`centre=` is for clips"),
+        ({"clip": "4x1", "centre": True, "tail": "repeat"}, "`centre=` cannot fill both ends"),
+        ({"clip": "16"}, "`clip=` takes LENGTHxSTRIDE, got '16'"),
         ({"clip": "0x2"}, "positive"),
         ({"fps": -1.0}, "positive"),
         ({"every": 0}, "positive"),
@@ -55,8 +55,8 @@ def test_options_become_a_sampling(options: dict[str, Any], wanted: Sampling) ->
             for o in ("fps", "start_s", "end_s", "assume_fps")
             for x in (NAN, INF, "1")
         ),
-        ({"clip": "4x1", "fps": NAN}, "--fps takes a number, got nan"),
-        ({"start_s": 3.0, "end_s": 1.0}, "--end 1 leaves nothing from 3 s on"),
+        ({"clip": "4x1", "fps": NAN}, "`fps=` takes a number, got nan"),
+        ({"start_s": 3.0, "end_s": 1.0}, "`end_s=` is 1 s, which leaves nothing from 3 s on"),
         ({"start_s": 1.0, "end_s": 1.0}, "leaves nothing"),
         ({"end_s": -1.0}, "leaves nothing from 0 s on"),
         ({"clip": "4x1", "hop": 0}, "hop must be at least 1"),

@@ -143,7 +143,7 @@ def _check_quantised(model: Model, precision: str) -> None:
         raise EngineError(
             "int8 needs a graph that was quantised on media, and this network has none.",
             of=model.card.name,
-            todo="vifex extract --precision int8 makes one for a view; here use fp32 or bf16.",
+            todo='vifex extract with `precision="int8"` makes one for a view; here use fp32 or bf16.',
         )
 
 

@@ -242,13 +242,13 @@ class Supervisor:
                 self._reap(
                     decoder,
                     f"Decoding made no progress for {self._limits.stall_s:g} s and was ended. "
-                    "The file may be damaged; raise --stall-limit if it lies on slow storage.",
+                    "The file may be damaged; raise `stall_s=` if it lies on slow storage.",
                 )
             elif spent_s > self._limits.file_s:
                 self._reap(
                     decoder,
                     f"Decoding took longer than {self._limits.file_s:g} s and was ended. "
-                    "Raise --file-limit to give it more time.",
+                    "Raise `file_s=` to give it more time.",
                 )
 
     def events(self) -> list[SupervisorEvent]:
@@ -464,6 +464,6 @@ def _cause_of_death(decoder: _Decoder) -> str:
         with contextlib.suppress(ValueError):
             return (
                 f"The decoder crashed ({signal.Signals(-code).name}) while reading it. "
-                "The file may be damaged or hostile; try a fresh copy, then --retry-failed."
+                "The file may be damaged or hostile; try a fresh copy, then `retry_failed=True`."
             )
-    return f"The decoder ended (status {code}) while reading it. Try --retry-failed."
+    return f"The decoder ended (status {code}) while reading it. Try `retry_failed=True`."

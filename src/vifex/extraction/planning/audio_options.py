@@ -44,7 +44,7 @@ def fit_sound(
         raise InputError(
             f"the model {model.card.name!r} takes at most {own.max_window_s:g} s of sound at once.",
             of=f"a window of {window_s:g} s",
-            todo=f"Give --window {own.max_window_s:g} or less.",
+            todo=f"Give `window_s={own.max_window_s:g}` or less.",
         )
     try:
         spec = AudioSpec(

@@ -45,26 +45,28 @@ def make_sampling(
     Raises:
         InputError: If two samplers are asked for at once, or a number makes no sense.
     """
-    _check_numbers({"--fps": fps, "--start": start_s, "--end": end_s, "--assume-fps": assume_fps})
+    _check_numbers({"fps": fps, "start_s": start_s, "end_s": end_s, "assume_fps": assume_fps})
     if end_s is not None and end_s <= (start_s or 0.0):
         raise InputError(
-            f"--end {end_s:g} leaves nothing from {start_s or 0.0:g} s on.", todo="Give a later end."
+            f"is {end_s:g} s, which leaves nothing from {start_s or 0.0:g} s on.",
+            option="end_s",
+            todo="Give a later end.",
         )
-    given = {"--fps": fps, "--every": every, "--uniform": uniform, "--clip": clip}
+    given = {"fps": fps, "every": every, "uniform": uniform, "clip": clip}
     chosen = [name for name, value in given.items() if value is not None]
-    if len(chosen) > 1 and chosen != ["--fps", "--clip"]:
+    if len(chosen) > 1 and chosen != ["fps", "clip"]:
         raise InputError(
-            f"{' and '.join(chosen)} were given together.", todo="Give one way of sampling per run and view."
+            f"{' and '.join(f'`{name}=`' for name in chosen)} were given together.",
+            todo="Give one way of sampling per run and view.",
         )
     if hop is not None and clip is None:
-        raise InputError("--hop is for windows.", todo="Give it together with --clip LENGTHxSTRIDE.")
+        raise InputError("is for clips.", option="hop", todo="Give it together with `clip=LENGTHxSTRIDE`.")
     if centre and (clip is None or tail == "repeat"):
-        why = "is for windows" if clip is None else "leaves both ends unfilled, and --tail repeat is for one"
-        raise InputError(
-            f"--centre {why}.", todo="Give it with --clip LENGTHxSTRIDE and --tail drop, pad or zeros."
-        )
+        why = "is for clips." if clip is None else 'cannot fill both ends with `tail="repeat"`.'
+        todo = 'Give it with `clip=LENGTHxSTRIDE` and `tail="drop"`, `"pad"` or `"zeros"`.'
+        raise InputError(why, option="centre", todo=todo)
     length, step = _parse_clip(clip) if clip is not None else (None, None)
-    sampler = chosen[-1].removeprefix("--") if chosen else "fps"
+    sampler = chosen[-1] if chosen else "fps"
     if not chosen and start_s is None and end_s is None and assume_fps is None:
         return None
     try:
@@ -91,7 +93,9 @@ def _check_numbers(options: Mapping[str, object]) -> None:
     """Refuse NaN, infinity and what is no number, which a sampler would meet in each medium anew."""
     for option, value in options.items():
         if value is not None and not (isinstance(value, Real) and math.isfinite(value)):
-            raise InputError(f"{option} takes a number, got {value!r}.", todo="Give a number such as 2.5.")
+            raise InputError(
+                f"takes a number, got {value!r}.", option=option, todo="Give a number such as 2.5."
+            )
 
 
 def make_regions(
@@ -120,7 +124,9 @@ def make_regions(
         return None
     match = _CLIP.fullmatch(grid.strip().lower()) if grid is not None else None
     if grid is not None and match is None:
-        raise InputError(f"--grid {grid!r} is not ROWSxCOLS.", todo="Write for example --grid 3x3.")
+        raise InputError(
+            f"takes ROWSxCOLS, got {grid!r}.", option="grid", todo='Write for example `grid="3x3"`.'
+        )
     try:
         return Regions(
             method=regions or "crop",
@@ -138,7 +144,8 @@ def _parse_clip(clip: str) -> tuple[int, int]:
     match = _CLIP.fullmatch(clip.strip().lower())
     if match is None:
         raise InputError(
-            f"--clip {clip!r} is not LENGTHxSTRIDE.",
-            todo="Write for example --clip 16x2: 16 frames, every second.",
+            f"takes LENGTHxSTRIDE, got {clip!r}.",
+            option="clip",
+            todo='Write for example `clip="16x2"`: 16 frames, of every second one.',
         )
     return int(match[1]), int(match[2])

@@ -26,7 +26,7 @@ class Preset:
     model: str
     """As `load_model` takes it."""
     layers: tuple[str, ...]
-    """As `--layers` takes them."""
+    """As `vifex.extract(layers=...)` takes them."""
     sampling: Sampling
     source: str
     """Paper or repository, and the place in it."""
@@ -159,7 +159,7 @@ PRESETS: Final[Mapping[str, Preset]] = {preset.name: preset for preset in _ALL}
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "s3d": "The video is encoded anew at 25 frames per second first, for windows of 64 "
-    "(v-iashin/video_features, models/s3d/extract_s3d.py); --clip 128x1 --fps 25 comes near with "
+    '(v-iashin/video_features, models/s3d/extract_s3d.py); `clip="128x1", fps=25` comes near with '
     "torchvision/s3d, which takes 128 frames here and whose weights are not the source's (kylemin/S3D).",
 }
 """Protocols that cannot be expressed, and why: asked for, they are an error with that reason."""

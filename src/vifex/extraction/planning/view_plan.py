@@ -114,7 +114,7 @@ def plan_view(
         model = load_model(model)
     model, audio = fit_sound(model, sound, sampling)
     if audio is not None and pages == "all":
-        raise InputError("--pages is for models of images and videos.", todo="Leave it out.")
+        raise InputError("is for models of images and videos.", option="pages", todo="Leave it out.")
     if audio is not None:
         # The logarithm of quiet sound does not survive numbers of eight bits.
         precision = "fp32" if precision == "auto" else precision
@@ -173,14 +173,14 @@ def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = No
     if model.weights_sha256 != recipe.weights_sha256:
         raise InputError(
             f"the model {model.card.name!r} has other weights than those that made the view.",
-            todo="Give the model that made the store with --model.",
+            todo="Give the model that made the store as `model=`.",
         )
     differing = [k for k, v in _preprocess(model).items() if recipe.preprocess.get(k, v) != v]
     if differing:
         raise InputError(
             f"the card has another {' and '.join(differing)} than the one that made the view.",
             of=model.card.name,
-            todo="Give the card that made the view with --card.",
+            todo="Give the card that made the view as `card=`.",
         )
     model = with_window(model, recipe.audio)
     asked = model.asked or ModelRef(model.address)
@@ -201,7 +201,7 @@ def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:
     if sampling.sampler != "clip" or sampling.clip_length != frames:
         raise InputError(
             f"the model {model.card.name!r} takes clips of {frames} frames.",
-            todo=f"Use --clip {frames}x{step}, or another step.",
+            todo=f'Use `clip="{frames}x{step}"`, or another step.',
         )
     if sampling.hop is None and not sampling.centre and model.card.shared_frames:
         shared = model.card.shared_frames * (sampling.frame_step or 1)
@@ -216,14 +216,14 @@ def _layer_spec(
     dtype: Literal["float32", "float16"],
     regions: Regions | None,
 ) -> LayerSpec:
-    # A vector has nothing to pool: `--pool max` is meant for the maps among the layers.
+    # A vector has nothing to pool: `pool="max"` is meant for the maps among the layers.
     pooling = default_pooling(layer.kind) if pool is None or layer.kind == "vector" else pool
     if regions is None or not regions.on_maps:
         return LayerSpec(layer, pooling, pooled_shape(pooling, layer), normalize, dtype)
     if layer.kind != "map":
         raise InputError(
             f"regions are read off maps, and the layer {layer.name!r} is a {layer.kind}.",
-            todo="Name layers that are maps (vifex layers MODEL), or use --regions crop.",
+            todo='Name layers that are maps (vifex layers MODEL), or use `regions="crop"`.',
         )
     bins = Layer(layer.name, "map", (layer.shape[0], regions.output_size, regions.output_size))
     return LayerSpec(layer, pooling, pooled_shape(pooling, bins), normalize, dtype)
@@ -234,13 +234,13 @@ def _check_regions(recipe: Recipe) -> None:
         raise InputError(
             "regions on maps must be found in the network's pixels, and the model's own processor "
             f"({recipe.pixels.processor.kind}) makes those without saying what went where.",
-            todo="Use --regions crop.",
+            todo='Use `regions="crop"`.',
         )
     windows = recipe.sampling.frames_per_sample is not None
     if recipe.regions is not None and recipe.regions.on_maps and windows:
         raise InputError(
             "regions on maps are for single frames, not for clips.",
-            todo="Leave --clip out, or use --regions crop.",
+            todo='Leave out `clip=`, or use `regions="crop"`.',
         )
 
 
@@ -282,6 +282,6 @@ def _check_columns(layers: Sequence[LayerSpec]) -> None:
             raise InputError(
                 f"the layers {names[folded]!r} and {spec.layer.name!r} would share one column.",
                 of=spec.column,
-                todo="Extract them into two views: --view NAME.",
+                todo="Extract them into two views: `view=NAME`.",
             )
         names[folded] = spec.layer.name

@@ -21,7 +21,7 @@ frames, step 1, over a video of 4 frames (0 to 3):
 | `pad` | 0 0 1 and 0 1 2 and 1 2 3 and 2 3 3 |
 | `zeros` | the same, a black frame in place of the first and the last |
 
-With a rate (`--clip 64x1 --fps 25`) the windows lie over a grid of times instead, S, S + 1/F, ...: a place of
+With a rate (`clip="64x1", fps=25`) the windows lie over a grid of times instead, S, S + 1/F, ...: a place of
 the grid is the frame on screen then, so a frame of a slower video stands in a window several times and one of
 a faster video may be passed by, as if the video had been encoded anew at that rate.
 """

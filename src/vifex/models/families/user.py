@@ -5,7 +5,7 @@ gives the `torch.nn.Module`. It runs as code of the user's own: nothing here fet
 
 Its card says how it wants its pixels, and comes from the first of these that there is:
 
-1. a file given by hand (`--card FILE`, `load_model(..., card=FILE)`);
+1. a file that the user gives (`load_model(..., card=FILE)`);
 2. an attribute `vifex_card` of CALLABLE or of the module it gives: a `ModelCard`, or a mapping with the
    keys of a card file, e.g. `{"height_px": 112, "width_px": 112, "frames": 16, "layout": "NCTHW"}`;
 3. `CALLABLE.vifex.toml` or `MODULE.vifex.toml` beside the module's file.
@@ -181,7 +181,7 @@ def _card(name: str, module: nn.Module) -> ModelCard:
     raise ModelError(
         "the network has no card that says how it wants its pixels.",
         of=f"torch:{name}",
-        todo="Give one with --card FILE, or set vifex_card = {'height_px': 224, 'width_px': 224} on what "
+        todo="Give one with `card=FILE`, or set vifex_card = {'height_px': 224, 'width_px': 224} on what "
         f"makes it{f', or write {places[-1].name} beside its code' if places else ''}.",
     )
 

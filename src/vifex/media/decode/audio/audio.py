@@ -126,7 +126,7 @@ def _seen(
         raise MediaError(
             f"no window could be taken: {empty[0][1]}.",
             of=medium.name,
-            todo="Ask for another part of it, shorter windows, or --window-tail pad.",
+            todo='Ask for another part of it, shorter windows, or `window_tail="pad"`.',
         )
     notes = list(timeline.notes())
     if opened.n_streams > 1:

@@ -240,7 +240,7 @@ def load_image(
     if pages:
         loaded = _load_page(file, limits, pages[min(page, len(pages) - 1)])
         if len(pages) > 1 and page == 0 and all(w.sampling.pages == "first" for w in requests):
-            told = f"It has {len(pages):,} pages, of which the first was read (--pages all reads each)."
+            told = f'It has {len(pages):,} pages, of which the first was read (`pages="all"` reads each).'
             loaded = replace(loaded, choices=(told, *loaded.choices))
         return loaded
     if is_jpeg_xl(file.head()):

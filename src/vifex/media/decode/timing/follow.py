@@ -222,7 +222,7 @@ class TimedFrames:
         if self._is_guessed and self._rate:
             said.append(
                 f"The file states no timestamps; they are computed at FFmpeg's {float(self._rate):.6g}"
-                " frames per second (--assume-fps sets another rate)."
+                " frames per second (`assume_fps=` sets another rate)."
             )
         return said + list(self._times.notes())
 

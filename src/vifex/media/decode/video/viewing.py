@@ -80,7 +80,7 @@ class Viewing:
             raise MediaError(
                 f"no sample could be taken: {why}.",
                 of=of,
-                todo="Ask for another part of it, shorter clips, or --tail pad.",
+                todo='Ask for another part of it, shorter clips, or `tail="pad"`.',
             )
         return DecodeReport(
             kind="video",
@@ -100,7 +100,7 @@ def _no_frames(damage: Damage, of: str) -> MediaError:
         return MediaError(
             "its frames carry no times.",
             of=of,
-            todo="Give its frame rate, e.g. --assume-fps 25.",
+            todo="Give its frame rate, e.g. `assume_fps=25`.",
         )
     return MediaError(
         f"no frame could be decoded: {damage.cause()}.",

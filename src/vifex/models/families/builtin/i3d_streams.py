@@ -1,6 +1,6 @@
 """The networks of `i3d/` that compute their clip's flow: `raft-flow-kinetics400`, `two-stream-kinetics400`.
 
-Weights are those of several networks. `--weights` takes a folder that holds a file of each, known by what
+Weights are those of several networks. `weights=` takes a folder that holds a file of each, known by what
 its name contains: `rgb` (two-stream alone), `flow`, and `raft` (torchvision's `raft_large`); e.g.
 `i3d_rgb.pt`, `i3d_flow.pt` and `raft_large_C_T_SKHT_V2-ff5fadd5.pth`.
 """
@@ -63,7 +63,7 @@ def _part(part: str, weights: str, of: str) -> str:
         raise ModelError(
             "no hub's library serves its weights, so they are not fetched.",
             of=of,
-            todo="Give --weights FOLDER with a file of each: i3d_rgb.pt, i3d_flow.pt, raft_large.pth.",
+            todo="Give `weights=FOLDER` with a file of each: i3d_rgb.pt, i3d_flow.pt, raft_large.pth.",
         )
     folder = Path(weights)
     if not folder.is_dir():

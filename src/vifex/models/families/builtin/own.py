@@ -50,7 +50,7 @@ def own_module(
         raise ModelError(
             "no hub's library serves its weights, so they are not fetched.",
             of=of,
-            todo=f"Fetch them ({where}) and give --weights FILE, or use --weights random:SEED.",
+            todo=f'Fetch them ({where}) and give `weights=FILE`, or use `weights="random:SEED"`.',
         )
     state, module = load_state(weights), make()
     apply_state(module, rename(state, module), of=weights)

@@ -40,9 +40,7 @@ _NAME: Final = re.compile(
     r"(?P<method>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)#(?P<layers>[^#]+)\)"
 )
 _EXAMPLE: Final = "fuse/concat(torchvision/resnet18#layer2+layer3+layer4)"
-_BY_VIEWS: Final = (
-    "extract its layers into one view and join them there: vifex fuse STORE --view main:A --view main:B"
-)
+_BY_VIEWS: Final = "extract its layers into one view and join them there with vifex fuse and"
 _SIZES: Final = {"sum": "width", "gated": "hidden", "attention": "hidden"}
 _READY: Final = ("concat", "weighted")
 """Methods that need no learned weights."""
@@ -86,7 +84,7 @@ def parse(name: str) -> Fused:
         raise ModelError(
             "a projection is learned from the rows of a store, not inside a network.",
             of=f"fuse/{name}",
-            todo=f"For pca {_BY_VIEWS} --method pca --dims N.",
+            todo=f"For pca {_BY_VIEWS} `method=pca, dims=N`.",
         )
     options: dict[str, Any] = {}
     for word in filter(None, (match["options"] or "").split(",")):
@@ -155,7 +153,7 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, str]:
         raise ModelError(
             f"the fusion {parts.method!r} has weights of its own, and none are published.",
             of=f"fuse/{name}",
-            todo="Give --weights FILE with the keys head.* (and backbone.*), or --weights random:SEED.",
+            todo='Give `weights=FILE` with the keys head.* (and backbone.*), or `weights="random:SEED"`.',
         )
     state = load_state(weights) if seed is None and weights != "pretrained" else None
     whole = state is not None and any(k.startswith("backbone.") for k in state)

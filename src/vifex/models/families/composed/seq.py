@@ -139,7 +139,7 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
         raise ModelError(
             f"the head {parts.head!r} has weights of its own, and none are published.",
             of=f"seq/{name}",
-            todo="Give --weights FILE with the keys head.* (and backbone.*), or --weights random:SEED.",
+            todo='Give `weights=FILE` with the keys head.* (and backbone.*), or `weights="random:SEED"`.',
         )
     state = load_state(weights) if seed is None and weights != "pretrained" else None
     whole = state is not None and any(k.startswith("backbone.") for k in state)

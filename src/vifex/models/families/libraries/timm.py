@@ -144,7 +144,7 @@ def _pretrained(name: str) -> nn.Module:
     of, config = f"timm/{name}", _timm().get_pretrained_cfg(name)
     if not config.has_weights:
         raise ModelError(
-            "timm has no weights for it.", of=of, todo="Give --weights FILE, or --weights random:SEED."
+            "timm has no weights for it.", of=of, todo='Give `weights=FILE` or `weights="random:SEED"`.'
         )
     file = _weights_file(config, of)
     with reading(file, of=of):

@@ -166,7 +166,7 @@ def _out_of_reach(source: str, why: object, of: str, what: str) -> ModelError:
         f"{what} are not on this machine and could not be fetched from {source} ({told}).",
         of=of,
         todo=(
-            "Connect to the network, or give --weights FILE, or --weights random:SEED for untrained ones."
+            'Connect to the network, or give `weights=FILE`, or `weights="random:SEED"` for untrained ones.'
             if what == "its weights"
             else "Connect to the network, or put them into the hub's cache."
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vifex.models.families.shared.weights import seed_of, state_sha256
 from vifex.values import Builder, Model, ModelCard, ModelError
+from vifex.values.errors import keywords
 from vifex.values.registry import near
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def licence(weights: str, published: str) -> str:
 
 def no_such(prefix: str, name: str, known: list[str]) -> ModelError:
     """Say that a family has no network of a name, with near ones."""
-    listed = f"Known: {', '.join(known)}." if len(known) <= _LISTED else f"vifex models --search {prefix}"
     if len(known) > _LISTED:
-        listed = f"It has {len(known)}: {listed} lists them."
+        listed = f"It has {len(known)}: vifex models with {keywords(search=prefix)} lists them."
+    else:
+        listed = f"Known: {', '.join(known)}."
     return ModelError(f"there is no model {prefix + '/' + name!r}.", todo=near(name, known) + listed)

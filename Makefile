@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := .venv-torch
 NEWEST := .venv-newest
+DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-torch test-newest lint bench clean lock
+.PHONY: demo test test-torch test-newest lint docs release-check bench clean lock lock-docs
 
 demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a contact sheet
 	$(BIN)/python scripts/demo.py
@@ -30,6 +31,14 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(DOCS)/.ready  ## the documentation as a site in build/docs; a warning or a broken link is an error
+	$(BIN)/python scripts/write_adr_index.py
+	$(DOCS)/bin/python -m sphinx --builder html --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
+	$(BIN)/python scripts/check_site.py build/docs
+
+release-check: $(DOCS)/.ready  ## build wheel and sdist, check their metadata, test the wheel in a fresh environment
+	$(DOCS)/bin/python scripts/release_check.py
+
 bench: $(VENV)/.ready  ## the benchmarks, in hours; writes benchmarks/records/*.json and their page
 	$(BIN)/python benchmarks/run.py
 
@@ -37,8 +46,13 @@ lock: $(VENV)/.ready  ## write what is installed now into the lock
 	$(BIN)/python scripts/write_lock.py > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 
+lock-docs: $(DOCS)/.ready  ## the same for the environment of the documentation
+	$(DOCS)/bin/python -m pip list --local --format freeze --exclude pip --exclude setuptools --exclude vifex \
+		> requirements-docs.lock.new
+	mv requirements-docs.lock.new requirements-docs.lock
+
 clean:
-	rm -rf $(VENV) $(TORCH) $(NEWEST) demo build dist
+	rm -rf $(VENV) $(TORCH) $(NEWEST) $(DOCS) demo build dist
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +64,14 @@ $(TORCH)/.ready: requirements-torch.lock pyproject.toml
 	$(PYTHON) -m venv $(TORCH)
 	$(TORCH)/bin/python -m pip install --quiet --requirement requirements-torch.lock
 	$(TORCH)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Only the generator and the tools of a release. The packages that Vifex imports are those of the main environment.
+$(DOCS)/.ready: requirements-docs.lock $(VENV)/.ready
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --requirement requirements-docs.lock
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+		> "$$($(DOCS)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/main.pth"
 	touch $@
 
 # Without the lock. Nothing is cached: what the registries give today is what is tested.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -48,14 +47,8 @@ for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
 
 
 @pytest.fixture(scope="module")
-def demo() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("vifex_demo", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def demo(demo_script: ModuleType) -> ModuleType:
+    return demo_script
 
 
 @pytest.fixture

@@ -1,0 +1,20 @@
+"""The blocks of the guides that need the extra `torch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from doc_blocks import run_page
+from PIL import Image
+
+
+@pytest.mark.parametrize("page", ["docs/guides/own-models.md", "docs/guides/gpus.md"])
+def test_every_block_runs(page: str, tmp_path: Path) -> None:
+    media = tmp_path / "demo" / "media"
+    media.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("cat.jpg", "coffee.jpg"):
+        Image.fromarray(rng.integers(0, 255, (240, 320, 3), np.uint8)).save(media / name)
+    assert run_page(page, tmp_path, words=("torch",)) > 0

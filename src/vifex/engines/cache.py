@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from vifex.engines.cache_care import make_room
+from vifex.engines.cache_care import lock_open_file, make_room
 from vifex.values import ModelCard
 
 __all__ = ["Cache", "cache_folder"]
@@ -109,6 +109,7 @@ class Cache:
             self._folder.mkdir(parents=True, exist_ok=True)
             make_room(self._folder.parent, len(body))
             handle, name = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
+            lock_open_file(handle)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(hashlib.sha256(body).digest())

@@ -13,7 +13,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -25,7 +25,19 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["LIMIT", "LOCK", "Entry", "entries", "hold", "limit_bytes", "make_room", "prune", "taken_lock"]
+__all__ = [
+    "LIMIT",
+    "LOCK",
+    "Entry",
+    "entries",
+    "hold",
+    "limit_bytes",
+    "lock_open_file",
+    "make_room",
+    "prune",
+    "remove_leftovers",
+    "taken_lock",
+]
 
 LIMIT: Final = "VIFEX_CACHE_LIMIT"
 """Environment variable: the size in GiB that the cache is kept to; 0 sets no limit."""
@@ -82,25 +94,32 @@ class Entry:
         lock = self._lock()
         if self.kind == "graph":
             yield True  # it is read whole and checked before it is used
-        elif fcntl is None or lock is None or not lock.exists():
-            # A leftover without a lock may be what another process is just writing.
-            quiet_s = _UNLOCKED_S if self.kind == "leftover" else _RECENT_S if fcntl is None else 0.0
-            yield time.time() - self.used_s >= quiet_s
+        elif fcntl is None or not lock.exists():
+            yield self._is_old()
         else:
             handle = os.open(lock, os.O_RDWR)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 yield False
+            except OSError:  # a disk without locks
+                yield self._is_old()
             else:
                 yield True
             finally:
                 os.close(handle)
 
-    def _lock(self) -> Path | None:
+    def _is_old(self) -> bool:
+        """Whether it is too old to be in use, where no lock tells."""
+        # A leftover without a lock may be what another process is just writing.
+        quiet_s = _UNLOCKED_S if self.kind == "leftover" else _RECENT_S if fcntl is None else 0.0
+        return time.time() - self.used_s >= quiet_s
+
+    def _lock(self) -> Path:
+        """Return the file that whoever uses or writes this holds a lock on."""
         if self.kind == "converted":
             return self.paths[-1]
-        return self.paths[0] / LOCK if self.paths[0].is_dir() else None
+        return self.paths[0] / LOCK if self.paths[0].is_dir() else self.paths[0]
 
 
 def limit_bytes() -> int | None:
@@ -167,6 +186,20 @@ def prune(folder: Path, size_bytes: int | None = 0, *, dry_run: bool = False) ->
     return gone
 
 
+def remove_leftovers(folder: Path, patterns: Sequence[str] = _LEFTOVERS) -> None:
+    """Remove what processes that are gone had begun to write.
+
+    Args:
+        folder: The cache, or another folder in which `patterns` name such files and folders.
+        patterns: Globs below `folder`.
+    """
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            entry = _entry("leftover", [path])
+            if entry is not None:
+                entry.remove()
+
+
 def hold(folder: Path, key: str) -> None:
     """Report that this process uses a converted network, until it ends; before anything of it is read."""
     if fcntl is None or str(folder / key) in _held:
@@ -181,6 +214,17 @@ def hold(folder: Path, key: str) -> None:
                     _held[str(folder / key)] = handle
                     return
             os.close(handle)  # it was removed before it was locked
+
+
+def lock_open_file(handle: int) -> None:
+    """Show that this process is writing a file, until it closes it or ends.
+
+    Args:
+        handle: The descriptor of the open file.
+    """
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a disk without locks
+            fcntl.flock(handle, fcntl.LOCK_SH)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vifex.engines.cache import cache_folder
-from vifex.engines.cache_care import prune, taken_lock
+from vifex.engines.cache_care import remove_leftovers, taken_lock
 
 __all__ = ["scratch_folder"]
 
@@ -24,7 +24,7 @@ def scratch_folder() -> Iterator[Path]:
     try:
         parent = cache_folder() / "scratch"
         parent.mkdir(parents=True, exist_ok=True)
-        prune(parent.parent, None)
+        remove_leftovers(parent.parent)
         path = Path(tempfile.mkdtemp(dir=parent, prefix="vifex-"))
     except (OSError, RuntimeError):  # no home, or one that cannot be written
         path = Path(tempfile.mkdtemp(prefix="vifex-"))

@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
+from vifex.engines.choice import EngineChoice
+from vifex.engines.loading import load_engine
 from vifex.engines.options import EngineOptions
 from vifex.values import EngineError, Layer, Model
 
-__all__ = ["EngineChoice", "settle"]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
-    """A model as an engine runs it, and why that engine."""
-
-    model: Model
-    """With `engine` set: the model itself, or a converted file under its card and the hash of its weights."""
-    why: str = ""
-    """Why torch runs it on a CPU, where it does."""
-    checked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """By layer: the worst `cosine` between the two engines and the largest `difference` as a part of the
-    largest value, in fp32, as they were measured when the network was converted."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for a run's record."""
-        found: dict[str, Any] = {"engine": self.model.engine}
-        if self.why:
-            found["why"] = self.why
-        if self.checked:
-            found["worst_cosine"] = min(m["cosine"] for m in self.checked.values())
-            found["worst_difference"] = max(m["difference"] for m in self.checked.values())
-        return found
+__all__ = ["settle"]
 
 
 def settle(
@@ -93,7 +71,6 @@ def _of_code(
             of=model.card.name,
             todo="Use the engine torch for that device, or leave the device out.",
         )
-    from vifex.engines import load_engine
     from vifex.engines.torch.engine import TorchEngine
     from vifex.engines.torch.settle import must_convert, settle_on_cpu
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +105,44 @@ def test_a_converted_network_is_used_again_and_a_damaged_one_made_anew(
     assert again == first
     assert weights.read_bytes() != damaged
     assert not list(cache.glob("new-*"))
+
+
+def test_what_a_killed_conversion_wrote_goes_with_the_next_run(engine: Any, tiny: Any, cache: Path) -> None:
+    """The process is killed when the network lies in its partial folder, before it is moved into place."""
+    model = tiny("Cnn")
+    layers = engine.resolve_layers(model, ["fc"])
+    settle(model, layers)
+    before = sorted(path.name for path in cache.iterdir())
+    script = (
+        "import os, signal, sys\n"
+        "from vifex.engines import load_engine, settle\n"
+        "from vifex.engines.torch import settle as settling\n"
+        "from vifex.models import load_model\n"
+        "settling._compare = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "model = load_model('torch:tiny_networks:Clip3d', weights='random:0')\n"
+        "settle(model, load_engine('torch').resolve_layers(model, [])[:1])\n"
+    )
+    path = os.pathsep.join([str(Path(__file__).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    killed = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=False, timeout=300
+    )
+    assert killed.returncode == -signal.SIGKILL
+    (partial,) = cache.glob("new-*")
+    assert list(partial.glob("*.bin")), "the network was written"
+    settle(model, layers)
+    assert sorted(path.name for path in cache.iterdir() if path.suffix != ".lock") == [
+        name for name in before if not name.endswith(".lock")
+    ]
+
+
+def test_a_module_is_given_back_when_its_borrower_fails(engine: Any, tiny: Any) -> None:
+    model = tiny("Cnn")
+    with engine.borrowed(model) as (module, _):
+        pass
+    with pytest.raises(ZeroDivisionError), engine.borrowed(model):
+        raise ZeroDivisionError
+    with engine.borrowed(model) as (again, _):
+        assert again is module
 
 
 def test_a_refusal_is_remembered(engine: Any, tiny: Any, cache: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from vifex.engines import cache_care
-from vifex.engines.cache_care import entries, hold, limit_bytes, make_room, prune
+from vifex.engines.cache_care import entries, hold, limit_bytes, make_room, prune, remove_leftovers
 from vifex.engines.scratch import scratch_folder
 from vifex.values import InputError
 
@@ -150,11 +150,50 @@ def test_a_scratch_folder_is_gone_afterwards_and_one_of_a_killed_process_with_th
     assert (folder / "scratch" / "of-somebody-else").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
+def test_a_graph_that_a_killed_process_was_writing_goes_with_the_next(folder: Path) -> None:
+    """One that a live process is writing stays, however old the file looks."""
+    script = (
+        "from vifex.engines import cache\n"
+        "import os, signal, sys, time\n"
+        "class Compiled:\n"
+        "    def export_model(self):\n"
+        "        return bytes(1000)\n"
+        "class Stopping:\n"
+        "    def __init__(self, file): self.file = file\n"
+        "    def __enter__(self): return self\n"
+        "    def __exit__(self, *error): self.file.close()\n"
+        "    def write(self, part):\n"
+        "        self.file.write(part)\n"
+        "        self.file.flush()\n"
+        "        print('writing', flush=True)\n"
+        "        sys.stdin.read()\n"
+        "opened = os.fdopen\n"
+        "cache.os.fdopen = lambda *words: Stopping(opened(*words))\n"
+        "cache.Cache(cache.cache_folder() / 'graphs', None, '').save('f' * 32, Compiled())\n"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == b"writing\n"
+    (part,) = folder.glob("graphs/*.tmp")
+    os.utime(part, (1, 1))
+    remove_leftovers(folder)
+    assert part.exists(), "it is being written"
+    writer.kill()
+    writer.communicate()
+    assert part.exists()
+    remove_leftovers(folder)
+    assert not part.exists()
+
+
 def test_what_was_written_aside_goes_after_a_day(folder: Path) -> None:
-    write(folder / "graphs" / "tmpabcd1234.tmp", 10, time.time() - 3600)
-    write(folder / "graphs" / "tmpefgh1234.tmp", 10, time.time() - 90000)
+    """A folder without a lock: what another process may just have made."""
+    for name, age_s in (("new-abcd1234", 3600), ("new-efgh1234", 90000)):
+        (folder / "converted" / name).mkdir()
+        write(folder / "converted" / name / "graph.bin", 10, time.time() - age_s)
+        os.utime(folder / "converted" / name, (time.time() - age_s,) * 2)
     prune(folder, None)
-    assert {path.name for path in folder.glob("graphs/*.tmp")} == {"tmpabcd1234.tmp"}
+    assert {path.name for path in folder.glob("converted/new-*")} == {"new-abcd1234"}
     assert len(there(folder)) == 5
 
 

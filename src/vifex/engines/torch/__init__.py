@@ -45,7 +45,7 @@ def count_parameters(model: Model) -> tuple[int, int]:
         ModelError: If it cannot be made.
         MissingExtraError: If torch is not installed.
     """
-    from vifex.engines import load_engine
+    from vifex.engines.loading import load_engine
 
     engine: Any = load_engine("torch")
     with engine.borrowed(model) as (module, _):

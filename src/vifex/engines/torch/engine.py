@@ -119,8 +119,10 @@ class TorchEngine:
         """Yield a model's module alone for a while, with what is known of it."""
         found = self._find(model)
         module = self._modules.take(model)
-        yield module, found
-        self._modules.give_back(model, module)
+        try:
+            yield module, found
+        finally:
+            self._modules.give_back(model, module)
 
     def _find(self, model: Model) -> Found:
         key = (model.weights_sha256, repr(model.card))

@@ -25,9 +25,9 @@ import numpy.typing as npt
 
 from vifex.engines.base import Engine
 from vifex.engines.cache import cache_folder
-from vifex.engines.cache_care import hold, make_room
+from vifex.engines.cache_care import hold, make_room, remove_leftovers, taken_lock
+from vifex.engines.choice import EngineChoice
 from vifex.engines.inputs import input_dtype, noise
-from vifex.engines.settled import EngineChoice
 from vifex.engines.torch.convert import CannotConvert, write_ir
 from vifex.engines.torch.engine import TorchEngine
 from vifex.values import EngineError, Layer, Model, ModelCard, VifexError
@@ -57,6 +57,7 @@ def settle_on_cpu(
     folder = _folder()
     key = _key(model, layers)
     hold(folder, key)
+    remove_leftovers(folder.parent)
     known = _remembered(folder, key, model)
     if known is None:
         known = _try(folder, key, model, layers, torch_engine, openvino)
@@ -66,7 +67,7 @@ def settle_on_cpu(
 def _try(
     folder: Path, key: str, model: Model, layers: Sequence[Layer], torch_engine: TorchEngine, openvino: Engine
 ) -> EngineChoice:
-    with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="new-") as name, taken_lock(Path(name)):
         made = Path(name) / f"{key}.xml"
         try:
             step(f"converting {model.card.name} to OpenVINO, once")
@@ -181,8 +182,12 @@ def _code() -> str:
 def _temporary() -> Path:
     import atexit
 
+    remove_leftovers(Path(tempfile.gettempdir()), ["vifex-converted-????????"])
     folder = Path(tempfile.mkdtemp(prefix="vifex-converted-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    stack = contextlib.ExitStack()
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    stack.enter_context(taken_lock(folder))
+    atexit.register(stack.close)
     converted = folder / "converted"  # as in the cache: what cares for that looks beside it
     converted.mkdir()
     return converted

@@ -60,11 +60,18 @@ html_theme_options = {
 _plain: dict[str, list[str]] = {}
 
 
+def _divider(code: re.Match[str]) -> str:
+    """Give what ends a literal in front of a letter."""
+    return "\\ " if code.string[code.end() : code.end() + 1].isalnum() else ""
+
+
 def _before_napoleon(
     app: object, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
     """Turn single backticks into reStructuredText's literals; keep what an attribute says."""
-    lines[:] = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", "\n".join(lines)).split("\n")
+    code = re.compile(r"``\s?(.+?)\s?``|`([^`]+)`", re.DOTALL)
+    text = code.sub(lambda m: f"``{m[1] or m[2]}``" + _divider(m), "\n".join(lines))
+    lines[:] = text.split("\n")
     if what in ("attribute", "property"):
         _plain[name] = list(lines)
 

@@ -1,4 +1,4 @@
-"""Write `docs/adr/index.md`: every decision with its title and status.
+"""Write `docs/adr/index.md`: every decision with its title and what was decided.
 
 `make docs` runs it; the page is not kept in the repository.
 """
@@ -27,17 +27,18 @@ TAIL = """
 
 
 def entry(path: Path) -> str:
-    """Give the line of one decision.
+    """Give the line of one decision: number, title, and its first paragraph.
 
     Raises:
-        ValueError: If the page does not begin with `# NNNN Title` and a line `Status: ...`.
+        ValueError: If the page does not begin with `# NNNN Title`, a line `Status: ...` and a paragraph.
     """
     text = path.read_text(encoding="utf-8")
-    title = re.match(r"# (\d{4}) (.+)\n", text)
-    status = re.search(r"^Status: ([^.,;]+)", text, re.MULTILINE)
-    if title is None or status is None or not path.name.startswith(title[1]):
-        raise ValueError(f"{path.name}: expected `# {path.name[:4]} Title` and a line `Status: ...`")
-    return f"- [{title[1]}]({path.name}) {title[2]} *({status[1]})*"
+    found = re.match(r"# (\d{4}) (.+)\n+Status: (\w+)[^.]*\.\s*((?:.+\n)+)", text)
+    if found is None or not path.name.startswith(found[1]):
+        raise ValueError(f"{path.name}: expected `# {path.name[:4]} Title`, `Status: ...` and a paragraph")
+    number, title, status, summary = found.groups()
+    unusual = "" if status == "accepted" else f" ({status})"
+    return f"- **[{number} {title}]({path.name})**{unusual} {' '.join(summary.split())}"
 
 
 def index() -> str:

@@ -60,7 +60,9 @@ def test_every_decision_is_in_the_index() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "write_adr_index.py"))
     index = script["index"]()
     pages = sorted((DOCS / "adr").glob("0*.md"))
-    assert re.findall(r"\]\((\d{4}[^)]*)\)", index) == [page.name for page in pages]
+    assert re.findall(r"^- \*\*\[\d{4} [^\]]*\]\((\d{4}[^)]*)\)", index, re.MULTILINE) == [
+        page.name for page in pages
+    ]
 
 
 def test_a_decision_without_a_status_is_an_error(tmp_path: Path) -> None:

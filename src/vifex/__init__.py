@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vifex.api.collection import open_collection as open
     from vifex.api.deriving import fuse, tree
     from vifex.api.extracting import extract
-    from vifex.api.network import LoadedModel, load_model
+    from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.search.hits import Hit
     from vifex.values import (
         EngineError,
@@ -59,7 +59,7 @@ _HOMES = {
     "InputError": ("vifex.values", "InputError"),
     "InstallationError": ("vifex.values", "InstallationError"),
     "Limits": ("vifex.values", "Limits"),
-    "LoadedModel": ("vifex.api.network", "LoadedModel"),
+    "LoadedModel": ("vifex.api.models.loaded", "LoadedModel"),
     "MediaError": ("vifex.values", "MediaError"),
     "MissingExtraError": ("vifex.values", "MissingExtraError"),
     "ModelError": ("vifex.values", "ModelError"),
@@ -68,7 +68,7 @@ _HOMES = {
     "VifexError": ("vifex.values", "VifexError"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
-    "load_model": ("vifex.api.network", "load_model"),
+    "load_model": ("vifex.api.models.loaded", "load_model"),
     "open": ("vifex.api.collection", "open_collection"),
     "tree": ("vifex.api.deriving", "tree"),
 }

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vifex.api.network import LoadedModel
+from vifex.api.models.loaded import LoadedModel
 from vifex.engines import load_engine
 from vifex.models import load_model
 from vifex.models.families.shared.base import Entry

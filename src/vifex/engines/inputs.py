@@ -13,8 +13,8 @@ __all__ = ["input_dtype", "noise"]
 
 
 def input_dtype(card: ModelCard) -> np.dtype[Any]:
-    """Return the dtype of a batch: uint8 for pixels, float32 for sound."""
-    return np.dtype(np.uint8 if card.audio is None else np.float32)
+    """Return the dtype of a batch: uint8 for pixels, float32 for sound and for ready input."""
+    return np.dtype(np.float32 if card.takes_numbers else np.uint8)
 
 
 def noise(shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator) -> npt.NDArray[Any]:

@@ -151,6 +151,14 @@ class ModelCard:
     each frame to the one behind it."""
     processor: Processor | None = None
     """The library's own, where it is run because no words of a card give its pixels; see `PixelSpec`."""
+    ready: Literal["float32"] | None = None
+    """`float32` where a transform of the user's makes the network's own input, in the card's layout: then a
+    batch is not uint8, and nothing is normalized. No file says this."""
+
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether a batch is float32, sound or ready input, and not uint8 pixels."""
+        return self.audio is not None or self.ready is not None
 
     def pixel_spec(self, decode: Literal["fast", "exact"] = "fast") -> PixelSpec:
         """The ready pixels that this network takes."""

@@ -40,10 +40,10 @@ def cut(graph: Graph, places: Sequence[Place], card: ModelCard, batch: int) -> A
 def pixels_shape(card: ModelCard, batch: int) -> tuple[int, ...]:
     """Return the shape of a batch of ready pixels: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows.
 
-    Of sound it is `(B, S)`.
+    Of sound it is `(B, S)`; of ready input that of the network's own.
     """
-    if card.audio is not None:
-        return (batch, card.audio.window_samples)
+    if card.takes_numbers:
+        return tuple(input_shape(card, batch))
     frames = () if card.frames is None else (card.frames,)
     return (batch, *frames, card.height_px, card.width_px, 3)
 
@@ -61,7 +61,7 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
     steps = ov.preprocess.PrePostProcessor(part)
     port = part.inputs[0]
     entry = steps.input()
-    if card.audio is not None:
+    if card.takes_numbers:
         entry.tensor().set_element_type(ov.Type.f32)
         return _as_float32(steps, part)
     mean = [m * card.scale for m in card.mean]

@@ -22,13 +22,13 @@ class Pixels(nn.Module):
 
     Takes uint8 `[N, H, W, 3]` or `[N, T, H, W, 3]`, gives float32 in the card's layout. With `p` a pixel's
     value in the network's channel order the network sees `(p / scale - mean) / std`. Sound, float32
-    `[N, S]`, goes through as it is.
+    `[N, S]`, and ready input go through as they are.
     """
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()
-        self._sound = card.audio is not None
-        given = "NS" if self._sound else "NHWC" if card.frames is None else "NTHWC"
+        self._as_it_is = card.takes_numbers
+        given = card.layout if self._as_it_is else "NHWC" if card.frames is None else "NTHWC"
         self._order = [given.index(axis) for axis in card.layout]
         self._scale = card.scale
         self._reverse = card.channel_order == "BGR"
@@ -39,7 +39,7 @@ class Pixels(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalise and permute; channels-first layouts come as views, channels last in memory."""
-        if self._sound:
+        if self._as_it_is:
             return pixels
         x = pixels.flip(-1) if self._reverse else pixels
         x = (x.float() / self._scale - self.mean) / self.std

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vifex.api.collection import Collection
-    from vifex.api.collection import open_collection as open
     from vifex.api.deriving import fuse, tree
     from vifex.api.extracting import extract
     from vifex.api.models.loaded import LoadedModel, load_model
+    from vifex.api.stores.store import Store
+    from vifex.api.stores.store import open_store as open
+    from vifex.api.stores.view import View
     from vifex.search.hits import Hit
     from vifex.values import (
         EngineError,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Collection",
     "EngineError",
     "Hit",
     "InputError",
@@ -42,7 +42,9 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "Report",
+    "Store",
     "StoreError",
+    "View",
     "VifexError",
     "__version__",
     "extract",
@@ -53,7 +55,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Collection": ("vifex.api.collection", "Collection"),
     "EngineError": ("vifex.values", "EngineError"),
     "Hit": ("vifex.search.hits", "Hit"),
     "InputError": ("vifex.values", "InputError"),
@@ -64,12 +65,14 @@ _HOMES = {
     "MissingExtraError": ("vifex.values", "MissingExtraError"),
     "ModelError": ("vifex.values", "ModelError"),
     "Report": ("vifex.values.reports", "Report"),
+    "Store": ("vifex.api.stores.store", "Store"),
     "StoreError": ("vifex.values", "StoreError"),
+    "View": ("vifex.api.stores.view", "View"),
     "VifexError": ("vifex.values", "VifexError"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
-    "open": ("vifex.api.collection", "open_collection"),
+    "open": ("vifex.api.stores.store", "open_store"),
     "tree": ("vifex.api.deriving", "tree"),
 }
 

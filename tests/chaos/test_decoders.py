@@ -75,7 +75,7 @@ def test_rows_of_a_video_that_crashes_later_are_not_kept(tmp_path: Path, shared_
     with vifex.open(tmp_path / "s.vifex") as store:
         names = set(store.to_arrow(["name"]).column("name").to_pylist())
         assert names == {"b-fine.webm"}
-        assert len(store) == 17  # 82 frames, every fifth
+        assert len(store.main) == 17  # 82 frames, every fifth
         assert store.ledger().num_rows == 2
 
 

@@ -38,7 +38,7 @@ def test_what_cannot_be_written_is_told_and_made_up_for(tmp_path: Path, vifex_co
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     with vifex.open(store) as opened:
-        kept = len(opened)
+        kept = len(opened.main)
     assert kept < IMAGES
     assert vifex_command(*words).returncode == 0
     with vifex.open(store) as opened:

@@ -102,7 +102,7 @@ def test_what_was_finished_is_kept_and_told(
     assert err.startswith(f"vifex: interrupted. {kept:,} media with {kept:,} rows of this run are kept in ")
     assert "the same command goes on from there." in err
     with vifex.open(store) as opened:
-        assert len(opened) == kept  # no row of what was not finished
+        assert len(opened.main) == kept  # no row of what was not finished
 
 
 def test_a_video_in_work_is_named_and_the_same_command_ends_what_was_begun(
@@ -127,7 +127,7 @@ def test_a_video_in_work_is_named_and_the_same_command_ends_what_was_begun(
     assert last.returncode == 0, err
     assert "1 already done" in out
     with vifex.open(store) as opened:
-        assert len(opened) == FRAMES + 1
+        assert len(opened.main) == FRAMES + 1
 
 
 @pytest.mark.usefixtures("slow")

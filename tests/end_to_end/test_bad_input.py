@@ -78,7 +78,7 @@ def test_a_store_of_another_recipe_is_refused_with_the_difference(image: Path, v
     assert "--view" in told(done)
     assert vifex_command("extract", image, "-o", store, "--fps", "3", "--view", "dense").returncode == 0
     with vifex.open(store) as opened:
-        assert opened.views == ["dense", "main"]
+        assert list(opened) == ["dense", "main"]
 
 
 def test_files_that_are_no_media(tmp_path: Path, vifex_command: Any) -> None:
@@ -108,7 +108,7 @@ def test_a_changed_file_is_made_anew(image: Path) -> None:
     report = vifex.extract(image, store, precision="fp32")
     assert (report.ok, report.already_done) == (1, 0)
     with vifex.open(store) as opened:
-        assert len(opened) == 1
+        assert len(opened.main) == 1
         assert not np.array_equal(opened.to_numpy(), before)
         assert opened.ledger().num_rows == 1
 
@@ -143,7 +143,7 @@ def test_names_with_anything_in_them(image: Path, vifex_command: Any) -> None:
     assert shown.returncode == 0
     assert "\x1b[31m" not in shown.stdout
     with vifex.open(store) as opened:
-        assert len(opened) == len(names) + 1
+        assert len(opened.main) == len(names) + 1
 
 
 def test_a_list_on_standard_input(image: Path, vifex_command: Any) -> None:

@@ -94,7 +94,7 @@ def test_what_a_store_names_is_not_loaded(
         assert store.search(f"row:{key}")[0].key == key
         assert store.search("q.npy")[0].key == key
         assert store.search(np.ones(3))[0].key == key
-        assert len(store) == 1
+        assert len(store.main) == 1
     assert not (folder / "RAN").exists()
 
 

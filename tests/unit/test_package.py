@@ -52,7 +52,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_public_names_survive_the_import_of_their_rooms() -> None:
     """A room of the same name as a public function would take its place."""
     code = (
-        "import vifex, vifex.api.extracting, vifex.api.collection, vifex.api.models.loaded, vifex.search.find\n"
+        "import vifex, vifex.api.extracting, vifex.api.stores.store, vifex.api.models.loaded, vifex.search.find\n"
         "assert callable(vifex.extract) and callable(vifex.open) and callable(vifex.load_model)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

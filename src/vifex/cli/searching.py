@@ -95,7 +95,7 @@ def search(
             on_notice=notes.append,
         )
         gone = sorted(gone_uris(h.uri for h in hits))
-        missing = len(collection.missing()) if len(collection) <= _COUNTED else None
+        missing = len(collection.missing()) if collection.count_rows() <= _COUNTED else None
         if html is not None:
             collection.contact_sheet(html, hits, query=query, metric=metric, overwrite=overwrite)
     for note in notes:

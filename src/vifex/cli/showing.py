@@ -12,7 +12,7 @@ from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
-    from vifex import Collection
+    from vifex import Store
 
 __all__ = ["show"]
 
@@ -64,7 +64,7 @@ def _facts(store: Path, view: str) -> dict[str, Any]:
         media = ledger.select(["name", "uri", "status", "reason", "rows", "lost"]).to_pylist()
         return {
             "view": view,
-            "rows": len(collection),
+            "rows": collection.count_rows(),
             "missing_media": len(collection.missing()),
             "media": dict(sorted(Counter(m["status"] for m in media).items())),
             "weights": collection.weights,
@@ -76,20 +76,20 @@ def _facts(store: Path, view: str) -> dict[str, Any]:
         }
 
 
-def _is_untrained(store: Path, collection: Collection) -> bool:
+def _is_untrained(store: Path, collection: Store) -> bool:
     """Whether a view's numbers, or those that it was made of, come of random weights."""
     import vifex
 
     fusion, tree = collection.recipe.fusion, collection.recipe.tree
     sources = {i.view for i in fusion.inputs} if fusion else {tree.view} if tree else set()
-    for name in sorted(sources & set(collection.views)):
+    for name in sorted(sources & set(collection)):
         with vifex.open(store, view=name) as source:
             if _is_untrained(store, source):
                 return True
     return (collection.weights or "").startswith("random:")
 
 
-def _columns(collection: Collection) -> list[dict[str, Any]]:
+def _columns(collection: Store) -> list[dict[str, Any]]:
     return [
         {
             "column": spec.column,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from vifex.search.columns import layer_of, one_column
 from vifex.search.exact import nearest_many, unlike_rows
 from vifex.search.hits import Hit, fetch_many_hits
-from vifex.search.query import Query, parse_query
+from vifex.search.query import as_query
 from vifex.search.vectors import query_vector
 from vifex.values import InputError
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Searchable", "search", "search_many"]
 
-Searchable = str | os.PathLike[str] | Query | npt.NDArray[np.floating[Any]]
-"""A query: words as on the command line, a path, a parsed query, or a vector `[D]`."""
+Searchable = Any
+"""A query of any type that `vifex.search.query.as_query` takes."""
 
 
 def search(
@@ -44,7 +43,8 @@ def search(
 
     Args:
         view: The view to search.
-        query: Words as on the command line (see `vifex.search.query`), a path, or a vector `[D]`.
+        query: Words as on the command line, a path, an image in memory, or a vector `[D]`; see
+            `vifex.search.query.as_query`.
         k: Largest number of hits.
         column: Feature column; `None` means the only one.
         metric: Name of a distance: `cosine`, `dot`, `l2`.
@@ -113,23 +113,12 @@ def search_many(
 
 def _vector(view: View, query: Searchable, column: str, embed: Embed | None) -> npt.NDArray[np.floating[Any]]:
     """Turn one query of any kind into a vector `[D]`."""
-    if isinstance(query, np.ndarray):
-        return query
-    if isinstance(query, str | os.PathLike):
-        query = parse_query(query)
-    elif not isinstance(query, Query):
-        raise InputError(
-            f"{type(query).__name__} is no query.",
-            todo="Give a path, words, or a vector [D] as an array; of an image in memory one that "
-            "vifex.load_model().features(...) gives.",
-        )
-    return query_vector(view, query, column=column, embed=embed)
+    meant = as_query(query)
+    return meant if isinstance(meant, np.ndarray) else query_vector(view, meant, column=column, embed=embed)
 
 
 def _fitting(vector: npt.NDArray[np.floating[Any]], column: str, size: int) -> npt.NDArray[np.floating[Any]]:
-    """Check the shape of a vector, so that vectors of several queries can be stacked."""
-    if vector.ndim != 1:
-        raise InputError(f"a query is one vector [D], got the shape {list(vector.shape)}.")
+    """Check the size of a vector, so that vectors of several queries can be stacked."""
     if len(vector) != size:
         raise unlike_rows(len(vector), column, size)
     return vector

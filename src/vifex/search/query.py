@@ -1,10 +1,10 @@
 """What a query means: an image, a moment of a video, a row of the store, a file with a vector, or words.
 
-The rules, first match first:
+An image in memory and a vector are what they are. Of a text the first rule that fits counts:
 
 1. `text:WORDS` is text, whatever the words look like. A file of such a name is `./text:WORDS`.
-2. A file that exists is that file, whatever its name: `.npy` is a vector, all else an image. A folder is
-   an error.
+2. A file that exists is that file, whatever its name: `.npy` is a vector, all else an image. The name of a
+   folder is text where it holds no slash and the model reads words; else it is an error.
 3. `PATH@TIME` with an existing PATH is the frame on screen at TIME: `12`, `12.5`, `12.5s`, `mm:ss`,
    `hh:mm:ss.mmm`. The last `@` counts.
 4. `row:KEY` is a row of the store.
@@ -22,8 +22,13 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
 
 from vifex.search.times import parse_time
 from vifex.values import InputError
@@ -32,9 +37,13 @@ from vifex.values.media import uri_to_path
 __all__ = [
     "FrameQuery",
     "ImageQuery",
+    "PixelsQuery",
     "Query",
     "RowQuery",
+    "TextQuery",
     "VectorQuery",
+    "as_query",
+    "no_words",
     "parse_query",
     "video_needs_time",
 ]
@@ -80,9 +89,58 @@ class TextQuery:
     """Words, for a model that has a text tower."""
 
     text: str
+    folder: Path | None = None
+    """A folder of that name: for a model that reads no words it is what was given."""
 
 
-Query = ImageQuery | FrameQuery | RowQuery | VectorQuery | TextQuery
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelsQuery:
+    """An image in memory."""
+
+    image: Any
+    """A Pillow image, a uint8 RGB array `[H, W, 3]`, or a uint8 torch tensor `[3, H, W]`."""
+
+
+Query = ImageQuery | FrameQuery | RowQuery | VectorQuery | TextQuery | PixelsQuery
+
+
+def as_query(given: object) -> Query | npt.NDArray[Any]:
+    """Return what a single query of any accepted type means: a query, or the vector itself.
+
+    Args:
+        given: A text or a path as `parse_query` takes it, an image in memory, or a vector `[D]` as an array,
+            a tensor or a list of numbers.
+
+    Raises:
+        InputError: If it is of another type, or a text that `parse_query` refuses.
+    """
+    if isinstance(given, Query):
+        return given
+    if isinstance(given, str | os.PathLike):
+        return parse_query(given)
+    kind = f"{type(given).__module__}.".partition(".")[0]  # libraries are not imported to look at a type
+    if kind == "PIL" and hasattr(given, "getbands"):
+        return PixelsQuery(given)
+    if kind == "torch" and hasattr(given, "detach"):
+        array = np.asarray(given.detach().cpu())
+        return PixelsQuery(given) if array.dtype == np.uint8 and array.ndim == 3 else _vector(array)
+    if isinstance(given, np.ndarray):
+        return PixelsQuery(given) if given.dtype == np.uint8 and given.ndim == 3 else _vector(given)
+    if isinstance(given, list | tuple) and given and all(isinstance(n, Real) for n in given):
+        return np.asarray(given, dtype=np.float64)
+    raise InputError(
+        f"{type(given).__name__} is no query.",
+        todo="Give a path, words, a Pillow image, a uint8 array [H, W, 3], or a vector [D].",
+    )
+
+
+def _vector(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"a query is one vector [D], got {array.dtype} of the shape {list(array.shape)}.",
+            todo="Give several queries as a list: list(array).",
+        )
+    return array
 
 
 def parse_query(query: str | os.PathLike[str]) -> Query:
@@ -98,8 +156,12 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
         return _words(query.removeprefix(_TEXT))
     text = _local(os.fspath(query))
     found = _existing(text)
+    if found is not None and found.is_dir():
+        if isinstance(query, str) and query.strip() and not _looks_like_path(query):
+            return TextQuery(query, folder=found)
+        raise _no_folder(found)
     if found is not None:
-        return _file(found)
+        return VectorQuery(found) if found.suffix.lower() == ".npy" else ImageQuery(found)
     if not isinstance(query, str):
         raise InputError("there is no such file.", of=text, todo="Check the name and the folder.")
     head, at, tail = text.rpartition("@")
@@ -123,12 +185,22 @@ def _words(text: str) -> TextQuery:
     return TextQuery(text.strip())
 
 
-def no_words(text: str) -> InputError:
-    """The error for words where the store's model reads none."""
+def no_words(query: TextQuery) -> InputError:
+    """Return the error for words where the view's model reads none."""
+    if query.folder is not None:
+        return _no_folder(query.folder)
     return InputError(
         "these are words, and the store's model has no text tower to search by words.",
-        of=repr(text),
+        of=repr(query.text),
         todo=f"Give {_KINDS}.",
+    )
+
+
+def _no_folder(path: Path) -> InputError:
+    return InputError(
+        "a folder cannot be a query.",
+        of=str(path),
+        todo=f"Name one image in it; for words write {_quoted(path)}.",
     )
 
 
@@ -168,16 +240,6 @@ def _existing(text: str) -> Path | None:
         except (OSError, ValueError):  # too long for a name, or a zero byte in it
             return None
     return None
-
-
-def _file(path: Path) -> Query:
-    if path.is_dir():
-        raise InputError(
-            "a folder cannot be a query.",
-            of=str(path),
-            todo=f"Name one image in it; for words write {_quoted(path)}.",
-        )
-    return VectorQuery(path) if path.suffix.lower() == ".npy" else ImageQuery(path)
 
 
 def _row(key: str) -> RowQuery:

@@ -11,7 +11,16 @@ import numpy.typing as npt
 
 from vifex.search.columns import as_matrix, layer_of
 from vifex.search.hits import sql_text
-from vifex.search.query import FrameQuery, ImageQuery, Query, RowQuery, TextQuery, VectorQuery, no_words
+from vifex.search.query import (
+    FrameQuery,
+    ImageQuery,
+    PixelsQuery,
+    Query,
+    RowQuery,
+    TextQuery,
+    VectorQuery,
+    no_words,
+)
 from vifex.values import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Embed", "load_vector", "query_vector"]
 
-Embed = Callable[[ImageQuery | FrameQuery | TextQuery], npt.ArrayLike]
-"""Makes the vector `[D]` of an image or frame, just as the view's recipe made its rows, or of words."""
+Embed = Callable[[ImageQuery | FrameQuery | PixelsQuery | TextQuery], npt.ArrayLike]
+"""Makes the vector `[D]` of an image or a frame as the view's recipe made its rows, or of words."""
 
 
 def query_vector(
@@ -43,10 +52,10 @@ def query_vector(
         return load_vector(query.path, size=layer_of(view, column).size, column=column)
     if embed is None:
         if isinstance(query, TextQuery):
-            raise no_words(query.text)
+            raise no_words(query)
         raise InputError(
             "pixels cannot be turned into a query here.",
-            of=str(query.path),
+            of="an image in memory" if isinstance(query, PixelsQuery) else str(query.path),
             todo="Search through vifex.open(...), or give a vector.",
         )
     return np.asarray(embed(query)).reshape(-1)

@@ -12,6 +12,7 @@ from vifex.values.errors import (
     MissingExtraError,
     ModelError,
     StoreError,
+    UnknownViewError,
     VifexError,
 )
 from vifex.values.fusion import Fusion, FusionInput, Tree
@@ -58,6 +59,7 @@ __all__ = [
     "Status",
     "StoreError",
     "Tree",
+    "UnknownViewError",
     "ViewRequest",
     "VifexError",
 ]

@@ -8,6 +8,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "StoreError",
+    "UnknownViewError",
     "VifexError",
     "keywords",
 ]
@@ -72,6 +73,10 @@ class ModelError(VifexError):
 
 class StoreError(VifexError):
     """A store cannot be made, opened or written."""
+
+
+class UnknownViewError(StoreError, KeyError):
+    """A store has no view of that name."""
 
 
 class EngineError(VifexError):

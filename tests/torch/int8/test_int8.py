@@ -54,7 +54,7 @@ def store(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def by_key(view: vifex.Collection, column: str) -> np.ndarray:
+def by_key(view: vifex.Store, column: str) -> np.ndarray:
     """Vectors `[N, D]` in an order that does not depend on which medium was finished first."""
     order = np.argsort(view.to_arrow(["key"]).column(0).to_pylist())
     vectors = view.to_numpy(column)

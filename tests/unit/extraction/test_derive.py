@@ -253,7 +253,7 @@ def test_what_makes_no_sense_is_told(store: Path, views: list[str], options: dic
     with pytest.raises(InputError, match=message):
         vifex.fuse(store, views, **options)
     with vifex.open(store, view="rgb") as opened:
-        assert opened.views == ["rgb", "sound"]
+        assert list(opened) == ["rgb", "sound"]
 
 
 def test_a_tree_has_the_shots_that_were_made(tmp_path: Path) -> None:

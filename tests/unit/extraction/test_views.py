@@ -68,7 +68,7 @@ def test_views_from_a_file(tmp_path: Path, shared_media: Path, vifex_command: An
     done = vifex_command("extract", clip, "-o", store, "--views", views)
     assert done.returncode == 0, done.stderr
     with vifex.open(store, view="clips") as opened:
-        assert opened.views == ["clips", "frames"]
+        assert list(opened) == ["clips", "frames"]
         assert opened.columns == ["stages_2", "stages_3"]
     views.write_text("fps = 2\n")
     told = vifex_command("extract", clip, "-o", store, "--views", views)

@@ -79,7 +79,8 @@ def test_a_leading_tilde_is_the_home_folder(folder, monkeypatch):
         ("clip.mp4@noon", r"clip.mp4: 'noon' is no time. Write seconds"),
         ("clip.mp4@", r"'' is no time"),
         ("clip.mp4@-1", r"'-1' is no time"),
-        ("sub", "a folder cannot be a query"),
+        ("sub/", "a folder cannot be a query"),
+        ("./sub", "a folder cannot be a query"),
         ("row:", "no key of a row"),
         ("row:abc", "no key of a row"),
         ("row:abc:x", "no key of a row"),
@@ -161,7 +162,7 @@ def test_a_folder_and_a_time_offer_words():
 
 
 def test_words_are_refused_where_the_model_reads_none():
-    assert "no text tower to search by words. Give an image" in str(no_words("a red car"))
+    assert "no text tower to search by words. Give an image" in str(no_words(TextQuery("a red car")))
 
 
 def test_a_path_object_is_never_text_or_a_row(folder):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +24,13 @@ from vifex.values import AudioSpec, InputError, Limits, Medium, PixelSpec, ViewR
 from vifex.values.media import path_to_uri
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
 __all__ = [
     "Images",
     "OneImage",
     "Reader",
+    "TensorLike",
     "Transform",
     "first_two",
     "is_path",
@@ -39,7 +39,15 @@ __all__ = [
     "upright_image",
 ]
 
-OneImage: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | torch.Tensor"
+
+class TensorLike(Protocol):
+    """A tensor of torch, which need not be installed."""
+
+    def detach(self) -> Any:
+        """Give the tensor without its gradients."""
+
+
+OneImage: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | TensorLike"
 """A path, a Pillow image, a uint8 RGB array `[H, W, 3]`, or a uint8 tensor `[3, H, W]` or `[H, W, 3]`."""
 Images: TypeAlias = "OneImage | Iterable[OneImage] | Iterable[Iterable[OneImage]]"
 """One input, or several in a list, an iterator or an array with one more axis."""

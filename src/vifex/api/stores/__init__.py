@@ -1,0 +1,1 @@
+"""`vifex.open`: a store, its views and what they answer."""

@@ -1,0 +1,386 @@
+"""A view that is open for reading: its rows, its ledger and its answers."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+
+from vifex.api.models.inputs import TensorLike
+from vifex.api.stores.frames import as_pandas, as_torch
+from vifex.api.stores.item import Item, read_item
+from vifex.api.stores.naming import last_asked
+from vifex.api.stores.queries import QueryEncoder
+from vifex.api.stores.sheets import query_thumbnail, query_title, thumbnail_of
+from vifex.search.columns import one_column
+from vifex.search.contact_sheet import write_contact_sheet
+from vifex.search.export import export
+from vifex.search.find import search_many
+from vifex.search.gone import existing_hits, gone_uris
+from vifex.search.hits import Hit
+from vifex.store import View as StoredView
+from vifex.store import ViewCheck
+from vifex.values import InputError, Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from PIL import Image
+
+__all__ = ["OneQuery", "View", "ViewMethods"]
+
+OneQuery: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | TensorLike | Sequence[float]"
+"""An image's path, `VIDEO@TIME`, `row:KEY`, words, a Pillow image, a uint8 array `[H, W, 3]`, or a vector."""
+
+
+class ViewMethods(ABC):
+    """What a view can do. A store has the same methods, and passes them on to one of its views."""
+
+    @abstractmethod
+    def _meant(self) -> View:
+        """Return the view that the methods work on."""
+
+    # -- what is in it ------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> Path:
+        """The store's folder."""
+        return self._meant()._folder
+
+    @property
+    def recipe(self) -> Recipe:
+        """Every choice that decides a number of the view."""
+        return self._meant()._stored.recipe
+
+    @property
+    def weights(self) -> str | None:
+        """The weights that were named when the view was made: `random:SEED` or a file.
+
+        It is `None` for those that come with the model, and for a view that was made of others.
+        """
+        asked = last_asked(self._meant()._stored)
+        return None if asked is None else asked.weights
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the feature columns, one for each layer."""
+        return list(self._meant()._stored.columns)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns; the metadata of a feature column name its layer, shape and pooling."""
+        return self._meant()._stored.schema
+
+    def count_rows(self, where: str | None = None) -> int:
+        """Count the rows, or those that an SQL filter lets through.
+
+        Raises:
+            InputError: If the filter is wrong.
+        """
+        return self._meant()._stored.count_rows(where)
+
+    def ledger(self, *, history: bool = False) -> pa.Table:
+        """Return what became of every media item: name, uri, status, reason, rows and more.
+
+        Args:
+            history: Whether every entry ever made is given, not only the newest of each item.
+        """
+        return self._meant()._stored.ledger(history)
+
+    def item(self, name: str | os.PathLike[str]) -> Item:
+        """Return one media item: its features `[T, D]`, their times and its status.
+
+        Args:
+            name: Its name in the ledger, its path, its `file://` address or its `medium_id`.
+
+        Raises:
+            InputError: If there is none, or several have that name.
+        """
+        view = self._meant()
+        return read_item(view._stored, name, os.fspath(view._folder))
+
+    def missing(self) -> list[str]:
+        """Return the addresses of the media that are gone from disk and have rows here, sorted.
+
+        It looks at every medium: some microseconds each on a local disk. A renamed file is gone under its
+        old name. Rows stay until they are removed; `search(..., existing=True)` leaves them out.
+        """
+        ledger = self.ledger()
+        with_rows = ledger.filter(pa.compute.greater(ledger.column("rows"), 0))
+        return sorted(gone_uris(with_rows.column("uri").to_pylist()))
+
+    # -- rows ---------------------------------------------------------------------------------------
+
+    def to_arrow(self, columns: str | Sequence[str] | None = None, *, where: str | None = None) -> pa.Table:
+        """Return the rows as an Arrow table.
+
+        Args:
+            columns: Names of columns or of layers; by default all.
+            where: An SQL filter over the columns, e.g. `"t_s >= 10 AND label = 'cat'"`.
+
+        Raises:
+            InputError: If a column or the filter is wrong.
+        """
+        return self._meant()._stored.to_arrow(_names(columns), where)
+
+    def to_numpy(self, column: str | None = None, *, where: str | None = None) -> npt.NDArray[Any]:
+        """Return a feature column as an array `[N, *shape]`, rows in the order of `to_arrow`.
+
+        Args:
+            column: A layer's name or its column's, or a fixed column without nulls; may be left out where
+                the view has one layer.
+            where: An SQL filter over the columns.
+
+        Raises:
+            InputError: If there is no such column, none was named and the view has several, or the filter
+                is wrong.
+        """
+        stored = self._meant()._stored
+        return stored.to_numpy(column or one_column(stored, None), where)
+
+    def to_torch(self, column: str | None = None, *, where: str | None = None) -> torch.Tensor:
+        """Return a feature column as a tensor on the CPU, as `to_numpy` gives it.
+
+        Raises:
+            MissingExtraError: If torch is not installed.
+            InputError: As `to_numpy`.
+        """
+        return as_torch(self.to_numpy(column, where=where))
+
+    def to_pandas(
+        self, columns: str | Sequence[str] | None = None, *, where: str | None = None
+    ) -> pd.DataFrame:
+        """Return the rows as a data frame, as `to_arrow` gives them; a cell of a feature column is an array.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+            InputError: As `to_arrow`.
+        """
+        return as_pandas(self.to_arrow(columns, where=where))
+
+    def iter_batches(
+        self,
+        columns: str | Sequence[str] | None = None,
+        *,
+        where: str | None = None,
+        batch_rows: int = 8192,
+    ) -> Iterator[pa.RecordBatch]:
+        """Read the rows in the order of `to_arrow`, some at a time.
+
+        Args:
+            columns: Names of columns or of layers; by default all.
+            where: An SQL filter over the columns.
+            batch_rows: Rows of a batch at most; fewer where rows are wide.
+
+        Raises:
+            InputError: If a column, the filter or `batch_rows` is wrong.
+        """
+        if not isinstance(batch_rows, int) or batch_rows < 1:
+            raise InputError(f"a batch has at least 1 row, got {batch_rows!r}.")
+        return self._meant()._stored.batches(_names(columns), where, batch_rows)
+
+    # -- answers ------------------------------------------------------------------------------------
+
+    @overload
+    def search(
+        self,
+        query: OneQuery,
+        k: int = 10,
+        *,
+        column: str | None = None,
+        metric: str = "cosine",
+        where: str | None = None,
+        existing: bool = False,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> list[Hit]: ...
+
+    @overload
+    def search(
+        self,
+        query: Iterable[OneQuery],
+        k: int = 10,
+        *,
+        column: str | None = None,
+        metric: str = "cosine",
+        where: str | None = None,
+        existing: bool = False,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> list[list[Hit]]: ...
+
+    def search(
+        self,
+        query: Any,
+        k: int = 10,
+        *,
+        column: str | None = None,
+        metric: str = "cosine",
+        where: str | None = None,
+        existing: bool = False,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> list[Hit] | list[list[Hit]]:
+        """Find the rows nearest to a query, exactly.
+
+        Args:
+            query: One query, or several in a list or another iterable, which share one pass over the rows.
+
+                - An image: its path, a Pillow image, a uint8 array `[H, W, 3]` or a uint8 tensor `[3, H, W]`.
+                - A moment of a video: `VIDEO@TIME`. Of a view of sound a sound of one window or less, or
+                  `SOUND@TIME`.
+                - A row: `row:KEY`.
+                - A vector `[D]`: an array, a tensor, a list of numbers or a `.npy` file.
+                - Words where the view's model has a text tower: `text:WORDS` where they look like a file.
+            k: How many hits a query has at most.
+            column: A layer's column; may be left out where there is one.
+            metric: `cosine`, `dot` or `l2`.
+            where: An SQL filter over the columns.
+            existing: Whether rows of media that are gone from disk are left out.
+            on_notice: Called with what must be known of the answer, e.g. that words were cut off where the
+                text model reads no further; by default it is a `UserWarning`.
+
+        Returns:
+            The hits, the nearest first. For several queries a list of hits for each.
+
+        Raises:
+            InputError: If a query, the column or the filter cannot be used.
+        """
+        view = self._meant()
+        several = _several(query)
+        queries = [query] if several is None else several
+
+        def embed(parsed: Any) -> npt.NDArray[Any]:
+            return view._encoder.vector(parsed, column, on_notice)
+
+        def find(wanted: Sequence[Any], count: int) -> list[list[Hit]]:
+            return search_many(
+                view._stored, wanted, k=count, column=column, metric=metric, where=where, embed=embed
+            )
+
+        found = find(queries, k)
+        if existing:
+            found = [_existing(q, hits, k, find) for q, hits in zip(queries, found, strict=True)]
+        return found[0] if several is None else found
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        to: str,
+        column: str | None = None,
+        where: str | None = None,
+        overwrite: bool = False,
+    ) -> int:
+        """Write rows and vectors to a file.
+
+        Args:
+            path: The file. It may not lie in a store.
+            to: `npy`, `npz`, `parquet` or `csv`.
+            column: A layer's column; may be left out where there is one.
+            where: An SQL filter over the columns.
+            overwrite: Whether an existing file is replaced.
+
+        Returns:
+            How many rows were written.
+
+        Raises:
+            InputError: If a choice is wrong or the file cannot be written.
+        """
+        stored = self._meant()._stored
+        return export(stored, path, to=to, column=column, where=where, overwrite=overwrite)
+
+    def contact_sheet(
+        self,
+        path: str | os.PathLike[str],
+        hits: Sequence[Hit],
+        *,
+        query: OneQuery | None = None,
+        metric: str = "cosine",
+        overwrite: bool = False,
+    ) -> None:
+        """Write hits as one HTML page with images and times, decoded from the sources.
+
+        Args:
+            path: The file. It may not lie in a store.
+            hits: From `search`.
+            query: What was searched for; shown on top where it is an image or a moment of a video.
+            metric: What the scores are.
+            overwrite: Whether an existing file is replaced.
+
+        Raises:
+            InputError: If the file exists and may not be replaced, lies in a store or cannot be written.
+        """
+        folder, rate = self.path.name, self.recipe.sampling.assume_fps
+        write_contact_sheet(
+            path,
+            hits,
+            title=query_title(query) or folder,
+            query_thumbnail=query_thumbnail(query, rate),
+            thumbnail=lambda hit: thumbnail_of(hit.uri, hit.t_s, hit.box, rate, hit.page or 0),
+            metric=metric,
+            store_name=folder,
+            overwrite=overwrite,
+        )
+
+    def verify(self) -> ViewCheck:
+        """Compare every file of the view with its checksum, and every commit with its own.
+
+        Returns:
+            What was found: `ok`, `problems` with file and words, and `affected`, the names of the media whose
+            rows are damaged. Files that an older version wrote have no checksum; `without_checksum` counts
+            them.
+        """
+        return self._meant()._stored.verify()
+
+
+class View(ViewMethods):
+    """One table of rows, made by one recipe, as of the moment when it was opened.
+
+    `vifex.open(store)["NAME"]` gives it. Writers and other readers are not disturbed.
+    """
+
+    def __init__(self, stored: StoredView, folder: Path, encoder: QueryEncoder) -> None:
+        self._stored, self._folder, self._encoder = stored, folder, encoder
+
+    def _meant(self) -> View:
+        return self
+
+    @property
+    def name(self) -> str:
+        """The view's name in its store."""
+        return self._stored.name
+
+    def __len__(self) -> int:
+        """Return how many rows it has."""
+        return self._stored.count_rows()
+
+    def __bool__(self) -> bool:
+        return True  # a view without rows is a view
+
+    def __repr__(self) -> str:
+        return f"View({self.name!r} of {os.fspath(self._folder)!r}, rows={len(self)})"
+
+
+def _names(columns: str | Sequence[str] | None) -> list[str] | None:
+    return None if columns is None else [columns] if isinstance(columns, str) else list(columns)
+
+
+def _several(query: Any) -> list[Any] | None:
+    """Return the queries where several are given; `None` for a single one."""
+    if isinstance(query, list | tuple):
+        return None if query and all(isinstance(n, Real) for n in query) else list(query)
+    single = isinstance(query, str | bytes | os.PathLike | np.ndarray | dict) or hasattr(query, "detach")
+    return None if single or not isinstance(query, Iterable) else list(query)
+
+
+def _existing(
+    query: Any, hits: list[Hit], k: int, find: Callable[[Sequence[Any], int], list[list[Hit]]]
+) -> list[Hit]:
+    """Return the nearest `k` hits whose media are there; the first `k` of all are known."""
+    return existing_hits(lambda count: hits if count == k else find([query], count)[0], k)

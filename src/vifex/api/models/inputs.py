@@ -11,11 +11,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from vifex.api.types import Transform
 from vifex.media.decode.files.source import open_uri
 from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.images.pillow import orientation
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = [
-    "Images",
-    "OneImage",
     "Reader",
-    "TensorLike",
-    "Transform",
     "first_two",
     "is_path",
     "ready_image",
@@ -39,20 +36,6 @@ __all__ = [
     "upright_image",
 ]
 
-
-class TensorLike(Protocol):
-    """A tensor of torch, which need not be installed."""
-
-    def detach(self) -> Any:
-        """Give the tensor without its gradients."""
-
-
-OneImage: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | TensorLike"
-"""A path, a Pillow image, a uint8 RGB array `[H, W, 3]`, or a uint8 tensor `[3, H, W]` or `[H, W, 3]`."""
-Images: TypeAlias = "OneImage | Iterable[OneImage] | Iterable[Iterable[OneImage]]"
-"""One input, or several in a list, an iterator or an array with one more axis."""
-Transform: TypeAlias = "Callable[[Image.Image], Any]"
-"""From a Pillow image in RGB to a float32 array or tensor `[3, H, W]`, always of the same size."""
 
 _ACCEPTED: Final = (
     "Give a path, a Pillow image, a uint8 RGB array [H, W, 3], a uint8 torch tensor [3, H, W], or a list of "

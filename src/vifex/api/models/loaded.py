@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from vifex.api.models.inputs import Images, Reader, Transform, first_two
+from vifex.api.models.inputs import Reader, first_two
 from vifex.api.models.kept import KeptNetworks
 from vifex.api.models.own import own_model
 from vifex.api.notices import tell, tell_licence
+from vifex.api.types import Images, Precision, Transform
 from vifex.engines import EngineOptions, load_engine
 from vifex.extraction.embed import run_batches
 from vifex.extraction.pipeline.vectors import to_vectors
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 
     from vifex.models.families.shared.text import TextTower
 
-__all__ = ["LoadedModel", "Precision", "load_model"]
-
-Precision = Literal["auto", "fp32", "bf16"]
+__all__ = ["LoadedModel", "load_model"]
 
 _BATCH = 8
 _DEFAULT_STEP = 2

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from vifex.api.types import Transform
 from vifex.models.held import hold
 from vifex.values import InputError, Model, ModelCard
-
-if TYPE_CHECKING:
-    from vifex.api.models.inputs import Transform
 
 __all__ = ["own_model"]
 

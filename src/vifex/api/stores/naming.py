@@ -7,12 +7,14 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vifex.api.models.loaded import LoadedModel
-from vifex.models import load_model
 from vifex.models.stored import is_published, unnamed
 from vifex.store import View as StoredView
 from vifex.values import InputError, Model, ModelRef
+
+if TYPE_CHECKING:
+    from vifex.api.models.loaded import LoadedModel
 
 __all__ = ["ModelFinder", "NamedModel", "last_asked"]
 
@@ -33,8 +35,10 @@ class NamedModel:
         Raises:
             VifexError: If it cannot be loaded.
         """
-        if isinstance(self.model, LoadedModel):
+        if not isinstance(self.model, str | os.PathLike):
             return self.model.model
+        from vifex.models import load_model
+
         card = None if self.card is None else Path(self.card)
         return load_model(self.model, weights=self.weights, card=card, trust_code=self.trust_code)
 
@@ -74,6 +78,8 @@ class ModelFinder:
         if known is None:
             raise unnamed(asked, of=of)
         if known not in self._known:
+            from vifex.models import load_model
+
             self._known[known] = load_model(known.name, weights=known.weights)
         return self._known[known]
 

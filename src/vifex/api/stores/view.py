@@ -7,19 +7,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-from vifex.api.models.inputs import TensorLike
 from vifex.api.stores.frames import as_pandas, as_torch
 from vifex.api.stores.item import Item, read_item
 from vifex.api.stores.naming import last_asked
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.sheets import query_thumbnail, query_title, thumbnail_of
+from vifex.api.types import OneQuery
 from vifex.search.columns import one_column
 from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.export import export
@@ -33,12 +33,8 @@ from vifex.values import InputError, Recipe
 if TYPE_CHECKING:
     import pandas as pd
     import torch
-    from PIL import Image
 
-__all__ = ["OneQuery", "View", "ViewMethods"]
-
-OneQuery: TypeAlias = "str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | TensorLike | Sequence[float]"
-"""An image's path, `VIDEO@TIME`, `row:KEY`, words, a Pillow image, a uint8 array `[H, W, 3]`, or a vector."""
+__all__ = ["View", "ViewMethods"]
 
 
 class ViewMethods(ABC):
@@ -190,7 +186,7 @@ class ViewMethods(ABC):
     # -- answers ------------------------------------------------------------------------------------
 
     @overload
-    def search(
+    def search(  # type: ignore[overload-overlap]
         self,
         query: OneQuery,
         k: int = 10,

@@ -4,7 +4,7 @@
 says what became of every medium. The format is docs/store-format.md.
 """
 
-from vifex.store.checking import Problem, ViewCheck
+from vifex.store.checking import FileProblem, ViewCheck
 from vifex.store.layout import stored_view
 from vifex.store.reading import Store, View, open_store
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
@@ -14,8 +14,8 @@ from vifex.store.writing import StoreWriter, open_writer
 __all__ = [
     "LEDGER_SCHEMA",
     "CommitRule",
+    "FileProblem",
     "LedgerEntry",
-    "Problem",
     "Spilled",
     "Store",
     "StoreWriter",

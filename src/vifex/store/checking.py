@@ -23,11 +23,11 @@ from vifex.store.ledger import false_commits, file_sums, newest_entries
 from vifex.store.sums import damaged_files
 from vifex.values import Recipe
 
-__all__ = ["Problem", "ViewCheck", "check_view"]
+__all__ = ["FileProblem", "ViewCheck", "check_view"]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FileProblem:
     """One thing that is not as it was written."""
 
     file: str
@@ -53,7 +53,7 @@ class ViewCheck:
     """Files that make up the rows of that commit."""
     without_checksum: int = 0
     """Those of them of which the ledger names no checksum."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FileProblem, ...] = ()
     affected: tuple[str, ...] = ()
     """Names of the media whose rows or entries are damaged."""
 
@@ -103,7 +103,7 @@ def check_view(
 class _Check:
     paths: ViewPaths
     head: Head
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     affected: dict[str, None] = field(default_factory=dict)
     media: pa.Table | None = None
     files: int = 0
@@ -217,4 +217,4 @@ class _Check:
 
     def _found(self, file: Path, what: str) -> None:
         store = self.paths.folder.parents[1]
-        self.problems.append(Problem(file.relative_to(store).as_posix(), what))
+        self.problems.append(FileProblem(file.relative_to(store).as_posix(), what))

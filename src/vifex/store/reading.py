@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.store.checking import Problem, ViewCheck, check_view
+from vifex.store.checking import FileProblem, ViewCheck, check_view
 from vifex.store.faults import DamagedError, explained
 from vifex.store.filters import checked_filter, evaluation_error
 from vifex.store.head import Head, find_head
@@ -114,11 +114,11 @@ class Store:
     def _verify(self, name: str, lost: list[str], tick: Callable[[int], None] | None) -> ViewCheck:
         place = f"views/{folder_of(name)}"
         if name in lost:
-            return ViewCheck(name, problems=(Problem(f"{place}/recipe.json", "it is gone"),))
+            return ViewCheck(name, problems=(FileProblem(f"{place}/recipe.json", "it is gone"),))
         try:
             return self.view(name).verify(tick)
         except DamagedError as exc:
-            return ViewCheck(name, problems=(Problem(place, exc.what),))
+            return ViewCheck(name, problems=(FileProblem(place, exc.what),))
 
     def close(self) -> None:
         """Let the writer clean what only this reader needed; its views must not be used any more."""

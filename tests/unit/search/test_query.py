@@ -152,8 +152,15 @@ def test_text_forces_words(words, folder):
     assert parse_query("text:a.jpg") == TextQuery("a.jpg")
 
 
+def test_the_name_of_a_folder_may_be_a_word(folder):
+    assert parse_query("sub") == TextQuery("sub", folder=Path("sub"))
+    assert "a folder cannot be a query" in str(no_words(TextQuery("sub", folder=Path("sub"))))
+    with pytest.raises(InputError, match="a folder cannot be a query"):
+        parse_query(Path("sub"))
+
+
 def test_a_folder_and_a_time_offer_words():
-    for query, words in (("sub", "text:sub"), ("meet me.now@12:30", "'text:meet me.now@12:30'")):
+    for query, words in (("sub/", "text:sub"), ("meet me.now@12:30", "'text:meet me.now@12:30'")):
         with pytest.raises(InputError, match=f"for words write {words}"):
             parse_query(query)
     for empty in ("text:", "text:  "):

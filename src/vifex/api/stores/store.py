@@ -185,5 +185,13 @@ def open_store(
     Raises:
         StoreError: If there is no such store or view, or it cannot be read.
     """
+    if not isinstance(model, str | os.PathLike | None):
+        from vifex.api.models.loaded import LoadedModel
+
+        if not isinstance(model, LoadedModel):
+            raise InputError(
+                f"{type(model).__name__} is no model.",
+                todo="Give a name, the path of a file, or what vifex.load_model returns.",
+            )
     named = None if model is None else NamedModel(model, weights, card, trust_code)
     return Store(path, view=view, named=named)

@@ -6,20 +6,20 @@ import os
 import subprocess
 import sys
 
-from vifex.cli.app import COMMANDS
+from vifex.cli.app import COMMANDS, MODEL_COMMANDS
 
 HEAD = """# The commands
 
-What `vifex COMMAND --help` says. Results go to standard output, the rest to standard error. With `--json` a
-command prints one JSON document; its fields are in [json.md](json.md).
+The output of `vifex COMMAND --help`. Results go to standard output, everything else to standard error. With
+`--json` a command prints one JSON document, whose fields are in [json.md](json.md).
 
-Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial, or a
-check found damage; 4 the run could not be done; 130 interrupted, 143 ended by SIGTERM, both resumable.
-`--debug` before or behind any command shows tracebacks.
+Exit status: 0 success; 2 the command line is wrong; 3 done, but some media failed or are partial, or `check`
+found damage; 4 the command could not be done; 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP. After the
+last three, `extract`, `fuse` and `tree` resume with the same command. `--debug` before or after any command shows
+tracebacks.
 """
 
-PARTS = ("models pull", "models show")
-"""Commands of commands."""
+PARTS = [f"models {name}" for name in MODEL_COMMANDS]
 
 
 def shown(words: list[str]) -> str:

@@ -1,8 +1,8 @@
-"""The command `vifex`: words in, calls of the public functions, exit status out.
+"""The command `vifex`: it parses the command line, calls the public functions and sets the exit status.
 
-Exit status: 0 all well; 2 the command line is wrong; 3 done, but some media failed or are partial, or a
-check found damage; 4 the run could not be done; 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP, all
-resumable.
+Exit status: 0 success; 2 the command line is wrong; 3 done, but some media failed or are partial, or a
+check found damage; 4 the command could not be done; 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP.
+After the last three the same command resumes.
 """
 
 from __future__ import annotations
@@ -12,44 +12,59 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from vifex import __version__
 from vifex.cli.interrupts import Signals, watch_signals
 from vifex.cli.output import clean, escape_unencodable, fit, one_line, open_streams
 from vifex.cli.wording import as_options
 from vifex.values import VifexError
+from vifex.values.registry import near
 
 __all__ = ["COMMANDS", "app", "main"]
 
 app = App(
     name="vifex",
-    help="Deep features from images and videos: extract, keep, search.",
+    help="Turn images, videos and sound into features, keep them in a store, and search them.",
     version=__version__,
     help_format="plaintext",
-    suppress_keyboard_interrupt=False,  # an interrupt is told of here
+    group_parameters=Group("Options"),
+    suppress_keyboard_interrupt=False,  # `_run` handles it
 )
 
 # Each command's module imports what it needs when it runs, so that `--help` stays quick.
 COMMANDS = {
-    "extract": ("vifex.cli.extracting:extract", "Turn images and videos into features; resumes by itself."),
-    "show": ("vifex.cli.showing:show", "Tell what is in a store, and what failed and why."),
-    "search": ("vifex.cli.searching:search", "Print the stored rows nearest to a query, exactly."),
-    "fuse": ("vifex.cli.deriving:fuse", "Make a view of rows fused from other views of a store."),
-    "tree": ("vifex.cli.deriving:tree", "Make views of shots, scenes and whole videos from one of frames."),
-    "export": ("vifex.cli.exporting:export", "Write rows and vectors to npy, npz, parquet or csv."),
-    "check": ("vifex.cli.checking:check", "Read every file of a store and tell what is damaged."),
-    "models": ("vifex.cli.models:models", "List the networks that are known by name; show or fetch one."),
-    "layers": ("vifex.cli.models:layers", "List every layer that features can be read from."),
-    "bench": ("vifex.cli.benching:bench", "Print what each precision of a network gains and costs."),
-    "cache": ("vifex.cli.caching:cache", "Tell the place and the size of the cache, or empty it."),
-    "card": ("vifex.cli.models:card", "Draft the card that a model file needs beside it."),
+    "extract": "vifex.cli.extracting:extract",
+    "show": "vifex.cli.showing:show",
+    "search": "vifex.cli.searching:search",
+    "fuse": "vifex.cli.deriving:fuse",
+    "tree": "vifex.cli.deriving:tree",
+    "export": "vifex.cli.exporting:export",
+    "check": "vifex.cli.checking:check",
+    "models": "vifex.cli.models:models",
+    "layers": "vifex.cli.models:layers",
+    "bench": "vifex.cli.benching:bench",
+    "cache": "vifex.cli.caching:cache",
+    "card": "vifex.cli.models:card",
+    "completion": "vifex.cli.completing:completion",
 }
+"""Each command and its function."""
+MODEL_COMMANDS = ["show", "pull"]
+"""Commands of `vifex models`."""
+_USAGE = {
+    "extract": {"usage": "Usage: vifex extract SOURCE... -o STORE [OPTIONS]"},
+    "search": {"usage": "Usage: vifex search STORE QUERY [OPTIONS]"},
+    "fuse": {"usage": "Usage: vifex fuse STORE --view VIEW --view VIEW... [OPTIONS]"},
+    "export": {"usage": "Usage: vifex export STORE -o FILE [OPTIONS]"},
+    "layers": {"usage": "Usage: vifex layers [MODEL] [OPTIONS]"},
+    "bench": {"usage": "Usage: vifex bench [MODEL] [OPTIONS]"},
+}
+"""Usage lines of commands whose arguments the parser would only call ARGS."""
 _RESUMED = ("extract", "fuse", "tree")
-"""Commands that go on where they stopped."""
+"""Commands that resume where they stopped."""
 
-for _name, (_home, _help) in COMMANDS.items():
-    app.command(_home, name=_name, help=_help)
+for _place, (_name, _home) in enumerate(COMMANDS.items()):
+    app.command(_home, name=_name, sort_key=_place, **_USAGE.get(_name, {}))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,6 +79,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+def load_commands() -> None:
+    """Import the module of every command: the list of commands shows the first sentence of each."""
+    for name in COMMANDS:
+        app[name]
+
+
 def _dashes_last(words: list[str]) -> list[str]:
     """Move a lone `-` (standard input) behind `--`: the parser takes it for an unknown option."""
     end = words.index("--") if "--" in words else len(words)
@@ -76,10 +97,12 @@ def _dashes_last(words: list[str]) -> list[str]:
 
 def _run(words: list[str], signals: Signals, *, debug: bool) -> int:
     try:
+        if not words or words[0] in app.help_flags:
+            load_commands()
         status = app(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as exc:
-        _say(f"vifex: {one_line(' '.join(str(exc).split()))}")
+        _say(f"vifex: {one_line(_parse_error(exc, words))}")
         _say("Try `vifex --help`.")
         return 2
     except VifexError as exc:
@@ -91,51 +114,61 @@ def _run(words: list[str], signals: Signals, *, debug: bool) -> int:
         _say(f"vifex: {one_line(exc) or _interrupted(words)}")
         return signals.status
     except BrokenPipeError:
-        # The reader of our output left; Python must not complain about it at exit.
+        # The reader of the output closed the pipe; Python must not report it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as exc:
-        told = None if debug else _told_by_system(exc)
-        if told is None:
+        sentence = None if debug else _system_error(exc)
+        if sentence is None:
             raise
-        _say(f"vifex: {one_line(told)}")
+        _say(f"vifex: {one_line(sentence)}")
         return 4
     return status if isinstance(status, int) else 0
 
 
-def _told_by_system(exc: OSError) -> str | None:
-    """One sentence for a failure of the system that a user can mend; `None` for any other."""
+def _parse_error(exc: CycloptsError, words: list[str]) -> str:
+    """Give the sentence for a command line that cannot be parsed."""
+    if not isinstance(exc, UnusedCliTokensError):
+        return " ".join(str(exc).split())
+    unused = list(exc.unused_tokens or [])
+    if words[0] == "models" and words[1:2] == unused[:1]:
+        return f'Unknown command "{unused[0]}". {near(unused[0], MODEL_COMMANDS)}'
+    return f"unexpected argument: {' '.join(unused)}"
+
+
+def _system_error(exc: OSError) -> str | None:
+    """Give one sentence for a failure of the system that a user can mend, and `None` for any other."""
     if isinstance(exc, FileNotFoundError) and "temporary directory" in str(exc):
-        return "no folder for temporary files can be written. Name one that can be, in TMPDIR."
-    todo = _MENDED.get(exc.errno or 0)
+        return "no folder for temporary files is writable. Set TMPDIR to one that is."
+    todo = _REMEDIES.get(exc.errno or 0)
     if todo is None:
         return None
     of = f"{exc.filename}: " if exc.filename else ""
     return f"{of}{(exc.strerror or str(exc)).lower()}. {todo}, then run the same command again."
 
 
-_MENDED = {
-    errno.ENOSPC: "Free some space (temporary files lie where TMPDIR says)",
+_REMEDIES = {
+    errno.ENOSPC: "Free some space (temporary files are in TMPDIR)",
     errno.EDQUOT: "Free some space or have the quota raised",
     errno.EFBIG: "Raise the limit on the size of files (ulimit -f)",
-    errno.EROFS: "Choose a folder that can be written (temporary files lie where TMPDIR says)",
+    errno.EROFS: "Choose a folder that is writable (temporary files are in TMPDIR)",
     errno.EACCES: "Change its permissions or choose another path",
     errno.EPERM: "Change its permissions or choose another path",
     errno.EMFILE: "Raise the limit on open files (ulimit -n)",
     errno.ENAMETOOLONG: "Choose a shorter path",
     errno.ENOMEM: "Free some memory",
 }
-"""What to do first, by the system's number."""
+"""What to do first, by the number of the system's error."""
 
 
 def _interrupted(words: list[str]) -> str:
-    """What to say where nothing is known of what was in work."""
+    """Give the sentence for an interrupt that carries none of its own."""
     kept = " What was finished before is kept; the same command goes on from there."
     return "interrupted." + (kept if set(words[:1]) & set(_RESUMED) else "")
 
 
 def _sentence(exc: VifexError) -> str:
-    """What happened, to what, and what to do, on one line: a path may hold anything."""
+    """Write an error on one line: what happened, to what, and what to do. A path may hold any character."""
     text = one_line(as_options(" ".join(filter(None, (exc.what, exc.todo)))))
     return f"{clean(exc.of)}: {text}" if exc.of else text
 

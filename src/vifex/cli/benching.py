@@ -10,8 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vifex.cli.options import (
+    LIMITS,
+    MODEL,
+    SOURCE,
+    CardFile,
+    Compile,
+    Device,
+    EngineName,
+    Json,
+    TrustCode,
+    Weights,
+    helped,
+    split_names,
+)
 from vifex.cli.output import clean, print_json, print_line, print_table
-from vifex.cli.wording import as_options
+from vifex.cli.reporting import print_notice
+from vifex.cli.targets import all_as_typed
 
 if TYPE_CHECKING:
     from vifex.extraction.bench.fidelity import Fidelity
@@ -20,45 +35,48 @@ if TYPE_CHECKING:
 __all__ = ["bench"]
 
 
+@helped
 def bench(
-    model: str = "default",
+    model: Annotated[str, Parameter(show_default=False)] = "default",
     /,
     *,
-    media: Annotated[list[str] | None, Parameter(negative=())] = None,
-    precisions: str = "fp32,bf16,int8",
-    layers: str | None = None,
-    seconds: float = 5.0,
-    weights: str | None = None,
-    card: Path | None = None,
-    trust_code: Annotated[bool, Parameter(negative=())] = False,
-    workers: int | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    media: Annotated[
+        list[Path | str] | None, Parameter(converter=all_as_typed, metavar="PATH", negative=(), group=SOURCE)
+    ] = None,
+    precisions: Annotated[str, Parameter(group=MODEL)] = "fp32,bf16,int8",
+    layers: Annotated[str | None, Parameter(group=MODEL)] = None,
+    weights: Weights = None,
+    card: CardFile = None,
+    trust_code: TrustCode = False,
+    engine: EngineName = None,
+    device: Device = None,
+    compile: Compile = None,
+    seconds: Annotated[float, Parameter(group=LIMITS)] = 5.0,
+    workers: Annotated[int | None, Parameter(group=LIMITS)] = None,
+    json: Json = False,
 ) -> int:
-    """Print a model's speed in each precision, and how near each comes to fp32.
+    """Measure the speed of a model in each precision, and how near its features are to fp32.
+
+    For example:
+        vifex bench
+        vifex bench timm/resnet50.a1_in1k --media photos/
+        vifex bench net.onnx --precisions fp32,bf16 --seconds 20
 
     Parameters
     ----------
     model
         Name or file of a model (default: the embedded one).
     media
-        A file, folder, glob or manifest; may be given several times. Without any, made-up images give
+        A file, folder, glob or manifest. It may be given several times. Without it, random images give
         the speed of the network alone.
     precisions
-        What is compared.
+        Precisions that are compared, separated by commas.
     layers
         Names or patterns of layers, separated by commas (default: the model's own choice).
     seconds
-        For each measurement, all its rounds together.
-    weights
-        For a network by name: a file of weights, or random:SEED (default: the published ones).
-    card
-        The model card, where it does not stand beside the model.
-    trust_code
-        Open a .pt or .pt2 file, which runs code that it holds.
+        Seconds for each measurement, over all its rounds.
     workers
-        Decoder processes (default: one for each core).
-    json
-        Print as JSON.
+        Number of decoder processes (default: one for each core).
     """
     from vifex.api.benching import bench as measure
 
@@ -66,15 +84,18 @@ def bench(
         found = measure(
             model,
             media or [],
-            precisions=_words(precisions),
-            layers=_words(layers),
+            precisions=split_names(precisions),
+            layers=split_names(layers),
             seconds=seconds,
             weights=weights,
             card=card,
             trust_code=trust_code,
+            engine=engine,
+            device=device,
+            compile=compile,
             workers=workers,
             on_step=on_step,
-            on_notice=lambda notice: print_line(f"vifex: {clean(as_options(notice))}", err=True),
+            on_notice=print_notice,
         )
     if json:
         print_json(found.to_dict())
@@ -83,13 +104,9 @@ def bench(
     return 0
 
 
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()] if text else []
-
-
 @contextlib.contextmanager
 def _steps() -> Iterator[Callable[[str], None] | None]:
-    """Say on a terminal what is being done, nothing elsewhere."""
+    """Show the current step on a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -105,11 +122,9 @@ def _print(found: Bench) -> None:
     _print_fidelity(found)
     for measured in found.precisions:
         if measured.why_not:
-            print_line(f"vifex: {clean(as_options(measured.why_not))}", err=True)
+            print_notice(measured.why_not)
     if not found.samples:
-        print_line(
-            "vifex: measured on made-up images; what a precision costs is told with --media PATH.", err=True
-        )
+        print_notice("measured on random images; --media PATH also shows how far features differ from fp32.")
 
 
 def _print_speed(found: Bench) -> None:

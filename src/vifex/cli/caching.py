@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
 
 if TYPE_CHECKING:
@@ -24,30 +23,25 @@ _WORDS = {
 }
 
 
+@helped
 def cache(
-    *,
-    prune: Annotated[bool, Parameter(negative=())] = False,
-    limit: float | None = None,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    *, prune: Flag = False, limit: float | None = None, dry_run: Flag = False, json: Json = False
 ) -> int:
-    """Report the place and the size of the cache; --prune removes what is in it.
+    """Show the folder and the size of the cache; --prune removes its content.
 
     The cache holds compiled graphs and converted networks, which are made again when they are needed. Its
-    place is VIFEX_CACHE, or the system's folder for caches. It is kept to 10 GiB, or to VIFEX_CACHE_LIMIT (in
-    GiB; 0 sets no limit); what was used longest ago goes first. Published weights lie in the caches of the
-    libraries that fetch them.
+    folder is VIFEX_CACHE, or the system's folder for caches. Its size stays below VIFEX_CACHE_LIMIT (in GiB,
+    default 10; 0 sets no limit): what was used longest ago is removed first. Published weights are in the
+    caches of the libraries that download them.
 
     Parameters
     ----------
     prune
-        Remove everything that no running process uses, or with --limit only as much as is needed.
+        Remove everything that no running process uses, or with --limit as much as is needed.
     limit
         With --prune, the size in GiB that may stay.
     dry_run
-        With --prune, tell what would be removed and remove nothing.
-    json
-        Print as JSON.
+        With --prune, print what would be removed and remove nothing.
     """
     from vifex.engines.cache import cache_folder
     from vifex.engines.cache_care import entries, limit_bytes
@@ -67,8 +61,8 @@ def cache(
         return 0
     _print(folder, most, left)
     if prune:
-        told = "would be removed" if dry_run else "removed"
-        print_line(f"{_count(gone)} {told}, {_size(sum(e.size_bytes for e in gone))}")
+        done = "would be removed" if dry_run else "removed"
+        print_line(f"{_count(gone)} {done}, {_size(sum(e.size_bytes for e in gone))}")
     return 0
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
-
+from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.wording import as_options
 
@@ -18,19 +17,13 @@ __all__ = ["check"]
 _SHOWN = 30
 
 
-def check(
-    store: Path,
-    /,
-    *,
-    view: str | None = None,
-    all: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
-) -> int:
-    """Read every file of a store and tell what is damaged.
+@helped
+def check(store: Path, /, *, view: str | None = None, all: Flag = False, json: Json = False) -> int:
+    """Read every file of a store and report damage.
 
-    Nothing is changed. Each file of the rows is compared with the checksum that the ledger names, each
-    commit of the ledger with its own, and the rows of each medium are counted. The exit status is 0 where
-    all is as it was written, and 3 where something is damaged.
+    Nothing is changed. The command compares each data file with the checksum in the ledger, and each commit
+    of the ledger with its own checksum, and counts the rows of each medium. The exit status is 0 if nothing
+    is damaged, else 3.
 
     Parameters
     ----------
@@ -39,9 +32,7 @@ def check(
     view
         Only this view (default: all).
     all
-        List every damaged file and every affected medium, not only the first of them.
-    json
-        Print as JSON.
+        List every damaged file and every affected medium, not only the first ones.
     """
     from vifex.store import open_store
 
@@ -61,17 +52,17 @@ def check(
 
 
 def _print_check(check: ViewCheck, limit: int | None) -> None:
-    state = "all as it was written" if check.ok else "DAMAGED"
+    state = "no damage" if check.ok else "DAMAGED"
     if check.ok and check.without_checksum:
-        state = "all readable"
+        state = "all files are readable"
     print_line(
         f"view {clean(check.view)}: {state}. {check.commits} commits, {check.rows} rows of {check.media} "
         f"media in {check.files} files"
     )
     if check.without_checksum:
         print_line(
-            f"  no checksums for {check.without_checksum} files: an older Vifex wrote them. They were read "
-            "whole; whether their numbers are the same cannot be told."
+            f"  no checksums for {check.without_checksum} files: an older Vifex wrote them. They can be "
+            "read; whether their numbers are unchanged is unknown."
         )
     for problem in check.problems[:limit]:
         print_line(f"  {clean(problem.file)}: {clean(as_options(problem.what))}")

@@ -5,77 +5,80 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
+from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line
-from vifex.cli.wording import as_options
+from vifex.cli.reporting import Problems, counts, print_notice
 
 if TYPE_CHECKING:
     from vifex import Report
-    from vifex.values import Outcome
 
 __all__ = ["fuse", "tree"]
 
-_SHOWN = 20
+_METHOD = Group.create_ordered("Method")
+_CUTS = Group.create_ordered("Shots and scenes")
 
 
+@helped
 def fuse(
     store: Path,
     /,
     *,
-    view: Annotated[list[str] | None, Parameter(name=["--view", "-v"], negative=())] = None,
-    method: str = "concat",
-    output: Annotated[str, Parameter(name=["--output", "-o"])] = "fused",
-    weights: str | None = None,
-    mean: Annotated[list[str] | None, Parameter(negative=())] = None,
-    within: float = 0.5,
-    raw: Annotated[bool, Parameter(negative=())] = False,
-    dims: int | None = None,
-    train_on: Literal["label"] | None = None,
-    seed: int = 0,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    view: Annotated[list[str] | None, Parameter(name=["--view", "-v"], negative=(), group=SOURCE)] = None,
+    mean: Annotated[list[str] | None, Parameter(negative=(), group=SOURCE)] = None,
+    within: Annotated[float, Parameter(group=SOURCE)] = 0.5,
+    output: Annotated[str, Parameter(name=["--output", "-o"], group=OUTPUT)] = "fused",
+    json: Json = False,
+    quiet: Quiet = False,
+    method: Annotated[str, Parameter(group=_METHOD)] = "concat",
+    weights: Annotated[str | None, Parameter(group=_METHOD)] = None,
+    raw: Annotated[Flag, Parameter(group=_METHOD)] = False,
+    dims: Annotated[int | None, Parameter(group=_METHOD)] = None,
+    train_on: Annotated[Literal["label"] | None, Parameter(group=_METHOD)] = None,
+    seed: Annotated[int, Parameter(group=_METHOD)] = 0,
 ) -> int:
-    """Make a view of rows fused from other views; the same command again brings it up to date.
+    """Make a view of rows fused from other views; the same command again updates it.
 
-    The rows of the first view are the base. Of each other view a base row takes the row of the same
-    medium, the same box (or the whole image) and the same time: the one that overlaps most, else the
-    nearest within --within. A row without a partner is left out, and the ledger says so.
+    For example:
+        vifex fuse lib.vifex -v main -v sound
+        vifex fuse lib.vifex -v main:layer3 -v main:layer4 --method pca --dims 256
+        vifex fuse lib.vifex -v a -v b --method weighted --weights 0.7,0.3 -o both
+
+    The rows of the first view are the base. From each other view a base row takes the row of the same
+    medium, the same box (or the whole image) and the same time: the row that overlaps it most, else the
+    nearest one within --within. A row without a partner is left out, and the ledger records it.
 
     Parameters
     ----------
     store
         The store.
     view
-        A view, or VIEW:COLUMN; give it twice or more, the base first.
-    method
-        concat, weighted (cosines become the weighted mean of the parts'), sum, pca
-        (needs --dims), or gated and attention (learned: --train-on or --weights).
+        A view, or VIEW:COLUMN. Give it twice or more, the base first.
+    mean
+        A view of which the mean over the whole medium is taken, instead of the partner of each row.
+    within
+        Seconds between partners that do not overlap in time, at most.
     output
         Name of the new view.
+    method
+        concat, weighted (cosines become the weighted mean of the parts' cosines), sum, pca (needs --dims), or
+        gated and attention (learned: they need --train-on or --weights).
     weights
-        For weighted and sum a number for each view, e.g. 0.7,0.3; else a file of
-        what was learned: another view's fusion.npz, or .safetensors or .pt.
-    mean
-        A view of which the mean over the whole medium is taken, instead of each row's partner.
-    within
-        How far apart in time partners may be that do not overlap, in seconds.
+        For weighted and sum, a number for each view, e.g. 0.7,0.3. For learned methods, a file: the
+        fusion.npz of another view, or a .safetensors or .pt file.
     raw
-        Leave the lengths of the inputs as they are (default: each is scaled to length 1).
+        Keep the lengths of the inputs (default: each input is scaled to length 1).
     dims
-        How many numbers a row has: for pca, and for what is trained (default: 256).
+        Numbers in a row, for pca and for learned methods (default: 256 for learned methods).
     train_on
-        Learn the fusion from the rows' labels when the view is made.
+        Learn the fusion from the labels of the rows when the view is made.
     seed
-        Of that.
-    json
-        Print the report as JSON.
-    quiet
-        No list of problems.
+        Seed of the learning.
     """
     import vifex
 
-    teller = _Teller(quiet=quiet)
+    problems = Problems(quiet=quiet)
     report = vifex.fuse(
         store,
         view or [],
@@ -88,64 +91,66 @@ def fuse(
         dims=dims,
         train_on=train_on,
         seed=seed,
-        on_outcome=teller.tell,
-        on_notice=lambda notice: print_line(f"vifex: {clean(as_options(notice))}", err=True),
+        on_outcome=problems.print,
+        on_notice=print_notice,
     )
-    return _told(report, teller, json=json)
+    return _print(report, problems, json=json)
 
 
+@helped
 def tree(
     store: Path,
     /,
     *,
-    view: Annotated[str, Parameter(name=["--view", "-v"])] = "main",
-    column: str | None = None,
-    output: Annotated[str, Parameter(name=["--output", "-o"])] = "tree",
-    pooling: str = "mean",
-    radius: int = 5,
-    factor: float = 3.0,
-    least: float = 0.05,
-    shortest: int = 1,
-    similar: float = 0.8,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    view: Annotated[str, Parameter(name=["--view", "-v"], group=SOURCE)] = "main",
+    column: Annotated[str | None, Parameter(group=SOURCE)] = None,
+    output: Annotated[str, Parameter(name=["--output", "-o"], group=OUTPUT)] = "tree",
+    pooling: Annotated[str, Parameter(group=OUTPUT)] = "mean",
+    json: Json = False,
+    quiet: Quiet = False,
+    radius: Annotated[int, Parameter(group=_CUTS)] = 5,
+    factor: Annotated[float, Parameter(group=_CUTS)] = 3.0,
+    least: Annotated[float, Parameter(group=_CUTS)] = 0.05,
+    shortest: Annotated[int, Parameter(group=_CUTS)] = 1,
+    similar: Annotated[float, Parameter(group=_CUTS)] = 0.8,
 ) -> int:
-    """Make views of shots, scenes and whole videos from a view of their frames.
+    """Make views of shots, scenes and whole videos from a view of frames.
 
-    A new shot begins where the cosine distance between two rows stands out of those around it;
-    neighbouring shots that are alike are a scene. Each part is a row with its times and its vector, in
-    the views tree.shot, tree.scene and tree.video. The same command again brings them up to date.
+    For example:
+        vifex tree lib.vifex
+        vifex tree lib.vifex --view dense --output cuts --similar 0.85
+        vifex search lib.vifex query.jpg --view tree.scene
+
+    A new shot begins where the cosine distance between two rows is larger than the distances around it.
+    Neighbouring shots that are similar form a scene. Each shot, scene and video is a row with its times and
+    its vector, in the views tree.shot, tree.scene and tree.video. The same command again updates them.
 
     Parameters
     ----------
     store
         The store.
     view
-        The view whose rows are the frames, or windows; the denser, the sharper the cuts.
+        The view whose rows are the frames or windows. The denser its rows, the more exact the cuts.
     column
-        The layer's column; may be left out where there is one.
+        Column of the layer. It may be left out if the view has one layer.
     output
-        What the names of the new views begin with.
+        Prefix of the names of the new views.
     pooling
-        How parts become a whole: mean (by duration), max or gem.
+        How rows become the vector of a part: mean (weighted by duration), max or gem.
     radius
-        Rows on both sides that a cut is compared with.
+        Rows on both sides with which a cut is compared.
     factor
-        How many times the median distance around it a cut's distance must be.
+        Smallest ratio of a cut's distance to the median distance around it.
     least
-        Cosine distance that a cut must have in any case.
+        Smallest cosine distance of a cut.
     shortest
-        Rows of the shortest shot that is kept apart.
+        Rows of the shortest shot.
     similar
-        Cosine from which neighbouring shots are of one scene; above 1 every shot is one.
-    json
-        Print the report as JSON.
-    quiet
-        No list of problems.
+        Cosine from which neighbouring shots belong to one scene. Above 1, every shot is a scene.
     """
     import vifex
 
-    teller = _Teller(quiet=quiet)
+    problems = Problems(quiet=quiet)
     report = vifex.tree(
         store,
         view=view,
@@ -157,9 +162,9 @@ def tree(
         least=least,
         shortest=shortest,
         similar=similar,
-        on_outcome=teller.tell,
+        on_outcome=problems.print,
     )
-    return _told(report, teller, json=json)
+    return _print(report, problems, json=json)
 
 
 def _weights(text: str | None) -> list[float] | Path | None:
@@ -172,46 +177,11 @@ def _weights(text: str | None) -> list[float] | Path | None:
         return Path(text)
 
 
-class _Teller:
-    """Says on standard error what did not end well, the first few in full."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._told = 0
-
-    def tell(self, outcome: Outcome) -> None:
-        self._told += 1
-        if not self._quiet and self._told <= _SHOWN:
-            print_line(
-                f"{outcome.status}: {clean(outcome.medium.name)}: {clean(as_options(outcome.reason))}",
-                err=True,
-            )
-
-    def close(self, report: Report) -> None:
-        if not self._quiet and self._told > _SHOWN:
-            print_line(
-                f"... and {self._told - _SHOWN} more: vifex show {clean(report.store)} --view "
-                f"{clean(report.views[0])} --problems",
-                err=True,
-            )
-
-
-def _told(report: Report, teller: _Teller, *, json: bool) -> int:
-    teller.close(report)
+def _print(report: Report, problems: Problems, *, json: bool) -> int:
+    problems.close(report.store, report.views[0])
     if json:
         print_json(report.to_dict())
         return report.exit_status
-    counts = [
-        (report.ok, "ok"),
-        (report.partial, "partial"),
-        (report.skipped, "skipped"),
-        (report.failed, "failed"),
-        (report.already_done, "already done"),
-    ]
-    told = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing to do"
     views = ", ".join(clean(v) for v in report.views)
-    print_line(
-        f"{report.media} media: {told}. {report.rows} rows in {report.seconds:.1f} s -> "
-        f"{clean(report.store)}, view{'s' * (len(report.views) > 1)} {views}"
-    )
+    print_line(f"{counts(report)} -> {clean(report.store)}, view{'s' * (len(report.views) > 1)} {views}")
     return report.exit_status

@@ -7,44 +7,49 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.targets import named_file
 
 __all__ = ["export"]
 
 
+@helped
 def export(
     store: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], converter=named_file)],
-    to: str | None = None,
-    column: str | None = None,
-    where: str | None = None,
-    view: str = "main",
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], converter=named_file, group=OUTPUT)],
+    to: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    json: Json = False,
+    view: Annotated[str, Parameter(group=SOURCE)] = "main",
+    column: Annotated[str | None, Parameter(group=SOURCE)] = None,
+    where: Annotated[str | None, Parameter(group=SOURCE)] = None,
 ) -> int:
     """Write rows and vectors to a file.
+
+    For example:
+        vifex export lib.vifex -o features.parquet
+        vifex export lib.vifex -o cats.npz --where "label = 'cat'"
+        vifex export lib.vifex -o layer4.npy --view deep --column layer4
 
     Parameters
     ----------
     store
         The store.
     output
-        The file, which must not lie in a store.
+        The file. It must not be inside a store.
     to
         npy, npz, parquet or csv (default: by the file's suffix).
-    column
-        The layer's column; may be left out where there is one.
-    where
-        An SQL filter over the columns.
-    view
-        The view that is exported.
     overwrite
         Replace the file if it exists.
-    json
-        Print what was written as JSON.
+    view
+        The view that is exported.
+    column
+        Column of the layer. It may be left out if the view has one layer.
+    where
+        An SQL filter over the columns.
     """
     import vifex
 
@@ -64,6 +69,6 @@ def _by_suffix(path: Path) -> str:
     suffix = path.suffix.removeprefix(".").lower()
     if not suffix:
         raise InputError(
-            "the format cannot be told from this name.", of=str(path), todo="Give it with `to=`."
+            "the name does not say which format is wanted.", of=str(path), todo="Give it with `to=`."
         )
     return suffix

@@ -9,164 +9,192 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from cyclopts import Parameter
 
+from vifex.cli.options import (
+    LIMITS,
+    MODEL,
+    OUTPUT,
+    REGIONS,
+    SAMPLING,
+    SOUND,
+    SOURCE,
+    CardFile,
+    Compile,
+    Device,
+    EngineName,
+    Flag,
+    Json,
+    Quiet,
+    TrustCode,
+    Weights,
+    helped,
+    split_names,
+)
 from vifex.cli.output import clean, print_json, print_line
-from vifex.cli.wording import as_options
+from vifex.cli.reporting import Problems, counts, print_notice
+from vifex.cli.targets import as_typed
 
 if TYPE_CHECKING:
     from vifex.api.views import ViewOptions
-    from vifex.values import Outcome
     from vifex.values.reports import Report
 
 __all__ = ["extract"]
 
-_SHOWN = 20
 _GIB = 1 << 30
 
 
+@helped
 def extract(
-    *sources: str,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    model: Annotated[list[str] | None, Parameter(name=["--model", "-m"], negative=())] = None,
-    weights: str | None = None,
-    card: Path | None = None,
-    trust_code: Annotated[bool, Parameter(negative=())] = False,
-    preset: str | None = None,
-    layers: str | None = None,
-    view: str | None = None,
-    views: Path | None = None,
-    fps: float | None = None,
-    every: int | None = None,
-    uniform: int | None = None,
-    clip: str | None = None,
-    hop: int | None = None,
-    tail: Literal["drop", "pad", "repeat", "zeros"] = "drop",
-    centre: Annotated[bool, Parameter(negative=())] = False,
-    start: float | None = None,
-    end: float | None = None,
-    assume_fps: float | None = None,
-    pages: Literal["first", "all"] = "first",
-    window: float | None = None,
-    window_hop: float | None = None,
-    window_tail: Literal["drop", "pad", "repeat"] | None = None,
-    regions: Literal["crop", "roi_align", "roi_pool"] | None = None,
-    grid: str | None = None,
-    overlap: float = 0.0,
-    bins: int = 7,
-    sampling_ratio: int = -1,
-    aligned: bool = True,
-    pool: str | None = None,
-    normalize: Annotated[bool, Parameter(negative=())] = False,
-    dtype: Literal["float32", "float16"] = "float32",
-    decode: Literal["fast", "exact"] = "fast",
-    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
-    workers: int | None = None,
-    file_limit: float = 3600.0,
-    stall_limit: float = 60.0,
-    max_pixels: int = 178_956_970,
-    max_frames: int = 100_000_000,
-    memory_limit: float = 4.0,
-    retry_failed: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
-    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative=())] = False,
+    *sources: Annotated[Path | str, Parameter(converter=as_typed, group=SOURCE)],
+    retry_failed: Annotated[Flag, Parameter(group=SOURCE)] = False,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], group=OUTPUT)],
+    view: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    views: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    pool: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    normalize: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    dtype: Annotated[Literal["float32", "float16"], Parameter(group=OUTPUT)] = "float32",
+    json: Json = False,
+    quiet: Quiet = False,
+    model: Annotated[list[str] | None, Parameter(name=["--model", "-m"], negative=(), group=MODEL)] = None,
+    layers: Annotated[str | None, Parameter(group=MODEL)] = None,
+    precision: Annotated[Literal["auto", "fp32", "bf16", "int8"], Parameter(group=MODEL)] = "auto",
+    weights: Weights = None,
+    preset: Annotated[str | None, Parameter(group=MODEL)] = None,
+    decode: Annotated[Literal["fast", "exact"], Parameter(group=MODEL)] = "fast",
+    card: CardFile = None,
+    trust_code: TrustCode = False,
+    fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
+    every: Annotated[int | None, Parameter(group=SAMPLING)] = None,
+    uniform: Annotated[int | None, Parameter(group=SAMPLING)] = None,
+    clip: Annotated[str | None, Parameter(group=SAMPLING)] = None,
+    hop: Annotated[int | None, Parameter(group=SAMPLING)] = None,
+    tail: Annotated[Literal["drop", "pad", "repeat", "zeros"], Parameter(group=SAMPLING)] = "drop",
+    centre: Annotated[Flag, Parameter(group=SAMPLING)] = False,
+    start: Annotated[float | None, Parameter(group=SAMPLING)] = None,
+    end: Annotated[float | None, Parameter(group=SAMPLING)] = None,
+    assume_fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
+    pages: Annotated[Literal["first", "all"], Parameter(group=SAMPLING)] = "first",
+    regions: Annotated[Literal["crop", "roi_align", "roi_pool"] | None, Parameter(group=REGIONS)] = None,
+    grid: Annotated[str | None, Parameter(group=REGIONS)] = None,
+    overlap: Annotated[float, Parameter(group=REGIONS)] = 0.0,
+    bins: Annotated[int, Parameter(group=REGIONS)] = 7,
+    sampling_ratio: Annotated[int, Parameter(group=REGIONS)] = -1,
+    aligned: Annotated[bool, Parameter(group=REGIONS)] = True,
+    window: Annotated[float | None, Parameter(group=SOUND)] = None,
+    window_hop: Annotated[float | None, Parameter(group=SOUND)] = None,
+    window_tail: Annotated[Literal["drop", "pad", "repeat"] | None, Parameter(group=SOUND)] = None,
+    engine: EngineName = None,
+    device: Device = None,
+    compile: Compile = None,
+    workers: Annotated[int | None, Parameter(group=LIMITS)] = None,
+    file_limit: Annotated[float, Parameter(group=LIMITS)] = 3600.0,
+    stall_limit: Annotated[float, Parameter(group=LIMITS)] = 60.0,
+    max_pixels: Annotated[int, Parameter(group=LIMITS)] = 178_956_970,
+    max_frames: Annotated[int, Parameter(group=LIMITS)] = 100_000_000,
+    memory_limit: Annotated[float, Parameter(group=LIMITS)] = 4.0,
 ) -> int:
-    """Turn images, videos and sound into features; the same command again resumes.
+    """Turn images, videos and sound into features; an interrupted run resumes.
+
+    For example:
+        vifex extract photos/ -o lib.vifex
+        vifex extract clip.mp4 -o lib.vifex --fps 2 -m timm/resnet50.a1_in1k
+        vifex extract films/ -o clips.vifex -m torchvision/r2plus1d_18 --clip 16x2
+
+    The same command again adds what is new and skips what is done.
 
     Parameters
     ----------
     sources
         Files, folders, globs, CSV or JSONL manifests, or - for a list on standard input.
+    retry_failed
+        Try media again that failed in an earlier run.
     output
-        The store, e.g. lib.vifex; made if absent.
-    model
-        Name or file of a model; several fill a view each. See `vifex models`.
-    weights
-        For a network by name: a file of weights, or random:SEED (default: the published ones).
-    card
-        The model card, where it does not stand beside the model.
-    trust_code
-        Open a .pt or .pt2 file, which runs code that it holds.
-    preset
-        Replay a published protocol: its model, layers, sampling and decoding.
-    layers
-        Names or patterns of layers, separated by commas; see `vifex layers MODEL`.
+        The store, e.g. lib.vifex. It is created if it does not exist.
     view
         Name of the view that is filled (default: main).
     views
-        A TOML file with a table for each of several views, made from one decoding.
-    fps
-        Samples per second of video (default: 1); with --clip, the rate at which a clip's frames are taken
-        (default: the video's own frames).
-    every
-        Instead: each N-th frame.
-    uniform
-        Instead: N frames spread evenly.
-    clip
-        Instead: windows LENGTHxSTRIDE, e.g. 16x2.
-    hop
-        Frames from one window's start to the next one's (default: LENGTH x STRIDE, or what the model wants).
-    tail
-        What becomes of a last window that the video does not fill: drop it, pad it with its last frame,
-        repeat its frames, or fill it with black ones (zeros).
-    centre
-        Windows around frames, one around every frame unless --hop; both ends are filled as --tail says.
-    start
-        Where sampling starts, in seconds.
-    end
-        Where sampling ends, in seconds.
-    assume_fps
-        Frame rate for streams that carry no times at all.
-    pages
-        Of a TIFF with several pages: a row for the first one, or a row for each (all).
-    window
-        Seconds of sound in one window, for a model of sound (default: the model's own).
-    window_hop
-        Seconds from one window of sound to the next (default: WINDOW).
-    window_tail
-        What becomes of a last window that the sound does not fill: pad with silence, repeat it or drop it.
-    regions
-        A row for each box: cut out and run by itself (crop), or read off the maps of the whole frame.
-    grid
-        ROWSxCOLS of boxes over each frame, instead of a manifest's boxes.
-    overlap
-        Part of a grid box's side that it shares with its neighbour.
-    bins
-        Bins per side that a box becomes on a map (roi_align, roi_pool).
-    sampling_ratio
-        Samples per bin and side (roi_align); -1 takes as many as a bin has cells.
-    aligned
-        Shift boxes by half a cell (roi_align).
+        A TOML file with a table for each of several views. All are made from one decoding.
     pool
-        How maps become vectors: avg, max, gem, tokens, flatten, none.
+        How maps and tokens become vectors: avg, cls, flatten, gem, max, mean, none, patches or tokens
+        (default: what suits the kind of layer).
     normalize
         Scale each vector to length 1.
     dtype
-        What the store keeps.
-    decode
-        fast, or exact for the pixels of the model's own library.
+        Number format in the store.
+    model
+        Name or file of a model (default: the embedded one). Several models fill a view each. `vifex models`
+        lists names.
+    layers
+        Names or patterns of layers, separated by commas (default: the model's own choice). `vifex layers
+        MODEL` lists names.
     precision
-        Of the arithmetic; auto is bf16 where the hardware has it. int8 learns its ranges from the media.
+        Number format of the arithmetic. auto is bf16 if the hardware has it, else fp32. int8 learns its
+        ranges from the media.
+    preset
+        A published protocol: it sets the model, layers, sampling and decoding.
+    decode
+        fast, or exact for the same pixels as the model's own library.
+    fps
+        Samples per second of video (default: 1). With --clip, the frame rate of the clips (default: the
+        video's own).
+    every
+        Instead of --fps, take every N-th frame.
+    uniform
+        Instead of --fps, take N frames at equal distances.
+    clip
+        Instead of --fps, take clips of LENGTHxSTRIDE, e.g. 16x2: 16 frames, of every second one.
+    hop
+        Frames from the start of one clip to the start of the next (default: LENGTH x STRIDE, or the model's
+        own).
+    tail
+        What to do with a last clip that the video does not fill: drop it, pad it with its last frame, repeat
+        its frames, or fill it with black frames (zeros).
+    centre
+        Take a clip around every frame, or around every HOP-th with --hop. --tail says how both ends are
+        filled.
+    start
+        Second of the video at which sampling starts.
+    end
+        Second of the video at which sampling ends.
+    assume_fps
+        Frame rate of streams without timestamps.
+    pages
+        Pages of a TIFF that are read: the first one, or all with a row for each.
+    regions
+        Make a row for each box. crop cuts the box out and runs the network on it; roi_align and roi_pool read
+        it from the feature map of the whole frame.
+    grid
+        ROWSxCOLS boxes over each frame, instead of the boxes of a manifest.
+    overlap
+        Fraction of a grid box's side that it shares with its neighbour.
+    bins
+        Bins per side of a box on a feature map (roi_align, roi_pool).
+    sampling_ratio
+        Samples per bin and side (roi_align). -1 takes as many as a bin has cells.
+    aligned
+        Shift boxes by half a cell (roi_align).
+    window
+        Seconds of sound in one window (default: the model's own).
+    window_hop
+        Seconds from the start of one window to the start of the next (default: WINDOW).
+    window_tail
+        What to do with a last window that the sound does not fill: drop it, pad it with silence, or repeat
+        its sound (default: the model's own).
     workers
-        Decoder processes (default: one for each core).
+        Number of decoder processes (default: one for each core).
     file_limit
         Seconds that one file may take.
     stall_limit
-        Seconds without progress after which a file is given up.
+        Seconds without progress after which a file counts as failed.
     max_pixels
         Width x height of one image or frame.
     max_frames
         Frames decoded of one video.
     memory_limit
-        GiB that one decoder may take; 0 sets no limit.
-    retry_failed
-        Try media again that failed in an earlier run.
-    json
-        Print the report as JSON.
-    quiet
-        No progress and no list of problems.
+        GiB of memory for one decoder process. 0 sets no limit.
     """
     import vifex
 
-    teller = _Teller(quiet=quiet)
+    problems = Problems(quiet=quiet)
     report = vifex.extract(
         list(sources) or _no_sources(),
         output,
@@ -177,7 +205,7 @@ def extract(
         card=card,
         trust_code=trust_code,
         preset=preset,
-        layers=_names(layers),
+        layers=split_names(layers),
         fps=fps,
         every=every,
         uniform=uniform,
@@ -203,6 +231,9 @@ def extract(
         dtype=dtype,
         decode=decode,
         precision=precision,
+        engine=engine,
+        device=device,
+        compile=compile,
         workers=workers,
         limits=vifex.Limits(
             max_pixels=max_pixels,
@@ -214,10 +245,10 @@ def extract(
         retry_failed=retry_failed,
         stdin=sys.stdin.buffer,
         progress=not quiet,
-        on_outcome=teller.tell,
-        on_notice=lambda notice: print_line(f"vifex: {clean(as_options(notice))}", err=True),
+        on_outcome=problems.print,
+        on_notice=print_notice,
     )
-    teller.close(report.store)
+    problems.close(report.store)
     if json:
         print_json(report.to_dict())
     else:
@@ -235,10 +266,6 @@ def _bytes(gib: float) -> int:
     return int(gib * _GIB)
 
 
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()] if text else []
-
-
 def _read_views(path: Path) -> dict[str, ViewOptions]:
     """Read a table for each view; its keys are the choices of `vifex.extract`."""
     import tomllib
@@ -248,16 +275,18 @@ def _read_views(path: Path) -> dict[str, ViewOptions]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
-        raise InputError(f"the views cannot be read: {exc.strerror}.", of=str(path)) from exc
+        raise InputError(f"the file of views cannot be read: {exc.strerror}.", of=str(path)) from exc
     except (ValueError, RecursionError) as exc:  # TOML, UTF-8, thousands of digits or of brackets
-        raise InputError(f"the views are no TOML: {exc}.", of=str(path), todo="Correct that line.") from exc
+        raise InputError(
+            f"the file of views is not valid TOML: {exc}.", of=str(path), todo="Correct that line."
+        ) from exc
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(
-                f"{name!r} stands outside of any view.", of=str(path), todo="Write a [table] for each view."
+                f"{name!r} is outside of any view.", of=str(path), todo="Write a [table] for each view."
             )
         if isinstance(table.get("layers"), str):
-            table["layers"] = _names(table["layers"])
+            table["layers"] = split_names(table["layers"])
     return cast("dict[str, ViewOptions]", tables)
 
 
@@ -269,40 +298,9 @@ def _no_sources() -> list[str]:
     )
 
 
-class _Teller:
-    """Says on standard error what did not end well, the first few in full."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._told = 0
-
-    def tell(self, outcome: Outcome) -> None:
-        self._told += 1
-        if not self._quiet and self._told <= _SHOWN:
-            status = "note" if outcome.status == "ok" else outcome.status
-            print_line(
-                f"{status}: {clean(outcome.medium.name)}: {clean(as_options(outcome.reason))}", err=True
-            )
-
-    def close(self, store: str) -> None:
-        if not self._quiet and self._told > _SHOWN:
-            print_line(f"... and {self._told - _SHOWN} more: vifex show {clean(store)} --problems", err=True)
-
-
 def _print_report(report: Report) -> None:
-    counts = [
-        (report.ok, "ok"),
-        (report.partial, "partial"),
-        (report.skipped, "skipped"),
-        (report.failed, "failed"),
-        (report.already_done, "already done"),
-    ]
-    told = ", ".join(f"{n} {word}" for n, word in counts if n) or "nothing to do"
     precision = ", ".join(sorted(set(report.precision.values())))
-    print_line(
-        f"{report.media} media: {told}. {report.rows} rows in {report.seconds:.1f} s ({precision}) "
-        f"-> {clean(report.store)}"
-    )
+    print_line(f"{counts(report)} ({precision}) -> {clean(report.store)}")
     if report.already_failed:
         print_line(
             f"{report.already_failed} of those already done had problems: vifex show {clean(report.store)}"

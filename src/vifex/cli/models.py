@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from vifex.cli.options import MODEL, CardFile, Json, TrustCode, Weights, helped
 from vifex.cli.output import clean, one_line, print_json, print_line, print_table
+from vifex.cli.reporting import print_notice
+from vifex.cli.targets import as_typed
 from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
@@ -16,19 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["card", "layers", "models"]
 
-models = App(name="models", help="List the networks that are known by name; show or fetch one.")
+models = App(name="models")
 
 
 @models.default
-def list_models(*, search: str = "", json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """List the networks that are known by name; show or fetch one.
+@helped
+def list_models(*, search: Annotated[str, Parameter(show_default=False)] = "", json: Json = False) -> int:
+    """List the networks that are known by name; show or download one.
 
     Parameters
     ----------
     search
-        Only those whose name holds this text.
-    json
-        Print as JSON.
+        Only networks whose name contains this text.
     """
     from vifex.api.catalogue import list_networks
 
@@ -49,30 +51,27 @@ def list_models(*, search: str = "", json: Annotated[bool, Parameter(negative=()
 
 
 @models.command
+@helped
 def show(
-    model: str,
+    model: Annotated[Path | str, Parameter(converter=as_typed)],
     /,
     *,
-    weights: str | None = None,
-    trust_code: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    weights: Weights = None,
+    trust_code: TrustCode = False,
+    json: Json = False,
 ) -> int:
-    """Tell a network's size, layers, input, licence, and whether its weights are here; fetch nothing.
+    """Show a network's size, layers, input and licence, and whether its weights are on this machine.
+
+    Nothing is downloaded.
 
     Parameters
     ----------
     model
         Name or file of a model.
-    weights
-        A file of weights, or random:SEED (default: the published ones).
-    trust_code
-        Open a .pt or .pt2 file, which runs code that it holds.
-    json
-        Print as JSON.
     """
     from vifex.api.catalogue import describe
 
-    facts = describe(model, weights=weights, trust_code=trust_code)
+    facts = describe(str(model), weights=weights, trust_code=trust_code)
     if json:
         print_json(facts.to_dict())
         return 0
@@ -82,8 +81,9 @@ def show(
 
 
 @models.command
+@helped
 def pull(model: str, /) -> int:
-    """Fetch a network's published weights, so that it works offline from then on.
+    """Download a network's published weights. It then works offline.
 
     Parameters
     ----------
@@ -94,38 +94,46 @@ def pull(model: str, /) -> int:
     from vifex.api.progress import shown_progress
 
     with shown_progress(True):
-        loaded = vifex.load_model(model, on_notice=_notice)
-    print_line(f"{clean(loaded.card.name)}: its weights are here ({one_line(loaded.card.provenance)}).")
+        loaded = vifex.load_model(model, on_notice=print_notice)
+    print_line(
+        f"{clean(loaded.card.name)}: its weights are on this machine ({one_line(loaded.card.provenance)})."
+    )
     return 0
 
 
+@helped
 def layers(
-    model: Annotated[str, Parameter(name=["--model", "-m"])] = "default",
+    model: Annotated[
+        Path | str,
+        Parameter(
+            name=["--model", "-m"], metavar="MODEL", converter=as_typed, show_default=False, group=MODEL
+        ),
+    ] = "default",
     *,
-    weights: str | None = None,
-    card: Path | None = None,
-    trust_code: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    weights: Weights = None,
+    card: CardFile = None,
+    trust_code: TrustCode = False,
+    json: Json = False,
 ) -> int:
-    """List every layer that features can be read from, with its shape; weights are not fetched.
+    """List every layer that features can be read from, with its shape.
+
+    Weights are not downloaded. Without --trust-code, the modules of a .pt or .pt2 file are listed
+    without opening it.
+
+    For example:
+        vifex layers
+        vifex layers torchvision/resnet50
+        vifex layers net.onnx
 
     Parameters
     ----------
     model
         Name or file of a model (default: the embedded one).
-    weights
-        For a network by name: a file of weights, or random:SEED (default: the published ones).
-    card
-        The model card, where it does not stand beside the model.
-    trust_code
-        Open a .pt or .pt2 file, which runs code that it holds. Without it the file's own list of modules is
-        shown.
-    json
-        Print as JSON.
     """
     from vifex.api.catalogue import load_architecture, unopened
     from vifex.api.progress import shown_progress
 
+    model = str(model)
     closed = None if trust_code else unopened(model, card=card)
     if closed is not None:
         return _print_unopened(closed, json=json)
@@ -133,7 +141,7 @@ def layers(
         loaded, licence, why_not = load_architecture(model, weights=weights, card=card, trust_code=trust_code)
         places, described = loaded.layers, loaded.card
         if why_not:
-            _notice(f"{described.name}: {why_not}; these are the layers of its architecture.")
+            print_notice(f"{described.name}: {why_not}; these are the layers of its architecture.")
         default = [layer.name for layer in loaded.default_layers]
     if json:
         print_json(
@@ -166,7 +174,7 @@ def _print_unopened(closed: Unopened, *, json: bool) -> int:
             ["layer", "shape", ""],
             [[name, " x ".join(map(str, s)), "default" * (name in default)] for name, s in closed.layers],
         )
-    _notice("the program was not opened, as that runs code that it holds; --trust-code opens it.")
+    print_notice("the program was not opened, as that runs the code in it; --trust-code opens it.")
     return 0
 
 
@@ -176,8 +184,12 @@ def _input(card: ModelCard) -> str:
     return f"{card.width_px} x {card.height_px} px"
 
 
+@helped
 def card(model: Path, /) -> int:
-    """Print a draft of the card that a model file needs beside it (MODEL.vifex.toml).
+    """Print a draft of the card of a model file (MODEL.vifex.toml).
+
+    For example:
+        vifex card net.onnx > net.vifex.toml
 
     Parameters
     ----------
@@ -188,7 +200,3 @@ def card(model: Path, /) -> int:
 
     print_line(draft_card(model).rstrip())
     return 0
-
-
-def _notice(text: str) -> None:
-    print_line(f"vifex: {clean(as_options(text))}", err=True)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vifex.cli.options import MODEL, OUTPUT, QUERY, CardFile, Flag, Json, TrustCode, Weights, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
-from vifex.cli.targets import named_file
-from vifex.cli.wording import as_options
+from vifex.cli.reporting import print_notice
+from vifex.cli.targets import as_typed, named_file
 
 if TYPE_CHECKING:
     from vifex import Hit
@@ -17,64 +18,62 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _COUNTED = 20_000
-"""Up to how many rows a search looks at every medium of the view, which takes some 0.1 s for as many."""
+"""Rows of a view up to which a search looks for all its media on disk. That many take about 0.1 s."""
 
 
+@helped
 def search(
     store: Path,
-    query: str,
+    query: Annotated[Path | str, Parameter(converter=as_typed)],
     /,
     *,
-    k: Annotated[int, Parameter(name=["-k", "--count"])] = 10,
-    metric: str = "cosine",
-    where: str | None = None,
-    existing: Annotated[bool, Parameter(negative=())] = False,
-    column: str | None = None,
-    view: str = "main",
-    model: Annotated[str | None, Parameter(name=["--model", "-m"])] = None,
-    weights: str | None = None,
-    card: Path | None = None,
-    trust_code: Annotated[bool, Parameter(negative=())] = False,
-    html: Annotated[Path | None, Parameter(converter=named_file)] = None,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    k: Annotated[int, Parameter(name=["-k", "--count"], group=QUERY)] = 10,
+    view: Annotated[str, Parameter(group=QUERY)] = "main",
+    column: Annotated[str | None, Parameter(group=QUERY)] = None,
+    where: Annotated[str | None, Parameter(group=QUERY)] = None,
+    metric: Annotated[str, Parameter(group=QUERY)] = "cosine",
+    existing: Annotated[Flag, Parameter(group=QUERY)] = False,
+    html: Annotated[Path | None, Parameter(converter=named_file, group=OUTPUT)] = None,
+    overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    json: Json = False,
+    model: Annotated[str | None, Parameter(name=["--model", "-m"], group=MODEL)] = None,
+    weights: Weights = None,
+    card: CardFile = None,
+    trust_code: TrustCode = False,
 ) -> int:
-    """Print the stored rows nearest to a query, exactly.
+    """Print the stored rows nearest to a query; the search is exact.
+
+    For example:
+        vifex search lib.vifex photo.jpg
+        vifex search lib.vifex clip.mp4@00:12 -k 20 --where "label = 'cat'"
+        vifex search lib.vifex "a red car at night" --html hits.html
 
     Parameters
     ----------
     store
         The store.
     query
-        An image, a video and time (clip.mp4@00:12), row:KEY, a .npy file with a vector, or words
-        where the view's model has a text tower; text:WORDS where they look like a file.
+        An image, a video with a time (clip.mp4@00:12), row:KEY, a .npy file with a vector, or words if the
+        view's model has a text tower. text:WORDS is for words that look like a file.
     k
-        How many hits.
-    metric
-        cosine or dot: higher is nearer; l2: lower is nearer.
-    where
-        An SQL filter over the columns, e.g. "t_s >= 10 AND label = 'cat'".
-    existing
-        Leave out rows of media that are gone from disk.
-    column
-        The layer's column; may be left out where there is one.
+        Number of hits.
     view
         The view that is searched.
-    model
-        The model that made the view, where it is a file or code: such a model is not loaded because a
-        store names it.
-    weights
-        For --model: the file of weights, or random:SEED, that made the view.
-    card
-        For --model: its card, where it does not stand beside the model.
-    trust_code
-        Open a .pt or .pt2 file, which runs code that it holds.
+    column
+        Column of the layer. It may be left out if the view has one layer.
+    where
+        An SQL filter over the columns, e.g. "t_s >= 10 AND label = 'cat'".
+    metric
+        cosine or dot (higher is nearer), or l2 (lower is nearer).
+    existing
+        Leave out rows of media that no longer exist on disk.
     html
-        Write a contact sheet with images and times to this file, which must not lie in a store.
+        Write a contact sheet with images and times to this file. It must not be inside a store.
     overwrite
-        Replace the contact sheet's file if it exists.
-    json
-        Print as JSON.
+        Replace the contact sheet if it exists.
+    model
+        The model that made the view, if it is a file or code. Vifex does not load such a model only because a
+        store names it.
     """
     import vifex
     from vifex.search.files import check_target
@@ -86,7 +85,7 @@ def search(
     opened = vifex.open(store, view=view, model=model, weights=weights, card=card, trust_code=trust_code)
     with opened as collection:
         hits = collection.search(
-            query,
+            str(query),
             k,
             column=column,
             metric=metric,
@@ -97,15 +96,15 @@ def search(
         gone = sorted(gone_uris(h.uri for h in hits))
         missing = len(collection.missing()) if collection.count_rows() <= _COUNTED else None
         if html is not None:
-            collection.contact_sheet(html, hits, query=query, metric=metric, overwrite=overwrite)
+            collection.contact_sheet(html, hits, query=str(query), metric=metric, overwrite=overwrite)
     for note in notes:
-        print_line(f"vifex: {clean(as_options(note))}", err=True)
+        print_notice(note)
     if json:
         print_json(
             {
                 "store": str(store),
                 "view": view,
-                "query": query,
+                "query": str(query),
                 "metric": metric,
                 "notes": notes,
                 "hits": [h.to_dict() for h in hits],
@@ -123,21 +122,21 @@ def search(
 
 def _print_gone(gone: int, missing: int | None, *, existing: bool) -> None:
     """Describe how many media are gone: among the hits, and in the view where it is small."""
-    told = []
+    parts = []
     if gone:
-        told.append(f"{gone} of the media of these hits")
+        parts.append(f"{gone} of the media of these hits")
     if missing:
-        told.append(f"{missing} of the media of the view")
-    if told:
+        parts.append(f"{missing} of the media of the view")
+    if parts:
         hint = "" if existing else "; --existing leaves their rows out"
-        print_line(f"gone from disk: {', '.join(told)}{hint}.", err=True)
+        print_line(f"gone from disk: {', '.join(parts)}{hint}.", err=True)
 
 
 def _print_hits(hits: list[Hit], metric: str) -> None:
     from vifex.search.times import format_time
 
     if not hits:
-        print_line("No row answers this query; a filter with --where may be too narrow.")
+        print_line("No row matches; the filter of --where may be too narrow.")
         return
     print_table(
         ["rank", metric, "time", "name", "label", "key"],

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
+from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.wording import as_options
 
@@ -19,15 +18,9 @@ __all__ = ["show"]
 _SHOWN = 30
 
 
-def show(
-    store: Path,
-    /,
-    *,
-    view: str | None = None,
-    problems: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
-) -> int:
-    """Tell what is in a store, and what failed and why.
+@helped
+def show(store: Path, /, *, view: str | None = None, problems: Flag = False, json: Json = False) -> int:
+    """Show what is in a store, and which media failed and why.
 
     Parameters
     ----------
@@ -36,9 +29,7 @@ def show(
     view
         Only this view (default: all).
     problems
-        List everything that did not end well, not only the first of it.
-    json
-        Print as JSON.
+        List every medium that is not ok or has a note, not only the first ones.
     """
     from vifex.store import open_store
 

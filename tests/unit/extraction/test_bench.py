@@ -61,7 +61,7 @@ def test_the_table_names_precisions_and_says_that_images_were_made_up(vifex_comm
     done = vifex_command("bench", "--precisions", "fp32", "--seconds", "0.2")
     assert done.returncode == 0, done.stderr
     assert re.search(r"^ fp32 +\d+ x \d+ +\d+\.\d +\d+\.\d to \d+\.\d +1\.00", done.stdout, re.MULTILINE)
-    assert "made-up images" in done.stderr
+    assert "random images" in done.stderr
 
 
 def test_the_page_of_json_names_every_field() -> None:

@@ -73,4 +73,4 @@ def test_views_from_a_file(tmp_path: Path, shared_media: Path, vifex_command: An
     views.write_text("fps = 2\n")
     told = vifex_command("extract", clip, "-o", store, "--views", views)
     assert told.returncode == 4
-    assert "stands outside of any view" in told.stderr
+    assert "is outside of any view" in told.stderr

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from vifex.api.stores.store import Store
     from vifex.api.stores.store import open_store as open
     from vifex.api.stores.view import View
+    from vifex.api.streaming import stream
     from vifex.api.types import TensorLike
     from vifex.api.views import Choices, ViewOptions
     from vifex.engines.options import EngineOptions
     from vifex.extraction.progress import FileInWork, Progress
+    from vifex.extraction.streaming import StreamBatch
     from vifex.search.hits import Hit
     from vifex.store import FileProblem, ViewCheck
     from vifex.values import (
@@ -98,6 +100,7 @@ __all__ = [
     "Span",
     "Store",
     "StoreError",
+    "StreamBatch",
     "TensorLike",
     "Tree",
     "UnknownViewError",
@@ -110,6 +113,7 @@ __all__ = [
     "fuse",
     "load_model",
     "open",
+    "stream",
     "tree",
 ]
 
@@ -153,6 +157,7 @@ _HOMES = {
     "Span": ("vifex.values", "Span"),
     "Store": ("vifex.api.stores.store", "Store"),
     "StoreError": ("vifex.values", "StoreError"),
+    "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
     "Tree": ("vifex.values", "Tree"),
     "UnknownViewError": ("vifex.values", "UnknownViewError"),
@@ -164,6 +169,7 @@ _HOMES = {
     "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "open": ("vifex.api.stores.store", "open_store"),
+    "stream": ("vifex.api.streaming", "stream"),
     "tree": ("vifex.api.deriving", "tree"),
 }
 

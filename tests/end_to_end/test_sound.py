@@ -136,7 +136,7 @@ def test_sounds_are_found_by_a_sound(place: Path, vifex_command: Any, tmp_path: 
     [
         (
             ["media/low.wav", "--view", "levels-1", "--model", "levels.onnx"],
-            "longer than one window of sound (1 s), so a time must be said",
+            "longer than one window of sound (1 s), so a time must be given",
         ),
         (
             ["media/still.png", "--view", "levels-1", "--model", "levels.onnx"],

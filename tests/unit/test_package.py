@@ -55,6 +55,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "Span",
         "Store",
         "StoreError",
+        "StreamBatch",
         "TensorLike",
         "Tree",
         "UnknownViewError",
@@ -67,6 +68,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "fuse",
         "load_model",
         "open",
+        "stream",
         "tree",
     ]
     assert sorted(dir(vifex)) == sorted(vifex.__all__)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, BinaryIO, Unpack
+from typing import Any, BinaryIO, Unpack, cast
 
+from vifex.api.models.loaded import LoadedModel
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
 from vifex.extraction.progress import Progress
@@ -13,14 +14,14 @@ from vifex.extraction.run import run_views
 from vifex.values import InputError, Limits, Outcome
 from vifex.values.reports import Report
 
-__all__ = ["extract"]
+__all__ = ["extract", "listed_sources"]
 
 
 def extract(
     sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     store: str | os.PathLike[str],
     *,
-    model: str | Sequence[str] | None = None,
+    model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None = None,
     view: str | None = None,
     views: Mapping[str, ViewOptions] | None = None,
     workers: int | None = None,
@@ -38,8 +39,8 @@ def extract(
     Args:
         sources: Files, folders, globs, CSV or JSONL manifests, or `-` for a list on `stdin`.
         store: The store's folder, e.g. `lib.vifex`; made if absent.
-        model: A model's name or file, by default the embedded one; several fill a view each, named by
-            the model, from one decoding.
+        model: A model's name or file, or one from `vifex.load_model`, by default the embedded one; several
+            names fill a view each, named by the model, from one decoding.
         view: Name of the view, by default `main`.
         views: Instead of `model` and `view`: name of each view to its own choices, e.g.
             `{"frames": {"fps": 1}, "clips": {"model": "c3d/sports1m", "clip": "16x1"}}`. All are made
@@ -102,7 +103,7 @@ def extract(
     """
     with shown_progress(progress) as show:
         return run_views(
-            _listed(sources),
+            listed_sources(sources),
             store,
             plan_views(_wanted(model, view, views), choices, on_notice),
             workers=workers,
@@ -115,8 +116,12 @@ def extract(
         )
 
 
-def _listed(sources: Any) -> list[str | os.PathLike[str]]:
-    """Take a single source for a list of one, and see that each is a name."""
+def listed_sources(sources: Any) -> list[str | os.PathLike[str]]:
+    """Take a single source for a list of one.
+
+    Raises:
+        InputError: If one of them is no path.
+    """
     if isinstance(sources, str | os.PathLike):
         return [sources]
     given = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, bytes) else [sources]
@@ -143,7 +148,9 @@ def _both(
 
 
 def _wanted(
-    model: str | Sequence[str] | None, view: str | None, views: Mapping[str, ViewOptions] | None
+    model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None,
+    view: str | None,
+    views: Mapping[str, ViewOptions] | None,
 ) -> list[tuple[str | None, ViewOptions]]:
     """Name and own choices of each view; without a name where it is called after its model."""
     if views is not None:
@@ -152,7 +159,8 @@ def _wanted(
                 "views were given beside a model or a view.", todo="Name the model inside the view."
             )
         return list(views.items())
-    models = [model] if isinstance(model, str) else list(model or ())
+    single = isinstance(model, str | os.PathLike | LoadedModel)
+    models: list[Any] = [model] if single else list(cast("Sequence[str]", model or ()))
     if model is not None and not models:
         raise InputError("no model was given.", todo="Leave `model` out for the embedded one.")
     if len(models) < 2:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell_licence
 from vifex.engines import EngineOptions
 from vifex.extraction.planning.audio_options import SoundChoice
@@ -14,7 +15,7 @@ from vifex.extraction.planning.options import make_regions, make_sampling
 from vifex.extraction.planning.presets import load_preset
 from vifex.extraction.planning.view_plan import ViewPlan, plan_view
 from vifex.models import load_model
-from vifex.values import InputError
+from vifex.values import InputError, Model
 from vifex.values.audio import AudioTail
 from vifex.values.registry import near
 from vifex.values.sampling import Pages, RegionMethod, Tail
@@ -71,7 +72,7 @@ class Choices(TypedDict, total=False):
 class ViewOptions(Choices, total=False):
     """Choices for one view of several; what is left out is as for all views."""
 
-    model: str
+    model: str | os.PathLike[str] | LoadedModel
 
 
 def plan_views(
@@ -125,6 +126,36 @@ def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:
     return {**shared, **own}
 
 
+def _load(wanted: Any, chosen: Mapping[str, Any]) -> Model:
+    if not isinstance(wanted, str | os.PathLike):
+        raise InputError(
+            f"{type(wanted).__name__} is no model.",
+            todo="Give a name, the path of a file, or what vifex.load_model returns.",
+        )
+    card = chosen.get("card")
+    return load_model(
+        wanted,
+        weights=chosen.get("weights"),
+        card=None if card is None else Path(card),
+        trust_code=bool(chosen.get("trust_code", False)),
+    )
+
+
+def _of_loaded(loaded: LoadedModel, chosen: Mapping[str, Any]) -> Model:
+    given = [word for word in ("weights", "card") if chosen.get(word) is not None]
+    if given:
+        raise InputError(
+            f"{' and '.join(given)} were given beside a loaded model.", todo="Give them to vifex.load_model."
+        )
+    if loaded.card.ready is not None:
+        raise InputError(
+            "the model has a transform of its own, which decoder processes do not run.",
+            of=loaded.card.name,
+            todo="Load the module with card= in place of transform=, or call encode or features.",
+        )
+    return loaded.model
+
+
 def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], None] | None) -> ViewPlan:
     sampling = make_sampling(**{k: chosen[k] for k in _SAMPLING if k in chosen})
     options = {k: chosen[k] for k in _PLAN if k in chosen}
@@ -139,15 +170,15 @@ def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], N
             )
         sampling = preset.sampling
         options |= {"decode": preset.decode, "layers": options.get("layers") or preset.layers}
-    card = chosen.get("card")
     wanted = chosen.get("model") or (preset.model if preset else "default")
-    model = load_model(
-        wanted,
-        weights=chosen.get("weights"),
-        card=None if card is None else Path(card),
-        trust_code=bool(chosen.get("trust_code", False)),
-    )
-    tell_licence(model.card, on_notice)
+    engine = EngineOptions(**{k: chosen[k] for k in _ENGINE if k in chosen})
+    if isinstance(wanted, LoadedModel):
+        model = _of_loaded(wanted, chosen)
+        engine = engine.or_else(wanted.options)
+        options.setdefault("precision", wanted.precision)
+    else:
+        model = _load(wanted, chosen)
+        tell_licence(model.card, on_notice)
     regions = make_regions(**{k: chosen[k] for k in _REGIONS if k in chosen})
     return plan_view(
         name or model.card.name,
@@ -155,7 +186,7 @@ def _plan(name: str | None, chosen: dict[str, Any], on_notice: Callable[[str], N
         sampling=sampling,
         regions=regions,
         preset=preset.name if preset else None,
-        options=EngineOptions(**{k: chosen[k] for k in _ENGINE if k in chosen}),
+        options=engine,
         sound=SoundChoice(**{_SOUND[k]: chosen[k] for k in _SOUND if k in chosen}),
         **options,
     )

@@ -49,6 +49,14 @@ class EngineOptions:
         if not isinstance(self.compile, bool | None):
             raise EngineError(f"compile takes True or False, got {self.compile!r}.")
 
+    def or_else(self, other: EngineOptions) -> EngineOptions:
+        """Return these choices, and those of another where these leave something out."""
+        return EngineOptions(
+            self.engine if self.engine is not None else other.engine,
+            self.device if self.device is not None else other.device,
+            self.compile if self.compile is not None else other.compile,
+        )
+
     @property
     def wanted_engine(self) -> str | None:
         """The engine that is asked for, by the user or by the environment; `None` for whichever fits.

@@ -77,3 +77,31 @@ def test_a_store_of_a_model_without_words_says_so(tmp_path: Path, store: Path) -
         pytest.raises(vifex.InputError, match="no text tower"),
     ):
         opened.search("a red bus")
+
+
+def test_texts_are_encoded_as_queries_are(store: Path, tiny: Any) -> None:
+    model = vifex.load_model(f"hf/{tiny('clip')}")
+    texts = ["a red bus", "a cat"]
+    vectors = model.encode_text(texts)
+    np.testing.assert_array_equal(vectors, text_vectors(load_model(f"hf/{tiny('clip')}"), texts))
+    np.testing.assert_allclose(model.encode_text("a cat"), vectors[1:], atol=1e-6)
+    unit = model.encode_text(iter(texts), normalize=True)
+    np.testing.assert_allclose(unit, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), atol=1e-6)
+    assert model.encode_text([]).shape == (0, vectors.shape[1])
+    with pytest.warns(UserWarning, match="the end was cut off"):
+        model.encode_text("a red bus at night " * 5)
+    with vifex.open(store, model=model) as opened:
+        by_texts = [[hit.name for hit in hits] for hits in opened.search(texts, 3)]
+        assert by_texts == [[hit.name for hit in opened.search(vector, 3)] for vector in vectors]
+
+
+def test_the_name_of_a_folder_is_a_word_for_a_model_that_reads(
+    store: Path, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "cat").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with vifex.open(store, model=f"hf/{tiny('clip')}") as opened:
+        assert opened.search("cat") == opened.search("text:cat")
+        for folder in ("cat/", "./cat", Path("cat")):
+            with pytest.raises(vifex.InputError, match="a folder cannot be a query"):
+                opened.search(folder)

@@ -257,10 +257,11 @@ def _channels_last(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _is_one_image(item: Any) -> bool:
+    # A path may be that of a video.
     from PIL import Image
 
     is_array = isinstance(item, np.ndarray) or _is_tensor(item)
-    return is_path(item) or isinstance(item, Image.Image) or (is_array and item.ndim == 3)
+    return isinstance(item, Image.Image) or (is_array and item.ndim == 3)
 
 
 def _is_tensor(given: Any) -> bool:

@@ -81,6 +81,11 @@ class LoadedModel:
         return self._options
 
     @property
+    def precision(self) -> Precision:
+        """The precision that was chosen."""
+        return self._precision
+
+    @property
     def layers(self) -> list[Layer]:
         """Every layer with its kind and its shape for one input."""
         return load_engine(self._model.engine, self._options).layers(self._model)

@@ -95,14 +95,16 @@ def media_to_make(
             kind="unknown",
             size_bytes=entry["size_bytes"],
             mtime_ns=entry["mtime_ns"],
+            label=entry["label"],
+            split=entry["split"],
             id=medium_id,
             entries=tuple(source.entry_of(medium_id) for source in sources),
         )
-        done = [view.finished().get(medium_id) for view in views]
-        if all(e and e.matches(medium, v.recipe.hash) for e, v in zip(done, views, strict=True)):
-            tally.note_done(worse([e.status for e in done if e]))
-        else:
+        done = [view.finished().status_of(medium, view.recipe.hash) for view in views]
+        if None in done:
             yield medium
+        else:
+            tally.note_done(worse([status for status in done if status]))
 
 
 def worse(statuses: Sequence[str]) -> Status:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ import pyarrow as pa
 
 from vifex.store import View
 from vifex.values import InputError, LayerSpec, Medium
+from vifex.values.fusion import SourceEntry, hash_of_sources
 from vifex.values.registry import near
 
 __all__ = ["FACTS", "ROWS_AT_ONCE", "MadeFrom", "SourceView", "split_name"]
@@ -55,7 +54,8 @@ _ENTRY: Final = (
     "rows",
     "lost",
     "commit",
-    "checksum",
+    "label",
+    "split",
 )
 
 
@@ -68,8 +68,8 @@ class MadeFrom(Medium):
     """
 
     id: str = ""
-    entries: tuple[tuple[str, int, str] | None, ...] = ()
-    """Of each source: view, commit and checksum of the medium's newest entry; `None` where it has none."""
+    entries: tuple[SourceEntry | None, ...] = ()
+    """The medium's newest entry in each source; `None` where it has none."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "medium_id", self.id)
@@ -77,8 +77,7 @@ class MadeFrom(Medium):
     @property
     def spec_hash(self) -> str:
         """Hash of the entries that the rows come of."""
-        text = json.dumps([None if e is None else list(e) for e in self.entries], separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return hash_of_sources(self.entries)
 
 
 class SourceView:
@@ -95,7 +94,7 @@ class SourceView:
         self.column = column
         self.spec: LayerSpec = next(s for s in view.recipe.layers if s.column == column)
         self.entries: dict[str, dict[str, Any]] = {
-            e["medium_id"]: e for e in view.ledger().select(list(_ENTRY)).to_pylist()
+            e["medium_id"]: e for batch in view.ledger_batches(_ENTRY) for e in batch.to_pylist()
         }
         """Newest entry of each medium, in the order of their commits."""
         self._runs = _runs(view)
@@ -109,10 +108,10 @@ class SourceView:
         twin.spec = next(s for s in self.view.recipe.layers if s.column == column)
         return twin
 
-    def entry_of(self, medium_id: str) -> tuple[str, int, str] | None:
+    def entry_of(self, medium_id: str) -> SourceEntry | None:
         """Name the newest entry of a medium; nothing else in the store has this name."""
         entry = self.entries.get(medium_id)
-        return None if entry is None else (self.name, entry["commit"], entry["checksum"])
+        return None if entry is None else (self.view.id, entry["commit"])
 
     def places(self, medium_id: str) -> Array:
         """Where the rows of a medium stand in the view, int64."""

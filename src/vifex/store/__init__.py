@@ -5,16 +5,18 @@ says what became of every medium. The format is docs/store-format.md.
 """
 
 from vifex.store.checking import FileProblem, ViewCheck
+from vifex.store.editing import delete_rows, relabel
 from vifex.store.layout import stored_view
 from vifex.store.reading import Store, View, open_store
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
-from vifex.store.view_writer import CommitRule, Spilled, ViewWriter
-from vifex.store.writing import StoreWriter, open_writer
+from vifex.store.view_writer import CommitRule, LabelChange, Spilled, ViewWriter
+from vifex.store.writing import StoreWriter, open_writer, upgrade
 
 __all__ = [
     "LEDGER_SCHEMA",
     "CommitRule",
     "FileProblem",
+    "LabelChange",
     "LedgerEntry",
     "Spilled",
     "Store",
@@ -22,8 +24,11 @@ __all__ = [
     "View",
     "ViewCheck",
     "ViewWriter",
+    "delete_rows",
     "open_store",
     "open_writer",
+    "relabel",
     "row_schema",
     "stored_view",
+    "upgrade",
 ]

@@ -19,7 +19,8 @@ from vifex.store.faults import BrokenTableError
 from vifex.store.head import Head
 from vifex.store.lance_adapter import Fragment, Table, manifest_path
 from vifex.store.layout import ViewPaths
-from vifex.store.ledger import false_commits, file_sums, newest_entries
+from vifex.store.ledger import false_commits, file_sums, newest_mask, read_entries
+from vifex.store.schema import LEDGER_SCHEMA
 from vifex.store.sums import damaged_files
 from vifex.values import Recipe
 
@@ -128,7 +129,11 @@ class _Check:
     def ledger(self) -> None:
         try:
             false = false_commits(self.head.ledger)
-            self.media = newest_entries(self.head.ledger)
+            ledger, columns = self.head.ledger, ["medium_id", "name", "rows"]
+            self.media = pa.Table.from_batches(
+                read_entries(ledger, columns, mask=newest_mask(ledger)),
+                pa.schema([LEDGER_SCHEMA.field(c) for c in columns]),
+            )
         except BrokenTableError as exc:
             self._found(self.head.ledger.path, str(exc))
             return

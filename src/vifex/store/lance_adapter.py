@@ -244,6 +244,22 @@ class Table:
             ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
         return self._committed(ds)
 
+    def write_anew(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
+        """Write rows with other columns beside this version, for `replace_all`."""
+        _stay_in_one_process()
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        with self._writing("no rows can be written"):
+            metas = write_fragments(reader, _uri(self.path), mode="overwrite", data_storage_version=_STORAGE)
+        self._see_that_all_was_kept(metas)
+        return [_fragment(m) for m in metas]
+
+    def replace_all(self, new: Sequence[Fragment], schema: pa.Schema) -> Table:
+        """Make the next version of nothing but these fragments, with these columns."""
+        operation = LanceOperation.Overwrite(schema, [f.meta for f in new])
+        with self._writing("no version can be made"):
+            ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
+        return self._committed(ds)
+
     def restore(self, newest: int) -> Table:
         """Make this version the newest again, on top of `newest`."""
         back = LanceOperation.Restore(self.version)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
+from vifex.store import format_1
 from vifex.store.faults import DamagedError, system_error
 from vifex.store.sync import sync_ancestors, sync_folder, write_aside
 from vifex.values import InputError, Recipe, StoreError
@@ -28,7 +29,7 @@ __all__ = [
     "stored_view",
 ]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the format that this code writes; docs/store-format.md says what may change it."""
 
 _OURS: Final = frozenset({"STORE.json", "STORE.json.tmp", "LOCK", "readers", "views"})
@@ -45,6 +46,8 @@ class StoreInfo:
 
     path: Path
     id: str
+    format: int = FORMAT
+    """Version of the format; views of a store of format 1 may already be of format 2."""
 
     @property
     def lock(self) -> Path:
@@ -164,7 +167,7 @@ def read_store(path: Path) -> StoreInfo:
             of=str(path),
             todo="Update Vifex: git pull in its checkout, then pip install .",
         )
-    return StoreInfo(path, store_id)
+    return StoreInfo(path, store_id, version)
 
 
 def _refuse_path(path: Path) -> None:
@@ -227,12 +230,17 @@ def prepare_folder(path: Path) -> None:
         )
 
 
+def write_store(path: Path, store_id: str) -> None:
+    """Write STORE.json: from then on the folder is a store of the newest format."""
+    write_aside(path / "STORE.json", json.dumps({"vifex_store": FORMAT, "id": store_id}) + "\n")
+
+
 def create_store(path: Path) -> StoreInfo:
     """Write STORE.json if it is not there; the caller holds the lock."""
     (path / "readers").mkdir(exist_ok=True)
     (path / "views").mkdir(exist_ok=True)
     if not (path / "STORE.json").exists():
-        write_aside(path / "STORE.json", json.dumps({"vifex_store": FORMAT, "id": uuid.uuid4().hex}) + "\n")
+        write_store(path, uuid.uuid4().hex)
     # It may be there and not on the disk: a run can be killed between its rename and the sync.
     sync_folder(path / "views")
     sync_folder(path)
@@ -240,9 +248,9 @@ def create_store(path: Path) -> StoreInfo:
     return read_store(path)
 
 
-def write_recipe(file: Path, recipe: Recipe) -> None:
+def write_recipe(file: Path, recipe: Recipe, view_id: str) -> None:
     """Write how a view is made."""
-    data = {"hash": recipe.hash, "recipe": recipe.to_dict()}
+    data = {"hash": recipe.hash, "id": view_id, "recipe": recipe.to_dict()}
     write_aside(file, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 
@@ -268,16 +276,69 @@ def read_recipe(view: ViewPaths) -> Recipe:
         StoreError: If its file does not read as a recipe.
     """
     try:
-        data: Any = json.loads(view.recipe.read_text(encoding="utf-8"))
+        data = _read_recipe_file(view)
+        if is_recipe_of_format_1(data):
+            if data["hash"] != format_1.hash_of_recipe(data["recipe"]):
+                raise ValueError("it does not give its hash")
+            return Recipe.from_dict(_with_new_hashes(view, format_1.recipe_of(data["recipe"])))
         recipe = Recipe.from_dict(data["recipe"])
         if data["hash"] != recipe.hash:
             raise ValueError("it does not give its hash")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-        if system_error(exc) not in (None, errno.ENOENT):
-            raise StoreError("the store cannot be read.", of=str(view.recipe), todo=f"{exc}.") from exc
-        raise DamagedError(
-            f"the recipe of the view {view.name!r} cannot be read ({exc}).",
-            of=str(view.recipe),
-            todo="Restore that file from a copy, or update Vifex if a newer one wrote it.",
-        ) from exc
+    except _NO_RECIPE as exc:
+        raise _unreadable_recipe(view, exc) from exc
     return recipe
+
+
+def read_view_id(view: ViewPaths) -> str | None:
+    """Read the id of a view; `None` if its recipe is of format 1, which has none.
+
+    Raises:
+        StoreError: If its file does not read as a recipe.
+    """
+    try:
+        data = _read_recipe_file(view)
+        return None if is_recipe_of_format_1(data) else str(data["id"])
+    except _NO_RECIPE as exc:
+        raise _unreadable_recipe(view, exc) from exc
+
+
+def is_recipe_of_format_1(data: Any) -> bool:
+    """Return whether the content of a `recipe.json` has the names of format 1."""
+    return "taps" in data["recipe"]
+
+
+def _read_recipe_file(view: ViewPaths) -> Any:
+    return json.loads(view.recipe.read_text(encoding="utf-8"))
+
+
+def _with_new_hashes(view: ViewPaths, recipe: dict[str, Any]) -> dict[str, Any]:
+    """Replace the hashes of format 1 by which a derived view names inputs that still have them."""
+    fusion, tree = recipe.get("fusion"), recipe.get("tree")
+    if fusion:
+        recipe["fusion"] = {**fusion, "inputs": [_with_new_hash(view, part) for part in fusion["inputs"]]}
+    if tree:
+        recipe["tree"] = _with_new_hash(view, tree)
+    return recipe
+
+
+def _with_new_hash(view: ViewPaths, part: dict[str, Any]) -> dict[str, Any]:
+    source = ViewPaths(part["view"], view.folder.parent / folder_of(part["view"]))
+    if not source.recipe.exists():
+        return part
+    data = _read_recipe_file(source)
+    if not is_recipe_of_format_1(data) or data["hash"] != part["recipe_hash"]:
+        return part
+    return {**part, "recipe_hash": read_recipe(source).hash}
+
+
+_NO_RECIPE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+def _unreadable_recipe(view: ViewPaths, exc: BaseException) -> StoreError:
+    if system_error(exc) not in (None, errno.ENOENT):
+        return StoreError("the store cannot be read.", of=str(view.recipe), todo=f"{exc}.")
+    return DamagedError(
+        f"the recipe of the view {view.name!r} cannot be read ({exc}).",
+        of=str(view.recipe),
+        todo="Restore that file from a copy, or update Vifex if a newer one wrote it.",
+    )

@@ -1,49 +1,63 @@
-"""The ledger: entries sealed by commit, the proof that a version of it is whole, and the newest entries."""
+"""The ledger: entries sealed by commit, the proof that a version of it is whole, and reading entries.
+
+A ledger of format 1 reads as one of format 2 here; `vifex.store.format_1` knows the difference.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute
+import pyarrow.compute as pc
 
+from vifex.store import format_1
 from vifex.store.faults import BrokenTableError, lance_calls
+from vifex.store.identities import hex_lanes
 from vifex.store.lance_adapter import Table
 from vifex.store.schema import (
-    ENTRY_NAMES,
+    DELETED,
     FILES,
     LEDGER_SCHEMA,
-    STANDING,
+    MAINTENANCE,
+    MEDIUM,
+    RUN,
     Entries,
-    LedgerEntry,
     files_entry,
-    standing,
+    run_entry,
 )
 from vifex.store.sums import LEDGER, file_sum, sum_of_sums
-from vifex.values import Medium, Status
 
 __all__ = [
     "FIRST",
-    "Newest",
     "Seal",
     "checksum",
+    "commits_since_maintenance",
     "false_commits",
     "file_sums",
-    "newest_entries",
+    "first_checksum",
+    "newest_mask",
     "prove",
+    "raw_batches",
+    "read_entries",
+    "runs_of",
     "seal",
+    "split_by_commit",
+    "take_entries",
+    "with_checksum",
 ]
 
 FIRST: Final = "0" * 32
 """The checksum that stands before the first commit."""
 
-_CHUNK: Final = 1 << 16
 _NO_FILES: Final[Mapping[str, str]] = {}
+_BATCH_ROWS: Final = 1 << 14
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,46 +68,73 @@ class Seal:
     checksum: str
     rows_version: int
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Checksums of files of the rows that came with it, by their paths; empty in stores of old."""
+    """Checksums of files of the rows that came with it, by their paths; empty in old stores."""
+
+
+# -- writing --------------------------------------------------------------------------------------------
 
 
 def checksum(before: str, entries: pa.RecordBatch | pa.Table) -> str:
-    """Hash the entries of one commit on top of the checksum of the commit before.
+    """Return the hash of the entries of one commit on top of the checksum of the commit before.
 
     Each entry is one JSON line: its values in the order of the columns, without the checksum.
     """
     digest = hashlib.blake2b(before.encode(), digest_size=16)
-    columns = [entries.column(name).to_pylist() for name in ENTRY_NAMES if name != "checksum"]
+    columns = [entries.column(name).to_pylist() for name in entries.schema.names if name != "checksum"]
     for values in zip(*columns, strict=True):
         digest.update(_JSON.encode(values).encode() + b"\n")
     return digest.hexdigest()
 
 
 def seal(
-    entries: Entries, before: Seal, rows_version: int, files: Mapping[str, str] = _NO_FILES
+    entries: Entries,
+    before: Seal,
+    rows_version: int,
+    files: Mapping[str, str] = _NO_FILES,
+    *,
+    run: int = 0,
+    run_text: str = "",
 ) -> tuple[pa.RecordBatch, Seal]:
-    """Complete the entries of one commit by rows version, commit number and checksum.
+    """Complete the entries of one commit by rows version, run, commit number and checksum.
 
-    One more entry names `files`, the checksums of the files of the rows that came with the commit.
+    Args:
+        entries: Of the commit, at least one.
+        before: The commit before.
+        rows_version: Version of the rows that the commit names.
+        files: Checksums of the files of the rows that came with the commit; one more entry names them.
+        run: Number of the run that makes the commit; 0 for none.
+        run_text: Text of the run where the ledger does not have it yet; one more entry holds it, and the
+            number of this commit becomes the number of the run.
     """
-    if files:
-        named = files_entry(files, entries["recipe_hash"][0], entries["run"][0])
-        entries = {name: [*values, *named[name]] for name, values in entries.items()}
-    commit, count = before.commit + 1, len(entries["medium_id"])
+    commit, recipe_hash = before.commit + 1, entries["recipe_hash"][0]
+    more = [files_entry(files, recipe_hash)] if files else []
+    if run_text:
+        run, more = commit, [*more, run_entry(run_text, recipe_hash)]
+    for entry in more:
+        entries = {name: [*values, *entry[name]] for name, values in entries.items()}
+    count = len(entries["medium_id"])
     given = {**entries, **{name: [_as_text(text) for text in entries[name]] for name in _TEXTS}}
-    given |= {"rows_version": [rows_version] * count, "commit": [commit] * count, "checksum": [""] * count}
-    batch = pa.RecordBatch.from_pydict(given, schema=LEDGER_SCHEMA)
+    given |= {"rows_version": [rows_version] * count, "run": [run] * count}
+    given |= {"commit": [commit] * count, "checksum": [""] * count}
     # Hash what comes back out of the columns: an int in a float column is not what went in.
-    total = checksum(before.checksum, batch)
-    column = pa.array([total] * batch.num_rows, pa.string())
+    batch, total = with_checksum(pa.RecordBatch.from_pydict(given, schema=LEDGER_SCHEMA), before.checksum)
+    return batch, Seal(commit, total, rows_version, dict(files))
+
+
+def with_checksum(entries: pa.RecordBatch, before: str) -> tuple[pa.RecordBatch, str]:
+    """Return the entries of one commit with their checksum filled in, and the checksum."""
+    total = checksum(before, entries)
+    column = pa.array([total] * entries.num_rows, pa.large_string())
     place = LEDGER_SCHEMA.get_field_index("checksum")
-    columns = [*batch.columns[:place], column, *batch.columns[place + 1 :]]
-    sealed = Seal(commit, total, rows_version, dict(files))
-    return pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA), sealed
+    columns = [*entries.columns[:place], column, *entries.columns[place + 1 :]]
+    return pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA), total
+
+
+# -- proving --------------------------------------------------------------------------------------------
 
 
 def prove(ledger: Table) -> Seal:
-    """Show that a version of the ledger is whole, and give what its last commit says.
+    """Check that a version of the ledger is whole, and return what its last commit says.
 
     Every commit number from 1 up must be there, in order, the entries of the last commit must give the
     checksum that they carry, and the files before it the checksum that they name.
@@ -101,8 +142,8 @@ def prove(ledger: Table) -> Seal:
     Raises:
         BrokenTableError: If not.
     """
-    _see_that_files_are_whole(ledger)
-    _see_that_columns_are_found(ledger)
+    _check_files(ledger)
+    _check_columns(ledger)
     commits = _column(ledger, "commit")
     if commits.size == 0:
         raise BrokenTableError("the ledger has no entry")
@@ -112,7 +153,7 @@ def prove(ledger: Table) -> Seal:
     last = int(commits[-1])
     # The last two commits: the older one gives the checksum on which the newer one stands.
     start = int(np.searchsorted(commits, last - 1))
-    tail = _read(ledger, skip=start)
+    tail = _read_raw(ledger, skip=start)
     first = int(np.searchsorted(commits[start:], last))
     newest = tail.slice(first)
     before = tail.column("checksum")[0].as_py() if first else FIRST
@@ -124,117 +165,159 @@ def prove(ledger: Table) -> Seal:
 
 
 def false_commits(ledger: Table) -> dict[int, list[str]]:
-    """Find the commits whose entries do not give their checksum, and the names of the media in them.
+    """Return the commits whose entries do not give their checksum, with the names of the media in them.
 
-    A commit stands on the checksum that the one before it carries, so damage in one is told of that one
-    alone, or of the next one too where it is the checksum itself that is damaged.
+    A commit stands on the checksum that the one before it carries. So damage in one commit is reported for
+    that one alone, or for the next one too where the checksum itself is damaged.
 
     Raises:
         BrokenTableError: If the ledger does not read.
     """
-    table = _read(ledger)
-    starts = np.flatnonzero(np.diff(table.column("commit").to_numpy(), prepend=0))
     false, before = {}, FIRST
-    for start, end in zip(starts, [*starts[1:], table.num_rows], strict=True):
-        entries = table.slice(int(start), int(end - start))
+    for entries in split_by_commit(raw_batches(ledger)):
         said = set(entries.column("checksum").to_pylist())
         if said != {checksum(before, entries)}:
-            media = entries.filter(pa.compute.equal(entries.column("kind"), "medium"))
+            media = entries.filter(pc.equal(entries.column("kind"), MEDIUM))
             false[int(entries.column("commit")[0].as_py())] = media.column("name").to_pylist()
         before = entries.column("checksum")[0].as_py()
     return false
 
 
-def file_sums(ledger: Table) -> dict[str, str]:
-    """Read the checksum of every file of the rows that any commit named, by its path."""
+def split_by_commit(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield the entries of one commit after the other; the batches may cut a commit in two."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        commits = batch.column("commit").to_numpy()
+        starts = np.flatnonzero(np.diff(commits, prepend=commits[:1]))
+        bounds = [0, *starts.tolist(), len(commits)]
+        for start, end in pairwise(bounds):
+            if held and start < end and held[-1].column("commit")[0] != batch.column("commit")[start]:
+                yield pa.Table.from_batches(held)
+                held = []
+            if start < end:
+                held.append(batch.slice(start, end - start))
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+# -- reading --------------------------------------------------------------------------------------------
+
+
+def read_entries(
+    ledger: Table,
+    columns: Sequence[str] | None = None,
+    *,
+    where: str | None = None,
+    mask: npt.NDArray[np.bool_] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Yield entries in the order of their commits, some thousand at a time.
+
+    Args:
+        ledger: To read.
+        columns: Names of columns of the ledger, in any order; all by default. Only they are read.
+        where: A filter in SQL as Lance reads it.
+        mask: One value for each entry: whether it is given; all by default.
+
+    Raises:
+        BrokenTableError: If the ledger does not read.
+    """
+    schema = LEDGER_SCHEMA if columns is None else pa.schema([LEDGER_SCHEMA.field(c) for c in columns])
+    convert = format_1.Converter(ledger, schema) if format_1.is_format_1(ledger) else None
+    names = list(schema.names) if convert is None else convert.reads
+    starts = _starts(ledger) if mask is not None and where is not None else {}
+    at = 0
     with lance_calls(ledger.path, _UNREADABLE):
-        schema = pa.schema([LEDGER_SCHEMA.field(c) for c in ("kind", "reason")])
-        batches = ledger.scan(schema.names, where=f"kind = '{FILES}'")
-        return _named_files(pa.Table.from_batches(batches, schema))
+        scan = ledger.scan(names, where=where, batch_rows=_BATCH_ROWS, addresses=bool(starts))
+        for batch in scan:
+            places = _ordinals(batch, starts) if starts else np.arange(at, at + batch.num_rows)
+            at += batch.num_rows
+            arrays = batch.select(names).columns
+            found = pa.RecordBatch.from_arrays(
+                convert(arrays) if convert is not None else arrays, schema=schema
+            )
+            # Texts that are no UTF-8 would fail wherever they are first looked at.
+            found.validate(full=True)
+            if mask is not None:
+                found = found.filter(pa.array(mask[places]))
+            if found.num_rows:
+                yield found
 
 
-def commits_since_care(ledger: Table, seal: Seal) -> int:
-    """Count the commits after the newest maintenance entry."""
-    cared = [
-        e["commit"]
-        for batch in ledger.scan(["kind", "commit"], where="kind = 'maintenance'")
-        for e in batch.to_pylist()
-    ]
-    return seal.commit - max(cared, default=0)
+def take_entries(ledger: Table, places: Sequence[int]) -> pa.Table:
+    """Return the entries at these places of the ledger, in the order asked for.
+
+    Raises:
+        BrokenTableError: If the ledger does not read.
+    """
+    with lance_calls(ledger.path, _UNREADABLE):
+        return ledger.take(places, LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA)
 
 
-def newest_entries(ledger: Table, *, history: bool = False) -> pa.Table:
-    """Read the newest entry of each medium in the order of their commits, or every entry there is."""
-    table = _read(ledger)
-    if history:
-        return table
-    kinds = table.column("kind").to_pylist()
-    media = table.column("medium_id").to_pylist()
-    latest = {medium_id: i for i, medium_id in enumerate(media) if kinds[i] == "medium"}
-    return table.take(pa.array(sorted(latest.values()), pa.int64()))
+def newest_mask(ledger: Table) -> npt.NDArray[np.bool_]:
+    """Return, for each entry, whether it is the newest one of a medium that was not deleted since."""
+    highs: list[npt.NDArray[np.uint64]] = []
+    lows: list[npt.NDArray[np.uint64]] = []
+    places: list[npt.NDArray[np.int64]] = []
+    alive: list[npt.NDArray[np.bool_]] = []
+    at = 0
+    for batch in read_entries(ledger, ["medium_id", "kind"]):
+        media = pc.is_in(batch.column("kind"), _KINDS_OF_MEDIA).to_numpy(zero_copy_only=False)
+        high, low = hex_lanes(batch.column("medium_id").filter(pa.array(media)))
+        highs.append(high)
+        lows.append(low)
+        places.append(at + np.flatnonzero(media))
+        alive.append(pc.equal(batch.column("kind"), MEDIUM).to_numpy(zero_copy_only=False)[media])
+        at += batch.num_rows
+    mask = np.zeros(at, np.bool_)
+    if highs:
+        last = last_of_each(np.concatenate(highs), np.concatenate(lows))
+        mask[np.concatenate(places)[last]] = np.concatenate(alive)[last]
+    return mask
 
 
-class Newest(Mapping[str, LedgerEntry]):
-    """The newest entry of each medium, kept as columns: some hundred bytes per medium."""
-
-    def __init__(self, ledger: Table) -> None:
-        self._chunks: list[tuple[pa.Array, ...]] = []
-        self._places: dict[bytes, int] = {}
-        with lance_calls(ledger.path, _UNREADABLE):
-            for batch in newest_entries(ledger).to_batches(max_chunksize=_CHUNK):
-                self.update(batch)
-
-    def update(self, batch: pa.RecordBatch) -> None:
-        """Take in entries that are newer than all before."""
-        for start in range(0, batch.num_rows, _CHUNK):
-            self._append(batch.slice(start, _CHUNK))
-
-    def __getitem__(self, medium_id: str) -> LedgerEntry:
-        try:
-            number, place = divmod(self._places[bytes.fromhex(medium_id)], _CHUNK)
-        except ValueError:
-            raise KeyError(medium_id) from None
-        return LedgerEntry(*(column[place].as_py() for column in self._chunks[number]))
-
-    def status_of(self, medium: Medium, recipe_hash: str) -> Status | None:
-        """How a medium ended, if its newest entry still holds for it; else `None`.
-
-        The same as to look the entry up and ask it (`LedgerEntry.matches`), but it reads those columns alone:
-        a resume asks this of every file.
-        """
-        found = self._places.get(bytes.fromhex(medium.medium_id))
-        if found is None:
-            return None
-        number, place = divmod(found, _CHUNK)
-        columns = self._chunks[number]
-        for index, wanted in zip(_STANDING, standing(medium, recipe_hash), strict=True):
-            if columns[index][place].as_py() != wanted:
-                return None
-        status: Status = columns[_STATUS][place].as_py()
-        return status
-
-    def __iter__(self) -> Iterator[str]:
-        return (key.hex() for key in self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def _append(self, batch: pa.RecordBatch) -> None:
-        # The same few long texts stand in every entry.
-        dense = [
-            c.dictionary_encode() if n in ("run", "recipe_hash", "checksum", "status", "reason") else c
-            for n, c in zip(batch.schema.names, batch.columns, strict=True)
-        ]
-        # First the entries and then their places: another thread may be looking one up.
-        number = len(self._chunks)
-        self._chunks.append(tuple(dense))
-        kinds = batch.column("kind").to_pylist()
-        for place, medium_id in enumerate(batch.column("medium_id").to_pylist()):
-            if kinds[place] == "medium":
-                self._places[bytes.fromhex(medium_id)] = number * _CHUNK + place
+def last_of_each(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the index of the last occurrence of each 128-bit number, in the order of the numbers."""
+    order = np.argsort(high, kind="stable")
+    ordered = high[order]
+    same_high = ordered[1:] == ordered[:-1]
+    if np.any(low[order][1:][same_high] != low[order][:-1][same_high]):
+        order = np.lexsort((low, high))
+        ordered = high[order]
+        same_high = ordered[1:] == ordered[:-1]
+    same = same_high & (low[order][1:] == low[order][:-1])
+    last: npt.NDArray[np.int64] = order[np.append(~same, True)[: len(order)]]
+    return last
 
 
-def _see_that_files_are_whole(ledger: Table) -> None:
+def runs_of(ledger: Table) -> dict[int, str]:
+    """Return the texts of all runs by their numbers, in the order of the runs."""
+    if format_1.is_format_1(ledger):
+        return {number: text for text, number in format_1.run_numbers(ledger).items()}
+    batches = read_entries(ledger, ["commit", "reason", "kind"], where=f"kind = '{RUN}'")
+    return {entry["commit"]: entry["reason"] for batch in batches for entry in batch.to_pylist()}
+
+
+def file_sums(ledger: Table) -> dict[str, str]:
+    """Return the checksum of every file of the rows that any commit named, by its path."""
+    batches = read_entries(ledger, ["kind", "reason"], where=f"kind = '{FILES}'")
+    schema = pa.schema([LEDGER_SCHEMA.field(c) for c in ("kind", "reason")])
+    return _named_files(pa.Table.from_batches(batches, schema))
+
+
+def commits_since_maintenance(ledger: Table, seal: Seal) -> int:
+    """Return how many commits came after the newest entry of maintenance."""
+    batches = read_entries(ledger, ["kind", "commit"], where=f"kind = '{MAINTENANCE}'")
+    newest = max((commit for b in batches for commit in b.column("commit").to_pylist()), default=0)
+    return int(seal.commit - newest)
+
+
+def first_checksum(ledger: Table) -> str:
+    """Return the checksum of the first commit."""
+    with lance_calls(ledger.path, _UNREADABLE):
+        return str(ledger.take([0], ["checksum"]).column(0)[0].as_py())
+
+
+def _check_files(ledger: Table) -> None:
     """Compare all files but the last commit's with what that one says, before anything else reads them.
 
     A damaged length in one of them can take all memory, or keep Lance busy for ever.
@@ -244,7 +327,7 @@ def _see_that_files_are_whole(ledger: Table) -> None:
         return
     before, newest = fragments[:-1], fragments[-1]
     with lance_calls(ledger.path, _UNREADABLE):
-        schema = pa.schema([LEDGER_SCHEMA.field(c) for c in ("kind", "reason")])
+        schema = pa.schema([ledger.schema.field(c) for c in ("kind", "reason")])
         batches = list(ledger.scan(schema.names, fragments=[newest.id]))
         said = _named_files(pa.Table.from_batches(batches, schema)).get(LEDGER)
         names = [name for f in before for name in f.files] if said else []
@@ -257,12 +340,12 @@ def _see_that_files_are_whole(ledger: Table) -> None:
         raise BrokenTableError(f"the bytes of a file in {ledger.data} are not what was written")
 
 
-def _see_that_columns_are_found(ledger: Table) -> None:
+def _check_columns(ledger: Table) -> None:
     """Read one entry of each file, all columns: a damaged manifest can send a column to another place."""
     rows = [f.rows for f in ledger.fragments()]
     firsts = [sum(rows[:i]) for i, count in enumerate(rows) if count]
     with lance_calls(ledger.path, _UNREADABLE):
-        ledger.take(firsts).cast(LEDGER_SCHEMA).validate(full=True)
+        ledger.take(firsts).cast(_own_schema(ledger)).validate(full=True)
 
 
 def _named_files(entries: pa.Table) -> dict[str, str]:
@@ -279,12 +362,33 @@ def _as_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-_STANDING: Final = tuple(ENTRY_NAMES.index(name) for name in STANDING)
-_STATUS: Final = ENTRY_NAMES.index("status")
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
-_TEXTS: Final = ("name", "uri", "reason", "run")
+_TEXTS: Final = ("name", "uri", "reason")
 """Columns of free text."""
+_KINDS_OF_MEDIA: Final = pa.array([MEDIUM, DELETED], pa.large_string())
 _UNREADABLE: Final = "the ledger does not read"
+
+
+def _own_schema(ledger: Table) -> pa.Schema:
+    return format_1.LEDGER_SCHEMA if format_1.is_format_1(ledger) else LEDGER_SCHEMA
+
+
+def _starts(ledger: Table) -> dict[int, int]:
+    """Return the place of the first entry of each fragment."""
+    starts, at = {}, 0
+    for fragment in ledger.fragments():
+        starts[fragment.id] = at
+        at += fragment.rows
+    return starts
+
+
+def _ordinals(batch: pa.RecordBatch, starts: Mapping[int, int]) -> npt.NDArray[np.int64]:
+    """Return the places of a batch's entries; no entry is ever deleted, so addresses have no holes."""
+    addresses = batch.column("_rowaddr").to_numpy()
+    owners, index = np.unique(addresses >> np.uint64(32), return_inverse=True)
+    first = np.array([starts[int(owner)] for owner in owners], np.int64)
+    places: npt.NDArray[np.int64] = first[index] + (addresses & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return places
 
 
 def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -293,9 +397,15 @@ def _column(ledger: Table, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-def _read(ledger: Table, skip: int | None = None) -> pa.Table:
+def raw_batches(ledger: Table, skip: int | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield entries as they are stored, in the ledger's own format."""
+    schema = _own_schema(ledger)
     with lance_calls(ledger.path, _UNREADABLE):
-        table = pa.Table.from_batches(ledger.scan(skip=skip, batch_rows=1 << 14), schema=LEDGER_SCHEMA)
-        # Texts that are no UTF-8 would fail wherever they are first looked at.
-        table.validate(full=True)
-    return table
+        for batch in ledger.scan(skip=skip, batch_rows=_BATCH_ROWS):
+            found = pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+            found.validate(full=True)
+            yield found
+
+
+def _read_raw(ledger: Table, skip: int | None = None) -> pa.Table:
+    return pa.Table.from_batches(raw_batches(ledger, skip), schema=_own_schema(ledger))

@@ -26,10 +26,12 @@ from vifex.store.layout import (
     list_views,
     read_recipe,
     read_store,
+    read_view_id,
     views_without_recipe,
 )
-from vifex.store.ledger import newest_entries
+from vifex.store.ledger import first_checksum, newest_mask, read_entries, runs_of
 from vifex.store.readers import Registration
+from vifex.store.schema import LEDGER_SCHEMA
 from vifex.values import InputError, LayerSpec, StoreError, VifexError
 from vifex.values.registry import near
 
@@ -141,6 +143,16 @@ class View:
         self._head = head
         self._store = store  # keeps the registration alive
         self._layers: dict[str, LayerSpec] = {t.column: t for t in self.recipe.layers}
+        self._newest: npt.NDArray[np.bool_] | None = None
+        self._id = read_view_id(paths)
+
+    @property
+    def id(self) -> str:
+        """Names the view; another view that is made later under the same name has another id."""
+        if self._id is None:
+            with explained(self._store.path):
+                self._id = first_checksum(self._head.ledger)
+        return self._id
 
     @property
     def columns(self) -> list[str]:
@@ -238,10 +250,50 @@ class View:
         with explained(self._store.path):
             return self._head.rows.take(places, schema.names).cast(schema)
 
-    def ledger(self, history: bool = False) -> pa.Table:
-        """Read what became of every medium: its newest entry, or with `history` all entries ever made."""
+    def ledger(
+        self,
+        history: bool = False,
+        *,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+    ) -> pa.Table:
+        """Read what became of every medium: its newest entry.
+
+        Only the columns that are named are read, and only what the filter lets through is held in memory.
+
+        Args:
+            history: Whether all entries ever made are given, those of maintenance, files and runs too.
+            columns: Names of columns of the ledger; all by default.
+            where: A filter in SQL over the ledger's columns, e.g. `status = 'failed'`.
+
+        Raises:
+            InputError: If a column or the filter is wrong.
+        """
+        schema = self._ledger_schema(columns)
+        batches = self.ledger_batches(schema.names, where, history=history)
+        return pa.Table.from_batches(batches, schema=schema)
+
+    def ledger_batches(
+        self, columns: Sequence[str] | None = None, where: str | None = None, *, history: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Read the same some thousand entries at a time.
+
+        Raises:
+            InputError: If a column or the filter is wrong.
+        """
+        schema = self._ledger_schema(columns)
+        table = self._head.ledger
+        # Texts are plain for a filter, and so is every column of the ledger.
+        ready = None if where is None else checked_filter(where, table.schema.names, [])
+        return self._ledger_batches(schema.names, where, ready, history)
+
+    def runs(self) -> dict[int, str]:
+        """Read the facts of all runs that changed the view, JSON text by number, in the order of the runs.
+
+        The column `run` of the ledger names them; 0 stands for a run that said nothing.
+        """
         with explained(self._store.path):
-            return newest_entries(self._head.ledger, history=history)
+            return runs_of(self._head.ledger)
 
     def verify(self, tick: Callable[[int], None] | None = None) -> ViewCheck:
         """Check every file of the view and every commit of its ledger; see `vifex.store.checking`.
@@ -257,6 +309,25 @@ class View:
         paths = ViewPaths(self.name, self.folder)
         with explained(self._store.path):
             return check_view(paths, self._head, self.recipe, tick)
+
+    def _ledger_batches(
+        self, columns: Sequence[str], where: str | None, ready: str | None, history: bool
+    ) -> Iterator[pa.RecordBatch]:
+        with self._filtering(where, ready):
+            if not history and self._newest is None:
+                self._newest = newest_mask(self._head.ledger)
+            mask = None if history else self._newest
+            yield from read_entries(self._head.ledger, columns, where=ready, mask=mask)
+
+    def _ledger_schema(self, columns: Sequence[str] | None) -> pa.Schema:
+        known = LEDGER_SCHEMA.names
+        for name in columns or ():
+            if name not in known:
+                raise InputError(
+                    f"the ledger has no column {name!r}.",
+                    todo=f"{near(name, known)}It has: {', '.join(known)}.",
+                )
+        return LEDGER_SCHEMA if columns is None else pa.schema([LEDGER_SCHEMA.field(c) for c in columns])
 
     def _batches(
         self, schema: pa.Schema, where: str | None, ready: str | None, rows: int

@@ -12,15 +12,22 @@ import pyarrow as pa
 from vifex.values import InputError, LayerSpec, Medium, Outcome, Recipe
 
 __all__ = [
+    "DELETED",
     "FILES",
     "LEDGER_SCHEMA",
+    "MAINTENANCE",
+    "MEDIUM",
     "ROW_FIELDS",
+    "RUN",
     "Entries",
     "LedgerEntry",
+    "deleted_entries",
     "files_entry",
     "maintenance_entry",
     "media_entries",
+    "relabelled_entries",
     "row_schema",
+    "run_entry",
 ]
 
 ROW_FIELDS: Final[tuple[pa.Field, ...]] = (
@@ -44,45 +51,63 @@ ROW_FIELDS: Final[tuple[pa.Field, ...]] = (
 )
 """What every row has before its vectors."""
 
+# Large strings: the offsets of plain ones overflow at 2 GiB of text in a column.
 LEDGER_SCHEMA: Final[pa.Schema] = pa.schema(
     [
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("uri", pa.string(), nullable=False),
-        pa.field("medium_id", pa.string(), nullable=False),
+        pa.field("name", pa.large_string(), nullable=False),
+        pa.field("uri", pa.large_string(), nullable=False),
+        pa.field("medium_id", pa.large_string(), nullable=False),
+        pa.field("label", pa.large_string()),
+        pa.field("split", pa.large_string()),
         pa.field("size_bytes", pa.int64(), nullable=False),
         pa.field("mtime_ns", pa.int64(), nullable=False),
-        pa.field("spec_hash", pa.string(), nullable=False),
-        pa.field("recipe_hash", pa.string(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
+        pa.field("content_hash", pa.large_string(), nullable=False),
+        pa.field("spec_hash", pa.large_string(), nullable=False),
+        pa.field("recipe_hash", pa.large_string(), nullable=False),
+        pa.field("status", pa.large_string(), nullable=False),
+        pa.field("reason", pa.large_string(), nullable=False),
         pa.field("rows", pa.int64(), nullable=False),
         pa.field("lost", pa.int64(), nullable=False),
         pa.field("rows_version", pa.int64(), nullable=False),
-        pa.field("run", pa.string(), nullable=False),
+        pa.field("run", pa.int64(), nullable=False),
         pa.field("wall_s", pa.float64(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
+        pa.field("kind", pa.large_string(), nullable=False),
         pa.field("commit", pa.int64(), nullable=False),
-        pa.field("checksum", pa.string(), nullable=False),
+        pa.field("checksum", pa.large_string(), nullable=False),
     ]
 )
-"""One entry per finished medium and per maintenance; see docs/store-format.md."""
+"""One entry for each finished medium and for each maintenance; see docs/store-format.md."""
 
+MEDIUM: Final = "medium"
+"""Kind of an entry that says what became of a medium."""
+DELETED: Final = "deleted"
+"""Kind of an entry that says that the user deleted a medium and its rows."""
+MAINTENANCE: Final = "maintenance"
+"""Kind of an entry that says what the store did to itself."""
 FILES: Final = "files"
 """Kind of an entry whose reason is JSON: the checksums of files that came with its commit."""
+RUN: Final = "run"
+"""Kind of an entry whose reason is the text of a run; entries name the run by the number of its commit."""
 
 Entries = Mapping[str, Sequence[Any]]
-"""Entries on their way into a commit, as columns: it has thousands, and an object for each costs time."""
+"""Entries on their way into a commit, as columns: it has thousands, and an object for each costs time.
+
+They lack what `vifex.store.ledger.seal` fills in: rows version, run, commit and checksum.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """What became of one medium, or what a maintenance did: one row of the ledger."""
+    """What became of one medium, or what maintenance did: one row of the ledger."""
 
     name: str
     uri: str
     medium_id: str
+    label: str | None
+    split: str | None
     size_bytes: int
     mtime_ns: int
+    content_hash: str
     spec_hash: str
     recipe_hash: str
     status: str
@@ -90,7 +115,7 @@ class LedgerEntry:
     rows: int
     lost: int
     rows_version: int
-    run: str
+    run: int
     wall_s: float
     kind: str
     commit: int
@@ -98,70 +123,96 @@ class LedgerEntry:
 
     def matches(self, medium: Medium, recipe_hash: str) -> bool:
         """Return whether this entry still holds for the medium as it stands now."""
-        return tuple(getattr(self, name) for name in STANDING) == standing(medium, recipe_hash)
-
-
-STANDING: Final = ("mtime_ns", "size_bytes", "uri", "spec_hash", "recipe_hash")
-"""Fields by which an entry tells whether it still holds; what changes most often first."""
-
-
-def standing(medium: Medium, recipe_hash: str) -> tuple[object, ...]:
-    """What those fields say of a medium as it stands now."""
-    return medium.mtime_ns, medium.size_bytes, medium.uri, medium.spec_hash, recipe_hash
+        return (self.mtime_ns, self.size_bytes, self.uri, self.spec_hash, self.recipe_hash) == (
+            medium.mtime_ns,
+            medium.size_bytes,
+            medium.uri,
+            medium.spec_hash,
+            recipe_hash,
+        )
 
 
 ENTRY_NAMES: Final[tuple[str, ...]] = tuple(f.name for f in fields(LedgerEntry))
 
+_EMPTY: Final[Mapping[str, Any]] = {
+    "name": "",
+    "uri": "",
+    "medium_id": "",
+    "label": None,
+    "split": None,
+    "size_bytes": 0,
+    "mtime_ns": 0,
+    "content_hash": "",
+    "spec_hash": "",
+    "recipe_hash": "",
+    "status": "ok",
+    "reason": "",
+    "rows": 0,
+    "lost": 0,
+    "wall_s": 0.0,
+}
+"""An entry that is of no medium."""
 
-def media_entries(outcomes: Sequence[Outcome], recipe_hash: str, run: str) -> Entries:
-    """Enter outcomes; rows version, commit and checksum are filled in when they are committed."""
+
+def media_entries(outcomes: Sequence[Outcome], recipe_hash: str) -> Entries:
+    """Return the entries of outcomes."""
     media, count = [o.medium for o in outcomes], len(outcomes)
     return {
         "name": [m.name for m in media],
         "uri": [m.uri for m in media],
         "medium_id": [m.medium_id for m in media],
+        "label": [m.label for m in media],
+        "split": [m.split for m in media],
         "size_bytes": [m.size_bytes for m in media],
         "mtime_ns": [m.mtime_ns for m in media],
+        "content_hash": [o.content_hash for o in outcomes],
         "spec_hash": [m.spec_hash for m in media],
         "recipe_hash": [recipe_hash] * count,
         "status": [o.status for o in outcomes],
         "reason": [o.reason for o in outcomes],
         "rows": [o.rows for o in outcomes],
         "lost": [o.lost for o in outcomes],
-        "run": [run] * count,
         "wall_s": [o.wall_s for o in outcomes],
-        "kind": ["medium"] * count,
+        "kind": [MEDIUM] * count,
     }
 
 
-def maintenance_entry(reason: str, recipe_hash: str, run: str) -> Entries:
-    """Enter what the store did to itself."""
-    return {
-        "name": [""],
-        "uri": [""],
-        "medium_id": [""],
-        "size_bytes": [0],
-        "mtime_ns": [0],
-        "spec_hash": [""],
-        "recipe_hash": [recipe_hash],
-        "status": ["ok"],
-        "reason": [reason],
-        "rows": [0],
-        "lost": [0],
-        "run": [run],
-        "wall_s": [0.0],
-        "kind": ["maintenance"],
-    }
+def deleted_entries(entries: Entries) -> Entries:
+    """Return the entries that delete the media of some entries."""
+    count = len(entries["medium_id"])
+    gone = {"status": "ok", "reason": "", "rows": 0, "lost": 0, "wall_s": 0.0, "kind": DELETED}
+    return {**entries, **{name: [value] * count for name, value in gone.items()}}
 
 
-def files_entry(sums: Mapping[str, str], recipe_hash: str, run: str) -> Entries:
-    """Enter the checksums of files of the rows, by their paths relative to `rows.lance`."""
-    entry = maintenance_entry(json.dumps(sums, separators=(",", ":"), sort_keys=True), recipe_hash, run)
-    return {**entry, "kind": [FILES]}
+def relabelled_entries(
+    entries: Entries, labels: Sequence[str | None], splits: Sequence[str | None]
+) -> Entries:
+    """Return some entries with other labels and splits."""
+    return {**entries, "label": labels, "split": splits}
+
+
+def maintenance_entry(reason: str, recipe_hash: str) -> Entries:
+    """Return the entry of what the store did to itself."""
+    return _entry(MAINTENANCE, reason, recipe_hash)
+
+
+def run_entry(text: str, recipe_hash: str) -> Entries:
+    """Return the entry of a run's text."""
+    return _entry(RUN, text, recipe_hash)
+
+
+def files_entry(sums: Mapping[str, str], recipe_hash: str) -> Entries:
+    """Return the entry of the checksums of files of the rows, by their paths relative to `rows.lance`."""
+    return _entry(FILES, json.dumps(sums, separators=(",", ":"), sort_keys=True), recipe_hash)
+
+
+def _entry(kind: str, reason: str, recipe_hash: str) -> Entries:
+    values = {**_EMPTY, "reason": reason, "recipe_hash": recipe_hash, "kind": kind}
+    return {name: [value] for name, value in values.items()}
 
 
 def row_schema(recipe: Recipe) -> pa.Schema:
-    """Return the columns of a view's rows: the fixed ones, then one per layer of the recipe.
+    """Return the columns of a view's rows: the fixed ones, then one for each layer of the recipe.
 
     Raises:
         InputError: If two layers would share a column.

@@ -59,6 +59,20 @@ class SyncedTable:
         self._belong(path for f in (*new, *changed) for path in f.paths)
         self._move(f"{step}_committed", self.table.commit(new, changed, gone), f"{step}_synced")
 
+    def write_anew(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
+        """Write fragments with other columns, neither synced nor committed."""
+        return self.table.write_anew(batches, schema)
+
+    def replace_all(self, step: str, new: Sequence[Fragment], schema: pa.Schema) -> None:
+        """Make the next version of nothing but these synced fragments, and sync its manifest."""
+        self._belong(path for f in new for path in f.paths)
+        self._move(f"{step}_committed", self.table.replace_all(new, schema), f"{step}_synced")
+
+    def sum_of(self, fragments: Iterable[Fragment]) -> str:
+        """Return the checksums of the names and of the bytes of the data files of some fragments."""
+        names = [name for f in fragments for name in f.files]
+        return ":".join(sum_of_sums({n: file_sum(self.table.data / n) for n in names}))
+
     def restore(self, newest: int) -> None:
         """Make this version the newest again."""
         self._move("recovery.rows_restored", self.table.restore(newest), "recovery.rows_synced")

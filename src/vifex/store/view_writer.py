@@ -9,26 +9,35 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
-import numpy as np
 import pyarrow as pa
 
 from vifex.store import maintenance as maintenance
 from vifex.store.checkpoints import checkpoint
 from vifex.store.faults import explained
+from vifex.store.finished import FinishedMedia
 from vifex.store.lance_adapter import Fragment
 from vifex.store.layout import StoreInfo, ViewPaths
-from vifex.store.ledger import Newest, commits_since_care, file_sums, prove, seal
+from vifex.store.ledger import commits_since_maintenance, file_sums, prove, runs_of, seal, take_entries
 from vifex.store.recovery import recover
-from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries, row_schema
+from vifex.store.row_places import RowPlaces
+from vifex.store.schema import (
+    LEDGER_SCHEMA,
+    Entries,
+    deleted_entries,
+    maintenance_entry,
+    media_entries,
+    relabelled_entries,
+    row_schema,
+)
 from vifex.store.sums import LEDGER
 from vifex.values import Outcome, Recipe, StoreError
 
-__all__ = ["CommitRule", "Spilled", "ViewWriter"]
+__all__ = ["CommitRule", "LabelChange", "Spilled", "ViewWriter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,13 @@ class Spilled:
     fragments: tuple[Fragment, ...]
 
 
+class LabelChange(TypedDict, total=False):
+    """What is to change of a medium's label and split; `None` takes it away."""
+
+    label: str | None
+    split: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Finished:
     outcome: Outcome
@@ -64,15 +80,17 @@ class ViewWriter:
         self.recipe = recipe
         self.name = paths.name
         self._info = info
-        self._run = run
+        self._run_text = run
         self._rule = rule
         self._hash = recipe.hash
         self._schema = row_schema(recipe)
         with explained(info.path):
             self._rows, self._ledger = recover(paths)
             self._seal = prove(self._ledger.table)
-            self._newest = Newest(self._ledger.table)
-            self._since_care = commits_since_care(self._ledger.table, self._seal)
+            self._run = next((n for n, text in runs_of(self._ledger.table).items() if text == run), 0)
+            self._finished = FinishedMedia(lambda: self._ledger.table)
+            self._since_care = commits_since_maintenance(self._ledger.table, self._seal)
+        self._places = RowPlaces()
         self._gathered: dict[str, _Finished] = {}
         self._gathered_rows: list[pa.RecordBatch] = []
         self._gathered_bytes = 0
@@ -86,9 +104,9 @@ class ViewWriter:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def finished(self) -> Newest:
-        """Newest committed entry of each medium by its id; it follows the commits of this writer."""
-        return self._newest
+    def finished(self) -> FinishedMedia:
+        """Return the newest committed entry of each medium by its id; it follows this writer's commits."""
+        return self._finished
 
     def add(
         self, outcome: Outcome, rows: pa.RecordBatch | None = None, spilled: Spilled | None = None
@@ -166,6 +184,88 @@ class ViewWriter:
         self._open_spills.pop(spilled.medium_id, None)
         self._remove(spilled.fragments)
 
+    def delete(self, medium_ids: Iterable[str]) -> int:
+        """Delete media with their rows, in commits of their own; unknown ids are left out.
+
+        The next run over their sources makes them again.
+
+        Returns:
+            How many media were deleted.
+        """
+        return sum(self._delete(part) for part in self._known(dict.fromkeys(medium_ids)))
+
+    def relabel(self, changes: Mapping[str, LabelChange]) -> int:
+        """Give media other labels and splits, in commits of their own; unknown ids are left out.
+
+        Rows are copied with their vectors, bit for bit; nothing is computed.
+
+        Args:
+            changes: New `label`, new `split` or both for each id of a medium; what is left out stays.
+
+        Returns:
+            How many media have another label or split now.
+        """
+        return sum(self._relabel(part, changes) for part in self._known(changes))
+
+    def _known(self, medium_ids: Iterable[str]) -> Iterator[Sequence[str]]:
+        """Yield the ids of known media, as many at a time as one commit takes, with nothing gathered."""
+        self._must_be_open()
+        self.commit()
+        known = [medium_id for medium_id in medium_ids if medium_id in self._finished]
+        for start in range(0, len(known), self._rule.media):
+            yield known[start : start + self._rule.media]
+
+    def _delete(self, medium_ids: Sequence[str]) -> int:
+        with self._failing():
+            entries = self._entries_of(medium_ids)
+            self._change_rows((), [m for m in medium_ids if self._finished.has_rows(m)])
+            self._enter(deleted_entries(entries))
+        self._care(at_end=False)
+        return len(medium_ids)
+
+    def _relabel(self, medium_ids: Sequence[str], changes: Mapping[str, LabelChange]) -> int:
+        with self._failing():
+            entries = self._entries_of(medium_ids)
+            before = list(zip(entries["label"], entries["split"], strict=True))
+            after = [
+                (changes[m].get("label", label), changes[m].get("split", split))
+                for m, (label, split) in zip(medium_ids, before, strict=True)
+            ]
+            kept = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+            if not kept:
+                return 0
+            named = {medium_ids[i]: after[i] for i in kept}
+            entries = {name: [values[i] for i in kept] for name, values in entries.items()}
+            with_rows = [m for m in named if self._finished.has_rows(m)]
+            new = self._rows.write(self._relabelled(with_rows, named), self._schema) if with_rows else []
+            self._change_rows(new, with_rows)
+            labels, splits = zip(*named.values(), strict=True)
+            self._enter(relabelled_entries(entries, labels, splits))
+        self._care(at_end=False)
+        return len(kept)
+
+    def _relabelled(
+        self, medium_ids: Sequence[str], named: Mapping[str, tuple[str | None, str | None]]
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of some media with other labels, in stored order."""
+        listed = ", ".join(f"'{m}'" for m in medium_ids)
+        fragments = self._places.fragments_of(self._rows.table, medium_ids)
+        for batch in self._rows.table.scan(
+            self._schema.names, where=f"medium_id IN ({listed})", batch_rows=1024, fragments=fragments
+        ):
+            said = [named[m] for m in batch.column("medium_id").to_pylist()]
+            columns = dict(zip(self._schema.names, batch.columns, strict=True))
+            columns["label"] = pa.array([label for label, _ in said], self._schema.field("label").type)
+            columns["split"] = pa.array([split for _, split in said], self._schema.field("split").type)
+            yield pa.RecordBatch.from_arrays(list(columns.values()), schema=self._schema)
+
+    def _entries_of(self, medium_ids: Sequence[str]) -> Entries:
+        """Return the newest entries of known media without what belongs to their commits."""
+        places = [self._finished.place_of(m) for m in medium_ids]
+        table = take_entries(self._ledger.table, [p for p in places if p is not None])
+        names = [n for n in table.schema.names if n not in ("rows_version", "run", "commit", "checksum")]
+        return {name: table.column(name).to_pylist() for name in names}
+
     def tick(self) -> None:
         """Commit if the oldest gathered medium has waited long enough; call it while nothing is added."""
         if self._gathered and time.monotonic() - self._gathered_since >= self._rule.seconds:
@@ -184,7 +284,7 @@ class ViewWriter:
         with self._failing():
             batch = list(self._gathered.values())
             self._commit_rows(batch)
-            self._enter(media_entries([f.outcome for f in batch], self._hash, self._run))
+            self._enter(media_entries([f.outcome for f in batch], self._hash))
         self._gathered, self._gathered_rows = {}, []
         self._gathered_bytes = 0
         self._care(at_end=False)
@@ -203,14 +303,21 @@ class ViewWriter:
 
     def _commit_rows(self, batch: Sequence[_Finished]) -> None:
         """Steps one and two: the rows, old ones out and new ones in, as one version of their table."""
-        replaced = [m for m in self._gathered if (e := self._newest.get(m)) is not None and e.rows]
+        replaced = [m for m in self._gathered if self._finished.has_rows(m)]
         new = [f for b in batch if b.spilled for f in b.spilled.fragments]
         if self._gathered_rows:
             new += self._rows.write(self._gathered_rows, self._schema)
+        self._change_rows(new, replaced)
+
+    def _change_rows(self, new: Sequence[Fragment], replaced: Sequence[str]) -> None:
+        """Commit new fragments, and delete the rows that some media had before."""
         if not new and not replaced:
             return
         checkpoint("rows.written")
-        changed, gone = self._rows.delete_rows(self._addresses(replaced)) if replaced else ([], [])
+        changed: list[Fragment] = []
+        gone: list[int] = []
+        if replaced:
+            changed, gone = self._rows.delete_rows(self._places.take(self._rows.table, replaced))
         checkpoint("rows.deletions_written")
         self._rows.sync_data(new)
         checkpoint("rows.data_synced")
@@ -219,14 +326,23 @@ class ViewWriter:
     def _enter(self, entries: Entries) -> None:
         """Step three: the entries that make the rows exist."""
         files = self._rows.take_sums() | {LEDGER: self._ledger.sum_of_data()}
-        entered, sealed = seal(entries, self._seal, self._rows.table.version, files)
+        entered, sealed = seal(
+            entries,
+            self._seal,
+            self._rows.table.version,
+            files,
+            run=self._run,
+            run_text="" if self._run else self._run_text,
+        )
         fragments = self._ledger.write([entered], LEDGER_SCHEMA)
         checkpoint("ledger.written")
         self._ledger.sync_data(fragments)
         checkpoint("ledger.data_synced")
         self._ledger.commit("ledger.manifest", fragments)
         self._seal = sealed
-        self._newest.update(entered)
+        if self._run_text and not self._run:
+            self._run = sealed.commit
+        self._finished.update(entered)
         self._since_care += 1
 
     def _care(self, *, at_end: bool) -> None:
@@ -236,23 +352,14 @@ class ViewWriter:
             rows = maintenance.compact(self._rows, "maintenance.rows", file_sums(self._ledger.table))
             ledger = maintenance.compact(self._ledger, "maintenance.ledger")
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
-            self._enter(maintenance_entry(said, self._hash, self._run))
+            self._enter(maintenance_entry(said, self._hash))
             checkpoint("maintenance.entered")
             # The same rows under a second manifest: else one damaged file would take both versions along.
             self._rows.commit("maintenance.repeat", ())
-            self._enter(maintenance_entry("removing older versions", self._hash, self._run))
+            self._enter(maintenance_entry("removing older versions", self._hash))
             checkpoint("maintenance.confirmed")
             maintenance.clean(self._rows.table, self._ledger.table, self._info.readers, self.name)
         self._since_care = 0
-
-    def _addresses(self, medium_ids: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-        """Where the rows of these media stand."""
-        listed = ", ".join(f"'{m}'" for m in medium_ids)
-        parts = [
-            batch.column("_rowaddr").to_numpy()
-            for batch in self._rows.table.scan(["key"], where=f"medium_id IN ({listed})", addresses=True)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0, np.uint64)
 
     def _checked(self, media: Sequence[tuple[str, int]], rows: pa.RecordBatch) -> pa.RecordBatch:
         """Check that rows are of these media, as many as said of each, and of this view, each once."""

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from vifex.store.checkpoints import checkpoint
 from vifex.store.faults import explained
 from vifex.store.lance_adapter import Table
 from vifex.store.layout import (
+    FORMAT,
     StoreInfo,
     ViewPaths,
     create_store,
@@ -29,20 +31,22 @@ from vifex.store.lock import FileLock
 from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, row_schema
 from vifex.store.sync import sync_folder, sync_tree
 from vifex.store.tables import SyncedTable
+from vifex.store.upgrading import needs_upgrade, upgrade_views
 from vifex.store.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
 from vifex.values import Recipe, StoreError
+from vifex.values.registry import near
 
-__all__ = ["StoreWriter", "open_writer"]
+__all__ = ["StoreWriter", "open_writer", "upgrade"]
 
 
 def open_writer(
     path: str | os.PathLike[str], run: str = "", *, rule: CommitRule = DEFAULT_RULE
 ) -> StoreWriter:
-    """Open a store to write, and make it if it is not there.
+    """Open a store to write, and make it if it is not there. A store of format 1 becomes one of format 2.
 
     Args:
         path: Folder of the store.
-        run: Facts of this run as JSON text (versions, machine, times); every entry carries it.
+        run: Facts of this run as JSON text (versions, machine, times); the ledger of each view keeps it once.
         rule: When gathered media are committed.
 
     Raises:
@@ -64,10 +68,33 @@ def open_writer(
             lock.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
             info = create_store(folder)
             remove_unfinished_views(info)
+            if info.format < FORMAT:
+                info = upgrade_views(info, run)
         except BaseException:
             lock.free()
             raise
     return StoreWriter(info, lock, run, rule)
+
+
+def upgrade(path: str | os.PathLike[str], run: str = "") -> bool:
+    """Make a store of an older format one of the newest; nothing is computed, and all rows stay as they are.
+
+    `open_writer` does the same. A crash loses nothing; the next call goes on.
+
+    Args:
+        path: Folder of the store.
+        run: Facts of this run as JSON text, for the ledgers.
+
+    Returns:
+        Whether there was anything to do.
+
+    Raises:
+        StoreError: If there is no store, another process writes to it, or it cannot be written.
+    """
+    if not needs_upgrade(path):
+        return False
+    open_writer(path, run).close()
+    return True
 
 
 class StoreWriter:
@@ -112,6 +139,22 @@ class StoreWriter:
         self._views[name] = writer
         return writer
 
+    def stored_view(self, name: str) -> ViewWriter:
+        """Open a view that is there, by the recipe that it has.
+
+        Raises:
+            StoreError: If there is no such view, or its recipe cannot be read.
+        """
+        paths = self._info.view(name)
+        if not paths.folder.exists():
+            known = list_views(self._info)
+            raise StoreError(
+                f"the store has no view {name!r}.",
+                of=str(self.path),
+                todo=f"{near(name, known)}It has: {', '.join(known) or 'none'}.",
+            )
+        return self.view(name, read_recipe(paths))
+
     def close(self) -> None:
         """Close every view, committing what it gathered, and let the next writer in."""
         try:
@@ -128,12 +171,13 @@ class StoreWriter:
         new = ViewPaths(paths.name, folder)
         folder.mkdir()
         try:
-            write_recipe(new.recipe, recipe)
+            write_recipe(new.recipe, recipe, uuid.uuid4().hex)
             for file in files:
                 shutil.copyfile(file, folder / file.name)
             rows = Table.create(new.rows, row_schema(recipe))
-            entry = maintenance_entry("view made", recipe.hash, self._run)
-            batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version, SyncedTable(rows).take_sums())
+            entry = maintenance_entry("view made", recipe.hash)
+            sums = SyncedTable(rows).take_sums()
+            batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version, sums, run_text=self._run)
             ledger = Table.create(new.ledger, LEDGER_SCHEMA)
             ledger.commit(ledger.write([batch], LEDGER_SCHEMA))
             checkpoint("view.built")

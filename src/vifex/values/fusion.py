@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-__all__ = ["MATCHES", "Fusion", "FusionInput", "Match", "Tree", "TreeLevel"]
+__all__ = ["MATCHES", "Fusion", "FusionInput", "Match", "SourceEntry", "Tree", "TreeLevel", "hash_of_sources"]
 
 Match = Literal["row", "mean"]
 MATCHES: Final = ("row", "mean")
 
 TreeLevel = Literal["video", "scene", "shot"]
+
+SourceEntry = tuple[str, int]
+"""The id of a view and the number of the commit that made a medium's newest entry there."""
+
+
+def hash_of_sources(entries: Sequence[SourceEntry | None]) -> str:
+    """Return the `spec_hash` of a medium in a derived view: 128 bits in hex over its entries in the inputs.
+
+    Args:
+        entries: One for each input of the view; `None` where the input has no entry of the medium.
+    """
+    text = json.dumps([None if e is None else list(e) for e in entries], separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,19 @@ import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
-__all__ = ["Box", "Kind", "Medium", "Span", "grid_boxes", "path_to_uri", "uri_to_path"]
+__all__ = [
+    "HASH_OF_WHOLE_MEDIUM",
+    "Box",
+    "Kind",
+    "Medium",
+    "Span",
+    "grid_boxes",
+    "path_to_uri",
+    "uri_to_path",
+]
 
 Kind = Literal["image", "video", "audio", "unknown"]
 """What the name and the first bytes promise; the decoder finds out what is true."""
@@ -123,20 +132,20 @@ class Medium:
 
     @property
     def spec_hash(self) -> str:
-        """Hash of what a manifest said of the medium beyond its uri: a change makes it anew."""
+        """Hash of what a manifest says about the medium that decides its rows: the span and the boxes.
+
+        Labels and splits are no part of it: rows with new ones need not be computed again.
+        """
         if self.span is None and not self.boxes:
-            return _hash_of_labels(self.label, self.split)
+            return HASH_OF_WHOLE_MEDIUM
         span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
-        boxes = [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]
-        return _hash_128([span, boxes, self.label, self.split])
-
-
-@lru_cache(maxsize=4096)
-def _hash_of_labels(label: str | None, split: str | None) -> str:
-    """Most media have no more than these, which many share."""
-    return _hash_128([None, [], label, split])
+        return _hash_128([span, [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]])
 
 
 def _hash_128(value: object) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+HASH_OF_WHOLE_MEDIUM: Final = _hash_128([None, []])
+"""The `spec_hash` of a medium with neither a span nor boxes, as most are."""

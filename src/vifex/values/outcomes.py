@@ -26,6 +26,8 @@ class Outcome:
     """Frames that were seen or announced by the decoder and could not be had."""
     wall_s: float = 0.0
     """Seconds that decoding took, waiting not counted."""
+    content_hash: str = ""
+    """Hash of the file's content, see `vifex.media.content_hash`; empty where it is not known."""
     is_note: bool = False
     """Whether the reason of a medium that is `ok` is to be told to the user, not only kept."""
 

@@ -63,7 +63,7 @@ class Recipe:
             "preprocess": self.preprocess,
             "pixels": self.pixels.to_dict(),
             "sampling": self.sampling.to_dict(),
-            "taps": [_layer_to_dict(t) for t in self.layers],
+            "layers": [_layer_to_dict(t) for t in self.layers],
             "precision": self.precision,
             "engine": self.engine,
             "time_pooling": self.time_pooling,
@@ -102,7 +102,7 @@ class Recipe:
             preprocess=data["preprocess"],
             pixels=PixelSpec(**pixels),
             sampling=Sampling(**data.get("sampling", {})),
-            layers=tuple(_layer_from_dict(t) for t in data["taps"]),
+            layers=tuple(_layer_from_dict(t) for t in data["layers"]),
             precision=data["precision"],
             engine=data["engine"],
             time_pooling=data["time_pooling"],
@@ -152,7 +152,7 @@ def _layer_to_dict(spec: LayerSpec) -> dict[str, Any]:
     return {
         "name": spec.layer.name,
         "kind": spec.layer.kind,
-        "tap_shape": list(spec.layer.shape),
+        "layer_shape": list(spec.layer.shape),
         "pooling": spec.pooling,
         "shape": list(spec.shape),
         "normalized": spec.normalized,
@@ -164,7 +164,7 @@ def _layer_from_dict(data: dict[str, Any]) -> LayerSpec:
     if data["kind"] not in AXES:
         raise ValueError(f"unknown kind of layer: {data['kind']}")
     return LayerSpec(
-        layer=Layer(data["name"], data["kind"], tuple(data["tap_shape"])),
+        layer=Layer(data["name"], data["kind"], tuple(data["layer_shape"])),
         pooling=data["pooling"],
         shape=tuple(data["shape"]),
         normalized=data["normalized"],

@@ -132,8 +132,7 @@ def last_editions(count: int) -> list[tuple[Medium, int, Status, int]]:
 def feed(view: ViewWriter, run: list[tuple[Medium, int, Status, int]]) -> None:
     """Extract, as it were: what is finished is left alone, the rest is made; several parts are spilled."""
     for what, n, status, parts in run:
-        entry = view.finished().get(what.medium_id)
-        if entry is not None and entry.matches(what, view.recipe.hash):
+        if view.finished().status_of(what, view.recipe.hash) is not None:
             continue
         spilled = None
         for part in range(parts):

@@ -12,13 +12,29 @@ import pytest
 from store_maker import medium, outcome
 
 from vifex.store.faults import BrokenTableError
+from vifex.store.finished import FinishedMedia
 from vifex.store.lance_adapter import Table
-from vifex.store.ledger import FIRST, Newest, Seal, commits_since_care, newest_entries, prove, seal
-from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, media_entries
+from vifex.store.ledger import (
+    FIRST,
+    Seal,
+    commits_since_maintenance,
+    newest_mask,
+    prove,
+    read_entries,
+    runs_of,
+    seal,
+)
+from vifex.store.schema import (
+    LEDGER_SCHEMA,
+    Entries,
+    deleted_entries,
+    maintenance_entry,
+    media_entries,
+)
 
 
 def entry(number: int, edition: int = 0, **changes: object) -> Entries:
-    made = media_entries([outcome(medium(number, edition), 3)], "r", "{}")
+    made = media_entries([outcome(medium(number, edition), 3)], "r")
     return {**made, **{name: [value] for name, value in changes.items()}}
 
 
@@ -45,8 +61,7 @@ def test_the_checksum_is_what_the_format_says() -> None:
     digest = hashlib.blake2b(b"ab" * 16, digest_size=16)
     for row in batch.to_pylist():
         values = [row[name] for name in LEDGER_SCHEMA.names[:-1]]
-        assert values[11] == 7
-        assert values[15] == 5
+        assert (values[14], values[18]) == (7, 5)
         digest.update((json.dumps(values, separators=(",", ":")) + "\n").encode())
     assert batch.column("checksum").to_pylist() == [digest.hexdigest()] * 2
     assert last == Seal(5, digest.hexdigest(), 7)
@@ -87,19 +102,44 @@ def test_an_empty_ledger_does_not_prove_itself(tmp_path: Path) -> None:
 
 
 def test_the_newest_entry_counts(tmp_path: Path) -> None:
-    care = maintenance_entry("merged", "r", "{}")
-    table = ledger_of(tmp_path / "l", [entry(1), entry(2)], [care], [entry(1, 5)], [entry(3)])
-    newest = Newest(table)
+    merged = maintenance_entry("merged", "r")
+    table = ledger_of(tmp_path / "l", [entry(1), entry(2)], [merged], [entry(1, 5)], [entry(3)])
+    newest = FinishedMedia(lambda: table)
     assert list(newest) == [medium(i).medium_id for i in (2, 1, 3)]
     assert newest[medium(1).medium_id].size_bytes == 1005
     first, _ = seal(together(entry(1), entry(2)), Seal(0, FIRST, 0), rows_version=10)
     assert dataclasses.asdict(newest[medium(2).medium_id]) == first.to_pylist()[1]
     assert medium(9).medium_id not in newest
     assert "no id" not in newest
-    assert newest_entries(table).column("mtime_ns").to_pylist() == [0, 5, 0]
-    assert newest_entries(table, history=True).num_rows == 5
-    assert commits_since_care(table, prove(table)) == 2
+    mask = newest_mask(table)
+    assert mask.tolist() == [False, True, False, True, True]
+    read = pa.Table.from_batches(read_entries(table, ["mtime_ns", "name"], mask=mask))
+    assert read.column("mtime_ns").to_pylist() == [0, 5, 0]
+    assert commits_since_maintenance(table, prove(table)) == 2
     batch, _ = seal(entry(2, 8), prove(table), 1)
     newest.update(batch)
+    table = table.commit(table.write([batch], LEDGER_SCHEMA))
     assert newest[medium(2).medium_id].mtime_ns == 8
     assert len(newest) == 3
+
+
+def test_a_deleted_medium_has_no_newest_entry(tmp_path: Path) -> None:
+    gone = deleted_entries(entry(1))
+    table = ledger_of(tmp_path / "l", [entry(1), entry(2)], [gone])
+    finished = FinishedMedia(lambda: table)
+    assert list(finished) == [medium(2).medium_id]
+    assert newest_mask(table).tolist() == [False, True, False]
+    batch, _ = seal(entry(1), prove(table), 1)
+    finished.update(batch)
+    assert list(finished) == [medium(2).medium_id, medium(1).medium_id]
+
+
+def test_the_text_of_a_run_stands_in_the_ledger_once(tmp_path: Path) -> None:
+    table, last, run = Table.create(tmp_path / "l", LEDGER_SCHEMA), Seal(0, FIRST, 0), 0
+    for number, text in enumerate(["", "{1}", "", "", "{2}", ""]):
+        batch, last = seal(entry(number), last, 1, run=run, run_text=text)
+        run = last.commit if text else run
+        table = table.commit(table.write([batch], LEDGER_SCHEMA))
+    assert runs_of(table) == {2: "{1}", 5: "{2}"}
+    entries = pa.Table.from_batches(read_entries(table, ["run"], mask=newest_mask(table)))
+    assert entries.column("run").to_pylist() == [0, 2, 2, 2, 5, 5]

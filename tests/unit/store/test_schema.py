@@ -38,8 +38,10 @@ def test_row_columns() -> None:
 
 
 def test_ledger_columns() -> None:
-    names = "name uri medium_id size_bytes mtime_ns spec_hash recipe_hash status reason rows lost"
-    names += " rows_version run wall_s kind commit checksum"
+    names = (
+        "name uri medium_id label split size_bytes mtime_ns content_hash spec_hash recipe_hash status reason"
+    )
+    names += " rows lost rows_version run wall_s kind commit checksum"
     assert names.split() == LEDGER_SCHEMA.names
     assert list(LedgerEntry.__dataclass_fields__) == LEDGER_SCHEMA.names
 
@@ -79,7 +81,7 @@ def test_all_columns_of_rows_are_reserved() -> None:
 
 def test_an_entry_matches_until_anything_of_its_medium_changes() -> None:
     what = medium(1)
-    columns = media_entries([outcome(what, 3)], "r1", "{}")
+    columns = media_entries([outcome(what, 3)], "r1")
     entry = LedgerEntry(**{name: columns[name][0] if name in columns else 0 for name in LEDGER_SCHEMA.names})
     assert entry.matches(what, "r1")
     assert not entry.matches(what, "r2")

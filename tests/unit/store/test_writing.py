@@ -37,7 +37,7 @@ def test_a_store_is_a_folder_with_an_id(tmp_path: Path) -> None:
         assert read.id == first
         assert read.views() == []
     data = json.loads((store / "STORE.json").read_text())
-    assert data == {"vifex_store": 1, "id": first}
+    assert data == {"vifex_store": 2, "id": first}
 
 
 def test_a_second_writer_gets_one_sentence(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_folders_that_are_no_store(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     store = tmp_path / "s.vifex"
     open_writer(store).close()
-    (store / "STORE.json").write_text('{"vifex_store": 2, "id": "x"}')
+    (store / "STORE.json").write_text('{"vifex_store": 3, "id": "x"}')
     for opener in (open_store, open_writer):
-        with pytest.raises(StoreError, match=r"format 2, and this Vifex reads up to 1\. Update Vifex"):
+        with pytest.raises(StoreError, match=r"format 3, and this Vifex reads up to 2\. Update Vifex"):
             opener(store)
 
 
@@ -217,13 +217,15 @@ def test_commits_come_by_count_bytes_and_seconds(tmp_path: Path, monkeypatch: py
         assert read.view().count_rows() == 25
 
 
-def test_the_run_stands_in_every_entry(tmp_path: Path) -> None:
+def test_every_entry_names_its_run(tmp_path: Path) -> None:
     with open_writer(tmp_path / "s.vifex", run='{"av": "18.1"}') as writer:
         view = writer.view("main", recipe())
         view.add(outcome(medium(1), 2, "partial"), rows_of(medium(1), 2))
     with open_store(tmp_path / "s.vifex") as read:
         history = read.view().ledger(history=True).to_pylist()
-        assert [e["run"] for e in history] == ['{"av": "18.1"}'] * 4
+        assert [e["run"] for e in history] == [1] * 5
+        assert [e["reason"] for e in history if e["kind"] == "run"] == ['{"av": "18.1"}']
+        assert read.view().runs() == {1: '{"av": "18.1"}'}
         made = next(e for e in history if e["kind"] == "medium")
         assert made["reason"] == "it is partial"
         assert made["wall_s"] == 0.25

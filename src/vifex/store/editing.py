@@ -1,0 +1,88 @@
+"""Changing what a view holds without computing anything: media are deleted, or get other labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vifex.store.reading import View, open_store
+from vifex.store.view_writer import LabelChange
+from vifex.store.writing import open_writer
+from vifex.values import InputError
+from vifex.values.registry import near
+
+__all__ = ["delete_rows", "relabel"]
+
+
+def delete_rows(store: str | os.PathLike[str], view: str, names: Collection[str], *, run: str = "") -> int:
+    """Delete media with all their rows from a view.
+
+    They are safe from crashes like every commit: each medium is there whole or gone. The next extraction
+    from their sources makes them again.
+
+    Args:
+        store: The store's folder.
+        view: Name of the view.
+        names: Names or uris of media, as the ledger has them; a name that several media share means all.
+        run: Facts of this run as JSON text, for the ledger.
+
+    Returns:
+        How many media were deleted.
+
+    Raises:
+        InputError: If the view has no medium of one of these names. Nothing is deleted then.
+        StoreError: If there is no such store or view, or it cannot be written.
+    """
+    with open_store(store) as opened:
+        found = _ids(opened.view(view), names)
+    with open_writer(store, run) as writer:
+        return writer.stored_view(view).delete(m for ids in found.values() for m in ids)
+
+
+def relabel(
+    store: str | os.PathLike[str], view: str, changes: Mapping[str, LabelChange], *, run: str = ""
+) -> int:
+    """Give media of a view other labels and splits; nothing is computed, and no vector changes.
+
+    The rows of a medium move to the end of the view's stored order.
+
+    Args:
+        store: The store's folder.
+        view: Name of the view.
+        changes: By name or uri of a medium: its new `label`, its new `split` or both. `None` takes the label
+            away; what is left out stays.
+        run: Facts of this run as JSON text, for the ledger.
+
+    Returns:
+        How many media have another label or split now.
+
+    Raises:
+        InputError: If the view has no medium of one of these names. Nothing is changed then.
+        StoreError: If there is no such store or view, or it cannot be written.
+    """
+    with open_store(store) as opened:
+        found = _ids(opened.view(view), changes)
+    by_id = {medium_id: changes[name] for name, ids in found.items() for medium_id in ids}
+    with open_writer(store, run) as writer:
+        return writer.stored_view(view).relabel(by_id)
+
+
+def _ids(view: View, names: Collection[str]) -> dict[str, list[str]]:
+    """Return the ids of the media with each of these names or uris."""
+    wanted = pa.array(list(dict.fromkeys(names)), pa.large_string())
+    found: dict[str, list[str]] = {name: [] for name in wanted.to_pylist()}
+    for batch in view.ledger_batches(["name", "uri", "medium_id"]):
+        mask = pc.or_(pc.is_in(batch.column("name"), wanted), pc.is_in(batch.column("uri"), wanted))
+        for name, uri, medium_id in zip(*(c.to_pylist() for c in batch.filter(mask).columns), strict=True):
+            found[name if name in found else uri].append(medium_id)
+    missing = [name for name, ids in found.items() if not ids]
+    if missing:
+        known = [name for b in view.ledger_batches(["name"]) for name in b.column(0).to_pylist()]
+        raise InputError(
+            f"the view {view.name!r} has no medium {missing[0]!r}.",
+            todo=f"{near(missing[0], known[:10_000])}`vifex show` counts the media of a store.",
+        )
+    return found

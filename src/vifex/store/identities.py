@@ -1,0 +1,129 @@
+"""128-bit hashes and texts as 64-bit numbers: what the index of finished media compares."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = ["hash_text", "hash_texts", "hex_lanes", "lanes_of", "mix", "mix_lanes"]
+
+U64 = npt.NDArray[np.uint64]
+
+_MASK: Final = (1 << 64) - 1
+_FIRST: Final = 0xBF58476D1CE4E5B9
+_SECOND: Final = 0x94D049BB133111EB
+_INCREMENT: Final = 0x9E3779B97F4A7C15
+_NONE: Final = 0x5DEECE66D
+"""What stands for a missing text."""
+_FEW: Final = 256
+
+_NIBBLES: Final = np.full(256, 255, np.uint8)
+for _value, _digit in enumerate("0123456789abcdef"):
+    _NIBBLES[ord(_digit)] = _value
+
+
+def lanes_of(hex_hash: str) -> tuple[int, int]:
+    """Return the upper and the lower 64 bits of a hash of 32 hex digits.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    data = bytes.fromhex(hex_hash)
+    if len(data) != 16:
+        raise ValueError(f"not a hash of 128 bits: {hex_hash!r}")
+    return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:], "big")
+
+
+def hex_lanes(hashes: pa.Array) -> tuple[U64, U64]:
+    """Return the upper and the lower 64 bits of hashes, uint64 `[N]` each.
+
+    Args:
+        hashes: Strings or large strings of 32 hex digits each, none null.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    digits = _digits(hashes)
+    if digits is None:
+        raise ValueError("not all of these are hashes of 128 bits")
+    return _lanes(digits)
+
+
+def hash_text(text: str | None) -> int:
+    """Return 64 bits that stand for a text; for a hash in hex they are made of its own bits."""
+    return _hash(text)
+
+
+def hash_texts(texts: pa.Array) -> U64:
+    """Return `hash_text` of each text of a column, uint64 `[N]`."""
+    encoded = texts.dictionary_encode()
+    if len(encoded.dictionary) > _FEW and texts.null_count == 0:
+        digits = _digits(texts)
+        if digits is not None:
+            high, low = _lanes(digits)
+            return mix_lanes(high, low)
+    known = np.array([_hash(text) for text in encoded.dictionary.to_pylist()] + [_hash(None)], np.uint64)
+    indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
+    found: U64 = known[indices]
+    return found
+
+
+def mix(state: int, value: int) -> int:
+    """Take a 64-bit value into a 64-bit state; another value always gives another state."""
+    x = ((state ^ (value & _MASK)) + _INCREMENT) & _MASK
+    x = ((x ^ (x >> 30)) * _FIRST) & _MASK
+    x = ((x ^ (x >> 27)) * _SECOND) & _MASK
+    return x ^ (x >> 31)
+
+
+def mix_lanes(state: U64, values: U64) -> U64:
+    """Do the same as `mix` for arrays of states and values, uint64 `[N]` each."""
+    x = (state ^ values) + np.uint64(_INCREMENT)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(_FIRST)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(_SECOND)
+    return x ^ (x >> np.uint64(31))
+
+
+@lru_cache(maxsize=4096)
+def _hash(text: str | None) -> int:
+    if text is None:
+        return _NONE
+    if len(text) == 32:
+        try:
+            return mix(int(text[:16], 16), int(text[16:], 16)) if _is_hex(text) else _digest(text)
+        except ValueError:
+            pass
+    return _digest(text)
+
+
+def _is_hex(text: str) -> bool:
+    return all(c in "0123456789abcdef" for c in text)
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _digits(hashes: pa.Array) -> npt.NDArray[np.uint8] | None:
+    """Return the values of the digits, uint8 `[N, 32]`; `None` if not all are 32 hex digits."""
+    if len(hashes) == 0:
+        return np.empty((0, 32), np.uint8)
+    width = np.int64 if pa.types.is_large_string(hashes.type) else np.int32
+    _, places, data = hashes.buffers()
+    offsets = np.frombuffer(places, width)[hashes.offset : hashes.offset + len(hashes) + 1]
+    if hashes.null_count or np.any(np.diff(offsets) != 32):
+        return None
+    text = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    digits = _NIBBLES[text].reshape(-1, 32)
+    return None if np.any(digits == 255) else digits
+
+
+def _lanes(digits: npt.NDArray[np.uint8]) -> tuple[U64, U64]:
+    octets = np.ascontiguousarray((digits[:, 0::2] << 4) | digits[:, 1::2])
+    lanes = octets.view(">u8").astype(np.uint64)
+    return np.ascontiguousarray(lanes[:, 0]), np.ascontiguousarray(lanes[:, 1])

@@ -41,6 +41,7 @@ COMMANDS = {
     "tree": "vifex.cli.deriving:tree",
     "export": "vifex.cli.exporting:export",
     "check": "vifex.cli.checking:check",
+    "upgrade": "vifex.cli.upgrading:upgrade",
     "models": "vifex.cli.models:models",
     "layers": "vifex.cli.models:layers",
     "bench": "vifex.cli.benching:bench",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "store"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from vifex.store import checkpoints, maintenance
 

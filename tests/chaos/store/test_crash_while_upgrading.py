@@ -6,8 +6,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from crash_maker import crashes
 from store_maker import bits, by_key, medium, recipe
-from test_crash_at_each_step import crashes
 
 import vifex
 from vifex.store import checkpoints, open_store, open_writer, upgrade

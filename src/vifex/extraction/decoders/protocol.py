@@ -131,6 +131,8 @@ class Finished:
     """No file can be decoded with what is installed."""
     wall_s: float = 0.0
     """What it took, waiting for room not counted."""
+    content_hash: str = ""
+    """Hash of the file's content; empty where it cannot be read."""
     media_s: float = 0.0
     """Seconds of video or sound that were gone through; 0 for an image."""
 

@@ -32,9 +32,11 @@ from vifex.extraction.decoders.protocol import (
     send,
 )
 from vifex.extraction.decoders.shared_memory import attach, view_slot
+from vifex.media.content_hash import content_hash
 from vifex.media.installation import installation_fault, interface_error
 from vifex.media.read import Skip, read
-from vifex.values import Limits, Sample, VifexError
+from vifex.values import Limits, Medium, Sample, VifexError
+from vifex.values.media import uri_to_path
 
 __all__ = ["main"]
 
@@ -138,6 +140,7 @@ class Decoder:
             ended |= self._installation_fault(exc, job)
         for request in self._open:
             self._report(job.job, request)
+        ended["content_hash"] = _content_hash(job.medium)
         wall_s = time.monotonic() - began_s - self._waited_s
         finished = Finished(job.job, tuple(counts), wall_s=wall_s, media_s=self._heartbeat.at_s, **ended)  # type: ignore[arg-type]
         self._unsent.append(finished)
@@ -232,6 +235,14 @@ def _facts(sample: Sample) -> RowFacts:
         boxes=sample.boxes,
         size_px=sample.size_px,
     )
+
+
+def _content_hash(medium: Medium) -> str:
+    """Return the hash of a medium's file; empty where there is no file that can be read."""
+    try:
+        return content_hash(uri_to_path(medium.uri))
+    except (OSError, ValueError):
+        return ""
 
 
 def _sentence(exc: VifexError) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from vifex.extraction.pipeline.row_collector import Rows, build_rows
-from vifex.store import Spilled, ViewWriter, row_schema
+from vifex.store import LabelChange, Spilled, ViewWriter, row_schema
 from vifex.values import Medium, Outcome, Recipe, Status
 
 __all__ = ["CommitThread", "SpilledRows", "ViewSink"]
@@ -108,10 +108,20 @@ class ViewSink:
         self._hash, self._schema = recipe.hash, row_schema(recipe)
         self._settled: list[tuple[Outcome, Rows | None]] = []
         self._settled_bytes = 0
+        self._relabelled: dict[str, LabelChange] = {}
 
     def status_of(self, medium: Medium) -> Status | None:
-        """How a medium ended by what is committed; `None` if that holds no more, or it never did."""
-        return self._writer.finished().status_of(medium, self._hash)
+        """Return how a medium ended by what is committed; `None` if that holds no more, or it never did.
+
+        Where the source states another label or split than the store has, the store gets the new one.
+        """
+        finished = self._writer.finished()
+        status = finished.status_of(medium, self._hash)
+        if status is not None and not finished.has_labels_of(medium):
+            self._relabelled[medium.medium_id] = _stated_labels(medium)
+            if len(self._relabelled) >= _TOGETHER:
+                self._relabel()
+        return status
 
     def settle(self, outcome: Outcome, rows: Rows | None) -> None:
         """Take a finished medium with all its rows."""
@@ -144,11 +154,17 @@ class ViewSink:
         """Commit everything that is finished. It is durable when the commit thread has finished."""
         if self._settled:
             self._hand_over()
+        if self._relabelled:
+            self._relabel()
         self._commit_thread.do(self._writer.commit)
 
     def _hand_over(self) -> None:
         settled, self._settled, self._settled_bytes = self._settled, [], 0
         self._commit_thread.do(partial(self._keep, settled))
+
+    def _relabel(self) -> None:
+        changes, self._relabelled = self._relabelled, {}
+        self._commit_thread.do(partial(self._writer.relabel, changes))
 
     # -- in the commit thread ----------------------------------------------------------------------------
 
@@ -167,3 +183,13 @@ class ViewSink:
     def _drop(self, spill: SpilledRows) -> None:
         if spill.there is not None:
             self._writer.discard(spill.there)
+
+
+def _stated_labels(medium: Medium) -> LabelChange:
+    """Return the label and the split that a source states; what it does not state stays."""
+    stated: LabelChange = {}
+    if medium.label is not None:
+        stated["label"] = medium.label
+    if medium.split is not None:
+        stated["split"] = medium.split
+    return stated

@@ -387,25 +387,25 @@ def _outcome(job: _Job, request: int) -> Outcome:
     """How a medium ended for one view."""
     ended, medium = job.ended, job.medium
     assert ended is not None
-    wall_s = round(ended.wall_s, 6)
+    facts: Any = {"wall_s": round(ended.wall_s, 6), "content_hash": ended.content_hash}
     if ended.skipped is not None:
-        return Outcome(medium, "skipped", ended.skipped, wall_s=wall_s)
+        return Outcome(medium, "skipped", ended.skipped, **facts)
     failed = ended.failed or job.refused.get(request)
     if failed is not None:
-        return Outcome(medium, "failed", failed, wall_s=wall_s)
+        return Outcome(medium, "failed", failed, **facts)
     assert ended.seen is not None
     seen = dict(ended.seen.apart).get(job.asked.index(request), ended.seen)
     if isinstance(seen, NothingDecoded):
-        return Outcome(medium, "skipped" if seen.is_skipped else "failed", seen.reason, wall_s=wall_s)
+        return Outcome(medium, "skipped" if seen.is_skipped else "failed", seen.reason, **facts)
     rows = job.collectors[request].rows
     reason = " ".join(seen.problems)
     if not rows:
         why = dict(seen.empty).get(job.asked.index(request), "No frame of it was sampled.")
         reason = f"{reason} {why}".strip()
-        return Outcome(medium, "failed", reason, lost=seen.frames_lost, wall_s=wall_s)
+        return Outcome(medium, "failed", reason, lost=seen.frames_lost, **facts)
     status: Status = "partial" if reason else "ok"
     # How sound was filled and video converted is kept, though nothing was lost; choices are kept and told.
-    facts = seen.choices if seen.kind == "image" else (*seen.notes, *seen.choices)
-    reason = " ".join([*seen.problems, *facts])
+    notes = seen.choices if seen.kind == "image" else (*seen.notes, *seen.choices)
+    reason = " ".join([*seen.problems, *notes])
     is_note = status == "ok" and bool(seen.choices)
-    return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s, is_note=is_note)
+    return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, is_note=is_note, **facts)

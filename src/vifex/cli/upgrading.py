@@ -1,0 +1,45 @@
+"""`vifex upgrade`: a store of an older format becomes one of the newest."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vifex.cli.output import clean, print_json, print_line
+
+__all__ = ["upgrade"]
+
+
+def upgrade(store: Path, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Bring a store to the newest format.
+
+    Nothing is computed, and every row stays as it is, bit for bit. It can be interrupted at any time; the
+    same command goes on. A run that writes to the store does the same by itself.
+
+    Parameters
+    ----------
+    store
+        The store.
+    json
+        Print as JSON.
+    """
+    from vifex.store import upgrade as upgrade_store
+
+    done = upgrade_store(store, _facts())
+    if json:
+        print_json({"store": str(store), "upgraded": done})
+    elif done:
+        print_line(f"{clean(store)}: upgraded to format 2; rows and outcomes are as they were")
+    else:
+        print_line(f"{clean(store)}: it has the newest format already")
+    return 0
+
+
+def _facts() -> str:
+    import json
+
+    return json.dumps({"command": sys.argv[1:2], "started_unix_s": round(time.time(), 3)}, sort_keys=True)

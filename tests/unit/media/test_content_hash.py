@@ -1,0 +1,65 @@
+"""The content hash is what docs/store-format.md says, reads at most 4 MiB, and does not see the name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from vifex.media.content_hash import MAX_BYTES, _parts, content_hash
+
+MIB = 1 << 20
+
+
+def by_hand(data: bytes) -> str:
+    """Computed here from the text of docs/store-format.md."""
+    digest = hashlib.blake2b(len(data).to_bytes(8, "little"), digest_size=16)
+    if len(data) <= 4 * MIB:
+        digest.update(data)
+    else:
+        digest.update(data[:MIB])
+        for i in range(32):
+            start = MIB + i * (len(data) - 2 * MIB - 65536) // 31
+            digest.update(data[start : start + 65536])
+        digest.update(data[-MIB:])
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 4 * MIB, 4 * MIB + 1, 9 * MIB + 12345])
+def test_the_hash_is_what_the_format_says(size: int, tmp_path: Path) -> None:
+    data = os.urandom(size)
+    file = tmp_path / "a.jpg"
+    file.write_bytes(data)
+    found = content_hash(file)
+    assert found == by_hand(data)
+    file.rename(tmp_path / "b.png")
+    assert content_hash(tmp_path / "b.png") == found
+    if size:
+        (tmp_path / "c").write_bytes(bytes([data[0] ^ 1]) + data[1:])
+        assert content_hash(tmp_path / "c") != found
+        (tmp_path / "c").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        assert content_hash(tmp_path / "c") != found
+        (tmp_path / "c").write_bytes(data[:-1])
+        assert content_hash(tmp_path / "c") != found
+
+
+@pytest.mark.parametrize("size", [4 * MIB + 1, 5 * MIB, 100 * MIB, 1 << 42])
+def test_what_is_read_lies_in_the_file_in_order_and_is_at_most_4_mib(size: int) -> None:
+    parts = list(_parts(size))
+    assert sum(count for _, count in parts) == MAX_BYTES
+    assert parts[0] == (0, MIB)
+    assert parts[-1] == (size - MIB, MIB)
+    starts = [start for start, _ in parts]
+    assert starts == sorted(starts)
+    assert all(start >= 0 and start + count <= size for start, count in parts)
+    between = [b - a for a, b in pairwise(starts[1:-1])]
+    assert max(between) - min(between) <= 1
+    assert starts[-2] + 65536 == size - MIB
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="absent"):
+        content_hash(tmp_path / "absent")

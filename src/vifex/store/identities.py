@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["hash_text", "hash_texts", "hex_lanes", "lanes_of", "mix", "mix_lanes"]
+from vifex.store.faults import BrokenTableError
+
+__all__ = ["are_hex", "hash_text", "hash_texts", "hex_lanes", "lanes_of", "mix", "mix_lanes"]
 
 U64 = npt.NDArray[np.uint64]
 
@@ -46,12 +48,19 @@ def hex_lanes(hashes: pa.Array) -> tuple[U64, U64]:
         hashes: Strings or large strings of 32 hex digits each, none null.
 
     Raises:
-        ValueError: If one is not.
+        BrokenTableError: If one is not: the column was damaged.
     """
     digits = _digits(hashes)
     if digits is None:
-        raise ValueError("not all of these are hashes of 128 bits")
+        raise BrokenTableError("the ids of some media are not what was written")
     return _lanes(digits)
+
+
+def are_hex(hashes: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return which texts are hashes of 32 hex digits, bool `[N]`."""
+    if _digits(hashes) is not None:
+        return np.ones(len(hashes), np.bool_)
+    return np.array([text is not None and len(text) == 32 and _is_hex(text) for text in hashes.to_pylist()])
 
 
 def hash_text(text: str | None) -> int:

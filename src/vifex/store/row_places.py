@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vifex.store.identities import hex_lanes, lanes_of
+from vifex.store.identities import are_hex, hex_lanes, lanes_of
 from vifex.store.lance_adapter import Table
 
 __all__ = ["RowPlaces"]
@@ -92,7 +92,11 @@ def _read(rows: Table, fragment: int) -> _Stretches:
         starts[1:] |= pc.not_equal(names[1:], names[:-1]).to_numpy(zero_copy_only=False)
         places = np.flatnonzero(starts)
         counts = np.diff(places, append=len(addresses)).astype(np.uint64)
-        high, low = hex_lanes(names.take(pa.array(places)))
+        owners = names.take(pa.array(places))
+        # A damaged id is no medium's; `vifex check` tells which media lack rows.
+        known = are_hex(owners)
+        places, counts = places[known], counts[known]
+        high, low = hex_lanes(owners.filter(pa.array(known)))
         parts.append((high, low, addresses[places], counts))
     if not parts:
         empty = np.empty(0, np.uint64)

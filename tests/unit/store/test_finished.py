@@ -12,8 +12,9 @@ import pytest
 from store_maker import medium, outcome
 
 from vifex.store import finished
+from vifex.store.faults import BrokenTableError
 from vifex.store.finished import FinishedMedia
-from vifex.store.identities import hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
+from vifex.store.identities import are_hex, hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
 from vifex.store.lance_adapter import Table
 from vifex.store.ledger import FIRST, Seal, last_of_each, seal
 from vifex.store.schema import LEDGER_SCHEMA, deleted_entries, media_entries
@@ -115,6 +116,13 @@ def test_arrays_and_single_values_are_hashed_alike() -> None:
     for state in numbers:
         states = np.full(len(numbers), state, np.uint64)
         assert mix_lanes(states, lanes).tolist() == [mix(state, value) for value in numbers]
+
+
+def test_damaged_ids_are_told() -> None:
+    texts = pa.array(["ab" * 16, "AB" * 16, "ab", "g" * 32, None])
+    assert are_hex(texts).tolist() == [True, False, False, False, False]
+    with pytest.raises(BrokenTableError, match="not what was written"):
+        hex_lanes(texts)
 
 
 def test_the_last_of_each_number_where_upper_halves_are_equal() -> None:

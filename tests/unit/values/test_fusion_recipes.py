@@ -28,7 +28,7 @@ TREE = replace(FUSED, model="tree/shot(rgb:head)", fusion=None, tree=Tree("rgb",
 
 @pytest.mark.parametrize(
     ("recipe", "pinned"),
-    [(FUSED, "2d884dc5bb373d4adee0a40cb5af4b3e"), (TREE, "de7ba393888fbf4dab971d2abec09304")],
+    [(FUSED, "1ebbdfedc8979891120727d97e89f66f"), (TREE, "9e99332dab02b2a45e2ea5349abc1b64")],
     ids=["fused", "tree"],
 )
 def test_it_comes_back_from_json_with_its_hash(recipe: Recipe, pinned: str) -> None:

@@ -84,7 +84,7 @@ def test_the_recipe_says_the_engine_and_the_run_how_equal_it_is(folder: Path, vi
     records = {}
     for name in "ab":
         with vifex.open(folder / f"{name}.vifex") as store:
-            run = json.loads(store._view.runs()[1])
+            run = json.loads(store._meant()._stored.runs()[1])
             records[store.recipe.engine] = run["engines"]["main"]
             assert store.recipe.model in ("torch:nets:Cnn", "torch:nets:Deciding")
             assert "torch" in run["versions"]

@@ -68,7 +68,7 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def test_a_view_keeps_its_graph_and_names_it(store: Path) -> None:
     with vifex.open(store) as view:
         recipe = view.recipe
-        facts = json.loads(view._view.runs()[1])
+        facts = json.loads(view._meant()._stored.runs()[1])
     assert recipe.precision in ("int8+bf16", "int8+fp32")
     assert recipe.graph_sha256 == graph_sha256(store / "views" / "main" / "int8.xml")
     assert facts["engines"]["main"]["int8"]["media"] == 21

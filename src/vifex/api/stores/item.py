@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from vifex.search.hits import sql_text
 from vifex.store import View as StoredView
@@ -121,10 +120,9 @@ def read_item(view: StoredView, name: str | os.PathLike[str], of: str) -> Item:
 
 
 def _entry(view: StoredView, name: str, of: str) -> dict[str, Any]:
-    ledger = view.ledger()
-    found = _named(ledger, name)
+    found = _named(view, name)
     if not found:
-        known = ledger.column("name").to_pylist()
+        known = view.ledger(columns=["name"]).column("name").to_pylist()
         raise InputError(
             f"the view {view.name!r} has no item {name!r}.",
             of=of,
@@ -139,11 +137,12 @@ def _entry(view: StoredView, name: str, of: str) -> dict[str, Any]:
     return found[0]
 
 
-def _named(ledger: pa.Table, name: str) -> list[dict[str, Any]]:
+def _named(view: StoredView, name: str) -> list[dict[str, Any]]:
     """Return the entries of a name, else those of an id, an address or a path."""
     places = [("name", name), ("medium_id", name), ("uri", name), ("uri", path_to_uri(Path(name)))]
     for column, value in places:
-        found: list[dict[str, Any]] = ledger.filter(pc.equal(ledger.column(column), value)).to_pylist()
+        quoted = value.replace("'", "''")
+        found: list[dict[str, Any]] = view.ledger(where=f"{column} = '{quoted}'").to_pylist()
         if found:
             return found
     return []

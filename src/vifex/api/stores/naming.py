@@ -99,8 +99,7 @@ class ModelFinder:
 
 def last_asked(view: StoredView) -> ModelRef | None:
     """Return the words by which the last run loaded a view's model; `None` where no run says."""
-    runs = view.ledger(history=True).column("run").to_pylist()
-    for text in reversed(runs):
+    for text in reversed(view.runs().values()):
         try:
             facts = json.loads(text or "{}")
             words = [facts.get(k, {}).get(view.name) for k in ("models", "weights", "cards")]

@@ -83,13 +83,26 @@ class ViewMethods(ABC):
         """
         return self._meant()._stored.count_rows(where)
 
-    def ledger(self, *, history: bool = False) -> pa.Table:
+    def ledger(
+        self,
+        *,
+        history: bool = False,
+        columns: str | Sequence[str] | None = None,
+        where: str | None = None,
+    ) -> pa.Table:
         """Return what became of every media item: name, uri, status, reason, rows and more.
+
+        Only the columns that are named are read, and memory holds only what the filter lets through.
 
         Args:
             history: Whether every entry ever made is given, not only the newest of each item.
+            columns: Names of columns of the ledger; by default all.
+            where: An SQL filter over the columns of the ledger, e.g. `"status = 'failed'"`.
+
+        Raises:
+            InputError: If a column or the filter is wrong.
         """
-        return self._meant()._stored.ledger(history)
+        return self._meant()._stored.ledger(history, columns=_names(columns), where=where)
 
     def item(self, name: str | os.PathLike[str]) -> Item:
         """Return one media item: its features `[T, D]`, their times and its status.
@@ -109,9 +122,8 @@ class ViewMethods(ABC):
         It looks at every medium: some microseconds each on a local disk. A renamed file is gone under its
         old name. Rows stay until they are removed; `search(..., existing=True)` leaves them out.
         """
-        ledger = self.ledger()
-        with_rows = ledger.filter(pa.compute.greater(ledger.column("rows"), 0))
-        return sorted(gone_uris(with_rows.column("uri").to_pylist()))
+        batches = self._meant()._stored.ledger_batches(["uri"], "rows > 0")
+        return sorted({uri for batch in batches for uri in gone_uris(batch.column(0).to_pylist())})
 
     # -- rows ---------------------------------------------------------------------------------------
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
+from vifex.cli.options import Json
 from vifex.cli.output import clean, print_json, print_line
 
 __all__ = ["upgrade"]
 
 
-def upgrade(store: Path, /, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+def upgrade(store: Path, /, *, json: Json = False) -> int:
     """Bring a store to the newest format.
 
     Nothing is computed, and every row stays as it is, bit for bit. It can be interrupted at any time; the

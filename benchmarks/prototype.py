@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from race import Told
 
-from vifex.engines.openvino.runtime import import_openvino
+from vifex.values.openvino import import_openvino
 
 BATCH, REQUESTS = 8, 4
 CORES = len(os.sched_getaffinity(0))

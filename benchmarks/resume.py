@@ -18,7 +18,7 @@ from PIL import Image
 from record import alternate, spread, write
 from vifex_run import VifexRun, extract
 
-from vifex.engines.openvino.runtime import import_openvino
+from vifex.values.openvino import import_openvino
 
 SIDE_PX, RATE_IMAGES = 16, 960
 CARD = (

@@ -1,21 +1,21 @@
-"""Drafts of model cards: what a file says of itself, with guesses marked for a person to check."""
+"""Drafts of model cards: what a model's file states, and guesses marked `CHECK` for a person to check."""
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
-from xml.etree import ElementTree
 
 from vifex.models.files import PROGRAMS, SUFFIXES, weights_sha256
 from vifex.models.onnx_files import input_shapes
 from vifex.values import ModelError
+from vifex.values.models import CHANNELS, wrong_channels
+from vifex.values.openvino import import_openvino
 
 __all__ = ["draft_card"]
 
 Shape = list[int | None]
 
 _DRAFT = """\
-# A draft for {file}. Check every line that has CHECK: the file itself does not say it.
+# A draft for {file}. Check every line with CHECK: the file itself does not state it.
 name = {name}  # CHECK: a name with a version
 height_px = {height}{size_note}
 width_px = {width}{size_note}
@@ -39,11 +39,14 @@ def draft_card(path: str | Path) -> str:
     """Draft the card of a model file, as TOML for a person to check.
 
     Raises:
-        ModelError: If the file is missing, unreadable, or of a kind that is not known.
+        ModelError: If the file is missing, invalid or of an unknown kind, or if its input does not have three
+            channels.
     """
     graph = Path(path)
     shape = _input_shape(graph)
     layout, sizes = _read_shape(shape)
+    if sizes.get("C", CHANNELS) != CHANNELS:
+        raise wrong_channels(sizes["C"], of=str(graph))
     known = "H" in sizes and "W" in sizes
     quantised = graph.suffix.lower() == ".tflite"
     frames = f"frames = {sizes.get('T', 16)}  # CHECK\n" if "T" in layout else ""
@@ -52,7 +55,7 @@ def draft_card(path: str | Path) -> str:
         name='"' + graph.stem.replace("\\", "\\\\").replace('"', '\\"') + '"',
         height=sizes.get("H", 224),
         width=sizes.get("W", 224),
-        size_note="" if known else "  # CHECK: the graph leaves it open",
+        size_note="" if known else "  # CHECK: dynamic in the graph",
         frames=frames,
         layout=layout,
         layout_note="" if shape else "  # CHECK",
@@ -64,11 +67,16 @@ def draft_card(path: str | Path) -> str:
 
 
 def _read_shape(shape: Shape) -> tuple[str, dict[str, int]]:
-    """Guess the axes of an input from where its three channels stand."""
-    choices = {4: ("NCHW", "NHWC"), 5: ("NCTHW", "NTCHW", "NTHWC")}.get(len(shape), ("NCHW",))
-    layout = next((c for c in choices if len(c) == len(shape) and shape[c.index("C")] == 3), choices[0])
+    """Guess the layout of an input: channels are the axis of size 3, else the shortest that may be theirs."""
+    choices = {4: ("NCHW", "NHWC"), 5: ("NCTHW", "NTCHW", "NTHWC")}.get(len(shape), ())
+    with_three = [c for c in choices if shape[c.index("C")] == CHANNELS]
+    layout = min(with_three or choices or ("NCHW",), key=lambda c: _size_of_channels(shape, c))
     sizes = {axis: size for axis, size in zip(layout, shape, strict=False) if size}
     return layout, sizes
+
+
+def _size_of_channels(shape: Shape, layout: str) -> int:
+    return (shape[layout.index("C")] or 0) if len(shape) == len(layout) else 0
 
 
 def _input_shape(graph: Path) -> Shape:
@@ -78,64 +86,24 @@ def _input_shape(graph: Path) -> Shape:
     if suffix == ".onnx":
         shapes = list(input_shapes(graph).values())
         return shapes[0] if shapes else []
-    if suffix == ".xml":
-        return _ir_shape(graph)
-    if suffix == ".tflite":
-        return _tflite_shape(graph)
+    if suffix in (".xml", ".tflite"):
+        return _shape_by_openvino(graph)
     if suffix in PROGRAMS:
-        return []  # a program does not say it before it runs
+        return []  # the shape of a program's input is known only when it runs
     raise ModelError(
-        "this is no kind of model file that can be opened.",
+        "files of this kind cannot be opened as a model.",
         of=str(graph),
         todo=f"Known: {', '.join(SUFFIXES)}.",
     )
 
 
-def _ir_shape(graph: Path) -> Shape:
+def _shape_by_openvino(graph: Path) -> Shape:
+    """Return the declared shape of a graph's first input, as OpenVINO reads it."""
     try:
-        layers = ElementTree.parse(graph).iter("layer")
-    except ElementTree.ParseError as exc:
-        raise ModelError(
-            "the file is no readable OpenVINO IR.", of=str(graph), todo="Convert it anew."
-        ) from exc
-    for layer in layers:
-        data = layer.find("data")
-        if layer.get("type") == "Parameter" and data is not None:
-            sizes = [s.strip() for s in data.get("shape", "").split(",") if s.strip()]
-            return [int(s) if s.isdigit() else None for s in sizes]
-    return []
-
-
-def _tflite_shape(graph: Path) -> Shape:
-    """Read the first input's shape from a TensorFlow Lite file (FlatBuffers, `schema.fbs`)."""
-    raw = graph.read_bytes()
-
-    def u32(at: int) -> int:
-        return int(struct.unpack_from("<I", raw, at)[0])
-
-    def field(table: int, index: int) -> int:
-        """Return the place of a table's field, 0 where it is absent."""
-        vtable = table - struct.unpack_from("<i", raw, table)[0]
-        slot = 4 + 2 * index
-        size, offset = struct.unpack_from("<H", raw, vtable)[0], 0
-        if slot < size:
-            offset = struct.unpack_from("<H", raw, vtable + slot)[0]
-        return table + offset if offset else 0
-
-    def follow(at: int) -> int:
-        return at + u32(at)
-
-    def item(vector: int, index: int) -> int:
-        if index >= u32(vector):
-            raise IndexError(index)
-        return vector + 4 + 4 * index
-
-    try:
-        model = follow(0)
-        subgraph = follow(item(follow(field(model, 2)), 0))  # Model.subgraphs = 2
-        first = u32(item(follow(field(subgraph, 1)), 0))  # SubGraph.inputs = 1
-        tensor = follow(item(follow(field(subgraph, 0)), first))  # SubGraph.tensors = 0
-        shape = follow(field(tensor, 0))  # Tensor.shape = 0
-        return [u32(item(shape, i)) for i in range(u32(shape))]
-    except (struct.error, IndexError) as exc:
-        raise ModelError("the file is no readable TensorFlow Lite model.", of=str(graph)) from exc
+        inputs = import_openvino().Core().read_model(graph).inputs
+    except RuntimeError as exc:
+        kind = "TensorFlow Lite model" if graph.suffix.lower() == ".tflite" else "OpenVINO IR"
+        raise ModelError(f"the file is not a valid {kind}.", of=str(graph), todo="Convert it again.") from exc
+    if not inputs or inputs[0].get_partial_shape().rank.is_dynamic:
+        return []
+    return [None if size.is_dynamic else int(size.get_length()) for size in inputs[0].get_partial_shape()]

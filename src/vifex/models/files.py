@@ -124,7 +124,7 @@ def _graph_file(path: Path) -> Path:
         raise checkpoint_error(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ModelError(
-            "this is no kind of model file that can be opened.",
+            "files of this kind cannot be opened as a model.",
             of=text,
             todo=f"Export the network to ONNX, or give one of {', '.join(SUFFIXES)}.",
         )

@@ -1,9 +1,12 @@
 """What an ONNX file says without the `onnx` package: its external weights and its input's shape.
 
-An ONNX file is one Protocol Buffers message. Only the fields needed here are read: of a message every
-field starts with a varint `number << 3 | wire type`; wire type 0 is a varint, 1 and 5 are 8 and 4
-bytes, 2 is a length and so many bytes. Where a field that may stand once stands several times, parsers
-take the last number or text, and merge messages; so does this.
+An ONNX file is one Protocol Buffers message, and only the fields needed here are read, from a memory map.
+Every field starts with a varint `number << 3 | wire type`. Wire type 0 is a varint, 1 and 5 are 8 and 4
+bytes, 2 is a length and that many bytes. If a field that should occur once occurs several times, the last
+number or text counts and messages are merged, as in every parser.
+
+OpenVINO reads ONNX as well, but it does not list external files, and it loads all weights into memory to
+give the input's shape (docs/adr/0106-input-shapes-from-openvino.md).
 
 Source: onnx/onnx, `onnx/onnx.proto`; protobuf.dev/programming-guides/encoding.
 """
@@ -11,9 +14,11 @@ Source: onnx/onnx, `onnx/onnx.proto`; protobuf.dev/programming-guides/encoding.
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from vifex.values import ModelError
 
@@ -21,35 +26,49 @@ __all__ = ["external_files", "input_shapes"]
 
 Bytes = memoryview
 
+_LONGEST_NAME: Final = 255
+"""Bytes in the name of a file or folder, on every usual file system."""
+
 
 def external_files(graph: Path) -> list[Path]:
-    """Return the files that hold an ONNX model's weights outside of it, sorted, each once.
+    """Return the files that hold weights of an ONNX model outside of it, sorted, each once.
 
     Raises:
-        ModelError: If the file is no ONNX, or names weights outside its own folder.
+        ModelError: If the file is not a valid ONNX model, or names weights outside its own folder.
     """
-    with _told(graph):
+    with _readable(graph):
         found = {place for body in _graphs(graph) for place in _locations(body)}
         found |= {place for body in _functions(graph) for place in _of_nodes(_all(body, 7))}
-    root = graph.parent.resolve()
-    for location in sorted(found):
-        if not (root / location).resolve().is_relative_to(root):
-            raise ModelError(
-                f"its weights lie outside its own folder: {location}.",
-                of=str(graph),
-                todo="Export the model with its weights beside it.",
-            )
+        outside = [place for place in sorted(found) if not _is_inside(graph.parent, place)]
+    if outside:
+        raise ModelError(
+            f"its weights are outside its own folder: {outside[0]}.",
+            of=str(graph),
+            todo="Export the model with its weights beside it.",
+        )
     return [graph.parent / location for location in sorted(found)]
 
 
 def input_shapes(graph: Path) -> dict[str, list[int | None]]:
-    """Return the declared shape of each input that is no initializer; `None` is an open size.
+    """Return the declared shape of each input that is not an initializer; `None` is a dynamic size.
 
     Raises:
-        ModelError: If the file is no ONNX.
+        ModelError: If the file is not a valid ONNX model.
     """
-    with _told(graph):
+    with _readable(graph):
         return dict(shape for body in _graphs(graph) for shape in _inputs(body))
+
+
+def _is_inside(folder: Path, location: str) -> bool:
+    """Whether a relative path stays in its folder; links are followed.
+
+    Raises:
+        ValueError: If no file can have that name.
+    """
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(location).parts):
+        raise ValueError("a file's name is too long")
+    root = folder.resolve()
+    return (root / location).resolve().is_relative_to(root)
 
 
 def _inputs(graph: Bytes) -> Iterator[tuple[str, list[int | None]]]:
@@ -64,7 +83,7 @@ def _inputs(graph: Bytes) -> Iterator[tuple[str, list[int | None]]]:
 
 
 def _size(dim: Bytes) -> int | None:
-    # Dimension.dim_value = 1; an open size has a name, dim_param = 2, instead. Of the two the last counts.
+    # Dimension.dim_value = 1; a dynamic size has a name, dim_param = 2, instead. The last of the two counts.
     last = None
     for number, value in _fields(dim):
         if number in (1, 2):
@@ -73,16 +92,18 @@ def _size(dim: Bytes) -> int | None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Say of what does not read as ONNX that it is none."""
+def _readable(path: Path) -> Iterator[None]:
+    """Parse in this block: whatever is malformed ends in a `ModelError`."""
     try:
         yield
     except (ValueError, IndexError, RecursionError) as exc:
-        raise ModelError("the file is no readable ONNX model.", of=str(path), todo="Export it anew.") from exc
+        raise ModelError(
+            "the file is not a valid ONNX model.", of=str(path), todo="Export it again."
+        ) from exc
 
 
 def _graphs(path: Path) -> list[Bytes]:
-    """Return the graphs of a model file, in place: ModelProto.graph = 7."""
+    """Return the graphs of a model file as views of the file: ModelProto.graph = 7."""
     try:
         graphs = list(_all(_whole(path), 7))
     except OSError as exc:
@@ -93,18 +114,18 @@ def _graphs(path: Path) -> list[Bytes]:
 
 
 def _functions(path: Path) -> list[Bytes]:
-    """Return the functions of a model file, in place: ModelProto.functions = 25."""
+    """Return the functions of a model file as views of the file: ModelProto.functions = 25."""
     return list(_all(_whole(path), 25))
 
 
 def _whole(path: Path) -> Bytes:
     with path.open("rb") as file:
-        # The mapping closes itself once nobody looks into it any more.
+        # The map is closed when the last view of it is gone.
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _locations(graph: Bytes) -> Iterator[str]:
-    """Yield where a graph's tensors lie outside, those of its nodes' attributes and subgraphs too."""
+    """Yield the locations of a graph's external tensors, those in attributes and subgraphs included."""
     # GraphProto: node = 1, initializer = 5, sparse_initializer = 15.
     for tensor in _all(graph, 5):
         yield from _tensor_locations(tensor)
@@ -142,7 +163,7 @@ def _tensor_locations(tensor: Bytes) -> Iterator[str]:
 
 
 def _text(message: Bytes, number: int) -> str:
-    """The last text of a field, as every parser takes it."""
+    """Return the last text of a field."""
     last = b""
     for value in _all(message, number):
         last = bytes(value)

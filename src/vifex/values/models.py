@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vifex.values.audio import AudioInput
+from vifex.values.errors import ModelError
 from vifex.values.pixels import NO_PIXELS, Interpolation, PixelSpec, Resize
 from vifex.values.processors import Processor
 
 __all__ = [
     "AXES",
+    "CHANNELS",
     "RESERVED_COLUMNS",
     "Builder",
     "Layer",
@@ -21,6 +23,7 @@ __all__ = [
     "Model",
     "ModelCard",
     "ModelRef",
+    "wrong_channels",
 ]
 
 LayerKind = Literal["vector", "map", "tokens", "sequence", "volume", "attention"]
@@ -34,6 +37,8 @@ AXES: Final[dict[LayerKind, int]] = {
     "attention": 3,  # [heads, N, N]
 }
 
+CHANNELS: Final = 3
+"""Channels of every image and frame that a network is given: red, green and blue."""
 
 _ROW: Final = (
     "key",
@@ -52,6 +57,23 @@ _LANCE: Final = ("_rowid", "_rowaddr", "_rowoffset", "_distance", "_score")
 _LANCE_VERSIONS: Final = ("_row_created_at_version", "_row_last_updated_at_version")
 RESERVED_COLUMNS: Final = frozenset((*_ROW, *_TIMES_AND_BOX, *_LANCE, *_LANCE_VERSIONS))
 """Columns that every view has, and names that the tables' library gives a meaning of its own."""
+
+
+def wrong_channels(channels: int, *, of: str, todo: str = "") -> ModelError:
+    """Make the error for a network whose input has another number of channels than an image.
+
+    Args:
+        channels: Of the network's input.
+        of: The network's name or file.
+        todo: What works instead; by default, to export the network again with three channels.
+    """
+    return ModelError(
+        f"the network takes {channels} {'channel' if channels == 1 else 'channels'}, and every image and "
+        f"frame has {CHANNELS} (RGB).",
+        of=of,
+        todo=todo
+        or f"Use a network that takes RGB, or export this one with an input of {CHANNELS} channels.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +181,35 @@ class ModelCard:
     def takes_numbers(self) -> bool:
         """Whether a batch is float32, sound or ready input, and not uint8 pixels."""
         return self.audio is not None or self.ready is not None
+
+    def input_shape(self, batch: int) -> tuple[int, ...]:
+        """The shape of the network's own input for a batch, in the order of `layout`.
+
+        Args:
+            batch: Inputs per batch.
+
+        Returns:
+            E.g. `(batch, 3, height_px, width_px)` for `NCHW`, `(batch, samples)` for `NS`.
+        """
+        sizes = {"N": batch, "C": CHANNELS, "T": self.frames or 1, "H": self.height_px, "W": self.width_px}
+        if self.audio is not None:
+            sizes["S"] = self.audio.window_samples
+        return tuple(sizes[axis] for axis in self.layout)
+
+    def pixels_shape(self, batch: int) -> tuple[int, ...]:
+        """The shape of a batch as an engine takes it; the engine turns pixels into the network's own input.
+
+        Args:
+            batch: Inputs per batch.
+
+        Returns:
+            `(batch, height_px, width_px, 3)` for images, `(batch, frames, height_px, width_px, 3)` for
+            clips; `input_shape(batch)` for sound and for input that is ready.
+        """
+        if self.takes_numbers:
+            return self.input_shape(batch)
+        frames = () if self.frames is None else (self.frames,)
+        return (batch, *frames, self.height_px, self.width_px, CHANNELS)
 
     def pixel_spec(self, decode: Literal["fast", "exact"] = "fast") -> PixelSpec:
         """The ready pixels that this network takes."""

@@ -117,7 +117,8 @@ def test_a_checkpoints_numbers_arrive_where_they_belong(i3d_file: Path, i3d_stat
 def test_flow_weights_are_not_rgbs(tmp_path: Path) -> None:
     path = tmp_path / "flow.pt"
     torch.save(published.i3d_piergiaj(2), path)
-    assert build("flow-kinetics400", str(path)).Conv3d_1a_7x7.conv3d.weight.shape == (64, 2, 7, 7, 7)
+    first = build("flow-kinetics400", str(path)).get_submodule("flow.Conv3d_1a_7x7.conv3d")
+    assert first.weight.shape == (64, 2, 7, 7, 7)
     with pytest.raises(ModelError, match=r"1 of .*shape \(Conv3d_1a_7x7.conv3d.weight \[64, 2, 7, 7, 7\]"):
         build("rgb-kinetics400", str(path))
 

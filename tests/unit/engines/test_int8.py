@@ -14,9 +14,9 @@ from vifex.engines.int8.int8 import graph_sha256, has_nncf, quantise, with_graph
 from vifex.engines.int8.quantising import is_transformer, network_input
 from vifex.engines.openvino.build import cut, with_pixels
 from vifex.engines.openvino.graph import read_graph
-from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.precision import is_int8, resolve
 from vifex.values import EngineError, MissingExtraError, ModelCard
+from vifex.values.openvino import import_openvino
 
 ov = import_openvino()
 

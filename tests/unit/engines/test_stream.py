@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vifex.engines.openvino.rewrites.stream import narrow_stream
-from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.precision import native_bf16
+from vifex.values.openvino import import_openvino
 
 ov = import_openvino()
 op = ov.opset13

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vifex.engines.openvino.rewrites.unpack import unpack
-from vifex.engines.openvino.runtime import import_openvino
+from vifex.values.openvino import import_openvino
 
 ov = import_openvino()
 op = ov.opset13

@@ -9,6 +9,7 @@ import pytest
 from vifex.models import card_path, draft_card, format_card, read_card
 from vifex.models.cards import parse_card
 from vifex.values import ModelCard, ModelError
+from vifex.values.openvino import import_openvino
 
 MINIMAL = 'name = "net-1"\nheight_px = 8\nwidth_px = 6\n'
 
@@ -136,8 +137,9 @@ def test_a_card_stands_beside_its_model() -> None:
 
 
 def _ir(path: Path, shape: str) -> Path:
-    path.write_text(f'<net><layers><layer type="Parameter"><data shape="{shape}"/></layer></layers></net>')
-    path.with_suffix(".bin").write_bytes(b"weights")
+    ov = import_openvino()
+    pixels = ov.opset13.parameter(ov.PartialShape(f"[{shape}]"), dtype=ov.Type.f32, name="pixels")
+    ov.save_model(ov.Model([ov.opset13.relu(pixels)], [pixels], "net"), path, compress_to_fp16=False)
     return path
 
 
@@ -165,13 +167,19 @@ def test_a_draft_of_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no such file"):
         draft_card(tmp_path / "net.onnx")
     (tmp_path / "net.h5").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"no kind of model file that can be opened\. Known: \.onnx"):
+    with pytest.raises(ModelError, match=r"files of this kind cannot be opened as a model\. Known: \.onnx"):
         draft_card(tmp_path / "net.h5")
     for name in ("a.onnx", "a.xml", "a.tflite"):
         (tmp_path / name).write_bytes(b"\xff\xff\xff\xff no model")
         (tmp_path / "a.bin").write_bytes(b"")
-        with pytest.raises(ModelError, match="the file is no readable"):
+        with pytest.raises(ModelError, match="the file is not a valid"):
             draft_card(tmp_path / name)
+
+
+@pytest.mark.parametrize(("shape", "channels"), [("1,1,28,28", 1), ("1,28,28,1", 1), ("1,2,16,64,64", 2)])
+def test_a_draft_of_other_channels_is_refused(tmp_path: Path, shape: str, channels: int) -> None:
+    with pytest.raises(ModelError, match=f"takes {channels} channels?, and every image and frame has 3"):
+        draft_card(_ir(tmp_path / "net.xml", shape))
 
 
 @pytest.mark.shared

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +74,7 @@ def test_what_is_no_model_file_is_told(tmp_path: Path) -> None:
     for path, message in [
         (tmp_path / "none.onnx", "there is no such file"),
         (tmp_path, "this is a folder, not a model"),
-        (Path(__file__), "no kind of model file.*Export the network to ONNX"),
+        (Path(__file__), "cannot be opened as a model.*Export the network to ONNX"),
     ]:
         with pytest.raises(ModelError, match=message):
             load_model(path)
@@ -150,7 +152,7 @@ def test_weights_outside_the_folder_are_refused(tmp_path: Path) -> None:
     graph = _onnx(folder / "net.onnx", external="inside.data")
     graph.write_bytes(graph.read_bytes().replace(b"inside.data", b"../out.data"))
     (tmp_path / "out.data").write_bytes((folder / "inside.data").read_bytes())
-    with pytest.raises(ModelError, match=r"lie outside its own folder: \.\./out\.data"):
+    with pytest.raises(ModelError, match=r"are outside its own folder: \.\./out\.data"):
         load_model(graph)
 
 
@@ -159,7 +161,7 @@ def test_a_damaged_onnx_is_told(tmp_path: Path, content: bytes) -> None:
     graph = tmp_path / "net.onnx"
     graph.write_bytes(content)
     card_path(graph).write_text(CARD)
-    with pytest.raises(ModelError, match="no readable ONNX model"):
+    with pytest.raises(ModelError, match="not a valid ONNX model"):
         load_model(graph)
 
 
@@ -235,7 +237,7 @@ def test_of_duplicate_fields_the_last_counts(tmp_path: Path, tensor: bytes, plac
 def test_weights_outside_are_seen_behind_a_harmless_duplicate(tmp_path: Path) -> None:
     tensor = _outside((1, b"location"), (2, b"inside.data"), (2, b"../outside.data"))
     (tmp_path / "net.onnx").write_bytes(_field(7, _field(5, tensor)))
-    with pytest.raises(ModelError, match=r"weights lie outside its own folder: \.\./outside\.data"):
+    with pytest.raises(ModelError, match=r"weights are outside its own folder: \.\./outside\.data"):
         external_files(tmp_path / "net.onnx")
 
 
@@ -258,3 +260,45 @@ def test_of_duplicate_sizes_the_last_counts(
     (value,) = parsed.graph.input
     by_onnx = [d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim]
     assert input_shapes(tmp_path / "net.onnx") == {value.name: by_onnx} == {"x": shape}
+
+
+def test_onnx_that_is_cut_changed_or_hostile_ends_in_a_sentence(tmp_path: Path) -> None:
+    """Whatever the bytes say, reading them ends soon, in an answer or in a `ModelError`."""
+    bases = [
+        _onnx(tmp_path / "plain.onnx").read_bytes()[:4000],
+        _onnx(tmp_path / "outside.onnx", external="weights.data").read_bytes(),
+    ]
+    rng = np.random.default_rng(0)
+    path = tmp_path / "changed.onnx"
+    for i in range(1500):
+        data = bytearray(bases[i % 2])
+        for _ in range(int(rng.integers(1, 6))):
+            at = int(rng.integers(0, len(data)))
+            longest = rng.choice([0, 0x7F, 0x80, 0xFF], int(rng.integers(1, 12))).astype(np.uint8).tobytes()
+            data[at : at + 1] = longest if rng.random() < 0.5 else bytes([int(rng.integers(0, 256))])
+        path.write_bytes(data[: int(rng.integers(1, len(data) + 1))] if i % 3 else data)
+        for read in (external_files, input_shapes):
+            with contextlib.suppress(ModelError):
+                read(path)
+
+
+@pytest.mark.parametrize("location", ["a\0b", "n" * 5000, "../w", "/w"])
+def test_external_weights_that_cannot_be_are_refused(tmp_path: Path, location: str) -> None:
+    path = _onnx(tmp_path / "net.onnx", external="weights.data")
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = location
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"not a valid ONNX model|outside its own folder"):
+        external_files(path)
+
+
+def test_a_varint_has_at_most_ten_bytes(tmp_path: Path) -> None:
+    """A run of continuation bytes is refused at the eleventh, not read to the end of the file."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x80" * (64 << 20) + b"\x01")
+    start = time.process_time()
+    with pytest.raises(ModelError, match="not a valid ONNX model"):
+        input_shapes(path)
+    assert time.process_time() - start < 1.0

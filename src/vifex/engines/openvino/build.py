@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from vifex.engines.openvino.facts import input_shape
 from vifex.engines.openvino.graph import Graph, Place
 from vifex.engines.openvino.rewrites.rebatch import keyed, reshape, submodel
-from vifex.engines.openvino.runtime import import_openvino
 from vifex.values import ModelCard, ModelError
+from vifex.values.openvino import import_openvino
 
-__all__ = ["cut", "pixels_shape", "with_pixels"]
+__all__ = ["cut", "with_pixels"]
 
 
 def cut(graph: Graph, places: Sequence[Place], card: ModelCard, batch: int) -> Any:
@@ -33,19 +32,8 @@ def cut(graph: Graph, places: Sequence[Place], card: ModelCard, batch: int) -> A
             output = ov.opset13.transpose(output, order).output(0)
         outputs.append(output)
     part = submodel(clone, outputs)
-    reshape(part, input_shape(card, batch))
+    reshape(part, list(card.input_shape(batch)))
     return part
-
-
-def pixels_shape(card: ModelCard, batch: int) -> tuple[int, ...]:
-    """Return the shape of a batch of ready pixels: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows.
-
-    Of sound it is `(B, S)`; of ready input that of the network's own.
-    """
-    if card.takes_numbers:
-        return tuple(input_shape(card, batch))
-    frames = () if card.frames is None else (card.frames,)
-    return (batch, *frames, card.height_px, card.width_px, 3)
 
 
 def with_pixels(part: Any, card: ModelCard) -> Any:

@@ -10,15 +10,15 @@ from vifex.engines.cache import Cache
 from vifex.engines.cores import available_cores
 from vifex.engines.inputs import input_dtype
 from vifex.engines.names import resolve_names
-from vifex.engines.openvino.build import cut, pixels_shape, with_pixels
+from vifex.engines.openvino.build import cut, with_pixels
 from vifex.engines.openvino.graph import Graph, Place, read_graph
 from vifex.engines.openvino.network import OpenVinoNetwork
 from vifex.engines.openvino.probe import inputs_stay_apart
 from vifex.engines.openvino.rewrites.unpack import unpack
-from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.plan import Plan, choose_batch, choose_plan, count_macs
 from vifex.engines.precision import HINTS, is_int8, native_bf16, resolve
 from vifex.values import EngineError, Layer, Model, ModelError
+from vifex.values.openvino import import_openvino
 from vifex.values.steps import step
 
 __all__ = ["OpenVinoEngine"]
@@ -72,7 +72,7 @@ class OpenVinoEngine:
             graph_batch = 1 if any(p.batching == "no" for p in places) else size
             compiled = self._compiled(model, graph, places, graph_batch, precision, plan)
             if graph_batch > 1 and any(p.batching == "likely" for p in places):
-                shape = pixels_shape(model.card, graph_batch)
+                shape = model.card.pixels_shape(graph_batch)
                 dtype = input_dtype(model.card)
                 if not inputs_stay_apart(compiled, shape, precision=precision, dtype=dtype):
                     graph_batch = 1
@@ -83,7 +83,7 @@ class OpenVinoEngine:
         return OpenVinoNetwork(
             compiled,
             [p.layer for p in places],
-            input_shape=pixels_shape(model.card, size),
+            input_shape=model.card.pixels_shape(size),
             requests=plan.requests,
             graph_batch=graph_batch,
             dtype=input_dtype(model.card),

@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from vifex.engines.openvino.layouts import follow, of_card
 from vifex.engines.openvino.rewrites.rebatch import Key, Shapes, keyed, reshape, shapes_at
-from vifex.values import Model, ModelCard, ModelError
+from vifex.values import Model, ModelError
+from vifex.values.models import CHANNELS, wrong_channels
 
-__all__ = ["Fact", "gather", "input_shape"]
+__all__ = ["Fact", "gather"]
 
 _LINEAR: Final = frozenset({
     "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul",
@@ -53,21 +54,13 @@ class _Trace(NamedTuple):
     sure: bool
 
 
-def input_shape(card: ModelCard, batch: int) -> list[int]:
-    """Return the shape of the network's own input for a batch, in the card's layout."""
-    sizes = {"N": batch, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
-    if card.audio is not None:
-        sizes["S"] = card.audio.window_samples
-    return [sizes[axis] for axis in card.layout]
-
-
 def gather(graph: Any, model: Model) -> list[Fact]:
     """Learn the facts of every output that depends on the pixels and has a fixed size, in graph order.
 
     Raises:
         ModelError: If the graph cannot take the input that its card describes.
     """
-    one, two = _alone(graph, model), shapes_at(graph, input_shape(model.card, 2))
+    one, two = _alone(graph, model), shapes_at(graph, list(model.card.input_shape(2)))
     traces: dict[tuple[str, int], _Trace] = {}
     facts: list[Fact] = []
     for key, op in keyed(graph).items():
@@ -136,9 +129,12 @@ def _is_constant(node: Any) -> bool:
 
 
 def _alone(graph: Any, model: Model) -> Shapes:
-    """Return the sizes for one input, or say why the graph does not take it."""
+    """Give the sizes for one input, or say why the graph does not take it."""
+    channels = _channels(graph.inputs[0].get_partial_shape(), model.card.layout)
+    if channels is not None and channels != CHANNELS:
+        raise wrong_channels(channels, of=str(model.graph))
     clone = graph.clone()
-    shape = input_shape(model.card, 1)
+    shape = list(model.card.input_shape(1))
     try:
         reshape(clone, shape)
     except RuntimeError as exc:
@@ -154,3 +150,11 @@ def _alone(graph: Any, model: Model) -> Shapes:
         for port in range(op.get_output_size())
         if op.get_output_partial_shape(port).is_static
     }
+
+
+def _channels(shape: Any, layout: str) -> int | None:
+    """Give the channels of a graph's declared input; `None` where the graph leaves them open."""
+    at = layout.find("C")
+    if at < 0 or shape.rank.is_dynamic or len(shape) != len(layout) or shape[at].is_dynamic:
+        return None
+    return int(shape[at].get_length())

@@ -14,8 +14,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from vifex.engines.openvino.runtime import import_openvino
 from vifex.values import EngineError, Layer
+from vifex.values.openvino import import_openvino
 
 __all__ = ["OpenVinoNetwork"]
 

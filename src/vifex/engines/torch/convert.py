@@ -19,11 +19,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from vifex.engines.openvino.runtime import import_openvino
 from vifex.engines.torch.devices import settings
-from vifex.engines.torch.discover import Spot, network_input
+from vifex.engines.torch.discover import Spot
 from vifex.engines.torch.layer_outputs import LayerOutput
 from vifex.values import ModelCard
+from vifex.values.openvino import import_openvino
 
 __all__ = ["CannotConvert", "write_ir"]
 
@@ -55,7 +55,7 @@ def write_ir(
     graph, batch = _graph(module, firsts, card, fixed_batch=fixed_batch)
     ov = import_openvino()
     try:
-        graph.reshape({graph.inputs[0]: ov.PartialShape([batch, *network_input(card, 1)[1:]])})
+        graph.reshape({graph.inputs[0]: ov.PartialShape([batch, *card.input_shape(1)[1:]])})
     except RuntimeError as exc:
         raise CannotConvert(f"OpenVINO does not take its input's size: {_reason(exc)}") from exc
     if len(graph.outputs) != len(firsts):
@@ -103,7 +103,7 @@ def _graph(
 
 
 def _exported(reader: LayerOutput, card: ModelCard, batch: int) -> Any:
-    example = torch.rand(network_input(card, batch), generator=torch.Generator().manual_seed(0))
+    example = torch.rand(card.input_shape(batch), generator=torch.Generator().manual_seed(0))
     dynamic = None if batch == 1 else ({0: torch.export.Dim.AUTO},)
     try:
         with _quietly(), torch.no_grad(), settings(torch.device("cpu")):

@@ -7,10 +7,11 @@ are as long in both. A module that takes a fixed batch alone is run with that on
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +21,17 @@ from vifex.engines.torch.attention import OpenAttention, unfused
 from vifex.engines.torch.axes import FollowAxes, axes_of, mark
 from vifex.engines.torch.kinds import kind_of
 from vifex.values import Layer, ModelCard, ModelError
+from vifex.values.models import CHANNELS, wrong_channels
 
-__all__ = ["Found", "Key", "Spot", "discover", "first_tensor", "network_input"]
+__all__ = ["Found", "Key", "Spot", "discover", "first_tensor"]
 
 Part = Literal["output", "weights"]
+
+_OTHER_CHANNELS: Final = (
+    rf"to have (\d+) channels, but got {CHANNELS} channels",
+    rf"shape\[{{axis}}\] to be equal to (\d+), but got {CHANNELS}",
+)
+"""What a convolution and an exported program say of an input with other channels than an image has."""
 
 
 class Key(NamedTuple):
@@ -89,14 +97,6 @@ def first_tensor(value: Any) -> Tensor | None:
     return None
 
 
-def network_input(card: ModelCard, batch: int) -> tuple[int, ...]:
-    """Return the shape of the network's own input for a batch, in the card's layout."""
-    sizes = {"N": batch, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
-    if card.audio is not None:
-        sizes["S"] = card.audio.window_samples
-    return tuple(sizes[axis] for axis in card.layout)
-
-
 def discover(module: nn.Module, card: ModelCard) -> Found:
     """Find a module's layers.
 
@@ -159,7 +159,7 @@ def _name(key: Key, taken: set[str]) -> str:
 def _run(module: nn.Module, card: ModelCard, batch: int) -> _Seen:
     """Run a module once and look at every call of its modules."""
     tensor = next((p for p in module.parameters()), None)
-    shape = network_input(card, batch)
+    shape = card.input_shape(batch)
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(shape, generator=generator).to(tensor.device if tensor is not None else "cpu")
     mark(x, card.layout)
@@ -168,6 +168,9 @@ def _run(module: nn.Module, card: ModelCard, batch: int) -> _Seen:
         try:
             module(x)
         except Exception as exc:
+            channels = _channels(module, card, str(exc))
+            if channels is not None and channels != CHANNELS:
+                raise wrong_channels(channels, of=card.name) from exc
             why = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
             raise ModelError(
                 f"the network does not run on the card's {list(shape)} ({card.layout}): {why}",
@@ -177,6 +180,16 @@ def _run(module: nn.Module, card: ModelCard, batch: int) -> _Seen:
                 else "Correct height_px, width_px, frames or layout in its card.",
             ) from exc
     return seen
+
+
+def _channels(module: nn.Module, card: ModelCard, message: str) -> int | None:
+    """Return the channels that a network takes which did not run, as far as that can be known."""
+    for pattern in _OTHER_CHANNELS:
+        if found := re.search(pattern.format(axis=card.layout.find("C")), message):
+            return int(found[1])
+    if "TorchScript" in message:  # whose own message is lost while its calls are watched
+        return next((int(p.shape[1]) for p in module.parameters() if p.dim() in (4, 5)), None)
+    return None
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from torch import nn
 from vifex.engines.cores import available_cores
 from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.names import Named, resolve_names
-from vifex.engines.openvino.build import pixels_shape
 from vifex.engines.options import EngineOptions
 from vifex.engines.plan import choose_batch
 from vifex.engines.precision import resolve
@@ -98,7 +97,7 @@ class TorchEngine:
         return TorchNetwork(
             runner,
             [spot.layer for spot in spots],
-            input_shape=pixels_shape(model.card, size),
+            input_shape=model.card.pixels_shape(size),
             requests=_REQUESTS[self.device.type],
             runs_on=str(self.device),
             on_close=give_back,
@@ -162,7 +161,7 @@ class TorchEngine:
         if batch == 1:
             return True
         rng = np.random.default_rng(0)
-        shape = pixels_shape(model.card, 2)
+        shape = model.card.pixels_shape(2)
         first, last = (noise(shape, input_dtype(model.card), rng) for _ in range(2))
         last[-1] = first[0]
         with torch.inference_mode(), settings(self.device):

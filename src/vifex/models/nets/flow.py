@@ -1,7 +1,7 @@
 """Optical flow of a clip with RAFT, truncated and scaled as I3D's flow stream takes it.
 
-RAFT comes from torchvision. I3D was trained on TV-L1 flow of grey frames; RAFT takes its place here, as
-in v-iashin/video_features, so scores are near the published ones and not equal to them.
+RAFT comes from torchvision. I3D was trained on TV-L1 flow (`tv_l1.py`). With RAFT, as in
+v-iashin/video_features, scores are close to the published ones but not equal to them.
 
 Source: Teed and Deng, RAFT, ECCV 2020, arXiv:2003.12039; google-deepmind/kinetics-i3d, `README.md`
 ("truncated to the range [-20, 20], then rescaled between -1 and 1", horizontal and vertical alone).
@@ -29,7 +29,8 @@ __all__ = ["LIMIT_PX", "flow_clip", "raft", "truncated"]
 LIMIT_PX: Final = 20.0
 """Longest displacement along an axis, in pixels per frame, that I3D distinguishes."""
 _MULTIPLE: Final = 8
-_SMALLEST: Final = 128  # below, the coarsest level of RAFT's correlation pyramid would be empty
+_SMALLEST: Final = 128
+"""With a shorter side the coarsest level of RAFT's correlation pyramid would be empty."""
 
 
 def raft(weights: str, size: Literal["large", "small"] = "large") -> nn.Module:
@@ -60,7 +61,7 @@ def raft(weights: str, size: Literal["large", "small"] = "large") -> nn.Module:
 
 
 def truncated(flow: Tensor) -> Tensor:
-    """Cut flow at 20 pixels per frame and scale it: pixels per frame to -1 to 1, any shape."""
+    """Truncate flow at 20 pixels per frame and scale it to -1 to 1; any shape."""
     return flow.clamp(-LIMIT_PX, LIMIT_PX) / LIMIT_PX
 
 
@@ -76,12 +77,12 @@ def flow_clip(
     """Return the flow from each frame of a clip to its next, as I3D's flow stream takes it.
 
     Args:
-        frames: uint8 RGB `[T, H, W, 3]`, T at least 2. Sides that are no multiple of 8, or below 128, are
-            continued at their edges for RAFT, and the flow is cut back.
+        frames: uint8 RGB `[T, H, W, 3]`, T at least 2. Sides that are not a multiple of 8, or are below 128,
+            are padded with their edge pixels for RAFT, and the flow is cropped to the original size.
         weights: `random:SEED`, or the path of a checkpoint with torchvision's keys.
         size: Which RAFT.
-        last: What stands for the last frame, which has no next: `drop` gives T - 1 flows, `repeat` gives
-            T, the last one twice.
+        last: What to do for the last frame, which has no next one: `drop` gives T - 1 flows, `repeat` gives
+            T by repeating the last flow.
         updates: Iterations of RAFT; torchvision's default.
         batch: Pairs at once.
 
@@ -89,7 +90,7 @@ def flow_clip(
         float32 `[T - 1 or T, H, W, 2]`, horizontal and vertical, -1 to 1 for -20 to 20 pixels per frame.
 
     Raises:
-        ValueError: If the frames are no such array.
+        ValueError: If `frames` has another dtype or shape.
         ModelError: As `raft`.
     """
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or len(frames) < 2:
@@ -108,7 +109,7 @@ def flow_clip(
 
 
 def _for_raft(frames: Tensor) -> Tensor:
-    """Map uint8 `[T, H, W, 3]` to float32 `[T, 3, H', W']` of -1 to 1, continued right and below."""
+    """Map uint8 `[T, H, W, 3]` to float32 `[T, 3, H', W']` of -1 to 1, padded right and below."""
     x = frames.permute(0, 3, 1, 2).float() / 127.5 - 1.0
     height, width = x.shape[-2:]
     return F.pad(x, (0, _missing(width), 0, _missing(height)), mode="replicate")
@@ -120,5 +121,5 @@ def _missing(side: int) -> int:
 
 @lru_cache(maxsize=1)
 def _kept(weights: str, size: Literal["large", "small"]) -> nn.Module:
-    """Keep the last network: a video is many clips."""
+    """Make a network and keep it for the next clip of the same video."""
     return raft(weights, size)

@@ -1,8 +1,13 @@
-"""I3D over the optical flow of its clip, which is computed inside the network: pixels go in, as elsewhere.
+"""I3D over the optical flow of its clip, computed inside the network, so that the input is pixels.
 
-A clip of T + 1 frames gives T flows. The way from pixels to what I3D's flow stream sees is that of
-v-iashin/video_features, `models/i3d/extract_i3d.py` and `models/transforms.py`: RAFT with 20 updates from
-each frame to its next, cut at 20 pixels, in 256 steps, to -1 to 1; the RGB stream sees the first T frames.
+A clip of T + 1 frames gives T flows. Two methods compute them:
+
+- TV-L1, on which I3D was trained: truncated at 20 pixels per frame and scaled to -1 to 1
+  (google-deepmind/kinetics-i3d, `README.md`).
+- RAFT, as v-iashin/video_features does it (`models/i3d/extract_i3d.py`, `models/transforms.py`): 20 updates,
+  truncated at 20 pixels per frame, rounded to 256 steps, scaled to -1 to 1.
+
+The RGB stream sees the first T frames.
 
 Source: Carreira and Zisserman, CVPR 2017, arXiv:1705.07750; Teed and Deng, ECCV 2020, arXiv:2003.12039.
 """
@@ -12,19 +17,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vifex.models.nets.flow import LIMIT_PX
+from vifex.models.nets.flow import LIMIT_PX, truncated
 from vifex.models.nets.i3d import I3D
+from vifex.models.nets.tv_l1 import TvL1
 from vifex.models.nets.two_stream import TwoStream
 
-__all__ = ["OverFlow", "OverPixelsAndFlow", "steps_of_flow"]
+__all__ = ["OverFlow", "OverPixelsAndFlow", "OverTvL1", "steps_of_flow"]
 
 _UPDATES = 20
 _PAIRS = 8
-"""Pairs of frames that RAFT sees at once: its correlations take memory."""
+"""Pairs of frames per call of RAFT; its correlation volumes take much memory."""
 
 
 def steps_of_flow(flow: Tensor) -> Tensor:
-    """Cut flow at 20 pixels, lay it in steps of 40 / 255, and scale it: pixels per frame to about -1 to 1."""
+    """Truncate flow at 20 pixels, round it to steps of 40 / 255 and scale it to about -1 to 1."""
     steps = (128 + 255 / (2 * LIMIT_PX) * flow.clamp(-LIMIT_PX, LIMIT_PX)).round()
     return 2 * steps / 255 - 1
 
@@ -48,6 +54,25 @@ class _Flow(nn.Module):
         ]
         flow = steps_of_flow(torch.cat(parts))
         return flow.reshape(n, t - 1, 2, height, width).transpose(1, 2)
+
+
+class OverTvL1(nn.Module):
+    """TV-L1, then I3D's flow stream.
+
+    Layers: `flow.*` as in I3D itself (`flow.features` is a vector of 1,024).
+
+    Args:
+        flow: `I3D(2)`.
+    """
+
+    def __init__(self, flow: I3D) -> None:
+        super().__init__()
+        self.tv_l1, self.flow = TvL1(), flow
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Map pixels `[N, 3, T + 1, H, W]` of -1 to 1 to scores `[N, classes]`."""
+        scores: Tensor = self.flow(truncated(self.tv_l1(clip)))
+        return scores
 
 
 class OverFlow(nn.Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from vifex.engines.openvino.runtime import import_openvino
+from vifex.values.openvino import import_openvino
 
 __all__ = ["Key", "keyed", "reshape", "shapes_at", "submodel"]
 

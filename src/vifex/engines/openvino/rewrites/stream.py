@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vifex.engines.openvino.runtime import import_openvino
+from vifex.values.openvino import import_openvino
 
 __all__ = ["narrow_stream"]
 

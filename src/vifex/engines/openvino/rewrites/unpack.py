@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vifex.engines.openvino.runtime import import_openvino
+from vifex.values.openvino import import_openvino
 
 __all__ = ["unpack"]
 

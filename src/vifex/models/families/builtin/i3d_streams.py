@@ -1,7 +1,8 @@
-"""The networks of `i3d/` that compute their clip's flow: `raft-flow-kinetics400`, `two-stream-kinetics400`.
+"""The networks of `i3d/` that compute the optical flow of their clip themselves.
 
-Weights are those of several networks. `weights=` takes a folder that holds a file of each, known by what
-its name contains: `rgb` (two-stream alone), `flow`, and `raft` (torchvision's `raft_large`); e.g.
+`flow-kinetics400` computes it with TV-L1, `raft-flow-kinetics400` and `two-stream-kinetics400` with RAFT.
+The last two consist of several networks, and `weights=` takes a folder with one file for each. A file is
+recognised by its name: `rgb` (two-stream only), `flow`, and `raft` (torchvision's `raft_large`); e.g.
 `i3d_rgb.pt`, `i3d_flow.pt` and `raft_large_C_T_SKHT_V2-ff5fadd5.pth`.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from vifex.models.families.builtin.i3d_networks import build_network
 from vifex.models.families.shared.weights import seed_of
 from vifex.values import ModelError
 from vifex.values.registry import require
@@ -20,11 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["PARAMETERS", "STREAMS", "make"]
 
 STREAMS: Final = {
+    "flow-kinetics400": ("flow",),
     "raft-flow-kinetics400": ("flow", "raft"),
     "two-stream-kinetics400": ("rgb", "flow", "raft"),
 }
-"""Name to the networks that it is made of."""
-PARAMETERS: Final = {"raft-flow-kinetics400": 17_932_848, "two-stream-kinetics400": 30_630_112}
+"""Name to the networks that have weights."""
+PARAMETERS: Final = {
+    "flow-kinetics400": 12_675_312,
+    "raft-flow-kinetics400": 17_932_848,
+    "two-stream-kinetics400": 30_630_112,
+}
 _ENDINGS: Final = (".pt", ".pth", ".safetensors", ".ckpt", ".bin")
 
 
@@ -33,52 +40,54 @@ def make(net: str, weights: str, *, of: str) -> nn.Module:
 
     Args:
         net: A name of `STREAMS`.
-        weights: `random:SEED`, or a folder with a file of each network.
+        weights: `random:SEED`; for `flow-kinetics400` the path of a checkpoint; for the others a folder with
+            one file for each network.
         of: The model's name, for messages.
 
     Raises:
-        ModelError: If a file is missing, or is another network's.
+        ModelError: If a file is missing, or belongs to another network.
         MissingExtraError: If torch is not installed.
     """
     require("torch", extra="torch", needed_for=of)
-    from vifex.models.families.builtin.i3d import build
     from vifex.models.nets.flow import raft
-    from vifex.models.nets.over_flow import OverFlow, OverPixelsAndFlow
+    from vifex.models.nets.over_flow import OverFlow, OverPixelsAndFlow, OverTvL1
     from vifex.models.nets.two_stream import TwoStream
 
+    if net == "flow-kinetics400":
+        return OverTvL1(build_network("flow-kinetics400", weights, of=of)).eval()
     given = {part: _part(part, weights, of) for part in STREAMS[net]}
-    flow = build("flow-kinetics400", given["flow"])
+    flow = build_network("flow-kinetics400", given["flow"], of=of)
     flows = raft(given["raft"])
-    if net.startswith("raft-flow"):
+    if net == "raft-flow-kinetics400":
         return OverFlow(flows, flow).eval()
-    rgb = build("rgb-kinetics400", given["rgb"])
+    rgb = build_network("rgb-kinetics400", given["rgb"], of=of)
     return OverPixelsAndFlow(flows, TwoStream(rgb, flow)).eval()
 
 
 def _part(part: str, weights: str, of: str) -> str:
-    """The weights of one of the networks: the seed for all, or its file in the folder."""
+    """Give the weights of one of the networks: the seed for all, or its file in the folder."""
     if seed_of(weights) is not None:
         return weights
     if weights == "pretrained":
         raise ModelError(
             "no hub's library serves its weights, so they are not fetched.",
             of=of,
-            todo="Give `weights=FOLDER` with a file of each: i3d_rgb.pt, i3d_flow.pt, raft_large.pth.",
+            todo="Give `weights=FOLDER` with one file each: i3d_rgb.pt, i3d_flow.pt, raft_large.pth.",
         )
     folder = Path(weights)
     if not folder.is_dir():
         raise ModelError(
-            "its weights are those of several networks, and this is one file.",
+            "it consists of several networks, and this is one file.",
             of=of,
-            todo="Give a folder with a file of each: i3d_rgb.pt, i3d_flow.pt, raft_large.pth.",
+            todo="Give a folder with one file each: i3d_rgb.pt, i3d_flow.pt, raft_large.pth.",
         )
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in _ENDINGS)
     found = [f for f in files if part in f.name.lower() and not (part == "flow" and "raft" in f.name.lower())]
     if len(found) != 1:
-        told = "no file" if not found else f"{len(found)} files ({', '.join(f.name for f in found)})"
+        count = "no file" if not found else f"{len(found)} files ({', '.join(f.name for f in found)})"
         raise ModelError(
-            f"the folder holds {told} whose name says {part!r}.",
+            f"the folder holds {count} with {part!r} in its name.",
             of=str(folder),
-            todo="Keep one of each there.",
+            todo="Keep one file of each network there.",
         )
     return str(found[0])

@@ -189,7 +189,7 @@ def _sizes(backbone: nn.Module, layers: list[str], model: Model, *, maps: bool) 
 
     try:
         with torch.no_grad():
-            outputs = outputs_at(backbone, layers, torch.zeros(_input_shape(model)))
+            outputs = outputs_at(backbone, layers, torch.zeros(model.card.input_shape(1)))
     except ValueError as exc:
         raise ModelError(f"{exc}.", of=model.card.name, todo="Name other modules.") from exc
     if maps:
@@ -211,14 +211,6 @@ def _check_maps(layers: list[str], outputs: list[Tensor], model: Model) -> None:
             of=model.card.name,
             todo=f"Name the layers in that order (cells: {', '.join(map(str, areas))}).",
         )
-
-
-def _input_shape(model: Model) -> tuple[int, ...]:
-    card = model.card
-    if card.audio is not None:
-        return (1, round(card.audio.window_s * card.audio.sample_rate_hz))
-    sizes = {"N": 1, "C": 3, "T": card.frames or 1, "H": card.height_px, "W": card.width_px}
-    return tuple(sizes[axis] for axis in card.layout)
 
 
 def _head(parts: Fused, sizes: list[int]) -> nn.Module:

@@ -25,6 +25,7 @@ from vifex.models.families.shared.places import first_convolution, last_linear, 
 from vifex.models.families.shared.text import count_tokens, no_tower
 from vifex.models.families.shared.weights import load_state, seed_of, seeded
 from vifex.values import Model, ModelCard, ModelError
+from vifex.values.models import CHANNELS, wrong_channels
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
@@ -131,6 +132,9 @@ class HfFamily:
         source = Source.of(name)
         if source.config.model_type in hf_audio.KINDS:
             return hf_audio.load(source, weights)
+        channels = getattr(getattr(source.config, "vision_config", source.config), "num_channels", CHANNELS)
+        if channels != CHANNELS:
+            raise wrong_channels(channels, of=source.shown)
         network: Any = build(source.name, weights)
         frames = source.frames
         place = next(p for p in ("embedding", "penultimate", "pooled") if hasattr(network, p))

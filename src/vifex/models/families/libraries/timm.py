@@ -6,7 +6,7 @@ The card is the network's own configuration of its data; layers are timm's own m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from vifex.models.families.shared.making import as_model, licence, no_such, prov
 from vifex.models.families.shared.places import point, read_input
 from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded
 from vifex.values import Model, ModelCard, ModelError
+from vifex.values.models import CHANNELS, wrong_channels
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class TimmFamily:
         """Make the model; see `base.Family.load`."""
         name = _full_name(name)
         config = _timm().get_pretrained_cfg(name)
+        _check_channels(config.input_size, of=f"timm/{name}")
         network = build(name, weights)
         card = ModelCard(
             name=f"timm/{name}",
@@ -93,6 +95,7 @@ def timm_pixels(config: Mapping[str, Any], *, of: str) -> dict[str, Any]:
     Raises:
         ModelError: If pixels are made in a way that a card cannot say.
     """
+    _check_channels(config["input_size"], of=of)
     _, height, width = config["input_size"]
     hw = (int(height / config["crop_pct"]), int(width / config["crop_pct"]))
     how: dict[str, Any]
@@ -118,6 +121,11 @@ def timm_pixels(config: Mapping[str, Any], *, of: str) -> dict[str, Any]:
         "interpolation": config["interpolation"],
         **how,
     }
+
+
+def _check_channels(input_size: Sequence[int], *, of: str) -> None:
+    if input_size[0] != CHANNELS:
+        raise wrong_channels(input_size[0], of=of)
 
 
 def _timm() -> Any:

@@ -1,7 +1,7 @@
-"""Published weights: found in the hubs' own caches, else fetched by the hubs' own libraries.
+"""Published weights: read from the hubs' own caches, else fetched by the hubs' own libraries.
 
-What lies in a cache is used without asking the hub: the network that made a store's first rows makes
-its last ones. Where nothing can be fetched, one sentence says what, from where, and what else works.
+A file in a cache is used without asking the hub, so that one network makes all rows of a store. If nothing
+can be fetched, the error says what, from where, and what to do instead.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from vifex.models.families.shared.certificates import named_certificates, needs_other_client
 from vifex.values import ModelError
 from vifex.values.registry import require
 from vifex.values.steps import step
@@ -26,27 +27,27 @@ __all__ = ["fetching", "hub_address", "hub_file", "locally_first", "reading", "u
 T = TypeVar("T")
 
 _PATIENCE_S: Final = 10.0
-"""How long a host may take for its first answer before it counts as out of reach."""
+"""How long a host may take to answer before it counts as unreachable."""
 _HASH: Final = re.compile(r"-([0-9a-f]{8,64})\.")
-"""Beginning of the sha256 in the names of the files that torch's and timm's own hosts serve."""
+"""First digits of the sha256 in the names of files on torch's and timm's own hosts."""
 
 
 def hub_address(repository: str = "") -> str:
-    """Return where a repository of the Hugging Face hub lies (`HF_ENDPOINT` honoured)."""
+    """Return the address of a repository on the Hugging Face hub, or on the host in `HF_ENDPOINT`."""
     hub: Any = require("huggingface_hub", extra="torch", needed_for="fetching weights")
     return f"{hub.constants.ENDPOINT}/{repository}".rstrip("/")
 
 
 def hub_file(repository: str, names: Sequence[str], *, of: str) -> Path:
-    """Return one file of a repository of the Hugging Face hub, from the cache or fetched into it.
+    """Return the path of one file of a repository on the Hugging Face hub, fetched if it is not cached.
 
     Args:
         repository: `organisation/name`.
-        names: The file's possible names, the wanted one first.
+        names: The file's possible names, the preferred one first.
         of: The model, for messages.
 
     Raises:
-        ModelError: If it is neither here nor to be had.
+        ModelError: If the file is not cached and cannot be fetched.
         MissingExtraError: If the hub's library is not installed.
     """
     hub: Any = require("huggingface_hub", extra="torch", needed_for="fetching weights")
@@ -67,7 +68,7 @@ def hub_file(repository: str, names: Sequence[str], *, of: str) -> Path:
 
 
 def url_file(url: str, folder: Path, *, of: str) -> Path:
-    """Return the file behind an address, from torch's cache or fetched into it, its hash checked.
+    """Return the path of the file at an address, fetched if it is not in torch's cache, its hash checked.
 
     Args:
         url: Its last part is the file's name; a `-HASH` before the suffix is the start of its sha256.
@@ -75,7 +76,7 @@ def url_file(url: str, folder: Path, *, of: str) -> Path:
         of: The model, for messages.
 
     Raises:
-        ModelError: If it is neither here nor to be had, or is not the file of that hash.
+        ModelError: If the file is not cached and cannot be fetched, or has another hash.
     """
     hub: Any = require("torch.hub", extra="torch", needed_for="fetching weights")
     path = folder / Path(urlsplit(url).path).name
@@ -95,17 +96,17 @@ def url_file(url: str, folder: Path, *, of: str) -> Path:
 
 
 def locally_first(load: Callable[[bool], T], source: str, *, of: str, what: str = "its weights") -> T:
-    """Let a library load from its cache alone, and only then from its hub.
+    """Let a library load from its cache only, and from its hub if that fails.
 
     Args:
-        load: Loads; it is told whether it must stay with local files, and raises `OSError` where they
-            do not do.
+        load: Loads; its argument says whether only local files may be used, and it raises `OSError` if those
+            are not enough.
         source: The hub's address.
         of: The model, for messages.
         what: What is loaded, in the plural.
 
     Raises:
-        ModelError: If it is neither here nor to be had.
+        ModelError: If it is not cached and cannot be fetched.
     """
     try:
         return load(True)
@@ -117,59 +118,65 @@ def locally_first(load: Callable[[bool], T], source: str, *, of: str, what: str 
 
 @contextmanager
 def fetching(source: str, *, of: str, what: str = "its weights") -> Iterator[None]:
-    """Say of a failed download what could not be fetched, from where, and what else works."""
+    """Fetch in this block: an error says what could not be fetched, from where, and what to do instead."""
     step(f"fetching {what.replace('its', 'the', 1)} of {of} from {source}")
     try:
-        yield
+        with named_certificates():
+            yield
     except ModelError:
         raise
     except Exception as exc:
-        # The hubs' libraries raise by kinds of their own (of requests, httpx, urllib) and bare RuntimeErrors.
+        # The hubs' libraries raise errors of requests, httpx and urllib, and plain RuntimeErrors.
         raise _out_of_reach(source, exc, of, what) from exc
 
 
 @contextmanager
 def reading(place: str | Path, *, of: str) -> Iterator[None]:
-    """Say of a library's failure to read its own weights where they lie and what mends it."""
+    """Read weights in this block: an error says where they are and how to repair them."""
     try:
         yield
     except ModelError:
         raise
     except Exception as exc:
-        # Each library raises what its reader raises: of pickle, zip, safetensors, or a bare RuntimeError.
+        # Each library raises the errors of its reader: pickle, zip, safetensors, or a plain RuntimeError.
         raise ModelError(
             f"its weights in {place} cannot be read ({_first_sentence(exc)}).",
             of=of,
-            todo="If they lie in a cache, remove them there: they are then fetched again.",
+            todo="If they are in a cache, remove them there: they are then fetched again.",
         ) from exc
 
 
 def _check_reachable(source: str, *, of: str, what: str = "its weights") -> None:
-    """Ask the host once: the hub's own client tries for half a minute and more before it gives up."""
+    """Send the host one request: the hub's own client retries for half a minute or more."""
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         raise _out_of_reach(source, "HF_HUB_OFFLINE forbids it", of, what)
     parts = urlsplit(source)
-    if parts.scheme == "file":
+    if parts.scheme == "file" or needs_other_client(parts.scheme):
         return
     request = urllib.request.Request(f"{parts.scheme}://{parts.netloc}/", method="HEAD")
     try:
-        urllib.request.urlopen(request, timeout=_PATIENCE_S).close()
+        with named_certificates():
+            # An opener of its own: Python keeps the first one, with the certificates of that time.
+            urllib.request.build_opener().open(request, timeout=_PATIENCE_S).close()
     except urllib.error.HTTPError:
-        return  # it answers, whatever it says of its front page
+        return  # any answer shows that the host can be reached
     except (OSError, ValueError) as exc:
         raise _out_of_reach(source, exc, of, what) from exc
 
 
 def _out_of_reach(source: str, why: object, of: str, what: str) -> ModelError:
-    told = _first_sentence(getattr(why, "reason", why))
-    return ModelError(
-        f"{what} are not on this machine and could not be fetched from {source} ({told}).",
-        of=of,
-        todo=(
+    reason = getattr(why, "reason", why)
+    todo = "Connect to the network, or put them into the hub's cache."
+    if "CERTIFICATE_VERIFY_FAILED" in str(reason):
+        todo = "If your network has a certificate authority of its own, set SSL_CERT_FILE to its file."
+    elif what == "its weights":
+        todo = (
             'Connect to the network, or give `weights=FILE`, or `weights="random:SEED"` for untrained ones.'
-            if what == "its weights"
-            else "Connect to the network, or put them into the hub's cache."
-        ),
+        )
+    return ModelError(
+        f"{what} are not on this machine and could not be fetched from {source} ({_first_sentence(reason)}).",
+        of=of,
+        todo=todo,
     )
 
 

@@ -13,17 +13,21 @@ demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a co
 	$(BIN)/python scripts/demo.py
 
 test: lint  ## everything: format, lint, types, import floors, tests
-	$(BIN)/python -m pytest -n 2 -m "not alone"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
 test-torch: $(TORCH)/.ready  ## the tests of networks that are code, in an environment of their own
-	VIFEX_TEST_TORCH=1 $(TORCH)/bin/python -m pytest tests/torch
+	VIFEX_TEST_TORCH=1 $(TORCH)/bin/python -m pytest -n 2 --dist loadfile tests/torch
 
-test-newest: $(NEWEST)/.ready  ## the newest Python here, the newest versions that the bounds allow: demo, READMEs, media
+# What depends on the versions of libraries: decoding, networks, tables, exports, and the commands of the pages.
+NEWEST_TESTS := tests/oracle tests/contract tests/unit/media tests/end_to_end/test_demo.py \
+	tests/end_to_end/test_readmes.py tests/end_to_end/test_shared_media.py tests/end_to_end/test_sound.py \
+	tests/end_to_end/test_pages.py tests/end_to_end/test_derived.py tests/end_to_end/test_output_encodings.py
+
+test-newest: $(NEWEST)/.ready  ## the newest Python here, the newest versions that the bounds allow
 	@$(NEWEST)/bin/python -c "import sys; print('Python', sys.version)"
 	@$(NEWEST)/bin/python -m pip list --format freeze
-	$(NEWEST)/bin/python scripts/demo.py
-	$(NEWEST)/bin/python -m pytest -n 2 -m "not alone" tests/end_to_end tests/oracle tests/contract tests/unit/media
+	$(NEWEST)/bin/python -m pytest -n 2 --dist loadfile -m "not alone" $(NEWEST_TESTS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .

@@ -16,7 +16,8 @@ import pytest
 
 import vifex
 
-KILLS = int(os.environ.get("VIFEX_KILLS", "20"))
+KILLS = int(os.environ.get("VIFEX_KILLS", "10"))
+"""Each run of the tests kills at other moments; `VIFEX_KILLS=100` kills more often."""
 
 
 def run_and_kill(command: list[str], after_s: float) -> bool:

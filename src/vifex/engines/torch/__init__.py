@@ -1,8 +1,8 @@
 """The torch engine: networks that are code, on CPUs, CUDA and MPS devices.
 
-It asks a model's builder for the module, finds its layers by running it once under hooks, and runs it with
-the same interface as every engine. Where a CPU runs it, `convert` hands the network to OpenVINO if its
-layers come out equal there.
+The engine gets the module from the model's builder, finds its layers by running it once under hooks, and
+runs it behind the interface that all engines share. On a CPU, `settle` has OpenVINO run the network where
+its layers are equal there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Attention maps that fused kernels hide, computed in the open while somebody wants to read them.
+"""Attention without fused kernels, where a layer reads the attention weights.
 
-A fused kernel gives the attended values and never its weights. Where a layer reads weights, the modules'
-own switch for it (`fused_attn` of timm) is turned off, and torch's two functions for attention are
-replaced by the formula they stand for: softmax(q k^T * scale + mask) v. Everything else stays fused.
+A fused kernel returns the attended values but not the weights. Where a layer reads weights, this module
+turns off the switch for fused attention that modules have (`fused_attn` of timm), and replaces torch's two
+attention functions by their formula, softmax(q k^T * scale + mask) v. All other attention stays fused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["OpenAttention", "unfused"]
 
 @contextmanager
 def unfused(module: nn.Module) -> Iterator[None]:
-    """Turn off the fused attention of all modules that have a switch for it, and back on afterwards."""
+    """Turn off fused attention in every module that has a switch for it, and turn it on again afterwards."""
     switched = [m for m in module.modules() if getattr(m, "fused_attn", None) is True]
     for part in switched:
         part.fused_attn = False
@@ -34,30 +34,30 @@ def unfused(module: nn.Module) -> Iterator[None]:
 
 
 class OpenAttention(TorchFunctionMode):
-    """While it is entered, torch's fused attention gives its weights as well.
+    """A mode in which torch's attention functions also report their weights.
 
     Args:
-        tell: Called with the weights `[B, heads, N, M]` of each attention, as it is computed.
+        report: Called with the weights `[B, heads, N, M]` of each attention when they are computed.
     """
 
-    def __init__(self, tell: Callable[[Tensor], None]) -> None:
+    def __init__(self, report: Callable[[Tensor], None]) -> None:
         super().__init__()
-        self._tell = tell
+        self._report = report
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run a function, attention in the open."""
+        """Run a function; attention by its formula."""
         kwargs = dict(kwargs or {})
         if func is functional.scaled_dot_product_attention:
             out, weights = _attend(*args, **kwargs)
-            self._tell(weights)
+            self._report(weights)
             return out
         if func is functional.multi_head_attention_forward:
             wanted, average = kwargs.get("need_weights", True), kwargs.get("average_attn_weights", True)
             kwargs |= {"need_weights": True, "average_attn_weights": False}
             out, weights = func(*args, **kwargs)
-            self._tell(weights)
+            self._report(weights)
             return out, (weights.mean(dim=1) if average else weights) if wanted else None
         return func(*args, **kwargs)
 
@@ -72,15 +72,15 @@ def _attend(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Compute attention as `scaled_dot_product_attention` documents it; dropout is none in evaluation."""
+    """Compute attention as `scaled_dot_product_attention` documents it, without dropout."""
     if enable_gqa:
         groups = query.size(-3) // key.size(-3)
         key, value = (t.repeat_interleave(groups, dim=-3) for t in (key, value))
     factor = 1 / math.sqrt(query.size(-1)) if scale is None else scale
     scores = (query * factor) @ key.transpose(-2, -1)
     if is_causal:
-        seen = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-        scores = scores.masked_fill(~seen, -math.inf)
+        allowed = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        scores = scores.masked_fill(~allowed, -math.inf)
     if attn_mask is not None:
         masked = attn_mask.dtype == torch.bool
         scores = scores.masked_fill(~attn_mask, -math.inf) if masked else scores + attn_mask

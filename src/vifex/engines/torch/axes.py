@@ -1,9 +1,9 @@
-"""Which axis of a tensor is which, followed through a module's functions while it runs.
+"""The meaning of a tensor's axes, followed through the functions of a module while it runs.
 
 Letters: `N` batch, `C` channels, `T` time, `H` and `W` space, `L` cells in a row, `S` steps of a
 one-dimensional convolution (time in a network for clips, cells in one for images). Convolutions,
-poolings and batch norms are channels-first by definition, so the letters are sure behind each of them;
-permutations, reductions and elementwise functions carry them on; what cannot be followed has none.
+poolings and batch norms are channels-first by definition, so the letters are known after each of them.
+Permutations, reductions and elementwise functions keep them. A tensor that cannot be followed has none.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ def mark(tensor: Any, letters: str | None) -> None:
 
 
 class FollowAxes(TorchFunctionMode):
-    """While it is entered, every function of torch notes the letters of what it gives.
+    """A mode in which every function of torch marks its results with their letters.
 
     Args:
-        card: Of the network. Where the letters are lost (windows cut and joined by reshapes), a layer on
-            the last axis of a grid that is the image divided by one whole stride finds them again.
+        card: Of the network. Where the letters are lost (reshapes that cut and join windows), a layer on the
+            last axis finds them again if the other axes are the image divided by one whole stride.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -62,7 +62,7 @@ class FollowAxes(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Run a function and note what its axes are."""
+        """Run a function and mark its results."""
         kwargs = kwargs or {}
         given = _tensors(args, kwargs)
         # Some functions work in place: sizes and letters are taken before.
@@ -97,7 +97,7 @@ def _follow(
     if name in _RESIZING or name in _SLICING:
         return _resized(letters, sizes, shape)
     if name in _MIXING:
-        # The last axis is remade, all others stay.
+        # These make a new last axis and keep all others.
         return letters if letters is not None and sizes[:-1] == shape[:-1] else None
     return next((known for known, size in before if known and len(size) == len(shape)), None)
 

@@ -1,9 +1,9 @@
-"""A torch network for OpenVINO: exported with the asked layers as its outputs.
+"""Converting a torch network to OpenVINO, with the requested layers as its outputs.
 
-`torch.export` follows the network's Python once, with a symbolic batch: control flow that depends on the
-pixels is an error there, never a branch taken for good. The graph's outputs are the layers, in the order
-that was asked for and with their axes in the promised one; their names, kinds and shapes stand in the
-file, for the OpenVINO engine to find them by.
+`torch.export` traces the network's Python once, with a symbolic batch. Control flow that depends on the
+pixels is an error there; it never becomes one fixed branch. The graph's outputs are the layers in the
+requested order, with their axes in the promised order. Their names, kinds and shapes are written into the
+file, where the OpenVINO engine finds them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from vifex.values.openvino import import_openvino
 __all__ = ["CannotConvert", "write_ir"]
 
 _EXAMPLES = 2
-"""Inputs in the example: one would be taken for a constant."""
+"""Inputs in the example: the tracer takes a batch of one for a constant."""
 
 
 class CannotConvert(Exception):
-    """Why a network has no equal in OpenVINO; one clause."""
+    """A network cannot be converted; the message is one clause that says why."""
 
 
 def write_ir(
@@ -42,7 +42,7 @@ def write_ir(
 
     Args:
         module: On the CPU, in evaluation mode.
-        spots: What its outputs are to be.
+        spots: Its outputs.
         card: Says its input; normalisation is not part of the file.
         path: The `.xml`; the weights go beside it.
         fixed_batch: Whether it takes one input at a time.
@@ -50,7 +50,7 @@ def write_ir(
     Raises:
         CannotConvert: With the reason.
     """
-    # OpenVINO's converter refuses a graph that gives one value twice.
+    # OpenVINO's converter refuses a graph that returns one value twice.
     firsts = list({_value(spot): spot for spot in reversed(spots)}.values())
     graph, batch = _graph(module, firsts, card, fixed_batch=fixed_batch)
     ov = import_openvino()
@@ -87,16 +87,16 @@ def _graph(
     """Return a network as an OpenVINO graph, and the batch that it takes: -1 for any, else 1."""
     program = getattr(module, "program", None)
     if isinstance(program, torch.jit.ScriptModule):
-        # It is a graph already; its one layer is its output.
+        # It is a graph already, and its output is its only layer.
         if any(spot.order is not None for spot in spots):
-            raise CannotConvert("its output's axes would have to be turned")
+            raise CannotConvert("the axes of its output would have to be permuted")
         return _converted(program), 1 if fixed_batch else -1
     reader = LayerOutput(module, spots)
     try:
         exported = None if fixed_batch else _exported(reader, card, _EXAMPLES)
         if exported is not None and _takes_any_batch(exported):
             return _converted(exported), -1
-        # Its code holds a batch for a constant (`len(x)` is enough): one input at a time, then.
+        # Its code takes the batch for a constant (`len(x)` is enough): it gets one input at a time.
         return _converted(_exported(reader, card, 1)), 1
     finally:
         reader.close()
@@ -108,7 +108,7 @@ def _exported(reader: LayerOutput, card: ModelCard, batch: int) -> Any:
     try:
         with _quietly(), torch.no_grad(), settings(torch.device("cpu")):
             return torch.export.export(reader, (example,), dynamic_shapes=dynamic, strict=False)
-    except Exception as exc:  # a tracer fails in as many ways as networks are written
+    except Exception as exc:  # tracers raise errors of many types
         raise CannotConvert(f"it cannot be exported: {_reason(exc)}") from exc
 
 
@@ -123,7 +123,7 @@ def _converted(program: Any) -> Any:
 
 def _reason(exc: Exception) -> str:
     lines = [line.strip().removeprefix("-- ") for line in str(exc).splitlines() if line.strip()]
-    # OpenVINO names the operation that it lacks below its own file and line.
+    # OpenVINO names the missing operation below its own file and line.
     telling = [line for line in lines if line.startswith("No conversion rule")] or lines
     return f"{type(exc).__name__}: {telling[0][:200] if telling else 'no reason was given'}"
 
@@ -135,9 +135,9 @@ def _takes_any_batch(program: Any) -> bool:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the tracer's remarks on a network's code to itself: what matters of it is raised or checked."""
+    """Silence the tracer's warnings: what matters is raised or checked."""
     loud = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # torch logs as errors what it raises as well
+    logging.disable(logging.CRITICAL)  # torch logs errors that it also raises
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Where torch runs: the device, the precisions it has, and the switches that would change numbers."""
+"""The device that torch runs on, its precisions, and the settings that would change numbers."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def open_device(wanted: str | None = None) -> torch.device:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Return whether a device computes in bf16 itself, not by emulation."""
+    """Return whether a device computes in bf16 natively."""
     if device.type == "cuda":
         return bool(torch.cuda.get_device_capability(device) >= (8, 0))
     if device.type == "cpu":
-        # torch tells what a processor has by private functions alone, under names that change.
+        # torch has only private functions for what a processor supports, and their names change.
         tests = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
         return any(getattr(torch.cpu, name, lambda: False)() for name in tests)
     return False
@@ -56,12 +56,12 @@ def has_bf16(device: torch.device) -> bool:
 def settings(device: torch.device, cores: int | None = None) -> Iterator[None]:
     """Run under the settings that make numbers exact and the same each time.
 
-    No TensorFloat-32 in fp32, no search for the quickest algorithm of the day, deterministic
-    convolutions; no fused transformer layers, which call none of their modules.
+    They turn off TensorFloat-32 in fp32, cuDNN's search for the fastest algorithm, algorithms that are
+    not deterministic, and fused transformer layers, which do not call their modules.
 
     Args:
         device: Where the code inside runs.
-        cores: Threads of this thread's own pool on a CPU; all that it has where it is `None`.
+        cores: Threads to compute with on a CPU; `None` leaves the number as it is.
     """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

@@ -1,7 +1,8 @@
-"""Finding the layers of a module: it is run under hooks, and what each call of a module gives is looked at.
+"""Finding the layers of a module: it runs under hooks that look at every module's output.
 
-Twice, for one input and for two: a layer is an output whose first axis is the batch and whose other axes
-are as long in both. A module that takes a fixed batch alone is run with that one input, and later too.
+It runs twice, with one input and with two. A layer is an output whose first axis is the batch and whose
+other axes have the same length in both runs. A module that takes only one input runs with one, here and
+later.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _OTHER_CHANNELS: Final = (
 
 
 class Key(NamedTuple):
-    """Names one moment of a module's forward pass."""
+    """Names one output in a forward pass."""
 
     module: str
     """Dotted name; empty for the network itself."""
@@ -70,14 +71,14 @@ class Found:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What one run showed, by key in the order of the calls."""
+class _Observed:
+    """What hooks observed in one run, by key in the order of the calls."""
 
     shapes: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     letters: dict[Key, str | None] = field(default_factory=dict)
     identity: dict[Key, tuple[object, ...]] = field(default_factory=dict)
     kept: list[Tensor] = field(default_factory=list)
-    """Every tensor looked at: as long as it lives, no other has its memory."""
+    """Every observed tensor: while it lives, no other tensor has its memory."""
 
 
 def first_tensor(value: Any) -> Tensor | None:
@@ -117,7 +118,7 @@ def discover(module: nn.Module, card: ModelCard) -> Found:
     return Found(tuple(_spots(module, card, one, two, batch)), macs, batch == 1)
 
 
-def _spots(module: nn.Module, card: ModelCard, one: _Seen, two: _Seen, batch: int) -> Iterator[Spot]:
+def _spots(module: nn.Module, card: ModelCard, one: _Observed, two: _Observed, batch: int) -> Iterator[Spot]:
     taken = {name for name, _ in module.named_modules()}
     firsts: dict[tuple[object, ...], str] = {}
     last = next(reversed(one.shapes), None)
@@ -126,7 +127,7 @@ def _spots(module: nn.Module, card: ModelCard, one: _Seen, two: _Seen, batch: in
             continue
         if key == last and not key.module and one.identity[key] in firsts:
             continue  # the network's output is its last module's
-        shown = kind_of(
+        form = kind_of(
             shape[1:],
             one.letters[key],
             card,
@@ -134,12 +135,12 @@ def _spots(module: nn.Module, card: ModelCard, one: _Seen, two: _Seen, batch: in
             weights=key.part == "weights",
             is_output=key == last,
         )
-        if shown is None or 0 in shape:
+        if form is None or 0 in shape:
             continue
-        sizes = shape[1:] if shown.order is None else tuple(shape[i] for i in shown.order)[1:]
+        sizes = shape[1:] if form.order is None else tuple(shape[i] for i in form.order)[1:]
         name = _name(key, taken)
         twin = firsts.setdefault(one.identity[key], name)
-        yield Spot(Layer(name, shown.kind, sizes), key, shown.order, None if twin == name else twin)
+        yield Spot(Layer(name, form.kind, sizes), key, form.order, None if twin == name else twin)
 
 
 def _name(key: Key, taken: set[str]) -> str:
@@ -156,15 +157,15 @@ def _name(key: Key, taken: set[str]) -> str:
     return name
 
 
-def _run(module: nn.Module, card: ModelCard, batch: int) -> _Seen:
-    """Run a module once and look at every call of its modules."""
+def _run(module: nn.Module, card: ModelCard, batch: int) -> _Observed:
+    """Run a module once and observe every call of its modules."""
     tensor = next((p for p in module.parameters()), None)
     shape = card.input_shape(batch)
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(shape, generator=generator).to(tensor.device if tensor is not None else "cpu")
     mark(x, card.layout)
-    seen = _Seen()
-    with _watched(module, card, seen):
+    observed = _Observed()
+    with _watched(module, card, observed):
         try:
             module(x)
         except Exception as exc:
@@ -179,7 +180,7 @@ def _run(module: nn.Module, card: ModelCard, batch: int) -> _Seen:
                 if card.audio is not None
                 else "Correct height_px, width_px, frames or layout in its card.",
             ) from exc
-    return seen
+    return observed
 
 
 def _channels(module: nn.Module, card: ModelCard, message: str) -> int | None:
@@ -193,7 +194,7 @@ def _channels(module: nn.Module, card: ModelCard, message: str) -> int | None:
 
 
 @contextlib.contextmanager
-def _watched(module: nn.Module, card: ModelCard, seen: _Seen) -> Iterator[None]:
+def _watched(module: nn.Module, card: ModelCard, observed: _Observed) -> Iterator[None]:
     running: list[str] = []
     calls: dict[tuple[str, Part], int] = {}
 
@@ -202,10 +203,10 @@ def _watched(module: nn.Module, card: ModelCard, seen: _Seen) -> Iterator[None]:
         if tensor is None or not tensor.is_floating_point() or tensor.dim() == 0:
             return
         key = Key(path, part, nth)
-        seen.shapes[key], seen.letters[key] = tuple(tensor.shape), axes_of(tensor)
+        observed.shapes[key], observed.letters[key] = tuple(tensor.shape), axes_of(tensor)
         # A tensor that is changed in place is another value in the same memory.
-        seen.identity[key] = (tensor.data_ptr(), tensor._version, tuple(tensor.shape), tensor.stride())
-        seen.kept.append(tensor)
+        observed.identity[key] = (tensor.data_ptr(), tensor._version, tuple(tensor.shape), tensor.stride())
+        observed.kept.append(tensor)
 
     def enter(path: str, *_: Any) -> None:
         running.append(path)

@@ -1,10 +1,10 @@
-"""The torch engine: layers found by hooks, networks run on the best device there is."""
+"""The torch engine: finds layers by hooks, and runs networks on the best device there is."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -21,19 +21,18 @@ from vifex.engines.torch.devices import has_bf16, open_device, settings
 from vifex.engines.torch.discover import Found, Spot, discover
 from vifex.engines.torch.layer_outputs import LayerOutput, Pixels
 from vifex.engines.torch.modules import Modules
-from vifex.engines.torch.network import TorchNetwork
-from vifex.engines.torch.runners import CudaRunner, Network, PlainRunner, Runner, as_network
+from vifex.engines.torch.running.fitting import fit_to_gpu
+from vifex.engines.torch.running.likeness import TOLERANCE, near
+from vifex.engines.torch.running.network import TorchNetwork, out_of_memory
+from vifex.engines.torch.running.runners import CudaRunner, PlainRunner, Runner, as_network
+from vifex.engines.torch.running.steps import Network
+from vifex.engines.torch.running.weights import cast_weights
 from vifex.values import Layer, Model, ModelError
 
 __all__ = ["TorchEngine"]
 
-_REQUESTS: Final = {"cpu": 2, "mps": 2, "cuda": 3}
+_REQUESTS: Final = {"cpu": 2, "mps": 2, "cuda": 4}
 """Batches in flight: one computes, the others are copied or wait."""
-_GPU_TIMES: Final = 8
-"""A GPU's batch, as a multiple of a CPU's."""
-_TOLERANCE: Final = {"fp32": 1e-4, "bf16": 2e-2}
-"""Largest difference that other neighbours may make by the order of the arithmetic, as a part of the largest
-value; more means that the network mixes its inputs."""
 
 
 class TorchEngine:
@@ -49,17 +48,17 @@ class TorchEngine:
         self._found: dict[tuple[str, str], Found] = {}
 
     def layers(self, model: Model) -> list[Layer]:
-        """List every module's output worth reading, in the order in which they are computed."""
+        """List the outputs of modules that are layers, in the order in which they are computed."""
         return [spot.layer for spot in self._find(model).spots]
 
     def resolve_layers(self, model: Model, wanted: Sequence[str]) -> list[Layer]:
-        """Find layers by name, alias or pattern; without any, the card's defaults or the last vector."""
+        """Find layers by name, alias or pattern; by default the card's own choice or the last vector."""
         spots = self._find(model).spots
         twins = {spot.layer.name: spot.twin for spot in spots if spot.twin is not None}
         return resolve_names(wanted, Named([spot.layer for spot in spots], twins=twins), model.card)
 
     def resolve_precision(self, wanted: str) -> str:
-        """Turn `auto`, `fp32` or `bf16` into what this machine will run."""
+        """Turn `auto`, `fp32` or `bf16` into what this device computes in."""
         return resolve(wanted, bf16=has_bf16(self.device))
 
     def compile(
@@ -77,30 +76,26 @@ class TorchEngine:
         precision = self.resolve_precision(precision)
         found = self._find(model)
         spots = self.spots(model, layers)
-        size = batch or self._choose_batch(found)
         module = self._modules.take(model)
-        reader = LayerOutput(self._in_memory_order(module), spots)
-        try:
-            pixels = Pixels(model.card).to(self.device)
-            code: nn.Module = torch.compile(reader, dynamic=False) if self._options.compiles else reader
-            network = as_network(pixels, code, self.device, bf16=precision == "bf16")
-            step = 1 if found.fixed_batch or not self._apart(network, model, size, precision) else size
-            runner = self._runner(network, step, cores or available_cores())
-        except BaseException:
-            reader.close()
-            raise
-
-        def give_back() -> None:
-            reader.close()
-            self._modules.give_back(model, module)
-
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._modules.give_back, model, module)
+            reader = LayerOutput(self._in_memory_order(module), spots)
+            undo.callback(reader.close)
+            try:
+                network = self._network(reader, model, precision, undo)
+                runner, size = self._runner(
+                    network, model, found, precision, batch, cores or available_cores()
+                )
+            except torch.OutOfMemoryError as exc:
+                raise out_of_memory(str(self.device)) from exc
+            on_close = undo.pop_all().close
         return TorchNetwork(
             runner,
             [spot.layer for spot in spots],
             input_shape=model.card.pixels_shape(size),
             requests=_REQUESTS[self.device.type],
             runs_on=str(self.device),
-            on_close=give_back,
+            on_close=on_close,
             dtype=input_dtype(model.card),
         )
 
@@ -113,7 +108,7 @@ class TorchEngine:
         found = self._find(model)
         return [self._spot(found, model, layer.name) for layer in layers]
 
-    @contextmanager
+    @contextlib.contextmanager
     def borrowed(self, model: Model) -> Iterator[tuple[nn.Module, Found]]:
         """Yield a model's module alone for a while, with what is known of it."""
         found = self._find(model)
@@ -143,38 +138,66 @@ class TorchEngine:
             )
         return spot
 
-    def _choose_batch(self, found: Found) -> int:
-        return choose_batch(found.macs) * (_GPU_TIMES if self.device.type == "cuda" else 1)
+    def _network(
+        self, reader: LayerOutput, model: Model, precision: str, undo: contextlib.ExitStack
+    ) -> Network:
+        """Join normalisation and network, its weights in bf16 where that changes no number."""
+        pixels = Pixels(model.card).to(self.device)
+        code: nn.Module = torch.compile(reader, dynamic=False) if self._options.compiles else reader
+        network = as_network(pixels, code, self.device, bf16=precision == "bf16")
+        if precision == "bf16":
+            plain = as_network(pixels, reader, self.device, bf16=True)
+            expected = self._tried(plain, model)
+            put_back = cast_weights(reader.network)
+            if all(torch.equal(x, y) for x, y in zip(expected, self._tried(plain, model), strict=True)):
+                undo.callback(put_back)
+            else:
+                put_back()
+        return network
+
+    def _tried(self, network: Network, model: Model) -> Sequence[torch.Tensor]:
+        """Run a network for one input of noise."""
+        pixels = noise(model.card.pixels_shape(1), input_dtype(model.card), np.random.default_rng(0))
+        with torch.inference_mode(), settings(self.device):
+            return network(torch.from_numpy(pixels).to(self.device))
+
+    def _runner(
+        self, network: Network, model: Model, found: Found, precision: str, batch: int | None, cores: int
+    ) -> tuple[Runner, int]:
+        """Make what runs batches, and return it with its inputs per batch."""
+        alone = found.fixed_batch or batch == 1
+        together = not alone and self._apart(network, model, precision)
+        if self.device.type != "cuda":
+            size = batch or choose_batch(found.macs)
+            return PlainRunner(network, self.device, step=size if together else 1, cores=cores), size
+        fit = fit_to_gpu(
+            network,
+            model.card.pixels_shape(1)[1:],
+            input_dtype(model.card),
+            self.device,
+            batch=batch,
+            together=together,
+            tolerance=TOLERANCE[precision],
+        )
+        lanes = _REQUESTS["cuda"]
+        return CudaRunner(fit.network, self.device, step=fit.step, lanes=lanes), fit.batch
 
     def _in_memory_order(self, module: nn.Module) -> nn.Module:
-        """Lay the weights of convolutions channels last, as ready pixels are."""
+        """Store the weights of convolutions channels last, as ready pixels are."""
         for part in module.modules():
-            # By itself: a buffer of four axes beside convolutions over time would be refused.
+            # Each by itself: `module.to` refuses a buffer of four axes beside convolutions over time.
             if isinstance(part, nn.Conv2d):
                 part.to(memory_format=torch.channels_last)
             elif isinstance(part, nn.Conv3d):
                 part.to(memory_format=torch.channels_last_3d)
         return module
 
-    def _apart(self, network: Network, model: Model, batch: int, precision: str) -> bool:
+    def _apart(self, network: Network, model: Model, precision: str) -> bool:
         """Return whether inputs stay apart in a batch: one input, first and last among other neighbours."""
-        if batch == 1:
-            return True
         rng = np.random.default_rng(0)
         shape = model.card.pixels_shape(2)
         first, last = (noise(shape, input_dtype(model.card), rng) for _ in range(2))
         last[-1] = first[0]
         with torch.inference_mode(), settings(self.device):
             a, b = (network(torch.from_numpy(p).to(self.device)) for p in (first, last))
-            return all(_near(x[0], y[-1], _TOLERANCE[precision]) for x, y in zip(a, b, strict=True))
-
-    def _runner(self, network: Network, step: int, cores: int) -> Runner:
-        if self.device.type == "cuda":
-            return CudaRunner(network, self.device, step=step, lanes=_REQUESTS["cuda"])
-        return PlainRunner(network, self.device, step=step, cores=cores)
-
-
-def _near(x: torch.Tensor, y: torch.Tensor, tolerance: float) -> bool:
-    # A network that gives no numbers (NaN) gives none among any neighbours.
-    largest = max(float(x.nan_to_num().abs().max()), 1e-6)
-    return bool(torch.isclose(x, y, rtol=0.0, atol=tolerance * largest, equal_nan=True).all())
+            return all(near(x[0], y[-1], TOLERANCE[precision]) for x, y in zip(a, b, strict=True))

@@ -1,4 +1,4 @@
-"""The module that is run: pixels in, the asked layers out, in the promised order of axes."""
+"""The module that the engine runs: pixels in, the requested layers out, in the promised order of axes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["LayerOutput", "Pixels"]
 
 
 class Pixels(nn.Module):
-    """From ready pixels to the network's input.
+    """Turns ready pixels into the network's input.
 
     Takes uint8 `[N, H, W, 3]` or `[N, T, H, W, 3]`, gives float32 in the card's layout. With `p` a pixel's
     value in the network's channel order the network sees `(p / scale - mean) / std`. Sound, float32
-    `[N, S]`, and ready input go through as they are.
+    `[N, S]`, and ready input pass unchanged.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -47,7 +47,7 @@ class Pixels(nn.Module):
 
 
 class _Recorder:
-    """What hooks saw in one forward pass. No module: its state is no part of the network's."""
+    """What hooks observed in one forward pass. Not a module, so that its state is not the network's."""
 
     def __init__(self, keys: set[Key]) -> None:
         self._keys = keys
@@ -64,7 +64,7 @@ class _Recorder:
         if key in self._keys:
             tensor = first_tensor(value)
             if tensor is not None:
-                # A later function may change it in place; the layer is what the hook saw.
+                # A later function may change it in place; the layer is the value at the hook.
                 self.found[key] = tensor.clone()
 
     def look_at_weights(self, weights: Tensor) -> None:
@@ -72,7 +72,7 @@ class _Recorder:
 
 
 class LayerOutput(nn.Module):
-    """A network that gives its layers: float32 in the card's layout to one tensor per spot.
+    """A network that returns its layers: float32 in the card's layout becomes one tensor per spot.
 
     The hooks stay on the network until `close`. One thread may run it at a time.
     """
@@ -87,7 +87,7 @@ class LayerOutput(nn.Module):
         watched = {key.module for key in keys if key.part == "output"}
         self._hooks = []
         for path, part in network.named_modules():
-            # Weights belong to the innermost running module, so all must be seen to come and go.
+            # Weights belong to the innermost running module, so every module is watched.
             if self._opens:
                 enter = partial(_enter, recorder, path)
                 self._hooks.append(part.register_forward_pre_hook(enter, prepend=True))
@@ -95,7 +95,7 @@ class LayerOutput(nn.Module):
                 self._hooks.append(part.register_forward_hook(partial(_leave, recorder, path)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Run the network; give float32 `[N, *layer.shape]` per spot.
+        """Run the network; return float32 `[N, *layer.shape]` per spot.
 
         Raises:
             EngineError: If a layer's module was not run for this input.
@@ -112,7 +112,7 @@ class LayerOutput(nn.Module):
         return tuple(_ordered(found, spot) for spot in self.spots)
 
     def close(self) -> None:
-        """Take the hooks off: the network is as it was."""
+        """Remove the hooks."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []

@@ -1,4 +1,4 @@
-"""Modules of models: made by their builders, kept for the next who asks."""
+"""The modules of models: builders make them, and a few are kept for the next use."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def make_module(model: Model) -> nn.Module:
 
 
 class Modules:
-    """Modules that nobody uses just now. Whoever takes one has it alone until it is given back.
+    """Modules that are not in use. Who takes one has it alone until giving it back.
 
-    Two networks may not share a module: the hooks of both would run.
+    Two networks never share a module: the hooks of both would run.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -55,13 +55,13 @@ class Modules:
         self._idle: dict[str, nn.Module] = {}
 
     def take(self, model: Model) -> nn.Module:
-        """Return a model's module on the device, made now unless one lies here."""
+        """Return a model's module on the device; make it if none is kept."""
         with self._lock:
             module = self._idle.pop(_key(model), None)
         return make_module(model).to(self._device) if module is None else module
 
     def give_back(self, model: Model, module: nn.Module) -> None:
-        """Keep a module, without hooks of ours, for the next; the oldest of too many goes."""
+        """Keep a module, with its hooks removed, for the next use; drop the oldest of too many."""
         with self._lock:
             self._idle[_key(model)] = module
             while len(self._idle) > _KEPT:

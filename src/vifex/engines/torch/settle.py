@@ -1,8 +1,8 @@
-"""Which engine runs a network that is code: OpenVINO where its layers come out equal there, else torch.
+"""The engine for a network that is code, on a CPU: OpenVINO if its layers are equal there, else torch.
 
-On a CPU the network is converted, and run by both engines on the same pixels in fp32. Where every layer
-fits, the converted file is kept in the user's cache and the OpenVINO engine runs it from then on; where
-one does not, or the conversion fails, torch runs it, and that is remembered too.
+The network is converted, and both engines run it on the same pixels in fp32. If every layer is equal, the
+converted file stays in the user's cache and OpenVINO runs it from then on. If a layer differs, or the
+conversion fails, torch runs the network. The decision is kept in the cache too.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ __all__ = ["convert", "settle_on_cpu"]
 
 _COSINE: Final = 0.9999
 _DIFFERENCE: Final = 1e-3
-"""Largest difference allowed, as a part of the layer's largest value."""
+"""The largest difference allowed, as a part of the layer's largest value."""
 _INPUTS: Final = 3
-"""Inputs of the check: noise, smooth noise, and one flat image. Another batch than the export's example."""
+"""Inputs of the check: noise, smooth noise, and a flat image. The batch differs from that of the export."""
 _VERDICT: Final = ".json"
 
 
 def settle_on_cpu(
     model: Model, layers: Sequence[Layer], torch_engine: TorchEngine, openvino: Engine
 ) -> EngineChoice:
-    """Decide which engine runs a network on a CPU, from memory where that was decided before.
+    """Decide which engine runs a network on a CPU; reuse an earlier decision from the cache.
 
     Args:
         model: Made by a builder.
-        layers: What is to be read.
+        layers: The layers to read.
         torch_engine: On the CPU.
         openvino: The OpenVINO engine.
     """
@@ -89,7 +89,7 @@ def _try(
         note = made.with_suffix(_VERDICT)
         note.write_text(json.dumps(verdict), encoding="utf-8")
         note.replace(folder / (key + _VERDICT))
-    return _settled(folder, key, model, verdict)
+    return _choice(folder, key, model, verdict)
 
 
 def convert(model: Model, layers: Sequence[Layer], path: Path, torch_engine: TorchEngine) -> None:
@@ -112,7 +112,7 @@ def _compare(
 ) -> dict[str, dict[str, float]]:
     """Run both engines on the same pixels; give the worst cosine and difference of each layer."""
     if openvino.resolve_layers(converted, [layer.name for layer in layers]) != list(layers):
-        raise CannotConvert("OpenVINO gives its layers other shapes")
+        raise CannotConvert("its layers have other shapes in OpenVINO")
     results = []
     for engine, which in ((torch_engine, model), (openvino, converted)):
         with engine.compile(which, layers, precision="fp32", batch=_INPUTS) as network:
@@ -121,7 +121,7 @@ def _compare(
 
 
 def _inputs(shape: tuple[int, ...], card: ModelCard) -> npt.NDArray[Any]:
-    """Noise, smooth noise and a flat image (sound: a tone over faint noise): each stirs other parts."""
+    """Make noise, smooth noise and a flat image; for sound, a tone over faint noise."""
     rng = np.random.default_rng(0)
     if card.audio is not None:
         sound = noise(shape, input_dtype(card), rng)
@@ -144,9 +144,9 @@ def _measured(expected: npt.NDArray[Any], given: npt.NDArray[Any]) -> dict[str, 
     """Return the worst cosine over the inputs and the largest difference as a part of the largest value."""
     x, y = (a.reshape(len(a), -1).astype(np.float64) for a in (expected, given))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return {"cosine": -1.0, "difference": 1e9}  # numbers that are none cannot be compared
+        return {"cosine": -1.0, "difference": 1e9}  # NaN and infinity cannot be compared
     lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    # Zeros equal zeros: a head that starts at zero gives nothing else.
+    # Zeros equal zeros: a head whose weights start at zero gives nothing else.
     cosine = np.where(lengths > 0, (x * y).sum(axis=1) / np.where(lengths > 0, lengths, 1.0), 1.0)
     largest = max(float(np.abs(x).max()), 1e-12)
     return {"cosine": float(cosine.min()), "difference": float(np.abs(x - y).max()) / largest}
@@ -159,7 +159,7 @@ def _equal(measured: dict[str, float]) -> bool:
 def _unequal(bad: dict[str, dict[str, float]]) -> str:
     name, worst = min(bad.items(), key=lambda item: item[1]["cosine"])
     return (
-        f"{len(bad)} of its layers come out otherwise in OpenVINO, the worst {name} "
+        f"{len(bad)} of its layers differ in OpenVINO, most of all {name} "
         f"(cosine {worst['cosine']:.6f}, difference {worst['difference']:.1e} of its largest value)"
     )
 
@@ -175,7 +175,7 @@ def _key(model: Model, layers: Sequence[Layer]) -> str:
 
 @cache
 def _code() -> str:
-    """Hash the code that converts: what other code made is made anew."""
+    """Hash the code that converts: a file that other code made is not used."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
@@ -192,13 +192,13 @@ def _temporary() -> Path:
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     stack.enter_context(taken_lock(folder))
     atexit.register(stack.close)
-    converted = folder / "converted"  # as in the cache: what cares for that looks beside it
+    converted = folder / "converted"  # the layout of the cache: maintenance looks beside it
     converted.mkdir()
     return converted
 
 
 def _folder() -> Path:
-    """Return the folder of converted networks; one for this process where the user's cannot be written."""
+    """Return the folder of converted networks; a temporary one if the user's cannot be written."""
     try:
         folder = cache_folder() / "converted"
         folder.mkdir(parents=True, exist_ok=True)
@@ -211,18 +211,18 @@ def _remembered(folder: Path, key: str, model: Model) -> EngineChoice | None:
     try:
         verdict = json.loads((folder / (key + _VERDICT)).read_text(encoding="utf-8"))
         if verdict["engine"] == "openvino":
-            # A cut or damaged file is made anew, never run.
+            # A truncated or damaged file is converted again, never run.
             if _digest(folder / f"{key}.xml") != verdict["sha256"]:
                 return None
             for suffix in (".xml", ".bin"):
                 with contextlib.suppress(OSError):
                     os.utime(folder / (key + suffix))  # used just now
-        return _settled(folder, key, model, verdict)
+        return _choice(folder, key, model, verdict)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _settled(folder: Path, key: str, model: Model, verdict: dict[str, Any]) -> EngineChoice:
+def _choice(folder: Path, key: str, model: Model, verdict: dict[str, Any]) -> EngineChoice:
     if verdict["engine"] == "torch":
         return EngineChoice(model, verdict["why"], verdict.get("layers", {}))
     return EngineChoice(_as_ir(model, folder / f"{key}.xml"), "", verdict["layers"])
@@ -239,27 +239,27 @@ def _digest(graph: Path) -> str:
     return digest.hexdigest()
 
 
-def must_convert(settled: EngineChoice, model: Model, *, made_view: bool) -> EngineChoice:
-    """Insist on OpenVINO.
+def must_convert(choice: EngineChoice, model: Model, *, made_view: bool) -> EngineChoice:
+    """Return the choice if it is OpenVINO, else raise.
 
     Args:
-        settled: Which engine fits.
+        choice: The engine that fits.
         model: The network.
         made_view: Whether OpenVINO made the view that is queried; else the user asks for it.
 
     Raises:
         EngineError: If the network is not equal there now.
     """
-    if settled.model.engine != "openvino" and not made_view:
+    if choice.model.engine != "openvino" and not made_view:
         raise EngineError(
-            f"OpenVINO cannot run this network here: {settled.why}.",
+            f"OpenVINO cannot run this network here: {choice.why}.",
             of=model.card.name,
             todo="Use the engine torch, or auto, which takes it.",
         )
-    if settled.model.engine != "openvino":
+    if choice.model.engine != "openvino":
         raise EngineError(
-            f"OpenVINO made this view, and here it cannot run its network: {settled.why}.",
+            f"OpenVINO made this view, and here it cannot run its network: {choice.why}.",
             of=model.card.name,
             todo="Search where the store was made, or make another view with this machine's engine.",
         )
-    return settled
+    return choice

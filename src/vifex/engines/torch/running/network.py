@@ -11,11 +11,12 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from vifex.engines.torch.runners import Runner
+from vifex.engines.torch.running.runners import Runner
 from vifex.values import EngineError, Layer, VifexError
 
-__all__ = ["TorchNetwork"]
+__all__ = ["TorchNetwork", "out_of_memory"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -106,8 +107,11 @@ class TorchNetwork:
         if isinstance(exc, VifexError):
             future.set_exception(exc)
             return
-        why = (str(exc).strip().splitlines() or [type(exc).__name__])[0].rstrip(".")
-        failure = EngineError(f"the network could not be run: {why}.")
+        if isinstance(exc, torch.OutOfMemoryError):
+            failure = out_of_memory(self.runs_on)
+        else:
+            why = (str(exc).strip().splitlines() or [type(exc).__name__])[0].rstrip(".")
+            failure = EngineError(f"the network could not be run: {why}.")
         failure.__cause__ = exc
         future.set_exception(failure)
 
@@ -120,6 +124,7 @@ class TorchNetwork:
             self._waiting.put(None)
         for thread in self._threads:
             thread.join()
+        self._runner.close()
         self._on_close()
 
     def __enter__(self) -> Self:
@@ -132,3 +137,11 @@ class TorchNetwork:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def out_of_memory(device: str) -> EngineError:
+    """Return the error of a device whose memory does not suffice for one input."""
+    return EngineError(
+        f"the memory of {device} does not suffice for one input of the network.",
+        todo="End other programs that use the device, or choose another device or a smaller network.",
+    )

@@ -1,0 +1,1 @@
+"""Running a torch network: batches through a device, several in flight."""

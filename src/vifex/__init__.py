@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vifex.extraction.progress import FileInWork, Progress
     from vifex.extraction.streaming import StreamBatch
     from vifex.search.hits import Hit
-    from vifex.store import FileProblem, ViewCheck
+    from vifex.store import FileProblem, LabelChange, ViewCheck
     from vifex.values import (
         AudioInput,
         AudioSpec,
@@ -77,6 +77,7 @@ __all__ = [
     "InstallationError",
     "Interrupted",
     "Item",
+    "LabelChange",
     "Layer",
     "LayerSpec",
     "Limits",
@@ -134,6 +135,7 @@ _HOMES = {
     "InstallationError": ("vifex.values", "InstallationError"),
     "Interrupted": ("vifex.values.reports", "Interrupted"),
     "Item": ("vifex.api.stores.item", "Item"),
+    "LabelChange": ("vifex.store", "LabelChange"),
     "Layer": ("vifex.values", "Layer"),
     "LayerSpec": ("vifex.values", "LayerSpec"),
     "Limits": ("vifex.values", "Limits"),

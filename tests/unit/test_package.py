@@ -32,6 +32,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "InstallationError",
         "Interrupted",
         "Item",
+        "LabelChange",
         "Layer",
         "LayerSpec",
         "Limits",

@@ -82,7 +82,7 @@ class Store(ViewMethods, Mapping[str, View]):
                     )
                 stored = self._stored.view(name)
                 encoder = QueryEncoder(stored, self._finder, of=str(self.path), source=self._source)
-                self._views[name] = View(stored, self.path, encoder)
+                self._views[name] = View(stored, self.path, encoder, self._stored.view)
             return self._views[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from vifex.api.stores.changes import label_changes, ledger_names
 from vifex.api.stores.frames import as_pandas, as_torch
 from vifex.api.stores.item import Item, read_item
 from vifex.api.stores.naming import last_asked
@@ -26,8 +27,8 @@ from vifex.search.export import export
 from vifex.search.find import search_many
 from vifex.search.gone import existing_hits, gone_uris
 from vifex.search.hits import Hit
+from vifex.store import LabelChange, ViewCheck, delete_rows, relabel
 from vifex.store import View as StoredView
-from vifex.store import ViewCheck
 from vifex.values import InputError, Recipe
 
 if TYPE_CHECKING:
@@ -336,6 +337,55 @@ class ViewMethods(ABC):
             overwrite=overwrite,
         )
 
+    # -- changes ------------------------------------------------------------------------------------
+
+    def delete(self, names: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> int:
+        """Delete media with all their rows.
+
+        Each medium is deleted whole or not at all, whatever happens meanwhile. The next extraction from their
+        sources makes them again. This view reads its newest state afterwards.
+
+        Args:
+            names: Names or `file://` addresses of the ledger, or `Path`s of files; one or several. A name
+                that several media share means all of them.
+
+        Returns:
+            How many media were deleted.
+
+        Raises:
+            InputError: If the view has no medium of one of these names. Nothing is deleted then.
+            StoreError: If the store cannot be written.
+        """
+        view = self._meant()
+        count = delete_rows(view._folder, view.name, ledger_names(names))
+        view._read_newest()
+        return count
+
+    def relabel(self, changes: Mapping[str, LabelChange] | Mapping[Path, LabelChange]) -> int:
+        """Give media other labels and splits. Nothing is computed, and no vector changes.
+
+        The rows of these media move to the end of the view's order. This view reads its newest state
+        afterwards.
+
+        Args:
+            changes: For each medium, named as for `delete`, its new `label`, its new `split` or both:
+                `{"a.jpg": {"label": "cat", "split": None}}`. `None` takes one away.
+
+        Returns:
+            How many media have another label or split now.
+
+        Raises:
+            InputError: If the view has no medium of one of these names, or a label is no text. Nothing is
+                changed then.
+            StoreError: If the store cannot be written.
+        """
+        view = self._meant()
+        count = relabel(view._folder, view.name, label_changes(changes))
+        view._read_newest()
+        return count
+
+    # -- its files ----------------------------------------------------------------------------------
+
     def verify(self) -> ViewCheck:
         """Compare every file of the view with its checksum, and every commit with its own.
 
@@ -353,11 +403,16 @@ class View(ViewMethods):
     `vifex.open(store)["NAME"]` gives it. Writers and other readers are not disturbed.
     """
 
-    def __init__(self, stored: StoredView, folder: Path, encoder: QueryEncoder) -> None:
-        self._stored, self._folder, self._encoder = stored, folder, encoder
+    def __init__(
+        self, stored: StoredView, folder: Path, encoder: QueryEncoder, reopen: Callable[[str], StoredView]
+    ) -> None:
+        self._stored, self._folder, self._encoder, self._reopen = stored, folder, encoder, reopen
 
     def _meant(self) -> View:
         return self
+
+    def _read_newest(self) -> None:
+        self._stored = self._encoder.view = self._reopen(self.name)
 
     @property
     def name(self) -> str:

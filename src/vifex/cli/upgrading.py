@@ -6,12 +6,13 @@ import sys
 import time
 from pathlib import Path
 
-from vifex.cli.options import Json
+from vifex.cli.options import Json, helped
 from vifex.cli.output import clean, print_json, print_line
 
 __all__ = ["upgrade"]
 
 
+@helped
 def upgrade(store: Path, /, *, json: Json = False) -> int:
     """Bring a store to the newest format.
 

@@ -10,11 +10,15 @@ from pathlib import Path
 
 from vifex.values import StoreError
 
-__all__ = ["FileLock"]
+__all__ = ["FileLock", "NoLocksError"]
 
 # Windows locks keep others from reading the locked bytes: lock one far behind any content.
 _FAR = 1 << 40
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+
+
+class NoLocksError(StoreError):
+    """A file system has no locks."""
 
 
 class FileLock:
@@ -29,9 +33,15 @@ class FileLock:
 
     @classmethod
     def take(cls, path: Path, *, create: bool = True) -> FileLock | None:
-        """Lock the file now, or give `None` if another holds it or there is none to be had."""
+        """Lock the file now; return `None` if another holds it, or if it is not there and not to be made.
+
+        Raises:
+            NoLocksError: If the file system has no locks. No new file is left.
+            OSError: If the file cannot be opened.
+        """
         flags = os.O_RDWR | (os.O_CREAT if create else 0) | getattr(os, "O_BINARY", 0)
         while True:
+            was_there = path.exists()
             try:
                 fd = os.open(path, flags, 0o666)
             except FileNotFoundError:
@@ -47,6 +57,9 @@ class FileLock:
                     return cls(path, fd)
             except BaseException:
                 os.close(fd)
+                if not was_there:
+                    with contextlib.suppress(OSError):
+                        path.unlink()  # an empty file that nobody can lock is of no use
                 raise
             os.close(fd)
             if not create:
@@ -96,8 +109,8 @@ def _lock(fd: int, path: Path) -> bool:
         if exc.errno in _BUSY:
             return False
         if exc.errno in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise StoreError(
-                "the file system of this store offers no locks.",
+            raise NoLocksError(
+                "the file system of this store offers no locks, so it can be read but not written.",
                 of=str(path),
                 todo="Keep the store on a local disk, or on a network share that has locks.",
             ) from exc

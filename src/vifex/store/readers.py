@@ -1,7 +1,9 @@
-"""Who reads what: each open reader holds a locked file that names the versions it reads.
+"""Registrations of readers: each open reader holds a locked file that names the versions it reads.
 
-The writer keeps those versions when it cleans. A file that does not parse, or that says `opening`,
-keeps everything: its reader is about to choose. A file that nobody holds belongs to a dead reader.
+A writer keeps those versions when it removes old ones. A file that does not parse, or that says `opening`,
+keeps all versions: its reader is about to choose one. A file that nobody holds belongs to a dead reader.
+
+On a file system without locks a reader reads on without a registration, and old versions are never removed.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vifex.store.lock import FileLock
+from vifex.store.lock import FileLock, NoLocksError
 
 __all__ = ["Registration", "Wanted", "wanted_by_readers"]
 
@@ -31,7 +33,11 @@ class Wanted:
 
 
 class Registration:
-    """One reader's file. Where none can be written (a read-only disk), reading goes on without."""
+    """One reader's file. Reading goes on without it where none can be written or locked.
+
+    Args:
+        folder: The store's folder `readers`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._lock: FileLock | None = None
@@ -39,20 +45,25 @@ class Registration:
             # A writer that looks for dead readers may lock the new file first: take another then.
             while self._lock is None:
                 self._lock = FileLock.take(folder / f"{uuid.uuid4().hex}.json")
+        except NoLocksError:
+            _log.warning(
+                "%s: the file system offers no locks: reading works; writing and removing old versions do not",
+                folder.parent,
+            )
         except OSError as exc:
             _log.info("%s: this reader cannot register: %s", folder, exc)
         self.say({})
 
     def opening(self) -> None:
-        """Keep everything until the next `say`."""
+        """Keep all versions until the next `say`."""
         self._write({"pid": os.getpid(), "opening": True})
 
     def say(self, views: Mapping[str, list[tuple[int, int]]]) -> None:
-        """Name the (ledger, rows) versions that are being read, by view."""
+        """Name the versions of (ledger, rows) that are read, by view."""
         self._write({"pid": os.getpid(), "views": views})
 
     def close(self) -> None:
-        """Need nothing any more."""
+        """Give the registration back; it keeps no version any more."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.free(remove=True)
@@ -63,15 +74,19 @@ class Registration:
         try:
             self._lock.write(json.dumps(data))
         except OSError as exc:
-            # What is there now parses as nothing or as less; an empty file keeps everything.
+            # What is there now does not parse or names fewer versions; an empty file keeps all.
             _log.info("%s: this reader cannot say what it reads: %s", self._lock.path, exc)
 
 
 def wanted_by_readers(folder: Path, view: str) -> Wanted:
-    """Collect what open readers need of a view, and remove the files of dead ones."""
+    """Return the versions of a view that open readers need, and remove the files of dead readers."""
     wanted = Wanted()
     for file in sorted(folder.glob("*.json")):
-        dead = FileLock.take(file, create=False)
+        try:
+            dead = FileLock.take(file, create=False)
+        except NoLocksError:  # whether the reader is alive is not known
+            wanted.everything = True
+            continue
         if dead is not None:
             dead.free(remove=True)
             continue

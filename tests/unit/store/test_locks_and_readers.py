@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,9 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from store_maker import medium, outcome, recipe, rows_of
 
+from vifex.store import open_store, open_writer
 from vifex.store.lock import FileLock
 from vifex.store.readers import Registration, wanted_by_readers
+from vifex.values import StoreError
 
 HOLD = """
 import sys, time
@@ -93,3 +97,53 @@ def test_reading_needs_no_right_to_write(tmp_path: Path) -> None:
     reader.opening()
     reader.say({"main": [(1, 1)]})
     reader.close()
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without locks, as some network shares and FUSE mounts are."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_a_store_without_locks_can_be_read(
+    tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = tmp_path / "s.vifex"
+    with open_writer(store) as writer:
+        writer.view("main", recipe()).add(outcome(medium(1), 3), rows_of(medium(1), 3))
+    before = sorted(store.rglob("*"))
+    request.getfixturevalue("no_locks")
+    for _ in range(3):
+        with open_store(store) as read:
+            assert read.view().count_rows() == 3
+            assert read.view().ledger().num_rows == 1
+        assert "no locks: reading works; writing and removing old versions do not" in caplog.text
+    with pytest.raises(StoreError, match="offers no locks, so it can be read but not written"):
+        open_writer(store)
+    assert sorted(store.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_no_file_is_left_where_there_are_no_locks(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="offers no locks"):
+        open_writer(tmp_path / "new.vifex")
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+    (tmp_path / "LOCK").write_text("of another")
+    with pytest.raises(StoreError, match="offers no locks"):
+        FileLock.take(tmp_path / "LOCK")
+    assert (tmp_path / "LOCK").read_text() == "of another"
+
+
+def test_readers_whose_locks_cannot_be_seen_keep_all_versions(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    Registration(tmp_path).say({"main": [(7, 5)]})
+    (tmp_path / "another.json").write_text("{}")
+    request.getfixturevalue("no_locks")
+    assert wanted_by_readers(tmp_path, "main").everything
+    assert (tmp_path / "another.json").exists()

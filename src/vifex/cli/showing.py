@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 _SHOWN = 30
+_OUTCOME = ["name", "uri", "status", "reason", "rows", "lost"]
 
 
 @helped
@@ -37,34 +37,42 @@ def show(store: Path, /, *, view: str | None = None, problems: Flag = False, jso
         store_id, names = opened.id, opened.views()
     if view is not None:
         names = [view]
-    told = [_facts(store, name) for name in names]
+    kept = None if json or problems else _SHOWN
+    told = [_facts(store, name, kept) for name in names]
     if json:
-        print_json({"store": str(store), "id": store_id, "views": told})
+        print_json({"store": str(store), "id": store_id, "views": [facts for facts, _ in told]})
         return 0
     print_line(f"{clean(store)}: {len(names)} view{'s' * (len(names) != 1)}")
-    for facts in told:
-        _print_view(facts, limit=None if problems else _SHOWN)
+    for facts, listed in told:
+        _print_view(facts, listed, limit=kept)
     return 0
 
 
-def _facts(store: Path, view: str) -> dict[str, Any]:
+def _facts(store: Path, view: str, kept: int | None) -> tuple[dict[str, Any], int]:
+    """Return what is shown of a view, and how many problems and notes it has; at most `kept` are given."""
     import vifex
 
     with vifex.open(store, view=view) as collection:
-        ledger = collection.ledger()
-        media = ledger.select(["name", "uri", "status", "reason", "rows", "lost"]).to_pylist()
-        return {
+        problems = collection.ledger(columns=_OUTCOME, where="status <> 'ok'")
+        notes = collection.ledger(columns=_OUTCOME, where="status = 'ok' AND reason <> ''")
+        facts = {
             "view": view,
             "rows": collection.count_rows(),
-            "missing_media": len(collection.missing()),
-            "media": dict(sorted(Counter(m["status"] for m in media).items())),
+            "missing_media": collection.count_missing(),
+            "media": _count_statuses(collection),
             "weights": collection.weights,
             "untrained": _is_untrained(store, collection),
             "recipe": collection.recipe.to_dict(),
             "columns": _columns(collection),
-            "problems": [m for m in media if m["status"] != "ok"],
-            "notes": [m for m in media if m["status"] == "ok" and m["reason"]],
+            "problems": problems.slice(0, kept).to_pylist(),
+            "notes": notes.slice(0, kept).to_pylist(),
         }
+    return facts, problems.num_rows + notes.num_rows
+
+
+def _count_statuses(collection: Store) -> dict[str, int]:
+    found = collection.ledger(columns="status").column(0).value_counts().to_pylist()
+    return dict(sorted((pair["values"], pair["counts"]) for pair in found))
 
 
 def _is_untrained(store: Path, collection: Store) -> bool:
@@ -96,7 +104,7 @@ def _columns(collection: Store) -> list[dict[str, Any]]:
     ]
 
 
-def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
+def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> None:
     recipe = facts["recipe"]
     media = ", ".join(f"{n} {status}" for status, n in facts["media"].items()) or "no media yet"
     print_line("")
@@ -146,8 +154,8 @@ def _print_view(facts: dict[str, Any], *, limit: int | None) -> None:
             [[p["status"], p["name"], p["rows"], as_options(p["reason"])] for p in shown],
             right=["rows"],
         )
-        if len(shown) < len(told):
-            print_line(f"... and {len(told) - len(shown)} more: --problems shows all")
+        if len(shown) < listed:
+            print_line(f"... and {listed - len(shown)} more: --problems shows all")
 
 
 def _times(shape: list[int]) -> str:

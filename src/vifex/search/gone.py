@@ -7,16 +7,19 @@ for all media of a view pays for each.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from vifex.values.media import uri_to_path
 
 if TYPE_CHECKING:
     from vifex.search.hits import Hit
 
-__all__ = ["existing_hits", "gone_uris"]
+__all__ = ["count_gone", "existing_hits", "gone_uris"]
 
 _MORE: Final = 4
 """How many times as many hits are asked for when too many of them are gone."""
@@ -28,6 +31,22 @@ def gone_uris(uris: Iterable[str]) -> set[str]:
     A file that the system will not let us look at is there, and so is what is no local file.
     """
     return {uri for uri in set(uris) if _is_gone(uri)}
+
+
+def count_gone(batches: Iterable[Sequence[str]]) -> int:
+    """Count the different addresses whose file is no longer there.
+
+    It holds 8 bytes for each of them, not its text.
+
+    Args:
+        batches: Addresses, some thousand at a time.
+    """
+    counted = np.empty(0, np.uint64)
+    for uris in batches:
+        digests = [blake2b(uri.encode(), digest_size=8).digest() for uri in gone_uris(uris)]
+        if digests:
+            counted = np.append(counted, np.frombuffer(b"".join(digests), np.uint64))
+    return len(np.unique(counted))
 
 
 def existing_hits(find: Callable[[int], list[Hit]], k: int) -> list[Hit]:

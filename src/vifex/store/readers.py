@@ -47,7 +47,7 @@ class Registration:
                 self._lock = FileLock.take(folder / f"{uuid.uuid4().hex}.json")
         except NoLocksError:
             _log.warning(
-                "%s: the file system offers no locks: reading works; writing and removing old versions do not",
+                "%s: the file system offers no locks: reading works, writing and cleaning do not",
                 folder.parent,
             )
         except OSError as exc:

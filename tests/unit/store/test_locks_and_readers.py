@@ -122,7 +122,7 @@ def test_a_store_without_locks_can_be_read(
         with open_store(store) as read:
             assert read.view().count_rows() == 3
             assert read.view().ledger().num_rows == 1
-        assert "no locks: reading works; writing and removing old versions do not" in caplog.text
+        assert "no locks: reading works, writing and cleaning do not" in caplog.text
     with pytest.raises(StoreError, match="offers no locks, so it can be read but not written"):
         open_writer(store)
     assert sorted(store.rglob("*")) == before

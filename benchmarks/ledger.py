@@ -1,0 +1,221 @@
+"""Views of 100,000, 1,000,000 and 5,000,000 media: time and memory of what looks at the ledger.
+
+The store has one row for each medium, with the vectors of the embedded model. Its media are made up and are
+not on disk. Each figure is of a process of its own. `rss_anon_mib` is the most anonymous memory that it had
+(RssAnon, looked at every 10 ms): memory that the system cannot take back as it can the cache of files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from record import write
+
+import vifex
+from vifex.store import StoreWriter, open_writer
+from vifex.store.ledger import Seal, seal
+from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, media_entries, row_schema
+from vifex.store.sums import LEDGER
+from vifex.values import Medium, Outcome
+from vifex.values.models import LayerSpec
+
+SIZES = (100_000, 1_000_000, 5_000_000)
+COMMIT = 2_048
+ROWS = 16_384
+FAILED_EVERY = 1_000
+LOOKUPS = 100_000
+
+
+def medium(number: int) -> Medium:
+    """Return a medium as a folder of photographs gives it."""
+    name = f"photographs/{number // 1000:05d}/IMG_{number:08d}.jpg"
+    return Medium(f"file:///data/{name}", name, "image", 100_000 + number % 50_000, 1_700_000_000_000_000_000)
+
+
+def make(store: Path, media: int, photo: Path) -> None:
+    """Make a view of made-up media beside the one of `photo`, whose recipe it has."""
+    vifex.extract(photo, store, precision="fp32", layers=["embedding"])
+    with open_writer(store, run=json.dumps({"command": ["made up"]})) as writer:
+        view = writer.stored_view("main")
+        rows, ledger = view._rows, view._ledger
+        new = rows.write(
+            _rows(view.recipe.layers[0], row_schema(view.recipe), media), row_schema(view.recipe)
+        )
+        rows.sync_data(new)
+        rows.commit("rows.manifest", new)
+        entries = _Entries(view._seal, rows.table.version, view.recipe.hash, media)
+        fragments = ledger.write(entries.batches(), LEDGER_SCHEMA)
+        ledger.sync_data(fragments)
+        ledger.commit("ledger.manifest", fragments)
+        # The commit after it names the checksums of all files.
+        files = rows.take_sums() | {LEDGER: ledger.sum_of_data()}
+        end = maintenance_entry("made up", view.recipe.hash)
+        batch, view._seal = seal(end, entries.last, rows.table.version, files)
+        fragments = ledger.write([batch], LEDGER_SCHEMA)
+        ledger.sync_data(fragments)
+        ledger.commit("ledger.manifest", fragments)
+        _leave(writer)
+
+
+def _leave(writer: StoreWriter) -> None:
+    """Close without maintenance, as a killed run does."""
+    writer._views = {}
+
+
+def _rows(spec: LayerSpec, schema: pa.Schema, media: int) -> Iterator[pa.RecordBatch]:
+    chance = np.random.default_rng(0)
+    for start in range(0, media, ROWS):
+        made = [medium(n) for n in range(start, min(start + ROWS, media)) if n % FAILED_EVERY]
+        count = len(made)
+        vectors = chance.standard_normal((count, spec.size), np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        flat = pa.array(vectors.astype(spec.dtype).reshape(-1))
+        columns = {
+            "key": pa.array([f"{m.medium_id}:0" for m in made]),
+            "medium_id": pa.array([m.medium_id for m in made]),
+            "uri": pa.array([m.uri for m in made]),
+            "name": pa.array([m.name for m in made]),
+            "ordinal": pa.array(np.zeros(count, np.int64)),
+            spec.column: pa.FixedSizeListArray.from_arrays(flat, spec.size),
+        }
+        yield pa.RecordBatch.from_arrays(
+            [columns[f.name] if f.name in columns else pa.nulls(count, f.type) for f in schema], schema=schema
+        )
+
+
+class _Entries:
+    """Entries of made-up media, sealed commit by commit."""
+
+    def __init__(self, before: Seal, rows_version: int, recipe_hash: str, media: int) -> None:
+        self.last = before
+        self._rows_version, self._recipe_hash, self._media = rows_version, recipe_hash, media
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        for start in range(0, self._media, COMMIT):
+            outcomes = [_outcome(n) for n in range(start, min(start + COMMIT, self._media))]
+            entries = media_entries(outcomes, self._recipe_hash)
+            batch, self.last = seal(entries, self.last, self._rows_version, run=1)
+            yield batch
+
+
+def _outcome(number: int) -> Outcome:
+    what = medium(number)
+    if number % FAILED_EVERY == 0:
+        return Outcome(what, "failed", "It cannot be read: it is made up.", content_hash=what.medium_id)
+    return Outcome(what, "ok", rows=1, wall_s=0.004, content_hash=what.medium_id)
+
+
+# -- what is measured, each in a process of its own -----------------------------------------------------
+
+
+def index(store: Path, media: int) -> dict[str, float]:
+    """Open the view for writing, as a resume does, and ask for media as it does."""
+    began_s = time.perf_counter()
+    with open_writer(store) as writer:
+        view = writer.stored_view("main")
+        finished, recipe_hash = view.finished(), view.recipe.hash
+        ready_s = time.perf_counter() - began_s
+        asked = [medium(n) for n in np.random.default_rng(1).integers(0, media, LOOKUPS).tolist()]
+        began_s = time.process_time()
+        known = sum(finished.status_of(what, recipe_hash) is not None for what in asked)
+        lookup_s = time.process_time() - began_s
+        assert known == LOOKUPS, "every medium is known"
+        bytes_per_medium = finished.nbytes / (media + 1)
+        _leave(writer)
+    return {
+        "ready_s": round(ready_s, 2),
+        "lookup_us": round(lookup_s / LOOKUPS * 1e6, 2),
+        "bytes_per_medium": round(bytes_per_medium, 1),
+    }
+
+
+def filtered(store: Path, media: int) -> dict[str, float]:
+    """Read the entries of the failed media."""
+    began_s = time.perf_counter()
+    with vifex.open(store) as opened:
+        found = opened.ledger(where="status = 'failed'")
+    assert found.num_rows == -(-media // FAILED_EVERY), "every failed medium is there"
+    return {"seconds": round(time.perf_counter() - began_s, 2)}
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "vifex", *map(str, words)]
+
+
+def measured(words: list[str]) -> dict[str, float]:
+    """Run a process to its end; its time, its memory, and what it prints as the last line if that is JSON."""
+    began_s = time.perf_counter()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        most, status = 0, Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            lines = status.read_text().splitlines() if status.exists() else []
+            most = max([most, *(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))])
+            time.sleep(0.01)
+        assert process.stdout is not None
+        said = process.stdout.read()
+    if process.returncode:
+        raise RuntimeError(f"{words} ended with {process.returncode}")
+    figures = {"seconds": round(time.perf_counter() - began_s, 2), "rss_anon_mib": round(most / 1024, 1)}
+    last = said.strip().splitlines()[-1:]
+    return {**figures, **(json.loads(last[0]) if last and last[0].startswith('{"ready') else {})}
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument(
+        "--media", type=int, nargs="+", default=list(SIZES), help="sizes (default: %(default)s)"
+    )
+    words.add_argument("--folder", type=Path, help="where the stores are made (default: a temporary folder)")
+    words.add_argument("--do", choices=["index", "filtered"], help=argparse.SUPPRESS)
+    words.add_argument("--store", type=Path, help=argparse.SUPPRESS)
+    words.add_argument("--rounds", type=int, default=1, help="kept for the sake of run.py")
+    asked = words.parse_args()
+    if asked.do:
+        job = {"index": index, "filtered": filtered}[asked.do]
+        print(json.dumps(job(asked.store, asked.media[0])))
+        return
+    results: dict[str, object] = {}
+    with tempfile.TemporaryDirectory(prefix="vifex-ledger-", dir=asked.folder) as folder:
+        photo = Path(folder) / "photo.png"
+        _draw(photo)
+        for media in asked.media:
+            store = Path(folder) / f"{media}.vifex"
+            make(store, media, photo)
+            results[str(media)] = _figures(store, media, photo)
+            print(media, json.dumps(results[str(media)]), flush=True)
+            shutil.rmtree(store)
+    config = {"media": asked.media, "commit_media": COMMIT, "failed_every": FAILED_EVERY}
+    write("ledger", config=config, rounds=1, results=results)
+
+
+def _figures(store: Path, media: int, photo: Path) -> dict[str, dict[str, float]]:
+    size = sum(p.stat().st_size for p in (store / "views/main/ledger.lance").rglob("*") if p.is_file())
+    myself = [sys.executable, __file__, "--store", str(store), "--media", str(media), "--do"]
+    return {
+        "index": measured([*myself, "index"]),
+        "show": measured(command("show", store)),
+        "search": measured(command("search", store, photo)),
+        "filtered": measured([*myself, "filtered"]),
+        "ledger": {"bytes_per_medium": round(size / media, 1)},
+    }
+
+
+def _draw(photo: Path) -> None:
+    from PIL import Image
+
+    noise = np.random.default_rng(2).integers(0, 255, (240, 320, 3), np.uint8)
+    Image.fromarray(noise).save(photo)
+
+
+if __name__ == "__main__":
+    main()

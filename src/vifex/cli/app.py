@@ -170,7 +170,7 @@ def _interrupted(words: list[str]) -> str:
 
 def _sentence(exc: VifexError) -> str:
     """Write an error on one line: what happened, to what, and what to do. A path may hold any character."""
-    text = one_line(as_options(" ".join(filter(None, (exc.what, exc.todo)))))
+    text = one_line(as_options(exc.sentences))
     return f"{clean(exc.of)}: {text}" if exc.of else text
 
 

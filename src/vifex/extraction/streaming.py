@@ -155,7 +155,7 @@ class _Running:
         try:
             facts, columns = vectors.rows(part.first, part.rows)
         except InputError as exc:
-            job.refused = f"{exc.what} {exc.todo or ''}".rstrip()
+            job.refused = exc.sentences
             return None
         job.rows += len(facts)
         return facts, columns

@@ -99,7 +99,7 @@ def _both(
         except Skip as exc:
             found = NothingDecoded(exc.reason, is_skipped=True)
         except MediaError as exc:
-            found = NothingDecoded(f"{exc.what} {exc.todo or ''}".rstrip(), is_skipped=False)
+            found = NothingDecoded(exc.sentences, is_skipped=False)
         apart |= dict.fromkeys(places, found)
     return DecodeReport(kind="video", apart=tuple(sorted(apart.items())))
 

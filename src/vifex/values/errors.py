@@ -36,9 +36,13 @@ class VifexError(Exception):
         self.todo = todo
         self.option = option
 
+    @property
+    def sentences(self) -> str:
+        """What happened and what to do, without what it happened to; a ledger entry names that itself."""
+        return f"{self.what} {self.todo}" if self.todo else self.what
+
     def __str__(self) -> str:
-        head = f"{self.of}: {self.what}" if self.of else self.what
-        return f"{head} {self.todo}" if self.todo else head
+        return f"{self.of}: {self.sentences}" if self.of else self.sentences
 
     def __reduce__(self) -> tuple[object, ...]:
         # Decoder processes send errors to their parent; the default reduction loses keyword-only arguments.

@@ -132,6 +132,8 @@ def test_an_error_says_what_happened_to_what_and_what_to_do() -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (InputError, str(error))
     assert isinstance(again, VifexError)
+    assert InputError("It is cut.", of="a.mp4", todo="Copy it.").sentences == "It is cut. Copy it."
+    assert InputError("It is cut.", of="a.mp4").sentences == "It is cut."
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ class _Running:
             plan = self._plan(precision)
             self.ready[precision] = plan, self._compiled(plan)
         except (EngineError, MissingExtraError) as exc:
-            self.why_not[precision] = " ".join(filter(None, (exc.what, exc.todo)))
+            self.why_not[precision] = exc.sentences
 
     def _plan(self, precision: str) -> ViewPlan:
         engine = self.base.engine

@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from inputs import parser
+from inputs import parser, seconds_of_video
 from record import alternate, spread, write
 
-from vifex.extraction.decoders.protocol import RowFacts
-from vifex.extraction.pipeline.row_collector import Rows, build_rows
+from vifex.extraction.pipeline.rows import MediumRows, RowChunk, build_rows
 from vifex.extraction.planning.view_plan import plan_view
 from vifex.store import CommitRule, open_store, open_writer, row_schema
 from vifex.values import Medium, Outcome
@@ -25,14 +24,16 @@ COMMITS, ROWS, DIMENSIONS = 1_000, 100, 512
 def fill(path: Path, commits: int) -> None:
     recipe = plan_view("main", "default", precision="fp32").recipe
     schema = row_schema(recipe)
-    facts = [RowFacts(i, i, i, "1/1", float(i), float(i), i + 1.0, None) for i in range(ROWS)]
+    facts = seconds_of_video(ROWS)
     rng = np.random.default_rng(0)
     with open_writer(path, rule=CommitRule(media=1)) as writer:
         view = writer.view("main", recipe)
         for number in range(commits):
             medium = Medium(f"file:///none/{number}.mp4", f"{number}.mp4", "video", 1, 1)
             vectors = {"embedding": rng.standard_normal((ROWS, DIMENSIONS), dtype=np.float32)}
-            rows = build_rows([Rows(medium, facts, vectors)], schema, recipe)
+            rows = build_rows(
+                [MediumRows(medium, [(RowChunk(facts, vectors), 0, len(facts))])], schema, recipe
+            )
             view.add(Outcome(medium, "ok", rows=ROWS), rows)
 
 

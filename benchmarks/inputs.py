@@ -10,9 +10,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 from peers.environment import ROOT, cache_folder, python_of
 
 from vifex.models import load_model
+from vifex.values.sample_facts import FACT_DTYPE, Records
 
 SHARED = ROOT.parent / "shared"
 PHOTOS = SHARED / "data" / "photos"
@@ -84,3 +86,16 @@ def card_of_default() -> str:
     fields = ("height_px", "width_px", "resize", "resize_px", "scale", "mean", "std")
     card = {name: getattr(model.card, name) for name in fields}
     return json.dumps({**card, "graph": str(model.file), "layer": model.card.default_layers[0]})
+
+
+def seconds_of_video(count: int) -> Records:
+    """Give the facts of `count` frames, one for each second."""
+    records = np.zeros(count, FACT_DTYPE)
+    seconds = np.arange(count)
+    for name in ("ordinal", "frame_index", "pts", "t_s", "t_start_s"):
+        records[name] = seconds
+    records["t_end_s"] = seconds + 1.0
+    records["time_base"] = b"1/1"
+    for side in ("x0", "y0", "x1", "y1"):
+        records[side] = np.nan
+    return records

@@ -1,14 +1,17 @@
 """The pipeline without decoding and arithmetic: what an image costs the process that joins the parts.
 
-usage: machinery.py [--images N] [--batch N] [--decode-ms MS] [--workers N ...] [--rounds N] [--name NAME] [--profile]
+usage: machinery.py [--images N] [--batch N] [--decode-ms MS] [--workers N ...] [--rounds N] [--name NAME]
+[--profile]
 
 Media are listed, handed to decoder processes, written into slots, sent through the engine's interface and
-committed, as in every run. But decoders fill slots with constant pixels without opening a file, and the engine
-gives the same numbers for every batch. So the rate is what no run can exceed on this machine, and the parent's
-processor time per image is what its one interpreter spends: all its threads, the commit thread included.
+committed, as in every run. But decoders fill slots with constant pixels without opening a file, and the
+engine gives the same numbers for every batch. So the rate is what no run can exceed on this machine, and the
+parent's processor time per image is what its one interpreter spends: all its threads, the commit thread
+included.
 
-With `--decode-ms` a decoder sleeps so long over each image. Then few cores show what many decoder processes of a
-large machine ask of the parent, and the parent is not always busy: it wakes for less at a time, which costs more.
+With `--decode-ms` a decoder sleeps so long over each image. Then few cores show what many decoder processes
+of a large machine ask of the parent, and the parent is not always busy: it wakes for less at a time, which
+costs more.
 
 Each run is a process of its own. The number of decoder processes is the contender; they alternate.
 """
@@ -196,12 +199,19 @@ def main() -> None:
 
         alternate({str(n): lambda n=n: contender(n) for n in asked.workers}, asked.rounds)  # type: ignore[misc]
     results: dict[str, Any] = {
-        str(n): {key: spread([t[key] for t in told[n][1:]]) for key in ("images_per_s", "parent_ms_per_image")}
+        str(n): {
+            key: spread([t[key] for t in told[n][1:]]) for key in ("images_per_s", "parent_ms_per_image")
+        }
         for n in asked.workers
     }
     write(
         asked.name,
-        config={"images": asked.images, "batch": asked.batch, "decode_ms": asked.decode_ms, "decoder_processes": asked.workers},
+        config={
+            "images": asked.images,
+            "batch": asked.batch,
+            "decode_ms": asked.decode_ms,
+            "decoder_processes": asked.workers,
+        },
         rounds=asked.rounds,
         results=results,
     )

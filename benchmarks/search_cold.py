@@ -10,23 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from inputs import parser
+from inputs import parser, seconds_of_video
 from record import alternate, spread, timed, write
 
-from vifex.extraction.decoders.protocol import RowFacts
-from vifex.extraction.pipeline.row_collector import Rows, build_rows
+from vifex.extraction.pipeline.rows import MediumRows, RowChunk, build_rows
 from vifex.extraction.planning.view_plan import plan_view
 from vifex.store import open_writer, row_schema
 from vifex.values import Medium, Outcome
+from vifex.values.sample_facts import Records
 
 ROWS, DIMENSIONS, PER_MEDIUM = 100_000, 512, 500
 
 
-def media() -> Iterator[tuple[Medium, list[RowFacts], dict[str, np.ndarray]]]:
+def media() -> Iterator[tuple[Medium, Records, dict[str, np.ndarray]]]:
     rng = np.random.default_rng(0)
     for number in range(ROWS // PER_MEDIUM):
         medium = Medium(f"file:///none/{number}.mp4", f"{number}.mp4", "video", 1, 1)
-        facts = [RowFacts(i, i, i, "1/1", float(i), float(i), i + 1.0, None) for i in range(PER_MEDIUM)]
+        facts = seconds_of_video(PER_MEDIUM)
         vectors = rng.standard_normal((PER_MEDIUM, DIMENSIONS), dtype=np.float32)
         yield medium, facts, {"embedding": vectors}
 
@@ -37,7 +37,9 @@ def make_store(path: Path) -> None:
     with open_writer(path) as writer:
         view = writer.view("main", recipe)
         for medium, facts, vectors in media():
-            rows = build_rows([Rows(medium, facts, vectors)], schema, recipe)
+            rows = build_rows(
+                [MediumRows(medium, [(RowChunk(facts, vectors), 0, len(facts))])], schema, recipe
+            )
             view.add(Outcome(medium, "ok", rows=len(facts)), rows)
         view.commit()
 

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from inputs import parser
+from inputs import parser, seconds_of_video
 from peers.environment import python_of
 from record import spread, write
 
-from vifex.extraction.decoders.protocol import RowFacts
-from vifex.extraction.pipeline.row_collector import Rows, build_rows
+from vifex.extraction.pipeline.rows import MediumRows, RowChunk, build_rows
 from vifex.extraction.planning.view_plan import plan_view
 from vifex.search.exact import Searcher
 from vifex.store import open_store, open_writer, row_schema
@@ -35,7 +34,7 @@ def make(store: Path, vectors: Path, rows: int) -> None:
     recipe = plan_view("main", "default", precision="fp32").recipe
     schema = row_schema(recipe)
     rng = np.random.default_rng(0)
-    facts = [RowFacts(i, i, i, "1/1", float(i), float(i), i + 1.0, None) for i in range(PER_MEDIUM)]
+    facts = seconds_of_video(PER_MEDIUM)
     out = np.lib.format.open_memmap(vectors, mode="w+", dtype=np.float32, shape=(rows, DIMENSIONS))
     with open_writer(store) as writer:
         view = writer.view("main", recipe)
@@ -45,7 +44,11 @@ def make(store: Path, vectors: Path, rows: int) -> None:
             medium = Medium(f"file:///none/{number:06d}.mp4", f"{number}.mp4", "video", 1, 1)
             view.add(
                 Outcome(medium, "ok", rows=PER_MEDIUM),
-                build_rows([Rows(medium, facts, {"embedding": part})], schema, recipe),
+                build_rows(
+                    [MediumRows(medium, [(RowChunk(facts, {"embedding": part}), 0, PER_MEDIUM)])],
+                    schema,
+                    recipe,
+                ),
             )
     out.flush()
 

@@ -92,6 +92,23 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, shared_media: Pa
     assert "took longer than 0.05 s" in report.problems[0].reason
 
 
+@pytest.mark.usefixtures("faulty")
+def test_samples_of_an_attempt_that_was_given_up_count_for_nothing(tmp_path: Path) -> None:
+    """A slot takes some crops of an image, and the decoder dies before it says that the image is over."""
+    media = tmp_path / "media"
+    media.mkdir()
+    for i in range(6):
+        write_image(media / f"good-{i}.jpg", i)
+    write_image(media / "good-5-crash.jpg", 9)
+    # No batch of images is a multiple of 7: a slot is full inside an image.
+    report = vifex.extract(media, tmp_path / "a.vifex", grid="1x7", precision="fp32", workers=1)
+    assert (report.ok, report.failed, report.rows) == (6, 1, 42)
+    (media / "good-5-crash.jpg").unlink()
+    vifex.extract(media, tmp_path / "b.vifex", grid="1x7", precision="fp32")
+    with vifex.open(tmp_path / "a.vifex") as a, vifex.open(tmp_path / "b.vifex") as b:
+        assert a.to_arrow().sort_by("key").equals(b.to_arrow().sort_by("key"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX systems")
 @pytest.mark.usefixtures("faulty")
 def test_decoders_end_with_their_parent(tmp_path: Path) -> None:

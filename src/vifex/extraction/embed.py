@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from vifex.engines import Engine, Network
 from vifex.engines.precision import is_int8
-from vifex.extraction.decoders.protocol import RowFacts
 from vifex.extraction.pipeline.vectors import to_vectors
 from vifex.extraction.planning.view_plan import ViewPlan
-from vifex.values import Box, EngineError
+from vifex.values import Box, EngineError, Sample
+from vifex.values.sample_facts import FactsBuilder, SampleFacts
 
 __all__ = ["best_precision", "compile_plan", "embed", "run_batches"]
 
@@ -96,12 +96,14 @@ def embed(plan: ViewPlan, network: Network, pixels: Pixels) -> dict[str, npt.NDA
         pixels = np.repeat(pixels[None], frames, axis=0)
     batch = np.ascontiguousarray(pixels.reshape(network.input_shape))
     arrays = network.submit(batch).result()
-    _, vectors = to_vectors(arrays, plan).rows(0, [_whole(plan)])
-    return {name: v[0] for name, v in vectors.items()}
+    rows = to_vectors(arrays, plan).rows(_whole(plan))
+    rows.check(0, 1)
+    return {name: v[0] for name, v in rows.chunk.vectors.items()}
 
 
-def _whole(plan: ViewPlan) -> RowFacts:
-    """The facts of a query: where a view's rows are boxes on maps, the query is the box of all of it."""
+def _whole(plan: ViewPlan) -> SampleFacts:
+    """Facts of a query: where a view's rows are boxes on maps, the query is the box of all of it."""
     size = (plan.recipe.pixels.width_px, plan.recipe.pixels.height_px)
-    box = Box(0, 0, *size)
-    return RowFacts(0, None, None, None, None, None, None, None, boxes=(box,), size_px=size)
+    facts = FactsBuilder()
+    facts.add(Sample(0, 0, np.empty(0, np.uint8), boxes=(Box(0, 0, *size),), size_px=size))
+    return facts.take()

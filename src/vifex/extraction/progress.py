@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vifex.extraction.counting import Counter, is_long
-from vifex.extraction.decoders.protocol import Finished
-from vifex.extraction.decoders.supervisor import InWork
+from vifex.extraction.decoders.events import InWork
 from vifex.values import Medium
 from vifex.values.reports import Tally
 
@@ -83,15 +82,21 @@ class Course:
         """Note that a medium is over, in whatever way."""
         self._over_long += is_long(medium)
 
-    def ended(self, medium: Medium, ended: Finished) -> None:
-        """Note what the decoding of a medium took."""
+    def ended(self, medium: Medium, wall_s: float, media_s: float) -> None:
+        """Note what the decoding of a medium took.
+
+        Args:
+            medium: Which one.
+            wall_s: What it took, waiting for the network not counted.
+            media_s: Seconds of video or sound that were gone through.
+        """
         if is_long(medium):
             self._long += 1
-            self._long_s += ended.wall_s
-            self._long_media_s += ended.media_s
+            self._long_s += wall_s
+            self._long_media_s += media_s
         else:
             self._images += 1
-            self._image_s += ended.wall_s
+            self._image_s += wall_s
 
     def progress(
         self,

@@ -15,13 +15,14 @@ from dataclasses import replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from vifex.engines.cores import available_cores
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
 from vifex.extraction.calibration.calibrate import graph_files, lacks_graph, settle_int8
 from vifex.extraction.counting import Counter
+from vifex.extraction.listing import Listing
 from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
@@ -104,9 +105,11 @@ def run_views(
     def find_media(told: Callable[[str], None] = notify) -> Iterator[Medium | Outcome]:
         return find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=told)
 
-    # Sources that lead nowhere are told before a store is made or a network compiled.
-    media = _primed(find_media())
     with contextlib.ExitStack() as stack:
+        listing = Listing(find_media, notify, ahead="-" not in sources or heard is not None)
+        stack.callback(listing.close)
+        # Sources that lead nowhere end the run before a store is made or a network compiled.
+        listing.prime()
         counter = None
         if on_progress is not None and ("-" not in sources or heard is not None):
             counter = Counter(lambda: find_media(_outbox))  # the run itself says what is to be said
@@ -136,7 +139,7 @@ def run_views(
         )
         step("")
         try:
-            tally = pipeline.run(media)
+            tally = pipeline.run(listing)
         except KeyboardInterrupt as exc:
             if not pipeline.is_committed:
                 raise
@@ -167,14 +170,6 @@ def _outbox(notice: str) -> None:
 
 def _warn(notice: str) -> None:
     warnings.warn(notice, UserWarning, stacklevel=4)
-
-
-def _primed(found: Any) -> Any:
-    """Ask for the first medium now, so that errors of the sources come first."""
-    import itertools
-
-    first = next(found, None)
-    return iter(()) if first is None else itertools.chain([first], found)
 
 
 def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan, cores: int) -> RunningView:

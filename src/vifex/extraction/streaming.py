@@ -17,13 +17,15 @@ import numpy.typing as npt
 
 from vifex.engines import Network
 from vifex.engines.cores import available_cores
-from vifex.extraction.calibration.gather import Decoding
-from vifex.extraction.decoders.protocol import Finished, RowFacts, Wrote
-from vifex.extraction.decoders.supervisor import Filled, JobEnded
+from vifex.extraction.decoders.events import Ended, Filled, Retried
+from vifex.extraction.decoders.loop import DecodingLoop
+from vifex.extraction.pipeline.in_flight import InFlight, MediumInFlight
 from vifex.extraction.pipeline.outcomes import outcome_of
-from vifex.extraction.pipeline.vectors import Vectors, to_vectors
+from vifex.extraction.pipeline.rows import Part
+from vifex.extraction.pipeline.vectors import to_vectors
 from vifex.extraction.planning.view_plan import ViewPlan
-from vifex.values import Box, InputError, Limits, Medium, Outcome
+from vifex.values import Box, Limits, Medium, Outcome
+from vifex.values.sample_facts import fact_values
 
 __all__ = ["StreamBatch", "stream_plan"]
 
@@ -67,21 +69,6 @@ class StreamBatch:
         return len(self.media)
 
 
-@dataclass(slots=True)
-class _Open:
-    """A medium between its decoder and its outcome."""
-
-    medium: Medium
-    samples: int = 0
-    rows: int = 0
-    refused: str | None = None
-    ended: Finished | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self.ended is not None and (self.ended.seen is None or self.samples == self.ended.counts[0])
-
-
 @dataclass(frozen=True, slots=True)
 class _Computed:
     filled: Filled
@@ -94,78 +81,80 @@ class _Running:
 
     plan: ViewPlan
     network: Network
+    loop: DecodingLoop[_Computed]
     on_outcome: Callable[[Outcome], None]
-    open: dict[int, _Open] = field(default_factory=dict)
-    given: int = 0
+    in_flight: InFlight = field(default_factory=InFlight)
 
-    def media(self, found: Iterator[Medium | Outcome]) -> Iterator[Medium]:
-        """Give the media to decode; what a source already knows is told at once."""
-        for one in found:
-            if isinstance(one, Outcome):
-                self.on_outcome(one)
-                continue
-            self.open[self.given] = _Open(one)
-            self.given += 1
-            yield one
-
-    def batches(self, decoding: Decoding, found: Iterator[Medium | Outcome]) -> Iterator[StreamBatch]:
+    def batches(self, found: Iterator[Medium | Outcome]) -> Iterator[StreamBatch]:
         waiting: deque[Filled] = deque()
         computing: set[int] = set()
-        supervisor = decoding.supervisor
-        for event in decoding.events(self.media(found), busy=lambda: bool(waiting or computing)):
-            if isinstance(event, Filled):
-                waiting.append(event)
-            elif isinstance(event, JobEnded):
-                self.open[event.job].ended = event.ended
-                self._settle(event.job)
-            elif isinstance(event, _Computed):
-                computing.discard(event.filled.slot)
-                supervisor.free(event.filled.request, event.filled.slot)
-                batch = self._batch(event.filled.rows, event.result.result())
-                if batch is not None:
-                    yield batch
+        more = True
+        while more or self.in_flight or computing or waiting:
+            more = more and self._feed(found)
+            for event in self.loop.step():
+                match event:
+                    case Filled():
+                        waiting.append(event)
+                    case Ended(finished):
+                        for medium in self.in_flight.end(finished):
+                            self._settle(medium)
+                    case Retried(before, now):
+                        self.in_flight.retry(before, now)
+                    case _Computed(filled, result):
+                        computing.discard(filled.slot)
+                        self.loop.free(filled.request, filled.slot)
+                        yield from self._batch(filled, result.result())
             while waiting and len(computing) < self.network.requests:
-                filled = waiting.popleft()
-                computing.add(filled.slot)
-                pixels = supervisor.pixels(filled.request, filled.slot).reshape(self.network.input_shape)
-                result = self.network.submit(pixels)
-                result.add_done_callback(lambda r, f=filled: decoding.inbox.put(_Computed(f, r)))  # type: ignore[misc]
+                self._submit(waiting.popleft(), computing)
 
-    def _batch(self, wrote: Sequence[Wrote], arrays: Mapping[str, Array]) -> StreamBatch | None:
-        vectors = to_vectors(arrays, self.plan)
+    def _feed(self, found: Iterator[Medium | Outcome]) -> bool:
+        """Give decoders what they would take now; returns whether there may be more."""
+        spare = self.loop.capacity()
+        while spare:
+            one = next(found, None)
+            if one is None:
+                return False
+            if isinstance(one, Outcome):
+                self.on_outcome(one)
+            else:
+                self.in_flight.add(self.loop.give(one), MediumInFlight(one, (0,)))
+                spare -= 1
+        return True
+
+    def _submit(self, filled: Filled, computing: set[int]) -> None:
+        computing.add(filled.slot)
+        pixels = self.loop.pixels(filled.request, filled.slot).reshape(self.network.input_shape)
+        result = self.network.submit(pixels)
+        result.add_done_callback(lambda r: self.loop.post(_Computed(filled, r)))
+
+    def _batch(self, filled: Filled, arrays: Mapping[str, Array]) -> Iterator[StreamBatch]:
+        batch = to_vectors(arrays, self.plan).rows(filled.facts)
         media: list[Medium] = []
-        facts: list[RowFacts] = []
-        columns: list[dict[str, Array]] = []
-        for part in wrote:
-            job = self.open.get(part.job)
-            if job is None:
-                continue  # its decoder died: the medium is already settled as failed
-            found = self._rows(job, part, vectors)
-            if found is not None:
-                facts += found[0]
-                columns.append(found[1])
-                media += [job.medium] * len(found[0])
-            self._settle(part.job)
-        return _joined(media, facts, columns, self.plan) if facts else None
+        parts: list[Part] = []
+        over: list[MediumInFlight] = []
+        for medium, is_complete in self.in_flight.collect(0, filled.attempts, batch):
+            rows = medium.take(0)
+            if rows is not None:
+                media += [medium.medium] * rows.count
+                parts += rows.parts
+            if is_complete:
+                over.append(medium)
+        if parts:
+            yield _joined(media, parts, self.plan)
+        for medium in over:
+            self._settle(medium)
 
-    def _rows(
-        self, job: _Open, part: Wrote, vectors: Vectors
-    ) -> tuple[Sequence[RowFacts], dict[str, Array]] | None:
-        job.samples += len(part.rows)
-        try:
-            facts, columns = vectors.rows(part.first, part.rows)
-        except InputError as exc:
-            job.refused = exc.sentences
-            return None
-        job.rows += len(facts)
-        return facts, columns
-
-    def _settle(self, number: int) -> None:
-        job = self.open[number]
-        if job.is_over:
-            assert job.ended is not None
-            del self.open[number]
-            self.on_outcome(outcome_of(job.medium, job.ended, place=0, rows=job.rows, refused=job.refused))
+    def _settle(self, medium: MediumInFlight) -> None:
+        outcome = outcome_of(
+            medium.medium,
+            medium.ending,
+            place=0,
+            rows=medium.rows[0],
+            refused=medium.refused.get(0),
+            wall_s=medium.wall_s,
+            content_hash=medium.content_hash,
+        )
+        self.on_outcome(outcome)
 
 
 def stream_plan(
@@ -190,35 +179,36 @@ def stream_plan(
         plan.model, plan.layers, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
     )
     rows = network.batch // (plan.window_frames or 1)
-    decoding = Decoding(
+    loop: DecodingLoop[_Computed] = DecodingLoop(
         [plan.request],
         [rows],
-        room=2 * network.requests,
+        extra_slots=2 * network.requests,
         workers=workers or cores,
         limits=limits or Limits(),
     )
-    with network, decoding:
-        yield from _Running(plan, network, on_outcome).batches(decoding, found)
+    with network, loop:
+        yield from _Running(plan, network, loop, on_outcome).batches(found)
 
 
-def _joined(
-    media: Sequence[Medium], facts: Sequence[RowFacts], columns: Sequence[Mapping[str, Array]], plan: ViewPlan
-) -> StreamBatch:
-    specs = plan.recipe.layers
-    features = {s.layer.name: np.concatenate([part[s.column] for part in columns]) for s in specs}
-    t_s, start_s, end_s = (
-        np.array([getattr(fact, name) for fact in facts], dtype=np.float64)
-        for name in ("t_s", "t_start_s", "t_end_s")
-    )
+def _joined(media: Sequence[Medium], parts: Sequence[Part], plan: ViewPlan) -> StreamBatch:
+    records = np.concatenate([chunk.records[start:stop] for chunk, start, stop in parts])
+    features = {
+        s.layer.name: np.concatenate([chunk.vectors[s.column][start:stop] for chunk, start, stop in parts])
+        for s in plan.recipe.layers
+    }
     return StreamBatch(
         features=features,
         media=tuple(media),
-        ordinals=tuple(fact.ordinal for fact in facts),
-        t_s=t_s,
-        t_start_s=start_s,
-        t_end_s=end_s,
-        frame_index=tuple(fact.frame_index for fact in facts),
-        pts=tuple(fact.pts for fact in facts),
-        time_base=tuple(fact.time_base for fact in facts),
-        boxes=tuple(fact.box for fact in facts),
+        ordinals=tuple(records["ordinal"].tolist()),
+        t_s=records["t_s"].copy(),
+        t_start_s=records["t_start_s"].copy(),
+        t_end_s=records["t_end_s"].copy(),
+        frame_index=tuple(fact_values(records, "frame_index")),
+        pts=tuple(fact_values(records, "pts")),
+        time_base=tuple(text and text.decode() for text in fact_values(records, "time_base")),
+        boxes=tuple(_box(*corners) for corners in records[["x0", "y0", "x1", "y1"]].tolist()),
     )
+
+
+def _box(x0: float, y0: float, x1: float, y1: float) -> Box | None:
+    return None if np.isnan(x0) else Box(x0, y0, x1, y1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 
-from vifex.extraction.decoders.heartbeat import HEARTBEAT_BYTES, Heartbeat
+from vifex.extraction.decoders.memory.heartbeat import HEARTBEAT_BYTES, Heartbeat
 
 
 def test_what_one_side_writes_the_other_reads() -> None:

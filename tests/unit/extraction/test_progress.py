@@ -14,10 +14,9 @@ from PIL import Image
 
 import vifex
 from vifex.extraction.counting import Counter
-from vifex.extraction.decoders.protocol import Finished
-from vifex.extraction.decoders.supervisor import InWork
+from vifex.extraction.decoders.events import InWork
 from vifex.extraction.progress import Course, Progress
-from vifex.values import DecodeReport, InputError, Medium, Outcome
+from vifex.values import InputError, Medium, Outcome
 from vifex.values.reports import Tally
 
 
@@ -36,8 +35,7 @@ class Run:
         self.tally.media = len(names)
 
     def end(self, name: str, wall_s: float, media_s: float = 0.0) -> None:
-        ended = Finished(0, (1,), seen=DecodeReport("image"), wall_s=wall_s, media_s=media_s)
-        self.course.ended(medium(name), ended)
+        self.course.ended(medium(name), wall_s, media_s)
         self.course.over(medium(name))
         self.tally.note(Outcome(medium(name), "ok", rows=1))
 

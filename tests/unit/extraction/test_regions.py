@@ -90,5 +90,5 @@ def test_boxes_outside_and_layers_without_places_are_told(image: Path, tmp_path:
         vifex.extract(image, tmp_path / "no.vifex", regions="roi_align")
     with pytest.raises(vifex.InputError, match="single frames, not for clips"):
         vifex.extract(image, tmp_path / "no.vifex", regions="roi_pool", layers=["stem"], clip="4x1")
-    with pytest.raises(vifex.InputError, match="not ROWSxCOLS"):
+    with pytest.raises(vifex.InputError, match="takes ROWSxCOLS"):
         vifex.extract(image, tmp_path / "no.vifex", grid="3")

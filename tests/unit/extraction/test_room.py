@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vifex.extraction.decoders.slot_pool import SlotPool
+from vifex.extraction.decoders.memory.slot_pool import SlotPool
 
 
 def test_slots_are_given_until_none_is_left_and_then_from_the_mark_on() -> None:

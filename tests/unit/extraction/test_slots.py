@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vifex.extraction.decoders.shared_memory import SharedBlock, attach, lay_out, view_slot
+from vifex.extraction.decoders.memory.shared_memory import SharedBlock, attach, lay_out, view_slot
 
 
 def test_slots_do_not_overlap_and_both_sides_see_the_same_bytes() -> None:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.engines import Network
-from vifex.extraction.calibration.gather import Decoding
-from vifex.extraction.decoders.supervisor import Filled
+from vifex.extraction.decoders.events import Filled
+from vifex.extraction.decoders.loop import DecodingLoop
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.values import Limits, Medium
 
@@ -76,26 +76,28 @@ def pipeline_rate(
     def supply() -> Iterator[Medium]:
         for medium in itertools.cycle(media):
             # The clock starts when a decoder stands ready: its start is no work on media.
-            if decoding.ready_s is not None and time.perf_counter() >= decoding.ready_s + seconds:
+            if loop.ready_s is not None and time.monotonic() >= loop.ready_s + seconds:
                 return
             yield medium
 
-    with Decoding(
-        [plan.request], [rows], room=2 * network.requests, workers=workers, limits=limits
-    ) as decoding:
-        for event in decoding.events(supply(), busy=lambda: bool(waiting or computing)):
-            if isinstance(event, Filled):
-                waiting.append(event)
-            elif isinstance(event, _Computed):
-                computing.discard(event.filled.slot)
-                event.result.result()
-                done += sum(len(wrote.rows) for wrote in event.filled.rows)
-                decoding.supervisor.free(event.filled.request, event.filled.slot)
+    loop: DecodingLoop[_Computed] = DecodingLoop(
+        [plan.request], [rows], extra_slots=2 * network.requests, workers=workers, limits=limits
+    )
+    with loop:
+        for event in loop.events(supply(), busy=lambda: bool(waiting or computing)):
+            match event:
+                case Filled():
+                    waiting.append(event)
+                case _Computed(filled, result):
+                    computing.discard(filled.slot)
+                    result.result()
+                    done += len(filled.attempts)
+                    loop.free(filled.request, filled.slot)
             while waiting and len(computing) < network.requests:
                 filled = waiting.popleft()
-                pixels = decoding.supervisor.pixels(filled.request, filled.slot)
+                pixels = loop.pixels(filled.request, filled.slot)
                 result = network.submit(pixels.reshape(network.input_shape))
                 computing.add(filled.slot)
-                result.add_done_callback(lambda r, f=filled: decoding.inbox.put(_Computed(f, r)))  # type: ignore[misc]
-        took_s = time.perf_counter() - cast(float, decoding.ready_s)
+                result.add_done_callback(lambda r, f=filled: loop.post(_Computed(f, r)))  # type: ignore[misc]
+        took_s = time.monotonic() - cast(float, loop.ready_s)
     return done / took_s

@@ -6,29 +6,24 @@ itself alone. Of a video a few frames are taken, from as much of its beginning a
 
 from __future__ import annotations
 
-import queue
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Never
 
 import numpy as np
 import numpy.typing as npt
 
-from vifex.extraction.decoders.protocol import Ready
-from vifex.extraction.decoders.supervisor import Filled, JobEnded, Supervisor
-from vifex.values import Limits, Medium, Outcome, Sampling, Span, ViewRequest
+from vifex.extraction.decoders.events import Ended, Filled, Retried
+from vifex.extraction.decoders.loop import DecodingLoop
+from vifex.values import DecodeReport, Limits, Medium, Outcome, Sampling, Span, ViewRequest
 from vifex.values.spread import Evenly, evenly
 
-__all__ = ["Decoding", "Gathered", "Spread", "choose_media", "gather", "sparse"]
+__all__ = ["Gathered", "Spread", "choose_media", "gather", "sparse"]
 
 Pixels = npt.NDArray[np.uint8]
-T = TypeVar("T")
 
 _ROWS: Final = 4
-_TICK_S: Final = 0.1
 _PER_VIDEO: Final = 4
 """Samples of a video where there are many of them."""
 _VIDEO_S: Final = 1800.0
@@ -108,16 +103,23 @@ def gather(
         limits: What one file may cost.
     """
     kept: dict[int, list[Evenly[Pixels]]] = {}
-    order: list[int] = []
-    with Decoding(requests, [_ROWS] * len(requests), room=2, workers=workers, limits=limits) as decoding:
-        for event in decoding.events(iter(spread.media)):
-            if isinstance(event, Filled):
-                _keep(event, decoding, kept, spread.per_medium, len(requests))
-            elif isinstance(event, JobEnded) and event.ended.seen is not None:
-                order.append(event.job)
-    found = [
-        tuple(zip(*(e.chosen() for e in kept[job]), strict=False)) for job in sorted(order) if job in kept
-    ]
+    firsts: dict[int, int] = {}
+    """Attempt to the first attempt at the same medium: those are numbered as the media are."""
+    good: list[tuple[int, int]] = []
+    loop: DecodingLoop[Never] = DecodingLoop(
+        requests, [_ROWS] * len(requests), extra_slots=2, workers=workers, limits=limits
+    )
+    with loop:
+        for event in loop.events(iter(spread.media)):
+            match event:
+                case Filled():
+                    _keep(event, loop, kept, spread.per_medium, len(requests))
+                case Ended(finished):
+                    lost = {a for a, e in finished.endings.items() if not isinstance(e, DecodeReport)}
+                    good += [(firsts.get(a, a), a) for a in finished.attempts if a not in lost]
+                case Retried(before, now):
+                    firsts[now] = firsts.get(before, before)
+    found = [tuple(zip(*(e.chosen() for e in kept[a]), strict=False)) for _, a in sorted(good) if a in kept]
     rows = evenly([row for medium in found for row in medium], most)
     if not rows:
         return None
@@ -127,99 +129,16 @@ def gather(
 
 def _keep(
     filled: Filled,
-    decoding: Decoding,
+    loop: DecodingLoop[Never],
     kept: dict[int, list[Evenly[Pixels]]],
     per_medium: int,
     n_requests: int,
 ) -> None:
-    pixels = decoding.supervisor.pixels(filled.request, filled.slot)
-    for wrote in filled.rows:
-        spread = kept.setdefault(wrote.job, [Evenly(per_medium) for _ in range(n_requests)])[filled.request]
-        for place in range(wrote.first, wrote.first + len(wrote.rows)):
-            if spread.wants():
-                spread.add(pixels[place].copy())
-    decoding.supervisor.free(filled.request, filled.slot)
-
-
-class Decoding:
-    """Supervised decoders at work on media, for whoever takes their slots one by one.
-
-    Args:
-        requests: What is wanted of every medium.
-        batch_rows: Samples in a slot, one number for each request.
-        room: Slots beyond the two of each decoder.
-        workers: Decoder processes.
-        limits: What one file may cost.
-    """
-
-    def __init__(
-        self,
-        requests: Sequence[ViewRequest],
-        batch_rows: Sequence[int],
-        *,
-        room: int,
-        workers: int,
-        limits: Limits,
-    ) -> None:
-        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        """Takes anything from any thread that is to come out of `events`; tuples are the decoders'."""
-        self.supervisor = Supervisor(
-            tuple(requests),
-            tuple(batch_rows),
-            extra_slots=room,
-            workers=workers,
-            limits=limits,
-            inbox=self.inbox,
-        )
-        self.ready_s: float | None = None
-        """When the first decoder stood ready to read, on `time.perf_counter`; `None` before that."""
-        self._requests = tuple(range(len(requests)))
-
-    def events(self, media: Iterator[Medium], *, busy: Callable[[], bool] = lambda: False) -> Iterator[Any]:
-        """Decode media until all are over and nobody is busy.
-
-        Args:
-            media: What to decode; their jobs are numbered in this order.
-            busy: Whether something else is still to come through `inbox`.
-
-        Yields:
-            `Filled`, whose slot must be freed, `JobEnded`, and what others put into `inbox`.
-        """
-        number, more = 0, True
-        while more or not self.supervisor.idle() or busy():
-            while more and self.supervisor.wants_job():
-                medium = next(media, None)
-                more = medium is not None
-                if medium is not None:
-                    self.supervisor.give(number, medium, self._requests)
-                    number += 1
-            self.supervisor.flush()
-            yield from self._heard()
-            self.supervisor.watch()
-            yield from self.supervisor.events()
-            self.supervisor.flush()
-
-    def _heard(self) -> Iterator[Any]:
-        try:
-            waiting = [self.inbox.get(timeout=_TICK_S)]
-        except queue.Empty:
-            return
-        waiting += [self.inbox.get() for _ in range(self.inbox.qsize())]
-        for message in waiting:
-            if isinstance(message, tuple):
-                if self.ready_s is None and any(isinstance(m, Ready) for m in message[1] or ()):
-                    self.ready_s = time.perf_counter()
-                self.supervisor.handle(*message)
-            else:
-                yield message
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.supervisor.close()
+    pixels = loop.pixels(filled.request, filled.slot)
+    for place, attempt in enumerate(filled.attempts):
+        if attempt not in kept:
+            kept[attempt] = [Evenly(per_medium) for _ in range(n_requests)]
+        spread = kept[attempt][filled.request]
+        if spread.wants():
+            spread.add(pixels[place].copy())
+    loop.free(filled.request, filled.slot)

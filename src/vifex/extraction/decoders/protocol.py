@@ -1,27 +1,34 @@
-"""What a decoder process and its supervisor say to each other, and how it travels through a pipe."""
+"""What a supervisor and its decoder processes say to each other.
+
+Media and answers travel in blocks of many, as columns: a small image costs neither side an object of its own.
+`wire` puts messages into bytes.
+"""
 
 from __future__ import annotations
 
-import pickle
-import struct
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from vifex.values import Box, DecodeReport, InstallationError, Limits, Medium, ViewRequest
+from vifex.values import DecodeReport, InstallationError, Limits, Medium, ViewRequest
+from vifex.values.sample_facts import SampleFacts
 
 __all__ = [
+    "Assignment",
+    "Broken",
+    "Ending",
+    "Failed",
     "Finished",
     "Forget",
+    "FromDecoder",
     "Grant",
-    "Job",
+    "Jobs",
     "Need",
     "Ready",
-    "RowFacts",
     "Setup",
+    "Skipped",
     "SlotPlan",
+    "ToDecoder",
     "Wrote",
-    "receive",
-    "send",
 ]
 
 
@@ -38,9 +45,12 @@ class SlotPlan:
     """Of its numbers; `float32` of sound."""
 
 
+# -- to a decoder ------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """To the decoder, once: what is wanted of every medium and where it is to be put."""
+    """The first message: what is wanted of every medium and where it is written to."""
 
     requests: tuple[ViewRequest, ...]
     slots: tuple[SlotPlan, ...]
@@ -49,21 +59,29 @@ class Setup:
     """The shared memory: `fd:N` for an inherited descriptor, else a file's path."""
     memory_bytes: int
     heartbeat: int
-    """Where in it this decoder's heartbeat lies."""
+    """Offset of this decoder's heartbeat in it."""
+
+
+@dataclass(slots=True)
+class Assignment:
+    """One attempt to read one medium. A medium that is read again gets another attempt's number."""
+
+    attempt: int
+    medium: Medium
+    requests: tuple[int, ...]
+    """Numbers of the requests that want it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """To the decoder: read one medium for some of the requests."""
+class Jobs:
+    """Read these media, one after the other."""
 
-    job: int
-    medium: Medium
-    requests: tuple[int, ...]
+    block: tuple[Assignment, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """To the decoder: write the next samples of a request into this slot."""
+    """Write the next samples of a request into this slot."""
 
     request: int
     slot: int
@@ -71,90 +89,80 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """To the decoder: the open slot of this request was taken back; ask for another."""
+    """The open slot of this request was taken back; ask for another."""
 
     request: int
+
+
+ToDecoder = Setup | Jobs | Grant | Forget
+
+
+# -- from a decoder ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From the decoder: everything is imported."""
+    """Everything is imported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """From the decoder: there is no slot for the next sample of this request."""
+    """There is no slot for the next sample of this request."""
 
     request: int
-
-
-@dataclass(frozen=True, slots=True)
-class RowFacts:
-    """A sample without its pixels."""
-
-    ordinal: int
-    frame_index: int | None
-    pts: int | None
-    time_base: str | None
-    t_s: float | None
-    t_start_s: float | None
-    t_end_s: float | None
-    box: Box | None
-    boxes: tuple[Box, ...] = ()
-    """Boxes that are read off the maps of this sample, a row each."""
-    size_px: tuple[int, int] | None = None
-    """Width and height of the image that they are in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """From the decoder: these samples of one job lie in a slot from `first` on."""
+    """The next samples of a slot are there. Samples of one attempt stand together."""
 
-    job: int
     request: int
     slot: int
-    first: int
-    rows: tuple[RowFacts, ...]
+    attempts: tuple[int, ...]
+    """One number for each sample: the attempt that it comes from."""
+    facts: SampleFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """There is nothing to do with the medium by its kind."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The medium could not be read."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """No medium can be read with what is installed."""
+
+    fault: InstallationError
+
+
+Ending = DecodeReport | Skipped | Failed | Broken
+"""How the reading of a medium ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """From the decoder: the job is over; exactly one of `seen`, `skipped`, `failed` and `broken` is set."""
+    """These attempts are over, in the order in which they were assigned."""
 
-    job: int
-    counts: tuple[int, ...]
-    """Samples written, one number for each request of the set-up."""
-    seen: DecodeReport | None = None
-    skipped: str | None = None
-    failed: str | None = None
-    broken: InstallationError | None = None
-    """No file can be decoded with what is installed."""
-    wall_s: float = 0.0
-    """What it took, waiting for room not counted."""
-    content_hash: str = ""
-    """Hash of the file's content; empty where it cannot be read."""
-    media_s: float = 0.0
-    """Seconds of video or sound that were gone through; 0 for an image."""
+    attempts: tuple[int, ...]
+    counts: tuple[tuple[int, ...], ...]
+    """For each attempt the samples that were written, one number for each request of the set-up."""
+    wall_s: tuple[float, ...]
+    """For each attempt what it took, waiting for slots not counted."""
+    media_s: tuple[float, ...]
+    """For each attempt the seconds of video or sound that were gone through; 0 for an image."""
+    content_hashes: tuple[str, ...]
+    """For each attempt the hash of the file's content; empty where it cannot be read."""
+    endings: Mapping[int, Ending] = field(default_factory=dict)
+    """Attempt to its ending, where that is not an image of which nothing is to be said."""
 
 
-Message = Setup | Job | Grant | Forget | Ready | Need | Wrote | Finished
-
-_HEADER = struct.Struct("<I")
-
-
-def send(pipe: BinaryIO, *messages: Message) -> None:
-    """Write messages that belong together and flush them: one write wakes the other side once."""
-    body = pickle.dumps(messages, protocol=pickle.HIGHEST_PROTOCOL)
-    pipe.write(_HEADER.pack(len(body)) + body)
-    pipe.flush()
-
-
-def receive(pipe: BinaryIO) -> tuple[Message, ...] | None:
-    """Read what one `send` wrote; `None` where the other side is gone."""
-    header = pipe.read(_HEADER.size)
-    if len(header) < _HEADER.size:
-        return None
-    (size,) = _HEADER.unpack(header)
-    body = pipe.read(size)
-    # Both ends are this program: the pipe is private to the two processes.
-    return pickle.loads(body) if len(body) == size else None
+FromDecoder = Ready | Need | Wrote | Finished

@@ -1,43 +1,68 @@
-"""What became of a medium, from what its decoder said at the end."""
+"""From how decoding ended to what the ledger says of a medium."""
 
 from __future__ import annotations
 
-from vifex.extraction.decoders.protocol import Finished
+from typing import Any, Final
+
+from vifex.extraction.decoders.protocol import Broken, Ending, Failed, Skipped
 from vifex.values import Medium, NothingDecoded, Outcome, Status
 
-__all__ = ["outcome_of"]
+__all__ = ["outcome_of", "worst"]
+
+_BADNESS: Final = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}
+"""An image is none the worse for having no sound, where another view asks for that."""
+
+_NO_FRAME: Final = "No frame of it was sampled."
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """Return the outcome by which a medium counts that ended in several ways for several views."""
+    return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=lambda o: _BADNESS[o.status])
 
 
 def outcome_of(
-    medium: Medium, ended: Finished, *, place: int, rows: int, refused: str | None = None
+    medium: Medium,
+    ending: Ending | None,
+    *,
+    place: int,
+    rows: int,
+    refused: str | None = None,
+    wall_s: float = 0.0,
+    content_hash: str = "",
 ) -> Outcome:
     """Return how a medium ended for one view.
 
     Args:
         medium: The medium.
-        ended: What its decoder said.
+        ending: How decoding ended; `None` for an image of which nothing is to be said.
         place: Of the view among those that the decoder was asked for.
         rows: How many rows the view has of it.
         refused: Why its numbers cannot be kept; `None` where they can.
+        wall_s: What decoding took.
+        content_hash: Of the file.
     """
-    wall_s = round(ended.wall_s, 6)
-    if ended.skipped is not None:
-        return Outcome(medium, "skipped", ended.skipped, wall_s=wall_s)
-    failed = ended.failed or refused
-    if failed is not None:
-        return Outcome(medium, "failed", failed, wall_s=wall_s)
-    assert ended.seen is not None
-    seen = dict(ended.seen.apart).get(place, ended.seen)
-    if isinstance(seen, NothingDecoded):
-        return Outcome(medium, "skipped" if seen.is_skipped else "failed", seen.reason, wall_s=wall_s)
-    reason = " ".join(seen.problems)
+    facts: Any = {"wall_s": round(wall_s, 6), "content_hash": content_hash}
+    if ending is None and rows and refused is None:
+        return Outcome(medium, "ok", rows=rows, **facts)
+    if isinstance(ending, Skipped):
+        return Outcome(medium, "skipped", ending.reason, **facts)
+    if isinstance(ending, Failed):
+        return Outcome(medium, "failed", ending.reason, **facts)
+    assert not isinstance(ending, Broken), "a run ends where nothing can be decoded"
+    if refused is not None:
+        return Outcome(medium, "failed", refused, **facts)
+    if ending is None:
+        return Outcome(medium, "failed", _NO_FRAME, **facts)
+    report = dict(ending.apart).get(place, ending)
+    if isinstance(report, NothingDecoded):
+        return Outcome(medium, "skipped" if report.is_skipped else "failed", report.reason, **facts)
+    problems = " ".join(report.problems)
     if not rows:
-        why = dict(seen.empty).get(place, "No frame of it was sampled.")
-        reason = f"{reason} {why}".strip()
-        return Outcome(medium, "failed", reason, lost=seen.frames_lost, wall_s=wall_s)
-    status: Status = "partial" if reason else "ok"
-    # How sound was filled and video converted is kept, though nothing was lost; choices are kept and told.
-    facts = seen.choices if seen.kind == "image" else (*seen.notes, *seen.choices)
-    reason = " ".join([*seen.problems, *facts])
-    is_note = status == "ok" and bool(seen.choices)
-    return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, wall_s=wall_s, is_note=is_note)
+        why = dict(report.empty).get(place, _NO_FRAME)
+        return Outcome(medium, "failed", f"{problems} {why}".strip(), lost=report.frames_lost, **facts)
+    status: Status = "partial" if problems else "ok"
+    # How sound was filled and video converted is kept, though nothing was lost; choices are kept and shown.
+    notes = report.choices if report.kind == "image" else (*report.notes, *report.choices)
+    reason = " ".join([*report.problems, *notes])
+    is_note = status == "ok" and bool(report.choices)
+    return Outcome(medium, status, reason, rows=rows, lost=report.frames_lost, is_note=is_note, **facts)

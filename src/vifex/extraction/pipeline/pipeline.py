@@ -1,77 +1,45 @@
-"""The run: media in, committed rows and outcomes out. It joins the rooms and holds no rule of theirs.
+"""The run: media in, committed rows and outcomes out. It joins the parts and holds no rule of theirs.
 
-One thread owns everything here. Decoder processes and engine threads only put messages into its inbox; what
-is finished it hands to the commit_thread's thread.
+One thread owns everything here. Decoders answer through the decoding loop, to which the engine's threads post
+what they computed; what is finished goes to the commit thread.
 """
 
 from __future__ import annotations
 
-import queue
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy.typing as npt
 
-from vifex.engines import Network
 from vifex.extraction.counting import Counter, is_long
-from vifex.extraction.decoders.protocol import Finished, Ready, Wrote
-from vifex.extraction.decoders.supervisor import Filled, JobEnded, Supervisor
+from vifex.extraction.decoders.events import Ended, Filled, Retried
+from vifex.extraction.decoders.loop import DecodingLoop
+from vifex.extraction.listing import Listing
 from vifex.extraction.pipeline.batch_scheduler import BatchScheduler
-from vifex.extraction.pipeline.commit_thread import CommitThread, SpilledRows, ViewSink
-from vifex.extraction.pipeline.row_collector import Collector
-from vifex.extraction.pipeline.vectors import Vectors, to_vectors
-from vifex.extraction.planning.view_plan import ViewPlan
+from vifex.extraction.pipeline.commit_thread import CommitThread
+from vifex.extraction.pipeline.in_flight import InFlight, MediumInFlight
+from vifex.extraction.pipeline.outcomes import outcome_of, worst
+from vifex.extraction.pipeline.running_view import RunningView
+from vifex.extraction.pipeline.vectors import to_vectors
+from vifex.extraction.pipeline.view_sink import SpilledRows, ViewSink
 from vifex.extraction.progress import Course, Progress
-from vifex.store import ViewWriter
-from vifex.values import InputError, Limits, Medium, NothingDecoded, Outcome, Status
+from vifex.values import Limits, Medium, Outcome, Status
 from vifex.values.reports import Tally
 
 __all__ = ["Pipeline", "RunningView"]
 
-_TICK_S = 0.1
-_TELL_S = 0.2
-_SPILL_BYTES = 2 << 20
-_SPILL_ROWS = 16
-"""Rows of one medium that are kept in memory before they go to the disk uncommitted."""
-_HAND_OVER_S = 0.5
-
-
-@dataclass(slots=True)
-class RunningView:
-    """A view that is being filled."""
-
-    plan: ViewPlan
-    network: Network
-    writer: ViewWriter
-    ready: deque[Filled] = field(default_factory=deque)
-    in_flight: int = 0
-
-    @property
-    def batch_rows(self) -> int:
-        """Samples in one batch."""
-        return self.network.batch // (self.plan.window_frames or 1)
-
-
-@dataclass(slots=True)
-class _Job:
-    """A medium between its decoder and the store."""
-
-    medium: Medium
-    collectors: dict[int, Collector]
-    """One for each view that wants it, by the view's number."""
-    spilled: dict[int, SpilledRows] = field(default_factory=dict)
-    refused: dict[int, str] = field(default_factory=dict)
-    """View to the reason why its numbers cannot be stored."""
-    ended: Finished | None = None
-
-    @property
-    def asked(self) -> list[int]:
-        """Numbers of the views, in the order in which the decoder was asked for them."""
-        return list(self.collectors)
+_PROGRESS_S: Final = 0.2
+_HAND_OVER_S: Final = 0.5
+_SPILL_BYTES: Final = 2 << 20
+"""Rows of one medium that are kept in memory before they go to the disk uncommitted..."""
+_SPILL_ROWS: Final = 16
+"""... and the least that are worth it."""
+_LOOKED_AT: Final = 256
+"""Media that are looked at before decoders are listened to again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,48 +87,49 @@ class Pipeline:
         self._retry_failed = retry_failed
         self._counter, self._course = counter, Course()
         self._on_progress, self._on_outcome = on_progress, on_outcome
-        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._workers, self._limits = workers, limits
-        self._supervisor: Supervisor | None = None
-        self._jobs: dict[int, _Job] = {}
-        self._next_job = 0
-        self._all_found = False
+        self._loop: DecodingLoop[_Computed] | None = None
+        self._found: deque[Medium | Outcome] = deque()
+        """Media that were taken from the listing and not looked at."""
+        self._in_flight = InFlight()
         self._began_s = time.monotonic()
-        self._told_s = 0.0
+        self._shown_s = 0.0
         self._ticked_s = self._began_s
-        self._first_decode_s: float | None = None
 
-    def run(self, media: Iterator[Medium | Outcome]) -> Tally:
+    def run(self, listing: Listing) -> Tally:
         """Take every medium to its end and commit what came of it.
+
+        Args:
+            listing: Gives the media; it is the caller's to close.
 
         Raises:
             VifexError: If the run cannot go on; what was finished before stays.
         """
         try:
             while True:
-                self._feed(media)
-                if self._supervisor is not None:
-                    self._supervisor.flush()
-                if self._all_found and not self._jobs:
+                self._feed(listing)
+                if listing.is_over and not self._found and not self._in_flight:
                     break
-                self._listen()
-                self._tell_progress()
+                if self._loop is not None:
+                    self._listen(self._loop)
+                self._tick()
+                self._show_progress(listing)
             self._commit()
-            if self._first_decode_s is not None:
-                self.tally.busy_s = time.monotonic() - self._first_decode_s
+            if self._loop is not None and self._loop.ready_s is not None:
+                self.tally.busy_s = time.monotonic() - self._loop.ready_s
         except BaseException:
-            if self._supervisor is not None:
-                in_work = self._supervisor.in_work()
+            if self._loop is not None:
+                in_work = self._loop.in_work()
                 self.unfinished = tuple(w.medium.name for w in in_work if is_long(w.medium))
             if not self._commit_thread.has_failed:  # what cannot be written now will not be by trying again
                 self._commit()
             raise
         finally:
-            if self._supervisor is not None:
-                self._supervisor.close()
+            if self._loop is not None:
+                self._loop.close()
             # Last: an interrupt here, where a disk hangs, leaves no decoder behind.
             self._commit_thread.close()
-        self._tell_progress(is_over=True)
+        self._show_progress(listing, is_over=True)
         return self.tally
 
     def _commit(self) -> None:
@@ -171,22 +140,27 @@ class Pipeline:
 
     # -- media in -----------------------------------------------------------------------------------
 
-    def _feed(self, media: Iterator[Medium | Outcome]) -> None:
-        while not self._all_found and (self._supervisor is None or self._supervisor.wants_job()):
-            found = next(media, None)
-            if found is None:
-                self._all_found = True
-            elif isinstance(found, Outcome):
-                self._settle_at_once(found)
-            else:
-                self._admit(found)
-            if self.tally.media % 256 == 0:
-                self._tick()
-                self._tell_progress()
+    def _feed(self, listing: Listing) -> None:
+        """Give decoders what they would take now, and pass over what is done."""
+        looked_at = 0
+        while self._found or not listing.is_over:
+            capacity = 1 if self._loop is None else self._loop.capacity()
+            if not capacity:
+                return
+            if looked_at >= _LOOKED_AT:  # a resume may pass over millions, and the rest must go on
+                if self._loop is not None:
+                    self._loop.wake()
+                return
+            if not self._found:
+                self._found += listing.take(_LOOKED_AT, wait=self._loop is None)
+                if not self._found:
+                    return
+            while capacity and self._found:
+                looked_at += 1
+                capacity -= self._admit(self._found.popleft(), listing)
 
     def _settle_at_once(self, outcome: Outcome) -> None:
         """Write what a source already knew: no file of that name, not a medium at all."""
-        self.tally.media += 1
         self._course.over(outcome.medium)
         open_sinks = [s for s in self._sinks if self._done(s, outcome.medium) is None]
         if not open_sinks:
@@ -196,151 +170,127 @@ class Pipeline:
             sink.settle(outcome, None)
         self._count(outcome)
 
-    def _admit(self, medium: Medium) -> None:
+    def _admit(self, found: Medium | Outcome, listing: Listing) -> bool:
+        """Begin with what was found; returns whether a decoder was given something."""
         self.tally.media += 1
-        done = [self._done(s, medium) for s in self._sinks]
+        if isinstance(found, Outcome):
+            self._settle_at_once(found)
+            return False
+        done = [self._done(s, found) for s in self._sinks]
         wanted = tuple(i for i, status in enumerate(done) if status is None)
         if not wanted:
-            self._course.over(medium)
+            self._course.over(found)
             self.tally.note_done(next((s for s in done if s in ("failed", "partial")), "ok"))
-            return
-        if self._supervisor is None:
-            self._supervisor = self._start_supervisor()
-        self._jobs[self._next_job] = _Job(medium, {i: Collector(medium) for i in wanted})
-        self._supervisor.give(self._next_job, medium, wanted)
-        self._next_job += 1
+            return False
+        if self._loop is None:
+            self._loop = self._start_decoding()
+            listing.wake_with(self._loop.wake)
+        self._in_flight.add(self._loop.give(found, wanted), MediumInFlight(found, wanted))
+        return True
 
     def _done(self, sink: ViewSink, medium: Medium) -> Status | None:
-        """How a medium ended in a view; `None` if it is to be done, or done again."""
+        """Tell how a medium ended in a view; `None` if it is to be done, or done again."""
         status = sink.status_of(medium)
         return None if status == "failed" and self._retry_failed else status
 
-    def _start_supervisor(self) -> Supervisor:
+    def _start_decoding(self) -> DecodingLoop[_Computed]:
         # Started with the first medium: a resume that finds nothing to do starts no process.
-        return Supervisor(
-            tuple(v.plan.request for v in self._views),
-            tuple(v.batch_rows for v in self._views),
+        return DecodingLoop(
+            [v.plan.request for v in self._views],
+            [v.batch_rows for v in self._views],
             extra_slots=max(2 * v.network.requests for v in self._views),
             workers=self._workers,
             limits=self._limits,
-            inbox=self._inbox,
         )
 
-    # -- messages -----------------------------------------------------------------------------------
+    # -- events -------------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        assert self._supervisor is not None or not self._jobs
-        if self._supervisor is None:
-            return
-        try:
-            self._take(self._inbox.get(timeout=_TICK_S))
-            for _ in range(self._inbox.qsize()):
-                self._take(self._inbox.get())
-        except queue.Empty:
-            pass
-        self._supervisor.watch()
-        for event in self._supervisor.events():
-            if isinstance(event, Filled):
-                self._views[event.request].ready.append(event)
-            else:
-                self._end_job(event)
-        self._submit()
-        self._supervisor.flush()  # before the source of media may take its time
-        self._tick()
+    def _listen(self, loop: DecodingLoop[_Computed]) -> None:
+        for event in loop.step():
+            match event:
+                case Filled():
+                    self._views[event.request].ready.append(event)
+                case _Computed():
+                    self._collect(loop, event)
+                case Ended():
+                    self._end(event)
+                case Retried():
+                    self._retry(event)
+        self._submit(loop)
+        loop.flush()  # before the commit thread or the source of media may take its time
 
-    def _take(self, message: Any) -> None:
-        if isinstance(message, _Computed):
-            self._collect(message)
-            return
-        assert self._supervisor is not None
-        number, said = message
-        if self._first_decode_s is None and any(isinstance(m, Ready) for m in said or ()):
-            self._first_decode_s = time.monotonic()
-        self._supervisor.handle(number, said)
-
-    def _submit(self) -> None:
+    def _submit(self, loop: DecodingLoop[_Computed]) -> None:
         """Keep the engine's requests busy without ever waiting for one."""
         for scheduler, numbers in self._schedulers:
             while (place := scheduler.next()) is not None:
-                self._submit_one(numbers[place])
+                self._submit_one(loop, numbers[place])
 
-    def _submit_one(self, number: int) -> None:
-        assert self._supervisor is not None
+    def _submit_one(self, loop: DecodingLoop[_Computed], number: int) -> None:
         view = self._views[number]
         filled = view.ready.popleft()
-        pixels = self._supervisor.pixels(filled.request, filled.slot)
+        pixels = loop.pixels(filled.request, filled.slot)
         view.in_flight += 1
         result = view.network.submit(pixels.reshape(view.network.input_shape))
-        result.add_done_callback(lambda r: self._inbox.put(_Computed(number, filled, r)))
+        result.add_done_callback(lambda r: loop.post(_Computed(number, filled, r)))
 
-    def _collect(self, computed: _Computed) -> None:
-        assert self._supervisor is not None
-        view = self._views[computed.view]
+    def _collect(self, loop: DecodingLoop[_Computed], computed: _Computed) -> None:
+        number, filled = computed.view, computed.filled
+        view = self._views[number]
         view.in_flight -= 1
-        filled = computed.filled
-        self._supervisor.free(filled.request, filled.slot)
-        vectors = to_vectors(computed.result.result(), view.plan)
-        for wrote in filled.rows:
-            self._add_rows(computed.view, wrote, vectors)
+        loop.free(filled.request, filled.slot)
+        batch = to_vectors(computed.result.result(), view.plan).rows(filled.facts)
+        for medium, is_complete in self._in_flight.collect(number, filled.attempts, batch):
+            if is_complete:
+                self._settle(medium)
+            elif medium.rows[number] >= _SPILL_ROWS:
+                self._spill_if_large(medium, number)
 
-    def _add_rows(self, number: int, wrote: Wrote, vectors: Vectors) -> None:
-        job = self._jobs.get(wrote.job)
-        if job is None or number not in job.collectors:
-            return  # its decoder died: the medium is already settled as failed
-        collector = job.collectors[number]
-        try:
-            facts, rows = vectors.rows(wrote.first, wrote.rows)
-        except InputError as exc:
-            job.refused[number] = f"{exc.what} {exc.todo or ''}".rstrip()
-            collector.drop(len(wrote.rows))
-        else:
-            collector.add(facts, rows, samples=len(wrote.rows))
-        if collector.size_bytes > _SPILL_BYTES and collector.held >= _SPILL_ROWS:
-            self._spill(job, number)
-        self._settle_if_complete(wrote.job)
+    def _spill_if_large(self, medium: MediumInFlight, number: int) -> None:
+        held = medium.held(number)
+        if held >= _SPILL_ROWS and held * (self._sinks[number].row_bytes + 200) > _SPILL_BYTES:
+            rows = medium.take(number)
+            if rows is not None:
+                self._sinks[number].spill(medium.spilled.setdefault(number, SpilledRows()), rows)
 
-    def _spill(self, job: _Job, number: int) -> None:
-        rows = job.collectors[number].take()
-        if rows is not None:
-            self._sinks[number].spill(job.spilled.setdefault(number, SpilledRows()), rows)
+    def _end(self, event: Ended) -> None:
+        for medium in self._in_flight.end(event.finished):
+            self._settle(medium)
+
+    def _retry(self, event: Retried) -> None:
+        medium = self._in_flight.retry(event.before, event.now)
+        for number, spill in medium.spilled.items():
+            self._sinks[number].discard(spill)
+        medium.reset()
 
     # -- outcomes out -------------------------------------------------------------------------------
 
-    def _end_job(self, event: JobEnded) -> None:
-        job = self._jobs[event.job]
-        job.ended = event.ended
-        self._course.ended(job.medium, event.ended)
-        if event.ended.seen is None:
-            self._settle(event.job)
-        else:
-            self._settle_if_complete(event.job)
-
-    def _settle_if_complete(self, number: int) -> None:
-        job = self._jobs[number]
-        if job.ended is None:
-            return
-        if all(c.received == job.ended.counts[i] for i, c in job.collectors.items()):
-            self._settle(number)
-
-    def _settle(self, number: int) -> None:
+    def _settle(self, medium: MediumInFlight) -> None:
         """Hand a finished medium to the store."""
-        job = self._jobs.pop(number)
-        assert job.ended is not None
-        self._course.over(job.medium)
-        worst: Outcome | None = None
-        for i, collector in job.collectors.items():
-            sink, outcome, spill = self._sinks[i], _outcome(job, i), job.spilled.get(i)
-            if outcome.rows and spill is not None:
-                sink.settle_spilled(outcome, collector.take(), spill)
-            else:
-                if spill is not None:
-                    sink.discard(spill)
-                sink.settle(outcome, collector.take() if outcome.rows else None)
+        self._course.over(medium.medium)
+        self._course.ended(medium.medium, medium.wall_s, medium.media_s)
+        outcomes = []
+        for place, view in enumerate(medium.views):
+            sink, spill = self._sinks[view], medium.spilled.get(view)
+            outcome = outcome_of(
+                medium.medium,
+                medium.ending,
+                place=place,
+                rows=medium.rows[view],
+                refused=medium.refused.get(view),
+                wall_s=medium.wall_s,
+                content_hash=medium.content_hash,
+            )
+            outcomes.append(outcome)
             self.tally.rows += outcome.rows
-            if worst is None or _BADNESS[outcome.status] > _BADNESS[worst.status]:
-                worst = outcome
-        if worst is not None:
-            self._count(worst)
+            rows = medium.take(view) if outcome.rows else None
+            if spill is None:
+                sink.settle(outcome, rows)
+            elif outcome.rows:
+                sink.settle_spilled(outcome, rows, spill)
+            else:
+                sink.discard(spill)
+                sink.settle(outcome, None)
+        self._count(worst(outcomes))
 
     def _count(self, outcome: Outcome) -> None:
         self.tally.note(outcome)
@@ -354,18 +304,18 @@ class Pipeline:
             for sink in self._sinks:
                 sink.tick()
 
-    def _tell_progress(self, *, is_over: bool = False) -> None:
+    def _show_progress(self, listing: Listing, *, is_over: bool = False) -> None:
         now_s = time.monotonic()
-        if self._on_progress is None or (not is_over and now_s - self._told_s < _TELL_S):
+        if self._on_progress is None or (not is_over and now_s - self._shown_s < _PROGRESS_S):
             return
-        self._told_s = now_s
+        self._shown_s = now_s
         self._on_progress(
             self._course.progress(
                 self.tally,
-                [] if is_over or self._supervisor is None else self._supervisor.in_work(),
+                [] if is_over or self._loop is None else self._loop.in_work(),
                 self._counter,
                 elapsed_s=now_s - self._began_s,
-                all_found=self._all_found,
+                all_found=listing.is_over and not self._found,
                 is_over=is_over,
             )
         )
@@ -377,35 +327,3 @@ def _schedulers(views: Sequence[RunningView]) -> list[tuple[BatchScheduler, list
     for number, view in enumerate(views):
         devices.setdefault(view.network.runs_on, []).append(number)
     return [(BatchScheduler([views[n] for n in numbers]), numbers) for numbers in devices.values()]
-
-
-_BADNESS = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}
-"""An image is none the worse for having no sound, where another view asks for that."""
-
-
-def _outcome(job: _Job, request: int) -> Outcome:
-    """How a medium ended for one view."""
-    ended, medium = job.ended, job.medium
-    assert ended is not None
-    facts: Any = {"wall_s": round(ended.wall_s, 6), "content_hash": ended.content_hash}
-    if ended.skipped is not None:
-        return Outcome(medium, "skipped", ended.skipped, **facts)
-    failed = ended.failed or job.refused.get(request)
-    if failed is not None:
-        return Outcome(medium, "failed", failed, **facts)
-    assert ended.seen is not None
-    seen = dict(ended.seen.apart).get(job.asked.index(request), ended.seen)
-    if isinstance(seen, NothingDecoded):
-        return Outcome(medium, "skipped" if seen.is_skipped else "failed", seen.reason, **facts)
-    rows = job.collectors[request].rows
-    reason = " ".join(seen.problems)
-    if not rows:
-        why = dict(seen.empty).get(job.asked.index(request), "No frame of it was sampled.")
-        reason = f"{reason} {why}".strip()
-        return Outcome(medium, "failed", reason, lost=seen.frames_lost, **facts)
-    status: Status = "partial" if reason else "ok"
-    # How sound was filled and video converted is kept, though nothing was lost; choices are kept and told.
-    notes = seen.choices if seen.kind == "image" else (*seen.notes, *seen.choices)
-    reason = " ".join([*seen.problems, *notes])
-    is_note = status == "ok" and bool(seen.choices)
-    return Outcome(medium, status, reason, rows=rows, lost=seen.frames_lost, is_note=is_note, **facts)

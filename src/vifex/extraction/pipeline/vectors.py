@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vifex.extraction.decoders.protocol import RowFacts
+from vifex.extraction.pipeline.rows import RowChunk
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.pool import l2_normalize, pool, rows_that_fit, to_dtype
 from vifex.pool.boxes import map_boxes
 from vifex.pool.regions import roi_align, roi_pool
 from vifex.values import InputError, LayerSpec
+from vifex.values.sample_facts import Corners, Records, SampleFacts
 
-__all__ = ["Vectors", "read_regions", "to_vectors"]
+__all__ = ["BatchRows", "Vectors", "read_regions", "to_vectors"]
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRows:
+    """The rows of one batch as the store takes them."""
+
+    chunk: RowChunk
+    fit: npt.NDArray[np.bool_]
+    """Which of the batch's samples the store can hold."""
+    all_fit: bool
+    places: list[int] | None
+    """Where the rows of each sample begin in the chunk, and where the last ones end; `None` where each sample
+    is one row."""
+    _vectors: Vectors
+
+    def rows_of(self, start: int, stop: int) -> tuple[int, int]:
+        """Give where the rows of samples `[start, stop)` begin and end in the chunk."""
+        return (start, stop) if self.places is None else (self.places[start], self.places[stop])
+
+    def check(self, start: int, stop: int) -> None:
+        """Refuse samples that the store cannot hold.
+
+        Raises:
+            InputError: If a number is not finite, or too large for the dtype; the layer is named.
+        """
+        if not self.all_fit and not self.fit[start:stop].all():
+            self._vectors.refuse(*self.rows_of(start, stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,56 +56,63 @@ class Vectors:
 
     columns: dict[str, Array]
     """Column name to float32 `[B, *shape]`; maps `[B, C, H, W]` where regions are read off them."""
-    fit: npt.NDArray[np.bool_]
-    """Which of the B samples the store can hold."""
     plan: ViewPlan
 
-    def rows(self, start: int, facts: Sequence[RowFacts]) -> tuple[Sequence[RowFacts], dict[str, Array]]:
-        """Copy some rows in the recipe's dtype.
-
-        A copy, so that one late row does not keep its whole batch alive.
+    def rows(self, facts: SampleFacts) -> BatchRows:
+        """Make the rows of the first samples of the batch.
 
         Args:
-            start: The first sample's place in the batch.
-            facts: One for each sample.
-
-        Returns:
-            One fact for each row (a sample with boxes becomes several), and column name to the rows.
-
-        Raises:
-            InputError: If a number is not finite, or too large for the dtype; the layer is named.
+            facts: Of N samples; what is behind them in the batch is padding.
         """
         regions = self.plan.recipe.regions
         if regions is not None and regions.on_maps:
-            facts, columns = self._regions(start, facts)
+            records, vectors, places = self._regions(facts)
         else:
-            stop = start + len(facts)
-            columns = {name: column[start:stop] for name, column in self.columns.items()}
-        if not self.fit[start : start + len(facts)].all() or regions is not None:
-            self._check(columns)
-        return facts, {s.column: columns[s.column].astype(s.dtype) for s in self.plan.recipe.layers}
+            count = len(facts)
+            records, places = facts.records, None
+            vectors = Vectors({name: column[:count] for name, column in self.columns.items()}, self.plan)
+        fit = vectors.fit()
+        if places is not None:
+            fit = np.array([fit[a:b].all() for a, b in itertools.pairwise(places)], dtype=np.bool_)
+        with np.errstate(over="ignore", invalid="ignore"):  # rows that do not fit are refused
+            stored = {s.column: vectors.columns[s.column].astype(s.dtype, copy=False) for s in self._layers}
+        return BatchRows(RowChunk(records, stored), fit, bool(fit.all()), places, vectors)
 
-    def _regions(self, start: int, facts: Sequence[RowFacts]) -> tuple[list[RowFacts], dict[str, Array]]:
-        rows = [row for fact in facts for row in _row_of_each_box(fact)]
-        parts = [
-            {
-                s.column: read_regions(self.columns[s.column][start + i], fact, s, self.plan)
-                for s in self._layers
-            }
-            for i, fact in enumerate(facts)
-        ]
-        return rows, {s.column: np.concatenate([part[s.column] for part in parts]) for s in self._layers}
+    def fit(self) -> npt.NDArray[np.bool_]:
+        """Tell which rows the store can hold."""
+        layers = [rows_that_fit(self.columns[s.column], s.dtype) for s in self._layers]
+        fit: npt.NDArray[np.bool_] = np.logical_and.reduce(layers)
+        return fit
+
+    def refuse(self, start: int, stop: int) -> None:
+        """Raise for rows that the store cannot hold."""
+        for spec in self._layers:
+            try:
+                to_dtype(self.columns[spec.column][start:stop], spec.dtype)
+            except InputError as exc:
+                raise InputError(f"Layer {spec.layer.name}: {exc.what}", todo=exc.todo) from exc
+
+    def _regions(self, facts: SampleFacts) -> tuple[Records, Vectors, list[int]]:
+        """Read the boxes of all samples off their maps: a row for each box."""
+        parts = {
+            s.column: [
+                read_regions(self.columns[s.column][i], boxes, size_px, s, self.plan)
+                for i, (boxes, size_px) in enumerate(zip(facts.boxes, facts.sizes_px, strict=True))
+            ]
+            for s in self._layers
+        }
+        counts = [len(boxes) for boxes in facts.boxes]
+        records = np.repeat(facts.records, counts)
+        corners = np.concatenate(facts.boxes)
+        for place, side in enumerate(("x0", "y0", "x1", "y1")):
+            records[side] = corners[:, place]
+        records["ordinal"] += np.concatenate([np.arange(count) for count in counts])
+        joined = {column: np.concatenate(arrays) for column, arrays in parts.items()}
+        return records, Vectors(joined, self.plan), [0, *itertools.accumulate(counts)]
 
     @property
     def _layers(self) -> tuple[LayerSpec, ...]:
         return self.plan.recipe.layers
-
-    def _check(self, columns: Mapping[str, Array]) -> None:
-        for spec in self._layers:
-            try:
-                to_dtype(columns[spec.column], spec.dtype)
-            except InputError as exc:
-                raise InputError(f"Layer {spec.layer.name}: {exc.what}", todo=exc.todo) from exc
 
 
 def to_vectors(arrays: Mapping[str, Array], plan: ViewPlan) -> Vectors:
@@ -93,7 +129,7 @@ def to_vectors(arrays: Mapping[str, Array], plan: ViewPlan) -> Vectors:
     recipe = plan.recipe
     if recipe.regions is not None and recipe.regions.on_maps:
         maps = {spec.column: arrays[spec.layer.name] for spec in recipe.layers}
-        return Vectors(maps, np.ones(len(next(iter(maps.values()))), dtype=np.bool_), plan)
+        return Vectors(maps, plan)
     columns = {}
     for spec in recipe.layers:
         pooled = pool(spec.pooling, spec.layer.kind, arrays[spec.layer.name])
@@ -101,27 +137,27 @@ def to_vectors(arrays: Mapping[str, Array], plan: ViewPlan) -> Vectors:
             windows = pooled.reshape(-1, plan.window_frames, *pooled.shape[1:])
             pooled = windows.mean(axis=1, dtype=np.float32)
         columns[spec.column] = l2_normalize(pooled) if spec.normalized else pooled
-    fit = [rows_that_fit(columns[s.column], s.dtype) for s in recipe.layers]
-    return Vectors(columns, np.logical_and.reduce(fit), plan)
+    return Vectors(columns, plan)
 
 
-def read_regions(fmap: Array, fact: RowFacts, spec: LayerSpec, plan: ViewPlan) -> Array:
-    """Read a sample's boxes off its map.
+def read_regions(
+    fmap: Array, corners: Corners, size_px: tuple[int, int], spec: LayerSpec, plan: ViewPlan
+) -> Array:
+    """Read boxes off a sample's map.
 
     Args:
         fmap: float32 `[C, H, W]`.
-        fact: Its boxes, in pixels of the upright image, and that image's size.
+        corners: The boxes `[K, 4]`, in pixels of the upright image.
+        size_px: Width and height of that image.
         spec: How each box's bins `[C, bins, bins]` are pooled.
         plan: Its recipe says the method.
 
     Returns:
-        float32 `[boxes, *spec.shape]`.
+        float32 `[K, *spec.shape]`.
     """
     regions = plan.recipe.regions
     assert regions is not None
-    assert fact.size_px is not None
-    corners = np.array([(b.x0, b.y0, b.x1, b.y1) for b in fact.boxes], dtype=np.float32)
-    mapped = map_boxes(corners, *fact.size_px, plan.recipe.pixels)
+    mapped = map_boxes(corners.astype(np.float32), *size_px, plan.recipe.pixels)
     scale = (fmap.shape[2] / mapped.width_px, fmap.shape[1] / mapped.height_px)
     boxes = mapped.boxes.astype(np.float32)
     if regions.method == "roi_pool":
@@ -137,10 +173,3 @@ def read_regions(fmap: Array, fact: RowFacts, spec: LayerSpec, plan: ViewPlan) -
         )
     pooled = pool(spec.pooling, "map", bins)
     return l2_normalize(pooled) if spec.normalized else pooled
-
-
-def _row_of_each_box(fact: RowFacts) -> list[RowFacts]:
-    return [
-        replace(fact, ordinal=fact.ordinal + i, box=box, boxes=(), size_px=None)
-        for i, box in enumerate(fact.boxes)
-    ]

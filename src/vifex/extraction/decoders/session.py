@@ -1,0 +1,273 @@
+"""A decoder's work: media from its supervisor become samples in shared memory.
+
+Answers leave in blocks. What is written and what is finished wait until a batch is full, until there is
+nothing more to read, or for a fifth of a second: each frame that is sent wakes the supervisor.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from typing import BinaryIO, Final
+
+from vifex.extraction.decoders.memory.heartbeat import Heartbeat
+from vifex.extraction.decoders.memory.shared_memory import Pixels, attach, view_slot
+from vifex.extraction.decoders.protocol import (
+    Assignment,
+    Broken,
+    Ending,
+    Failed,
+    Finished,
+    Forget,
+    FromDecoder,
+    Grant,
+    Jobs,
+    Need,
+    Ready,
+    Setup,
+    Skipped,
+    ToDecoder,
+    Wrote,
+)
+from vifex.extraction.decoders.wire import send
+from vifex.media.content_hash import content_hash
+from vifex.media.installation import installation_fault, interface_error
+from vifex.media.read import Skip, read
+from vifex.values import DecodeReport, Medium, Sample, VifexError
+from vifex.values.media import uri_to_path
+from vifex.values.sample_facts import FactsBuilder
+
+__all__ = ["SEND_EVERY_S", "Session"]
+
+SEND_EVERY_S: Final = 0.2
+"""How long messages wait for a full batch."""
+
+
+class _OpenSlot:
+    """A slot that is being filled."""
+
+    def __init__(self, slot: int, pixels: Pixels) -> None:
+        self.slot = slot
+        self.pixels = pixels
+        self.filled = 0
+        self.attempts: list[int] = []
+        """Of the samples that the supervisor does not know of yet, as are `facts`."""
+        self.facts = FactsBuilder()
+
+
+class _Over:
+    """Attempts that are over and not yet told."""
+
+    def __init__(self) -> None:
+        self.attempts: list[int] = []
+        self.counts: list[tuple[int, ...]] = []
+        self.wall_s: list[float] = []
+        self.media_s: list[float] = []
+        self.content_hashes: list[str] = []
+        self.endings: dict[int, Ending] = {}
+
+    def message(self) -> Finished:
+        return Finished(
+            tuple(self.attempts),
+            tuple(self.counts),
+            tuple(self.wall_s),
+            tuple(self.media_s),
+            tuple(self.content_hashes),
+            self.endings,
+        )
+
+
+class Session:
+    """The state of one decoder: its slots, its media and its line to the supervisor.
+
+    Args:
+        setup: The supervisor's first message.
+        inbox: Messages of the supervisor that come after it.
+        out: Where answers are written.
+    """
+
+    def __init__(self, setup: Setup, inbox: queue.SimpleQueue[ToDecoder], out: BinaryIO) -> None:
+        self._setup = setup
+        self._memory = attach(setup.memory, setup.memory_bytes)
+        self._heartbeat = Heartbeat(self._memory, setup.heartbeat)
+        self._inbox = inbox
+        self._out = out
+        self._open: dict[int, _OpenSlot] = {}
+        self._asked: set[int] = set()
+        """Requests for which a slot was asked and has not come."""
+        self._jobs: deque[Assignment] = deque()
+        self._unsent: list[FromDecoder] = []
+        self._over = _Over()
+        self._sent_s = 0.0
+        self._full = False
+        """Whether a slot is full and the supervisor does not know it yet."""
+        self._waited_s = 0.0
+        self._probed = False
+        """Whether the installation was found to be in order."""
+
+    def run(self) -> None:
+        """Read media until the process ends."""
+        self._unsent.append(Ready())
+        self._send()
+        while True:
+            self._take_what_came()
+            if not self._jobs:
+                self._send()
+            while not self._jobs:
+                self._take(self._inbox.get())
+            self._do(self._jobs.popleft())
+
+    def reach(self, t_s: float, end_s: float | None) -> None:
+        """Take how far the decoding of a video or a sound is; see `vifex.media.decode.video.reach`."""
+        self._heartbeat.reach(t_s, end_s)
+
+    def __call__(self) -> None:
+        """Take a sign of life from whatever is decoding."""
+        self._heartbeat.beat()
+        self._send_if_due()
+
+    # -- messages ----------------------------------------------------------------------------------------
+
+    def _send_if_due(self) -> None:
+        if self._full or time.monotonic() - self._sent_s > SEND_EVERY_S:
+            self._send()
+
+    def _send(self) -> None:
+        # First what was written and then what is over: a medium that is over was written whole.
+        for request, slot in self._open.items():
+            self._report(request, slot)
+        if self._over.attempts:
+            self._unsent.append(self._over.message())
+            self._over = _Over()
+        if self._unsent:
+            send(self._out, self._unsent)
+            self._unsent.clear()
+            self._sent_s = time.monotonic()
+            self._full = False
+
+    def _report(self, request: int, slot: _OpenSlot) -> None:
+        if slot.attempts:
+            self._unsent.append(Wrote(request, slot.slot, tuple(slot.attempts), slot.facts.take()))
+            slot.attempts = []
+
+    def _take_what_came(self) -> None:
+        while not self._inbox.empty():
+            self._take(self._inbox.get())
+
+    def _take(self, message: ToDecoder) -> None:
+        match message:
+            case Jobs():
+                self._jobs += message.block
+            case Grant():
+                pixels = view_slot(self._memory, self._setup.slots[message.request], message.slot)
+                self._open[message.request] = _OpenSlot(message.slot, pixels)
+                self._asked.discard(message.request)
+            case Forget():
+                self._open.pop(message.request, None)
+            case Setup():
+                raise AssertionError("a decoder is set up once")
+
+    # -- one medium --------------------------------------------------------------------------------------
+
+    def _do(self, job: Assignment) -> None:
+        began_s = time.monotonic()
+        self._send_if_due()
+        self._waited_s = 0.0
+        self._heartbeat.start(job.attempt)
+        counts = [0] * len(self._setup.requests)
+        ending = self._ending(job, counts)
+        over = self._over
+        over.attempts.append(job.attempt)
+        over.counts.append(tuple(counts))
+        over.content_hashes.append(_content_hash(job.medium))
+        over.wall_s.append(time.monotonic() - began_s - self._waited_s)
+        over.media_s.append(self._heartbeat.at_s)
+        if not (isinstance(ending, DecodeReport) and _is_plain(ending)):
+            over.endings[job.attempt] = ending
+        if self._full or job.medium.kind != "image":
+            self._send()
+        self._heartbeat.stop()
+
+    def _ending(self, job: Assignment, counts: list[int]) -> Ending:
+        try:
+            return self._decode(job, counts)
+        except Skip as exc:
+            return Skipped(exc.reason)
+        except VifexError as exc:
+            return self._installation_fault(exc, job) or Failed(exc.sentences)
+        except MemoryError:
+            return Failed("Decoding it needs more memory than a decoder may take.")
+        except OSError as exc:
+            return Failed(f"It cannot be read: {exc.strerror or exc}.")
+        except Exception as exc:  # a bug of ours or of a decoder costs its file alone
+            reason = f"The decoder failed with {type(exc).__name__}: {exc}".rstrip(".") + "."
+            return self._installation_fault(exc, job) or Failed(reason)
+
+    def _decode(self, job: Assignment, counts: list[int]) -> DecodeReport:
+        requests = [self._setup.requests[i] for i in job.requests]
+        samples = read(job.medium, requests, self._setup.limits, progress=self)
+        while True:
+            try:
+                sample = next(samples)
+            except StopIteration as stop:
+                report: DecodeReport = stop.value
+                return report
+            request = job.requests[sample.request]
+            self._put(job.attempt, request, sample)
+            counts[request] += 1
+
+    def _installation_fault(self, exc: Exception, job: Assignment) -> Broken | None:
+        """Find out what is wrong with the installation, if that is the cause of an error; once is enough."""
+        if self._probed or interface_error(exc) is None:
+            return None
+        self._probed = True
+        requests = [self._setup.requests[i] for i in job.requests]
+        found = (installation_fault(read, request, self._setup.limits) for request in requests)
+        fault = next((f for f in found if f is not None), None)
+        return None if fault is None else Broken(fault)
+
+    def _put(self, attempt: int, request: int, sample: Sample) -> None:
+        self._take_what_came()
+        slot = self._open.get(request) or self._wait_for(request)
+        slot.pixels[slot.filled] = sample.pixels
+        slot.filled += 1
+        slot.attempts.append(attempt)
+        slot.facts.add(sample)
+        if slot.filled == len(slot.pixels):
+            self._report(request, slot)
+            del self._open[request]
+            if self._jobs:
+                self._ask(request)  # it comes while the next file is read
+            self._full = True
+
+    def _ask(self, request: int) -> None:
+        if request not in self._asked:
+            self._asked.add(request)
+            self._unsent.append(Need(request))
+
+    def _wait_for(self, request: int) -> _OpenSlot:
+        self._ask(request)
+        self._send()
+        since_s = time.monotonic()
+        self._heartbeat.wait()
+        while request not in self._open:
+            self._take(self._inbox.get())
+        waited_s = time.monotonic() - since_s
+        self._heartbeat.go_on(waited_s)
+        self._waited_s += waited_s
+        return self._open[request]
+
+
+def _content_hash(medium: Medium) -> str:
+    """Return the hash of a medium's file; empty where there is no file that can be read."""
+    try:
+        return content_hash(uri_to_path(medium.uri))
+    except (OSError, ValueError):
+        return ""
+
+
+def _is_plain(report: DecodeReport) -> bool:
+    """Check whether an image was read of which the ledger says nothing."""
+    said = report.problems or report.choices or report.empty or report.apart or report.frames_lost
+    return report.kind == "image" and not said

@@ -1,0 +1,102 @@
+"""Slots of shared memory between decoders and whoever takes the samples.
+
+A decoder that needs a slot is granted one, reports what it writes, and hands the slot over when it is full. A
+slot that is not full is taken back when its decoder has nothing to do and others wait, or after a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from vifex.extraction.decoders.decoder import Decoder
+from vifex.extraction.decoders.events import Filled
+from vifex.extraction.decoders.memory.slot_pool import SlotPool
+from vifex.extraction.decoders.protocol import Forget, Grant, SlotPlan, Wrote
+from vifex.values.sample_facts import SampleFacts
+
+__all__ = ["Slots"]
+
+
+class Slots:
+    """Grants slots and collects what was written into them.
+
+    Args:
+        plans: Of the slots, one for each request.
+        decoders: By their seats; the supervisor adds and replaces them.
+        low: Filled slots that keep the engine busy while decoders wake.
+    """
+
+    def __init__(self, plans: tuple[SlotPlan, ...], decoders: Mapping[int, Decoder], *, low: int) -> None:
+        self._plans = plans
+        self._decoders = decoders
+        self._pools = [SlotPool(plan.count, low=low) for plan in plans]
+        self._filled: list[Filled] = []
+
+    def take_filled(self) -> list[Filled]:
+        """Return the slots that were handed over since the last call."""
+        filled, self._filled = self._filled, []
+        return filled
+
+    def need(self, decoder: Decoder, request: int) -> None:
+        """Grant a slot to a decoder, or let it wait."""
+        decoder.needs.add(request)
+        if not self._grant(decoder, request) and self._pools[request].is_empty:
+            self._reclaim(request)
+
+    def write(self, decoder: Decoder, wrote: Wrote) -> None:
+        """Take note of samples in a slot."""
+        written = decoder.written[wrote.request]
+        written.append(wrote)
+        if sum(len(w.attempts) for w in written) == self._plans[wrote.request].rows:
+            self._hand_over(decoder, wrote.request)
+
+    def free(self, request: int, slot: int) -> None:
+        """Take a slot back whose pixels are no longer needed."""
+        self._pools[request].clear(slot)
+        self._grant_all(request)
+
+    def take_partial(self, decoders: Iterable[Decoder]) -> None:
+        """Take the slots of idle decoders, however full."""
+        for decoder in decoders:
+            for request in list(decoder.open):
+                decoder.say(Forget(request))
+                self._hand_over(decoder, request)
+
+    def take_from_dead(self, decoder: Decoder) -> None:
+        """Take the slots of a decoder that has ended."""
+        decoder.needs.clear()
+        for request in list(decoder.open):
+            self._hand_over(decoder, request)
+
+    def _grant_all(self, request: int) -> None:
+        for decoder in self._decoders.values():
+            if request in decoder.needs:
+                self._grant(decoder, request)
+
+    def _grant(self, decoder: Decoder, request: int) -> bool:
+        slot = self._pools[request].take()
+        if slot is None:
+            return False
+        decoder.open[request] = slot
+        decoder.written[request] = []
+        decoder.needs.discard(request)
+        decoder.say(Grant(request, slot))
+        return True
+
+    def _hand_over(self, decoder: Decoder, request: int) -> None:
+        slot, written = decoder.open.pop(request), decoder.written.pop(request)
+        if not written:
+            self._pools[request].put_back(slot)
+            self._grant_all(request)
+            return
+        self._pools[request].fill()
+        attempts = tuple(a for wrote in written for a in wrote.attempts)
+        facts = SampleFacts.joined([wrote.facts for wrote in written])
+        self._filled.append(Filled(request, slot, attempts, facts))
+
+    def _reclaim(self, request: int) -> None:
+        """Take partly filled slots from decoders that have nothing to do: another one waits for a slot."""
+        for decoder in list(self._decoders.values()):
+            if not decoder.jobs and request in decoder.open:
+                decoder.say(Forget(request))
+                self._hand_over(decoder, request)

@@ -33,6 +33,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/support/api_usage.py
 	$(BIN)/lint-imports
 
 docs: $(DOCS)/.ready  ## the documentation as a site in build/docs; a warning or a broken link is an error

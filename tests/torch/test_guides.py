@@ -10,7 +10,9 @@ from doc_blocks import run_page
 from PIL import Image
 
 
-@pytest.mark.parametrize("page", ["docs/guides/own-models.md", "docs/guides/gpus.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/guides/own-models.md", "docs/guides/gpus.md", "docs/guides/python.md"]
+)
 def test_every_block_runs(page: str, tmp_path: Path) -> None:
     media = tmp_path / "demo" / "media"
     media.mkdir(parents=True)

@@ -22,7 +22,7 @@ class TensorLike(Protocol):
 
 OneImage: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any] | TensorLike
 """A path, a Pillow image, a uint8 RGB array `[H, W, 3]`, or a uint8 tensor `[3, H, W]` or `[H, W, 3]`."""
-Images: TypeAlias = OneImage | Iterable[OneImage] | Iterable[Iterable[OneImage]]
+Images: TypeAlias = OneImage | Iterable[OneImage | Iterable[OneImage]]
 """One input, or several in a list, an iterator or an array with one more axis."""
 OneQuery: TypeAlias = OneImage | Sequence[float] | Sequence[np.floating[Any]]
 """An image's path, `VIDEO@TIME`, `row:KEY`, words, a Pillow image, a uint8 array `[H, W, 3]`, or a vector."""

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = ["View", "ViewMethods"]
+
+Name = TypeVar("Name", str, Path)
 
 
 class ViewMethods(ABC):
@@ -366,7 +368,7 @@ class ViewMethods(ABC):
         view._read_newest()
         return count
 
-    def relabel(self, changes: Mapping[str, LabelChange] | Mapping[Path, LabelChange]) -> int:
+    def relabel(self, changes: Mapping[Name, LabelChange]) -> int:
         """Give media other labels and splits. Nothing is computed, and no vector changes.
 
         The rows of these media move to the end of the view's order. This view reads its newest state

@@ -111,3 +111,22 @@ def test_a_style_sheet_that_loads_a_font_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_text("@font-face { src: url(https://fonts.example/a.woff2) }")
     check = runpy.run_path(str(ROOT / "scripts" / "check_site.py"))
     assert list(check["problems"](tmp_path)) == ["a.css loads something from elsewhere"]
+
+
+def test_the_architecture_names_files_that_exist() -> None:
+    page = _text("architecture.md")
+    named = set(re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py)?)`", page))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (SOURCE / name).exists()] == []
+    modules = {path.name for path in SOURCE.rglob("*.py")}
+    assert set(re.findall(r"`(\w+\.py)`", page)) <= modules
+
+
+def test_folders_of_many_modules_have_a_reason() -> None:
+    large = {
+        str(folder.relative_to(SOURCE))
+        for folder in SOURCE.rglob("*")
+        if folder.is_dir() and len([p for p in folder.glob("*.py") if p.name != "__init__.py"]) > 12
+    }
+    table = _text("architecture.md").partition("## Large folders")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE)) == large

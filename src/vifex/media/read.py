@@ -20,6 +20,7 @@ from vifex.media.decode.files.sniff import look
 from vifex.media.decode.files.source import LocalFile, open_medium, open_uri
 from vifex.media.decode.images.animation import read_animation
 from vifex.media.decode.images.loading import is_animated, is_known_image, read_image
+from vifex.media.decode.passing import renumbered
 from vifex.media.decode.timing.image_stream import image_stream
 from vifex.media.decode.video.moment import Kind, Moment, at
 from vifex.media.decode.video.video import StillInside, read_video
@@ -95,26 +96,13 @@ def _both(
         places = [i for i, w in enumerate(requests) if (w.audio is not None) == of_sound]
         found: DecodeReport | NothingDecoded
         try:
-            found = yield from _renumbered(part([requests[i] for i in places]), places)
+            found = yield from renumbered(part([requests[i] for i in places]), places)
         except Skip as exc:
             found = NothingDecoded(exc.reason, is_skipped=True)
         except MediaError as exc:
             found = NothingDecoded(exc.sentences, is_skipped=False)
         apart |= dict.fromkeys(places, found)
     return DecodeReport(kind="video", apart=tuple(sorted(apart.items())))
-
-
-def _renumbered(
-    part: Generator[Sample, None, DecodeReport], places: list[int]
-) -> Generator[Sample, None, DecodeReport]:
-    """Pass samples and what was learned on with the numbers that the requests have among all."""
-    while True:
-        try:
-            sample = next(part)
-        except StopIteration as stop:
-            seen: DecodeReport = stop.value
-            return replace(seen, empty=tuple((places[i], why) for i, why in seen.empty))
-        yield replace(sample, request=places[sample.request])
 
 
 def _read(

@@ -54,7 +54,7 @@ def test_names_are_taken_apart() -> None:
     [
         ("lstm", "is not seq/HEAD"),
         ("lstm:512(torchvision/resnet18", "is not seq/HEAD"),
-        ("lstm:frames=0(torchvision/resnet18)", "no number of frames"),
+        ("lstm:frames=0(torchvision/resnet18)", "not a number of frames"),
         ("ltsm(torchvision/resnet18)", r"there is no head 'ltsm'.*Did you mean lstm"),
         ("lstm:depth=2(torchvision/resnet18)", "does not take depth"),
         (
@@ -63,7 +63,7 @@ def test_names_are_taken_apart() -> None:
         ),
         ("lstm(torchvision/resnet19)", r"there is no model 'torchvision/resnet19'"),
         ("lstm(torchvision/resnet18#layer5)", r"there is no module 'layer5'.*Did you mean"),
-        ("lstm(i3d/rgb-kinetics400)", "no network for single images"),
+        ("lstm(i3d/rgb-kinetics400)", "not an image network"),
     ],
 )
 def test_what_is_no_such_network_is_told(name: str, message: str) -> None:

@@ -14,6 +14,7 @@ from vifex.media.decode.files.sniff import look, text_kind, webp_size
 from vifex.media.decode.geometry import Shape, Turn, clip_box, whole_pixels
 from vifex.media.decode.images.resize import ready_pixels
 from vifex.media.decode.timing.times import Clock, Gaps
+from vifex.media.signatures import BRANDS, SIGNATURES
 from vifex.values import Box, PixelSpec
 from vifex.values.pixels import fit
 
@@ -149,3 +150,11 @@ def test_foreign_messages_are_cleaned() -> None:
     assert len(clean("x" * 999)) == 160
     assert why_not(MemoryError()) == "it needs more memory than the limit allows"
     assert why_not(KeyError()) == "the decoder failed (KeyError)"
+
+
+def test_the_table_of_signatures_has_no_line_that_another_hides() -> None:
+    """The first mark that fits counts, so a longer one must come before a shorter one with the same start."""
+    for table in (SIGNATURES, BRANDS):
+        marks = [signature.mark for signature in table]
+        for i, mark in enumerate(marks):
+            assert not any(mark.startswith(earlier) for earlier in marks[:i]), mark

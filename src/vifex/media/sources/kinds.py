@@ -7,6 +7,7 @@ import os
 import re
 from typing import Final
 
+from vifex.media.signatures import BRANDS, SIGNATURES
 from vifex.values.media import Kind
 
 __all__ = ["HEAD_BYTES", "NOT_PIXELS", "by_head", "by_name", "is_text", "may_be_text"]
@@ -57,6 +58,10 @@ NOT_PIXELS: Final[dict[str, str]] = {
 """Suffixes of what people call media although no pixels are inside, with the reason to give."""
 
 
+_MARKS: Final = tuple((s.mark, s.listed) for s in SIGNATURES if s.listed is not None)
+_BRANDS: Final = {s.mark: s.listed for s in BRANDS}
+
+
 def suffix_of(path: str) -> str:
     """Return a name's suffix in small letters without its dot; empty where it has none."""
     return os.path.splitext(path)[1][1:].lower()  # noqa: PTH122 - pathlib costs more than the rest
@@ -86,61 +91,14 @@ def is_text(head: bytes) -> bool:
 
 def by_head(head: bytes) -> Kind | None:
     """Report the kind from a file's first bytes; `None` where they match nothing known."""
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
+    for mark, kind in _MARKS:
+        if head.startswith(mark):
             return kind
     for test in (_riff, _iso_media, _bitmap, _icon, _netpbm, _ogg, _transport_stream, _raw_stream):
         found = test(head)
         if found:
             return found
     return None
-
-
-_MAGIC: Final[tuple[tuple[bytes, Kind], ...]] = (
-    (b"\xff\xd8\xff", "image"),  # JPEG
-    (b"\x89PNG\r\n\x1a\n", "image"),
-    (b"GIF87a", "image"),
-    (b"GIF89a", "image"),
-    (b"II*\x00", "image"),  # TIFF, and most cameras' raw files
-    (b"MM\x00*", "image"),
-    (b"II+\x00", "image"),  # BigTIFF
-    (b"MM\x00+", "image"),
-    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image"),  # JPEG 2000
-    (b"\xff\x4f\xff\x51", "image"),  # its bare code stream
-    (b"\xff\x0a", "image"),  # JPEG XL
-    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "image"),
-    (b"8BPS\x00", "image"),  # Photoshop
-    (b"DDS |\x00\x00\x00", "image"),
-    (b"v/1\x01", "image"),  # OpenEXR
-    (b"#?RADIANCE\n", "image"),
-    (b"qoif", "image"),
-    (b"\x8aMNG\r\n\x1a\n", "image"),
-    (b"\x1aE\xdf\xa3", "video"),  # Matroska, WebM
-    (b"FLV\x01", "video"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),  # ASF, WMV
-    (b"\x00\x00\x01\xba", "video"),  # MPEG programme stream
-    (b"\x00\x00\x01\xb3", "video"),  # MPEG-1 and -2 video
-    (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "video"),  # MXF
-    (b".RMF\x00", "video"),
-    (b"DKIF\x00\x00", "video"),  # IVF
-    (b"YUV4MPEG2 ", "video"),
-    (b"nut/multimedia container\x00", "video"),
-    (b"ID3", "audio"),
-    (b"fLaC", "audio"),
-    (b"\xff\xfb", "audio"),  # MP3
-    (b"\xff\xf3", "audio"),
-    (b"\xff\xf2", "audio"),
-    (b"\xff\xf1", "audio"),  # AAC
-    (b"\xff\xf9", "audio"),
-    (b"#!AMR", "audio"),
-    (b"FORM", "audio"),  # AIFF
-    (b".snd\x00\x00", "audio"),
-    (b"caff\x00\x01", "audio"),
-    (b"wvpk", "audio"),
-    (b"MAC ", "audio"),
-    (b"MThd\x00\x00", "audio"),
-    (b"DSD ", "audio"),
-)
 
 
 def _riff(head: bytes) -> Kind | None:
@@ -153,21 +111,7 @@ def _riff(head: bytes) -> Kind | None:
 def _iso_media(head: bytes) -> Kind | None:
     """MP4, QuickTime, HEIF, AVIF: a size, then the name of a box."""
     if head[4:8] == b"ftyp":
-        brand = head[8:12]
-        if brand in (
-            b"avif",
-            b"avis",
-            b"mif1",
-            b"msf1",
-            b"miaf",
-            b"heic",
-            b"heix",
-            b"heim",
-            b"heis",
-            b"hevc",
-        ):
-            return "image"
-        return "audio" if brand in (b"M4A ", b"M4B ", b"M4P ") else "video"
+        return _BRANDS.get(head[8:12], "video")
     return "video" if head[4:8] in (b"moov", b"mdat", b"wide", b"pnot", b"moof", b"styp") else None
 
 

@@ -5,47 +5,15 @@ from __future__ import annotations
 import struct
 from typing import Final, Literal
 
+from vifex.media.signatures import BRANDS, SIGNATURES
+
 __all__ = ["Look", "is_avif", "is_heif", "look", "may_be_animated", "text_kind", "webp_size"]
 
 Look = Literal["image", "video", "text", "unknown"]
 
-_IMAGES: Final = (
-    b"\xff\xd8\xff",  # JPEG, MPO
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"II*\x00",  # TIFF
-    b"MM\x00*",
-    b"II+\x00",  # BigTIFF
-    b"MM\x00+",
-    b"BM",
-    b"\x00\x00\x01\x00",  # ICO
-    b"\x00\x00\x00\x0cjP  ",  # JPEG 2000
-    b"\xff\x4f\xff\x51",  # its bare code stream
-    b"\xff\x0a",  # JPEG XL
-    b"\x00\x00\x00\x0cJXL ",
-    b"qoif",
-    b"8BPS",
-    b"DDS ",
-    b"icns",
-    b"FUJIFILMCCD-RAW",  # raw photographs that are no TIFF by their first bytes
-    b"FOVb",
-    b"\0MRM",
-    b"IIU\0",
-    b"IIRO",
-    b"IIRS",
-    b"MMOR",
-)
-_TEXT_IMAGES: Final = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"/* XPM", b"#define")
-_IMAGE_BRANDS: Final = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"crx ")
-_VIDEOS: Final = (
-    b"\x1aE\xdf\xa3",
-    b"FLV\x01",
-    b"OggS",
-    b"\x00\x00\x01\xba",
-    b"\x00\x00\x01\xb3",
-    b"0&\xb2u\x8ef\xcf\x11",
-)
+_IMAGES: Final = tuple(s.mark for s in SIGNATURES if s.opened == "image")
+_VIDEOS: Final = tuple(s.mark for s in SIGNATURES if s.opened == "video")
+_IMAGE_BRANDS: Final = frozenset(s.mark for s in BRANDS if s.opened == "image")
 
 _TEXT_KINDS: Final = (
     (b"version https://git-lfs", "a Git LFS pointer: the file itself was not fetched"),
@@ -70,7 +38,7 @@ def look(head: bytes) -> Look:
         return "image" if head[8:12] in _IMAGE_BRANDS else "video"
     if head[:4] == b"RIFF":
         return "image" if head[8:12] == b"WEBP" else "video"
-    if head[6:14] == b"HEAPCCDR" or head.startswith(_IMAGES) or head.startswith(_TEXT_IMAGES):
+    if head[6:14] == b"HEAPCCDR" or head.startswith(_IMAGES):
         return "image"
     if head.startswith(_VIDEOS):
         return "video"

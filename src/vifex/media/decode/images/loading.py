@@ -27,6 +27,7 @@ from vifex.media.decode.images.pillow import loading, open_image, orientation
 from vifex.media.decode.images.still import still_by_ffmpeg
 from vifex.media.decode.images.tiff.tags import Directory
 from vifex.media.decode.images.tiff.tiff import find_pages, is_right_in_pillow, needs_libtiff, read_page
+from vifex.media.decode.passing import pass_on, renumbered
 from vifex.media.decode.video.pixels import FrameImage
 from vifex.media.decode.video.sample_builder import DecodedImage
 from vifex.values import DecodeReport, Limits, MediaError, Medium, Sample, ViewRequest
@@ -83,7 +84,7 @@ def _read_pages(
         numbers = [i for i, w in enumerate(requests) if page == 0 or w.sampling.pages == "all"]
         asked = [requests[i] for i in numbers]
         try:
-            samples = _renumbered(_read_alike(file, medium, asked, limits, page), numbers)
+            samples = renumbered(_read_alike(file, medium, asked, limits, page), numbers)
             found = yield from _as_page(samples, page, requests, counts)
         except MediaError as exc:
             failed = failed or exc
@@ -115,17 +116,14 @@ def _as_page(
 ) -> Generator[Sample, None, DecodeReport]:
     """Pass samples of a page on, numbered behind those of the pages before; `counts` are rows so far."""
     base = list(counts)
-    while True:
-        try:
-            sample = next(samples)
-        except StopIteration as stop:
-            seen: DecodeReport = stop.value
-            return seen
-        number = sample.request
-        is_all = requests[number].sampling.pages == "all"
-        ordinal = base[number] + sample.ordinal
-        counts[number] = ordinal + max(1, len(sample.boxes))
-        yield replace(sample, ordinal=ordinal, frame_index=page if is_all else None)
+
+    def placed(sample: Sample) -> Sample:
+        is_all = requests[sample.request].sampling.pages == "all"
+        ordinal = base[sample.request] + sample.ordinal
+        counts[sample.request] = ordinal + max(1, len(sample.boxes))
+        return replace(sample, ordinal=ordinal, frame_index=page if is_all else None)
+
+    return (yield from pass_on(samples, placed))
 
 
 def _read_first(
@@ -139,7 +137,7 @@ def _read_first(
     for numbers in _alike(file, requests, n_boxes=len(medium.boxes)):
         samples = _read_alike(file, medium, [requests[i] for i in numbers], limits)
         is_all = len(numbers) == len(requests)
-        seen = yield from (samples if is_all else _renumbered(samples, numbers))
+        seen = yield from (samples if is_all else renumbered(samples, numbers))
     return seen
 
 
@@ -155,18 +153,6 @@ def _alike(file: LocalFile, requests: Sequence[ViewRequest], *, n_boxes: int) ->
     except Exception:  # no image that Pillow knows: reading it will say what is wrong
         return [list(range(len(requests)))]
     return list(groups.values())
-
-
-def _renumbered(
-    samples: Generator[Sample, None, DecodeReport], numbers: Sequence[int]
-) -> Generator[Sample, None, DecodeReport]:
-    while True:
-        try:
-            sample = next(samples)
-        except StopIteration as stop:
-            seen: DecodeReport = stop.value
-            return seen
-        yield replace(sample, request=numbers[sample.request])
 
 
 def _read_alike(

@@ -17,6 +17,7 @@ from vifex.media.decode.files.limits import check_pixels
 from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.source import LocalFile
 from vifex.media.decode.files.stated import DOLBY_ALONE
+from vifex.media.decode.passing import only_new
 from vifex.media.decode.sparse.sparse import Unclear, can_pay, sparse_frames
 from vifex.media.decode.timing.appended import another_recording
 from vifex.media.decode.timing.follow import OutOfOrder, Timed, TimedFrames, duration_of, survey_all
@@ -111,16 +112,16 @@ def read_video(
         surveyed = survey_video(file, limits, progress)
     given = [0] * len(requests)
     try:
-        return (yield from _new(_held_back(_attempt(job, surveyed, None, may_skip=True)), given))
+        return (yield from only_new(_held_back(_attempt(job, surveyed, None, may_skip=True)), given))
     except (Unclear, OutOfOrder) as exc:
         is_in_order = isinstance(exc, Unclear)
     if is_in_order:
         try:
-            return (yield from _new(_held_back(_attempt(job, surveyed, None)), given))
+            return (yield from only_new(_held_back(_attempt(job, surveyed, None)), given))
         except OutOfOrder:
             pass
     surveyed = surveyed or survey_video(file, limits, progress)
-    return (yield from _new(_held_back(_attempt(job, surveyed, surveyed.order, is_last=True)), given))
+    return (yield from only_new(_held_back(_attempt(job, surveyed, surveyed.order, is_last=True)), given))
 
 
 def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> Survey:
@@ -130,21 +131,6 @@ def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) 
         return survey_all(opened, progress)
     finally:
         opened.close()
-
-
-def _new(
-    samples: Generator[Sample, None, DecodeReport], given: list[int]
-) -> Generator[Sample, None, DecodeReport]:
-    """Pass on the samples that an earlier attempt has not given; `given` counts them."""
-    while True:
-        try:
-            sample = next(samples)
-        except StopIteration as stop:
-            seen: DecodeReport = stop.value
-            return seen
-        if sample.ordinal >= given[sample.request]:
-            given[sample.request] = sample.ordinal + 1
-            yield sample
 
 
 def _held_back(

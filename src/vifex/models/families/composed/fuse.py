@@ -1,18 +1,18 @@
-"""The family `fuse/`: one network read at several scales, and a fusion of what is read there.
+"""The family `fuse/`: one network read at several layers, and a head that fuses them into one vector.
 
     fuse/METHOD[:OPTION,...](BACKBONE#LAYER+LAYER[+LAYER...])
 
 - METHOD is `concat`, `weighted`, `sum` (the feature pyramid's, of maps), `gated` or `attention`.
-- An OPTION is a number (of `sum` its `width`, of `gated` and `attention` their `hidden`), `raw` (vectors keep
-  their lengths; else each is scaled to length 1), or `KEY=VALUE`: `weights=2/1/1`, `take=mean`.
-- BACKBONE is any network that is made by a builder, with its own family's prefix; a LAYER is a module of it
-  or one of its aliases. Maps and tokens there are averaged; `sum` takes maps, the finest first.
+- An OPTION is a number (the `width` of `sum`, the `hidden` of `gated` and `attention`), `raw` (do not scale
+  each vector to length 1), or `KEY=VALUE`: `weights=2/1/1`, `take=mean`.
+- BACKBONE is any network of a family, with its prefix; a LAYER is one of its modules or aliases. Maps and
+  tokens are averaged; `sum` takes maps, the finest first.
 
 Examples: `fuse/concat(torchvision/resnet18#layer2+layer3+layer4)`, `fuse/sum:64(timm/resnet18#layer3+layer4)`
 
-Weights: `random:SEED` for both parts; `pretrained` for `concat` and `weighted`, the backbone's being its own
-published ones; a file with the keys `backbone.*` and `head.*`, or with `head.*` alone beside a published
-backbone. The pixels are the backbone's own.
+Weights: `random:SEED` for both parts; `pretrained` for `concat` and `weighted`, with the backbone's published
+weights; a file with the keys `backbone.*` and `head.*`, or with `head.*` alone for a published backbone. The
+pixels are those of the backbone.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from vifex.models.families.composed.composing import find_module, inner_model, module_of, option_value
+from vifex.models.families.composed.composing import (
+    find_module,
+    given_weights,
+    inner_model,
+    module_of,
+    parse_options,
+)
 from vifex.models.families.registry import FAMILIES, GROUP
 from vifex.models.families.shared.base import Entry
 from vifex.models.families.shared.making import as_model
-from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded
+from vifex.models.families.shared.weights import seeded
 from vifex.models.heads.registry import FUSION_GROUP, FUSION_HEADS
 from vifex.values import InputError, Model, ModelError
 from vifex.values.registry import load, names, near, require
@@ -40,7 +46,7 @@ _NAME: Final = re.compile(
     r"(?P<method>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)#(?P<layers>[^#]+)\)"
 )
 _EXAMPLE: Final = "fuse/concat(torchvision/resnet18#layer2+layer3+layer4)"
-_BY_VIEWS: Final = "extract its layers into one view and join them there with vifex fuse and"
+_BY_VIEWS: Final = "extract its layers into one view and join them there with vifex fuse"
 _SIZES: Final = {"sum": "width", "gated": "hidden", "attention": "hidden"}
 _READY: Final = ("concat", "weighted")
 """Methods that need no learned weights."""
@@ -48,7 +54,7 @@ _READY: Final = ("concat", "weighted")
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A name, taken apart."""
+    """The parts of a name."""
 
     method: str
     options: dict[str, Any]
@@ -60,10 +66,10 @@ class Fused:
 
 
 def parse(name: str) -> Fused:
-    """Take a name behind `fuse/` apart.
+    """Split a name without its `fuse/` into its parts.
 
     Raises:
-        ModelError: If it is not of the form above.
+        ModelError: If it does not have the form above.
     """
     match = _NAME.fullmatch(name)
     layers = [layer.strip() for layer in match["layers"].split("+")] if match is not None else []
@@ -84,27 +90,22 @@ def parse(name: str) -> Fused:
         raise ModelError(
             "a projection is learned from the rows of a store, not inside a network.",
             of=f"fuse/{name}",
-            todo=f"For pca {_BY_VIEWS} `method=pca, dims=N`.",
+            todo=f"For pca {_BY_VIEWS} and `method=pca, dims=N`.",
         )
-    options: dict[str, Any] = {}
-    for word in filter(None, (match["options"] or "").split(",")):
-        key, equals, value = word.strip().partition("=")
-        if not equals:
-            key, value = ("raw", "true") if key == "raw" else (_SIZES.get(method, "hidden"), key)
-        options[key] = option_value(value)
+    options = parse_options(match["options"], flags={"raw": "raw"}, number=_SIZES.get(method, "hidden"))
     unit = not options.pop("raw", False)
     return Fused(method, options, unit, match["backbone"], tuple(layers))
 
 
 def build(name: str, weights: str) -> nn.Module:
-    """Make a network read at several scales: a batch to `[N, D]`, in evaluation mode.
+    """Make a network that is read at several layers: a batch to `[N, D]`, in evaluation mode.
 
     Args:
-        name: Behind `fuse/`, see above.
+        name: Without `fuse/`, see above.
         weights: `random:SEED`, `pretrained`, or the path of a checkpoint.
 
     Raises:
-        ModelError: If the name or the backbone is unknown, or the weights are not its own.
+        ModelError: If the name or the backbone is unknown, or the weights belong to another network.
         MissingExtraError: If a library is not installed.
     """
     return _made(name, weights)[0]
@@ -148,24 +149,21 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, str]:
     from vifex.models.nets.multi_scale import MultiScale
 
     parts = parse(name)
-    seed = seed_of(weights)
     if weights == "pretrained" and parts.method not in _READY:
         raise ModelError(
             f"the fusion {parts.method!r} has weights of its own, and none are published.",
             of=f"fuse/{name}",
             todo='Give `weights=FILE` with the keys head.* (and backbone.*), or `weights="random:SEED"`.',
         )
-    state = load_state(weights) if seed is None and weights != "pretrained" else None
-    whole = state is not None and any(k.startswith("backbone.") for k in state)
-    inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
+    given = given_weights(weights)
+    inner = _inner(parts.backbone, given.of_backbone)
     backbone = module_of(inner)
     layers = [find_module(backbone, inner, layer, example="BACKBONE#LAYER+LAYER") for layer in parts.layers]
     sizes = _sizes(backbone, layers, inner, maps=parts.method == "sum")
-    head = seeded(seed or 0, lambda: _head(parts, sizes))
+    head = seeded(given.seed or 0, lambda: _head(parts, sizes))
     module = MultiScale(backbone, layers, head, pooled=parts.method != "sum", unit=parts.unit).eval()
-    if state is not None:
-        apply_state(module if whole else head, state if whole else _of_head(state), of=weights)
-    return module, inner, _said(parts, layers, sizes, int(head.out_features))
+    given.apply(module, head)
+    return module, inner, _description(parts, layers, sizes, int(head.out_features))
 
 
 def _inner(name: str, weights: str) -> Model:
@@ -173,8 +171,8 @@ def _inner(name: str, weights: str) -> Model:
     prefix = re.split("[/:]", name, maxsplit=1)[0]
     if prefix not in known:
         raise ModelError(
-            f"{name!r} is of no family of networks made by code ({', '.join(known)}), and only those can "
-            "be read at several scales inside.",
+            f"{name!r} does not belong to a family of networks made by code ({', '.join(known)}), and only "
+            "those can be read at several layers.",
             of="fuse",
             todo=f"{near(prefix, known)}Write for example {_EXAMPLE}; for a file {_BY_VIEWS}.",
         )
@@ -227,8 +225,8 @@ def _head(parts: Fused, sizes: list[int]) -> nn.Module:
     return head
 
 
-def _said(parts: Fused, layers: list[str], sizes: list[int], size: int) -> str:
-    """Say for the card how the vector comes to be."""
+def _description(parts: Fused, layers: list[str], sizes: list[int], size: int) -> str:
+    """Return the sentence of the card that says how the vector is made."""
     inputs = ", ".join(f"{layer} [{n}]" for layer, n in zip(layers, sizes, strict=True))
     if parts.method == "sum":
         lengths = "maps summed from the coarsest to the finest"
@@ -236,10 +234,6 @@ def _said(parts: Fused, layers: list[str], sizes: list[int], size: int) -> str:
         lengths = "each averaged over its cells" + ", then of length 1" * parts.unit
     options = "".join(f", {k}={v}" for k, v in parts.options.items())
     return f"{parts.method} of {inputs} of {parts.backbone}, {lengths}{options}: {size} numbers"
-
-
-def _of_head(state: dict[str, Any]) -> dict[str, Any]:
-    return {k.removeprefix("head."): v for k, v in state.items()}
 
 
 FAMILY: Final = FuseFamily()

@@ -1,4 +1,4 @@
-"""The family `seq/`: a network for images over the frames of a clip, then a temporal head.
+"""The family `seq/`: an image network over the frames of a clip, followed by a temporal head.
 
     seq/HEAD[:OPTION,...](BACKBONE[#LAYER])
 
@@ -6,16 +6,14 @@
 - An OPTION is a number (the head's `hidden`, for `nonlocal` its `inner`), `bi` (two directions), `KEY=VALUE`
   (any option of the head's class, e.g. `layers=2`, `take=mean`, `pairwise=dot`), or `frames=T`: frames per
   clip, 16 by default.
-- BACKBONE is any model for images that is made by a builder, with its own family's prefix; LAYER is a
-  module of it or one of its aliases, by default its card's default layer. A map or tokens there are averaged.
+- BACKBONE is any image network of a family, with its prefix; LAYER is one of its modules or aliases, by
+  default the default layer of its card. A map or tokens are averaged.
 
 Examples: `seq/lstm:512(torchvision/resnet18)`, `seq/gru:256,bi,frames=32(timm/resnet18.a1_in1k#layer4)`.
 
-Weights: `random:SEED` for both parts; `pretrained` for heads that have none, the backbone's being its own
-published ones; a file with the keys `backbone.*` and `head.*`, or with `head.*` alone beside a published
-backbone.
-
-The pixels are the backbone's own.
+Weights: `random:SEED` for both parts; `pretrained` for heads without weights, with the backbone's published
+ones; a file with the keys `backbone.*` and `head.*`, or with `head.*` alone for a published backbone. The
+pixels are those of the backbone.
 """
 
 from __future__ import annotations
@@ -25,12 +23,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from vifex.models.families.composed.composing import find_module, inner_model, module_of, option_value
+from vifex.models.families.composed.composing import (
+    find_module,
+    given_weights,
+    inner_model,
+    module_of,
+    parse_options,
+)
 from vifex.models.families.shared.base import Entry
 from vifex.models.families.shared.making import as_model
-from vifex.models.families.shared.weights import apply_state, load_state, seed_of, seeded
+from vifex.models.families.shared.weights import seeded
 from vifex.models.heads import head_names, make_head
 from vifex.values import InputError, Model, ModelError
+from vifex.values.models import CHANNELS
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
@@ -47,7 +52,7 @@ _EXAMPLE: Final = "seq/lstm:512(torchvision/resnet18)"
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """A name, taken apart."""
+    """The parts of a name."""
 
     head: str
     options: dict[str, Any]
@@ -59,10 +64,10 @@ class Composite:
 
 
 def parse(name: str) -> Composite:
-    """Take a name behind `seq/` apart.
+    """Split a name without its `seq/` into its parts.
 
     Raises:
-        ModelError: If it is not of the form above.
+        ModelError: If it does not have the form above.
     """
     match = _NAME.fullmatch(name)
     if match is None:
@@ -70,16 +75,12 @@ def parse(name: str) -> Composite:
             f"'seq/{name}' is not seq/HEAD[:OPTION,...](BACKBONE[#LAYER]).",
             todo=f"Write for example {_EXAMPLE}.",
         )
-    options: dict[str, Any] = {}
-    for word in filter(None, (match["options"] or "").split(",")):
-        key, equals, value = word.strip().partition("=")
-        if not equals:
-            key, value = ("both", "true") if key == "bi" else (_size_of(match["head"]), key)
-        options[key] = option_value(value)
+    number = "inner" if match["head"] == "nonlocal" else "hidden"
+    options = parse_options(match["options"], flags={"bi": "both"}, number=number)
     frames = options.pop("frames", _FRAMES)
     if not isinstance(frames, int) or isinstance(frames, bool) or frames < 1:
         raise ModelError(
-            f"frames={frames} is no number of frames.", of=f"seq/{name}", todo="Write frames=16."
+            f"frames={frames} is not a number of frames.", of=f"seq/{name}", todo="Write frames=16."
         )
     return Composite(match["head"], options, frames, match["backbone"], match["layer"])
 
@@ -88,11 +89,11 @@ def build(name: str, weights: str) -> nn.Module:
     """Make a composite network: `[N, T, C, H, W]` to `[N, D']`, in evaluation mode.
 
     Args:
-        name: Behind `seq/`, see above.
+        name: Without `seq/`, see above.
         weights: `random:SEED`, `pretrained`, or the path of a checkpoint.
 
     Raises:
-        ModelError: If the name or the backbone is unknown, or the weights are not its own.
+        ModelError: If the name or the backbone is unknown, or the weights belong to another network.
         MissingExtraError: If a library is not installed.
     """
     return _made(name, weights)[0]
@@ -134,22 +135,19 @@ def _made(name: str, weights: str) -> tuple[nn.Module, Model, Composite]:
     from vifex.models.nets.over_frames import OverFrames
 
     parts = parse(name)
-    seed = seed_of(weights)
     if weights == "pretrained" and _head(parts, 1).state_dict():
         raise ModelError(
             f"the head {parts.head!r} has weights of its own, and none are published.",
             of=f"seq/{name}",
             todo='Give `weights=FILE` with the keys head.* (and backbone.*), or `weights="random:SEED"`.',
         )
-    state = load_state(weights) if seed is None and weights != "pretrained" else None
-    whole = state is not None and any(k.startswith("backbone.") for k in state)
-    inner = _inner(parts.backbone, weights if seed is not None else "random:0" if whole else "pretrained")
+    given = given_weights(weights)
+    inner = _inner(parts.backbone, given.of_backbone)
     backbone = module_of(inner)
     layer = _layer(backbone, inner, parts.layer)
-    head = seeded(seed or 0, lambda: _head(parts, _size(backbone, layer, inner)))
+    head = seeded(given.seed or 0, lambda: _head(parts, _size(backbone, layer, inner)))
     module: nn.Module = OverFrames(backbone, layer, head).eval()
-    if state is not None:
-        apply_state(module if whole else head, state if whole else _of_head(state), of=weights)
+    given.apply(module, head)
     return module, inner, parts
 
 
@@ -158,7 +156,7 @@ def _inner(name: str, weights: str) -> Model:
     model = inner_model(name, weights)
     if model.builder is None or model.card.frames is not None:
         raise ModelError(
-            f"{name} is no network for single images that is made by code.",
+            f"{name} is not an image network made by code.",
             of="seq",
             todo=f"Give one, e.g. {_EXAMPLE}.",
         )
@@ -166,7 +164,7 @@ def _inner(name: str, weights: str) -> Model:
 
 
 def _layer(backbone: nn.Module, model: Model, wanted: str | None) -> str:
-    """Find the module that is read: by its name, or by an alias."""
+    """Return the name of the module to read."""
     asked = wanted or next(iter(model.card.default_layers), None)
     if asked is None:
         raise ModelError("it names no default layer.", of=model.card.name, todo="Name one: BACKBONE#LAYER.")
@@ -174,13 +172,13 @@ def _layer(backbone: nn.Module, model: Model, wanted: str | None) -> str:
 
 
 def _size(backbone: nn.Module, layer: str, model: Model) -> int:
-    """Run one empty image to see how many numbers a frame gives."""
+    """Run one black image and return how many numbers a frame gives."""
     import torch
 
     from vifex.models.nets.over_frames import image_vector
 
     card = model.card
-    image = torch.zeros(1, 3, card.height_px, card.width_px)
+    image = torch.zeros(1, CHANNELS, card.height_px, card.width_px)
     with torch.no_grad():
         try:
             return int(image_vector(backbone, layer, image).shape[1])
@@ -193,14 +191,6 @@ def _head(parts: Composite, size: int) -> nn.Module:
         return make_head(parts.head, size, **parts.options)
     except InputError as exc:
         raise ModelError(exc.what, of=f"seq/{parts.head}", todo=exc.todo) from exc
-
-
-def _of_head(state: dict[str, Any]) -> dict[str, Any]:
-    return {k.removeprefix("head."): v for k, v in state.items()}
-
-
-def _size_of(head: str) -> str:
-    return "inner" if head == "nonlocal" else "hidden"
 
 
 FAMILY: Final = SeqFamily()

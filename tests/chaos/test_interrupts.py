@@ -232,3 +232,43 @@ def test_a_kill_leaves_nothing_among_temporary_files(media: Path, tmp_path: Path
     process.kill()
     process.communicate()
     assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_interrupts_during_a_slow_commit_make_no_second_one(tmp_path: Path) -> None:
+    """The third one leaves every wait for the commit thread, and the store is closed while that commits."""
+    media = tmp_path / "media"
+    media.mkdir()
+    for i in range(8):
+        Image.new("RGB", (32, 32), (i, i, i)).save(media / f"{i}.png")
+    script = (
+        "import os, signal, sys, threading, time, vifex\n"
+        "from vifex.store import checkpoints\n"
+        "seen = []\n"
+        "def interrupt(step):\n"
+        "    if step != 'ledger.written' or seen: return\n"
+        "    if threading.current_thread() is threading.main_thread(): return\n"
+        "    seen.append(step)\n"
+        "    for _ in range(int(sys.argv[3])):\n"
+        "        time.sleep(0.5)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(1.0)\n"
+        "checkpoints.listen(interrupt)\n"
+        "try:\n"
+        "    vifex.extract(sys.argv[1], sys.argv[2], precision='fp32')\n"
+        "except KeyboardInterrupt:\n"
+        "    time.sleep(2.0)\n"
+        "    print('interrupted', seen)\n"
+    )
+    for count in (3, 4):  # the fourth one leaves the wait for the writer too
+        store = tmp_path / f"{count}.vifex"
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(media), str(store), str(count)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        assert done.stdout == "interrupted ['ledger.written']\n", done.stderr
+        with vifex.open(store) as opened:
+            assert (len(opened.main), opened.main.ledger().num_rows) == (8, 8)
+        assert vifex.extract(media, store, precision="fp32").already_done == 8

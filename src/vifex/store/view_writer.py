@@ -8,11 +8,13 @@ lies there unnamed after a crash is taken back by the next writer.
 from __future__ import annotations
 
 import contextlib
+import functools
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Concatenate, Final, ParamSpec, TypedDict, TypeVar
 
 import pyarrow as pa
 
@@ -71,8 +73,27 @@ class _Finished:
     spilled: Spilled | None
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _in_turn(method: Callable[Concatenate[ViewWriter, P], T]) -> Callable[Concatenate[ViewWriter, P], T]:
+    """Let a method of a writer wait for the one that another thread is in."""
+
+    @functools.wraps(method)
+    def call(self: ViewWriter, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._turn:
+            return method(self, *args, **kwargs)
+
+    return call
+
+
 class ViewWriter:
-    """Appends finished media to one view. Not for several threads: there is one committer."""
+    """Appends finished media to one view.
+
+    One thread is the committer. Another one may close the writer when a run is cut short: it waits for the
+    commit that goes on, as two at once would have the same number.
+    """
 
     def __init__(
         self, info: StoreInfo, paths: ViewPaths, recipe: Recipe, *, run: str, rule: CommitRule
@@ -97,6 +118,7 @@ class ViewWriter:
         self._gathered_since = 0.0
         self._open_spills: dict[str, Spilled] = {}
         self._state = "open"
+        self._turn = threading.RLock()
 
     def __enter__(self) -> ViewWriter:
         return self
@@ -104,10 +126,19 @@ class ViewWriter:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether another thread is adding or committing."""
+        if not self._turn.acquire(blocking=False):
+            return True
+        self._turn.release()
+        return False
+
     def finished(self) -> FinishedMedia:
         """Return the newest committed entry of each medium by its id; it follows this writer's commits."""
         return self._finished
 
+    @_in_turn
     def add(
         self, outcome: Outcome, rows: pa.RecordBatch | None = None, spilled: Spilled | None = None
     ) -> None:
@@ -125,6 +156,7 @@ class ViewWriter:
             raise ValueError(f"{outcome.medium.name}: {outcome.rows} rows announced, {given} given")
         self._gather([(outcome, rows.num_rows if rows is not None else 0)], rows, spilled)
 
+    @_in_turn
     def add_many(self, outcomes: Sequence[Outcome], rows: pa.RecordBatch | None = None) -> None:
         """Hand over several finished media at once, which takes less time than one by one.
 
@@ -164,6 +196,7 @@ class ViewWriter:
         else:
             self.tick()
 
+    @_in_turn
     def spill(self, spilled: Spilled | None, rows: pa.RecordBatch) -> Spilled:
         """Write rows of an unfinished medium, synced and uncommitted; gives all that now lies there."""
         self._must_be_open()
@@ -179,11 +212,13 @@ class ViewWriter:
         self._open_spills[medium_id] = spilled
         return spilled
 
+    @_in_turn
     def discard(self, spilled: Spilled) -> None:
         """Delete spilled rows of a medium that will not be finished."""
         self._open_spills.pop(spilled.medium_id, None)
         self._remove(spilled.fragments)
 
+    @_in_turn
     def delete(self, medium_ids: Iterable[str]) -> int:
         """Delete media with their rows, in commits of their own; unknown ids are left out.
 
@@ -194,6 +229,7 @@ class ViewWriter:
         """
         return sum(self._delete(part) for part in self._known(dict.fromkeys(medium_ids)))
 
+    @_in_turn
     def relabel(self, changes: Mapping[str, LabelChange]) -> int:
         """Give media other labels and splits, in commits of their own; unknown ids are left out.
 
@@ -266,11 +302,13 @@ class ViewWriter:
         names = [n for n in table.schema.names if n not in ("rows_version", "run", "commit", "checksum")]
         return {name: table.column(name).to_pylist() for name in names}
 
+    @_in_turn
     def tick(self) -> None:
         """Commit if the oldest gathered medium has waited long enough; call it while nothing is added."""
         if self._gathered and time.monotonic() - self._gathered_since >= self._rule.seconds:
             self.commit()
 
+    @_in_turn
     def commit(self) -> None:
         """Commit all gathered media now.
 
@@ -289,6 +327,7 @@ class ViewWriter:
         self._gathered_bytes = 0
         self._care(at_end=False)
 
+    @_in_turn
     def close(self) -> None:
         """Commit what is gathered, delete what is only spilled, and take care of the view if it is due."""
         if self._state != "open":

@@ -156,14 +156,19 @@ class StoreWriter:
         return self.view(name, read_recipe(paths))
 
     def close(self) -> None:
-        """Close every view, committing what it gathered, and let the next writer in."""
+        """Close every view, committing what it gathered, and let the next writer in.
+
+        Interrupted while another thread commits, the store stays locked until this process ends.
+        """
+        views = list(self._views.values())
         try:
             with contextlib.ExitStack() as stack:
                 for view in self._views.values():
                     stack.callback(view.close)
         finally:
             self._views = {}
-            self._lock.free()
+            if not any(view.is_busy for view in views):
+                self._lock.free()
 
     def _build(self, paths: ViewPaths, recipe: Recipe, files: Sequence[Path]) -> None:
         """Make a view beside its place and rename it there, so that it is whole or absent."""

@@ -131,3 +131,17 @@ def test_decoders_end_with_their_parent(tmp_path: Path) -> None:
     process.wait()
     _, alive = psutil.wait_procs(decoders, timeout=10)
     assert alive == []
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_stream_gives_the_rows_of_what_is_read_again_once(tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    for i in range(6):
+        write_image(media / f"good-{i}.jpg", i)
+    write_image(media / "good-5-slow-crash.jpg", 9)
+    outcomes: list[vifex.Outcome] = []
+    batches = vifex.stream(media, grid="1x7", precision="fp32", workers=1, on_outcome=outcomes.append)
+    rows = [key for batch in batches for key in zip(batch.names, batch.ordinals, strict=True)]
+    assert sorted(rows) == [(f"good-{i}.jpg", n) for i in range(6) for n in range(7)]
+    assert sorted((o.status, o.rows) for o in outcomes) == [("failed", 0), *[("ok", 7)] * 6]

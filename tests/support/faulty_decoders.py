@@ -19,6 +19,8 @@ if "vifex.extraction.decoders.worker" in getattr(sys, "orig_argv", []):
         if "late" in medium.name:  # after some samples have been handed over
             for _ in range(3):
                 yield next(samples)
+        if "slow" in medium.name:  # what was sent before is computed meanwhile
+            time.sleep(3)
         if "hang" in medium.name:
             time.sleep(1_000)
         if "crash" in medium.name:

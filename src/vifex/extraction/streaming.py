@@ -84,6 +84,8 @@ class _Running:
     loop: DecodingLoop[_Computed]
     on_outcome: Callable[[Outcome], None]
     in_flight: InFlight = field(default_factory=InFlight)
+    yielded: dict[MediumInFlight, int] = field(default_factory=dict)
+    """The ordinal after the last row that was yielded of a medium: read again, it begins before that."""
 
     def batches(self, found: Iterator[Medium | Outcome]) -> Iterator[StreamBatch]:
         waiting: deque[Filled] = deque()
@@ -99,7 +101,7 @@ class _Running:
                         for medium in self.in_flight.end(finished):
                             self._settle(medium)
                     case Retried(before, now):
-                        self.in_flight.retry(before, now)
+                        self.in_flight.retry(before, now).reset()
                     case _Computed(filled, result):
                         computing.discard(filled.slot)
                         self.loop.free(filled.request, filled.slot)
@@ -134,9 +136,9 @@ class _Running:
         over: list[MediumInFlight] = []
         for medium, is_complete in self.in_flight.collect(0, filled.attempts, batch):
             rows = medium.take(0)
-            if rows is not None:
-                media += [medium.medium] * rows.count
-                parts += rows.parts
+            for part in self._new(medium, rows.parts) if rows is not None else ():
+                media += [medium.medium] * (part[2] - part[1])
+                parts.append(part)
             if is_complete:
                 over.append(medium)
         if parts:
@@ -144,7 +146,17 @@ class _Running:
         for medium in over:
             self._settle(medium)
 
+    def _new(self, medium: MediumInFlight, parts: Sequence[Part]) -> Iterator[Part]:
+        """Leave out the rows that an attempt before this one gave already."""
+        for chunk, start, stop in parts:
+            ordinals = chunk.records["ordinal"][start:stop]
+            first = start + int(np.searchsorted(ordinals, self.yielded.get(medium, 0)))
+            if first < stop:
+                self.yielded[medium] = int(ordinals[-1]) + 1
+                yield chunk, first, stop
+
     def _settle(self, medium: MediumInFlight) -> None:
+        self.yielded.pop(medium, None)
         outcome = outcome_of(
             medium.medium,
             medium.ending,

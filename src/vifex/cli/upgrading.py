@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 
 from vifex.cli.options import Json, helped
@@ -27,8 +25,9 @@ def upgrade(store: Path, /, *, json: Json = False) -> int:
         Print as JSON.
     """
     from vifex.store import upgrade as upgrade_store
+    from vifex.values.run_facts import run_facts
 
-    done = upgrade_store(store, _facts())
+    done = upgrade_store(store, run_facts(["pylance", "pyarrow"]))
     if json:
         print_json({"store": str(store), "upgraded": done})
     elif done:
@@ -36,9 +35,3 @@ def upgrade(store: Path, /, *, json: Json = False) -> int:
     else:
         print_line(f"{clean(store)}: it has the newest format already")
     return 0
-
-
-def _facts() -> str:
-    import json
-
-    return json.dumps({"command": sys.argv[1:2], "started_unix_s": round(time.time(), 3)}, sort_keys=True)

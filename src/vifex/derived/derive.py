@@ -7,14 +7,11 @@ as anywhere.
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,22 +19,21 @@ import pyarrow as pa
 
 from vifex.derived.sources import FACTS, MadeFrom, SourceView
 from vifex.store import ViewWriter, row_schema
-from vifex.values import NO_PIXELS, Layer, LayerSpec, Outcome, Recipe, Sampling, Status
+from vifex.values import NO_PIXELS, Layer, LayerSpec, Outcome, Recipe, Sampling
+from vifex.values.outcomes import worst
 from vifex.values.reports import Report, Tally
+from vifex.values.run_facts import run_facts
 
 __all__ = [
     "batch_of",
     "derived_recipe",
+    "facts_of_run",
     "media_to_make",
     "note",
     "report_of",
-    "run_facts",
-    "worse",
 ]
 
 Array = npt.NDArray[Any]
-
-_ORDER: Final[Mapping[Status, int]] = {"ok": 0, "partial": 1, "skipped": 2, "failed": 3}
 
 
 def derived_recipe(name: str, column: str, size: int, weights_sha256: str = "", **made: Any) -> Recipe:
@@ -64,17 +60,9 @@ def derived_recipe(name: str, column: str, size: int, weights_sha256: str = "", 
     )
 
 
-def run_facts() -> str:
-    """What is true of this run and decides no number."""
-    names = ["vifex", "numpy", "pylance", "pyarrow"]
-    names += [n for n, module in (("scikit-learn", "sklearn"), ("torch", "torch")) if module in sys.modules]
-    facts = {
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in names}},
-        "machine": {"system": platform.system(), "cpu": platform.machine()},
-        "started_unix_s": round(time.time(), 3),
-        "command": sys.argv[1:2],
-    }
-    return json.dumps(facts, sort_keys=True)
+def facts_of_run() -> str:
+    """Return the facts of this run for the ledger."""
+    return run_facts(["numpy", "pylance", "pyarrow", *(n for n in ("sklearn", "torch") if n in sys.modules)])
 
 
 def media_to_make(
@@ -104,12 +92,7 @@ def media_to_make(
         if None in done:
             yield medium
         else:
-            tally.note_done(worse([status for status in done if status]))
-
-
-def worse(statuses: Sequence[str]) -> Status:
-    """Name the worst of some statuses."""
-    return max((s for s in _ORDER if s in statuses), key=_ORDER.__getitem__)
+            tally.note_done(worst(status for status in done if status is not None))
 
 
 def batch_of(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vifex.derived.align import Aligned, align, inputs_of
-from vifex.derived.derive import batch_of, media_to_make, note, report_of, run_facts
+from vifex.derived.derive import batch_of, facts_of_run, media_to_make, note, report_of
 from vifex.derived.plan import PARAMETERS, FusionPlan, Learn, open_inputs, plan_fusion
 from vifex.derived.sources import FACTS, ROWS_AT_ONCE
 from vifex.pool.fusion import FusionRule
@@ -67,7 +67,7 @@ def fuse_views(
     with open_store(store) as opened:
         fusion, sources = open_inputs(opened, views, name, method, mean, within_s, unit, weights)
         plan = plan_fusion(Path(store), name, fusion, sources, learned, learn, dims)
-        with open_writer(store, run=run_facts()) as writer:
+        with open_writer(store, run=facts_of_run()) as writer:
             view = _open_view(writer, name, plan)
             media = media_to_make(sources, [view], tally)
             for chunk in align(media, sources, plan.fusion):

@@ -15,6 +15,7 @@ from vifex.store import View
 from vifex.values import InputError, LayerSpec, Medium
 from vifex.values.fusion import SourceEntry, hash_of_sources
 from vifex.values.registry import near
+from vifex.values.rows import ROW_NAMES
 
 __all__ = ["FACTS", "ROWS_AT_ONCE", "MadeFrom", "SourceView", "split_name"]
 
@@ -23,24 +24,7 @@ Array = npt.NDArray[Any]
 ROWS_AT_ONCE: Final = 4096
 """Rows whose vectors are in memory at the same time."""
 
-FACTS: Final = (
-    "medium_id",
-    "uri",
-    "name",
-    "time_base",
-    "label",
-    "split",
-    "ordinal",
-    "frame_index",
-    "pts",
-    "t_s",
-    "t_start_s",
-    "t_end_s",
-    "x0",
-    "y0",
-    "x1",
-    "y1",
-)
+FACTS: Final = tuple(name for name in ROW_NAMES if name != "key")
 """What a row has beside its key and its vectors."""
 
 _ENTRY: Final = (

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.derived.derive import batch_of, derived_recipe, media_to_make, note, report_of, run_facts
+from vifex.derived.derive import batch_of, derived_recipe, facts_of_run, media_to_make, note, report_of
 from vifex.derived.sources import FACTS, MadeFrom, SourceView
 from vifex.pool.tree import Node, build_tree
 from vifex.store import ViewWriter, open_store, open_writer
@@ -66,7 +66,7 @@ def grow_trees(
         _grow(
             np.eye(2, dtype=np.float32), np.arange(2.0), 2.0, trees[0]
         )  # refuses choices that make no sense
-        writer = stack.enter_context(open_writer(store, run=run_facts()))
+        writer = stack.enter_context(open_writer(store, run=facts_of_run()))
         views = [writer.view(level_view(name, t.level), _recipe(t, source)) for t in trees]
         for medium in media_to_make([source], views, tally):
             _make(medium, source, views, trees[0], tally, on_outcome)

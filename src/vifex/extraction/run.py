@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
-import platform
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
@@ -31,6 +28,7 @@ from vifex.store import StoreWriter, open_writer
 from vifex.store.inside import store_around
 from vifex.values import InputError, Limits, Medium, Outcome
 from vifex.values.reports import Interrupted, Report, Tally
+from vifex.values.run_facts import run_facts
 from vifex.values.steps import step
 
 __all__ = ["run_views"]
@@ -183,29 +181,20 @@ def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan,
 
 
 def _run_facts(plans: Sequence[ViewPlan]) -> str:
-    """What is true of this run and decides no number: versions, machine, where the models lie."""
-    names = ["vifex", "numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
+    """Return the facts of this run for the ledger, with the words by which its models were loaded."""
+    names = ["numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
     names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
     names += ["wasmtime"] if find_spec("wasmtime") else []
     # What makes networks that are code, as far as this run has loaded it.
     names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
-    return json.dumps(
-        {
-            "versions": {"python": platform.python_version(), **{n: _version(n) for n in names}},
-            "machine": {"system": platform.system(), "cpu": platform.machine(), "cores": available_cores()},
-            "models": {p.name: p.asked.name for p in plans},
-            "weights": {p.name: p.asked.weights for p in plans if p.asked.weights},
-            "cards": {p.name: p.asked.card for p in plans if p.asked.card},
-            "engines": {p.name: p.settled for p in plans},
-            "started_unix_s": round(time.time(), 3),
-            "command": sys.argv[1:2],
-        },
-        sort_keys=True,
+    return run_facts(
+        names,
+        machine={"cores": available_cores()},
+        models={p.name: p.asked.name for p in plans},
+        weights={p.name: p.asked.weights for p in plans if p.asked.weights},
+        cards={p.name: p.asked.card for p in plans if p.asked.card},
+        engines={p.name: p.settled for p in plans},
     )
-
-
-def _version(name: str) -> str:
-    return version({"open_clip": "open_clip_torch"}.get(name, name))
 
 
 def _report(store: str | os.PathLike[str], plans: Sequence[ViewPlan], tally: Tally, seconds: float) -> Report:

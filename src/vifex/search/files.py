@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vifex.store.inside import store_around
+from vifex.store.sync import sync_file
 from vifex.values import InputError
 
 __all__ = ["check_names_file", "check_target", "written_whole"]
@@ -53,7 +54,7 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
         _make(aside, target)
         with _translated(target):
             yield aside
-            _sync(aside)
+            sync_file(aside)
             _take_place(aside, target, overwrite=overwrite)
     finally:
         with suppress(OSError):
@@ -138,11 +139,6 @@ def _translated(target: Path) -> Iterator[None]:
                 "there is no permission to write here.", of=str(target), todo="Write to another folder."
             ) from exc
         raise
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _take_place(aside: Path, target: Path, *, overwrite: bool) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from vifex.values import Box, StoreError
+from vifex.values.rows import BOX_SIDES, ROW_NAMES
 
 if TYPE_CHECKING:
     from vifex.search.best import Match
@@ -14,22 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Hit", "fetch_hits", "fetch_many_hits"]
 
-_COLUMNS: Final = (
-    "key",
-    "medium_id",
-    "uri",
-    "name",
-    "ordinal",
-    "frame_index",
-    "pts",
-    "time_base",
-    "t_s",
-    "t_start_s",
-    "t_end_s",
-    "label",
-    "split",
-)
-_CORNERS: Final = ("x0", "y0", "x1", "y1")
 # Keys per filter; a longer list of them in SQL takes longer than reading on.
 _KEYS_AT_ONCE = 1_000
 
@@ -102,7 +87,7 @@ def fetch_many_hits(view: View, matches: Sequence[Sequence[Match]]) -> list[list
     rows: dict[str, dict[str, Any]] = {}
     for start in range(0, len(wanted), _KEYS_AT_ONCE):
         keys = ", ".join(sql_text(key) for key in wanted[start : start + _KEYS_AT_ONCE])
-        table = view.to_arrow(columns=[*_COLUMNS, *_CORNERS], where=f"key IN ({keys})")
+        table = view.to_arrow(columns=ROW_NAMES, where=f"key IN ({keys})")
         rows.update((row["key"], row) for row in table.to_pylist())
     lost = [key for key in wanted if key not in rows]
     if lost:
@@ -120,7 +105,7 @@ def sql_text(text: str) -> str:
 
 
 def _hit(rank: int, score: float, row: dict[str, Any]) -> Hit:
-    corners = [row[c] for c in _CORNERS]
+    corners = [row[c] for c in BOX_SIDES]
     box = None if any(c is None for c in corners) else Box(*corners)
-    fields = {name: value for name, value in row.items() if name not in _CORNERS}
+    fields = {name: value for name, value in row.items() if name not in BOX_SIDES}
     return Hit(rank=rank, score=score, box=box, **fields)

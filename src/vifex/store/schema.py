@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from vifex.values import InputError, LayerSpec, Medium, Outcome, Recipe
+from vifex.values.rows import ROW_COLUMNS
 
 __all__ = [
     "DELETED",
@@ -30,24 +31,14 @@ __all__ = [
     "run_entry",
 ]
 
-ROW_FIELDS: Final[tuple[pa.Field, ...]] = (
-    pa.field("key", pa.string(), nullable=False),
-    pa.field("medium_id", pa.string(), nullable=False),
-    pa.field("uri", pa.string(), nullable=False),
-    pa.field("name", pa.string(), nullable=False),
-    pa.field("time_base", pa.string()),
-    pa.field("label", pa.string()),
-    pa.field("split", pa.string()),
-    pa.field("ordinal", pa.int64(), nullable=False),
-    pa.field("frame_index", pa.int64()),
-    pa.field("pts", pa.int64()),
-    pa.field("t_s", pa.float64()),
-    pa.field("t_start_s", pa.float64()),
-    pa.field("t_end_s", pa.float64()),
-    pa.field("x0", pa.float32()),
-    pa.field("y0", pa.float32()),
-    pa.field("x1", pa.float32()),
-    pa.field("y1", pa.float32()),
+_TYPES: Final = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "float32": pa.float32(),
+}
+ROW_FIELDS: Final[tuple[pa.Field, ...]] = tuple(
+    pa.field(column.name, _TYPES[column.type], nullable=not column.required) for column in ROW_COLUMNS
 )
 """What every row has before its vectors."""
 

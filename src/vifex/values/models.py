@@ -11,6 +11,7 @@ from vifex.values.audio import AudioInput
 from vifex.values.errors import ModelError
 from vifex.values.pixels import NO_PIXELS, Interpolation, PixelSpec, Resize
 from vifex.values.processors import Processor
+from vifex.values.rows import ROW_NAMES
 
 __all__ = [
     "AXES",
@@ -40,22 +41,9 @@ AXES: Final[dict[LayerKind, int]] = {
 CHANNELS: Final = 3
 """Channels of every image and frame that a network is given: red, green and blue."""
 
-_ROW: Final = (
-    "key",
-    "medium_id",
-    "uri",
-    "name",
-    "time_base",
-    "label",
-    "split",
-    "ordinal",
-    "frame_index",
-    "pts",
-)
-_TIMES_AND_BOX: Final = ("t_s", "t_start_s", "t_end_s", "x0", "y0", "x1", "y1")
 _LANCE: Final = ("_rowid", "_rowaddr", "_rowoffset", "_distance", "_score")
 _LANCE_VERSIONS: Final = ("_row_created_at_version", "_row_last_updated_at_version")
-RESERVED_COLUMNS: Final = frozenset((*_ROW, *_TIMES_AND_BOX, *_LANCE, *_LANCE_VERSIONS))
+RESERVED_COLUMNS: Final = frozenset((*ROW_NAMES, *_LANCE, *_LANCE_VERSIONS))
 """Columns that every view has, and names that the tables' library gives a meaning of its own."""
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from vifex.values.media import Medium
 
-__all__ = ["Outcome", "Status"]
+__all__ = ["BADNESS", "Outcome", "Status", "worst"]
 
 Status = Literal["ok", "partial", "skipped", "failed"]
+
+BADNESS: Final[Mapping[str, int]] = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}
+"""An image is none the worse for having no sound, where another view asks for that."""
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Return the status by which a medium counts that ended in several ways in several views.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    return max(statuses, key=BADNESS.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)

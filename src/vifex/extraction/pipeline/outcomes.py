@@ -6,18 +6,16 @@ from typing import Any, Final
 
 from vifex.extraction.decoders.protocol import Broken, Ending, Failed, Skipped
 from vifex.values import Medium, NothingDecoded, Outcome, Status
+from vifex.values.outcomes import BADNESS
 
 __all__ = ["outcome_of", "worst"]
-
-_BADNESS: Final = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}
-"""An image is none the worse for having no sound, where another view asks for that."""
 
 _NO_FRAME: Final = "No frame of it was sampled."
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:
     """Return the outcome by which a medium counts that ended in several ways for several views."""
-    return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=lambda o: _BADNESS[o.status])
+    return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=lambda o: BADNESS[o.status])
 
 
 def outcome_of(

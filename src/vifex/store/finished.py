@@ -242,7 +242,7 @@ class FinishedMedia(Mapping[str, LedgerEntry]):
             at += len(new.high)
         if at:
             last = last_of_each(columns[0][:at], columns[1][:at])
-            for number in range(5):
+            for number in range(5):  # one by one: a second copy of all would be as large again
                 columns[number] = columns[number][:at][last]
             self._runs = (_Run(*columns),)
 

@@ -255,37 +255,42 @@ def take_entries(ledger: Table, places: Sequence[int]) -> pa.Table:
 
 def newest_mask(ledger: Table) -> npt.NDArray[np.bool_]:
     """Return, for each entry, whether it is the newest one of a medium that was not deleted since."""
-    highs: list[npt.NDArray[np.uint64]] = []
-    lows: list[npt.NDArray[np.uint64]] = []
-    places: list[npt.NDArray[np.int64]] = []
-    alive: list[npt.NDArray[np.bool_]] = []
-    at = 0
+    count = ledger.count()
+    high, low = np.empty(count, np.uint64), np.empty(count, np.uint64)
+    places, alive = np.empty(count, np.int64), np.empty(count, np.bool_)
+    at = found = 0
     for batch in read_entries(ledger, ["medium_id", "kind"]):
         media = pc.is_in(batch.column("kind"), _KINDS_OF_MEDIA).to_numpy(zero_copy_only=False)
-        high, low = hex_lanes(batch.column("medium_id").filter(pa.array(media)))
-        highs.append(high)
-        lows.append(low)
-        places.append(at + np.flatnonzero(media))
-        alive.append(pc.equal(batch.column("kind"), MEDIUM).to_numpy(zero_copy_only=False)[media])
-        at += batch.num_rows
+        new = np.flatnonzero(media)
+        part = slice(found, found + len(new))
+        high[part], low[part] = hex_lanes(batch.column("medium_id").take(pa.array(new)))
+        places[part] = at + new
+        alive[part] = pc.equal(batch.column("kind"), MEDIUM).to_numpy(zero_copy_only=False)[new]
+        at, found = at + batch.num_rows, part.stop
+    last = last_of_each(high[:found], low[:found])
     mask = np.zeros(at, np.bool_)
-    if highs:
-        last = last_of_each(np.concatenate(highs), np.concatenate(lows))
-        mask[np.concatenate(places)[last]] = np.concatenate(alive)[last]
+    mask[places[last]] = alive[last]
     return mask
 
 
 def last_of_each(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Return the index of the last occurrence of each 128-bit number, in the order of the numbers."""
+    """Return the index of the last occurrence of each 128-bit number, in the order of the numbers.
+
+    Args:
+        high: Upper halves of the numbers, `[N]`.
+        low: Lower halves, `[N]`.
+    """
     order = np.argsort(high, kind="stable")
     ordered = high[order]
-    same_high = ordered[1:] == ordered[:-1]
-    if np.any(low[order][1:][same_high] != low[order][:-1][same_high]):
+    same = ordered[1:] == ordered[:-1]
+    del ordered
+    pairs = np.flatnonzero(same)
+    if np.any(low[order[pairs]] != low[order[pairs + 1]]):  # as good as never
         order = np.lexsort((low, high))
-        ordered = high[order]
-        same_high = ordered[1:] == ordered[:-1]
-    same = same_high & (low[order][1:] == low[order][:-1])
-    last: npt.NDArray[np.int64] = order[np.append(~same, True)[: len(order)]]
+        same = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
+    elif not len(pairs):
+        return order
+    last: npt.NDArray[np.int64] = order[np.append(~same, True)]
     return last
 
 

@@ -13,6 +13,7 @@ from vifex.store.faults import BrokenTableError, DamagedError
 from vifex.store.head import find_head
 from vifex.store.lance_adapter import Table, manifest_path, manifests
 from vifex.store.layout import ViewPaths
+from vifex.store.ledger import Seal
 from vifex.store.sync import sync_all, sync_folder
 from vifex.store.tables import SyncedTable
 
@@ -22,8 +23,8 @@ __all__ = ["recover"]
 _DROPPED: Final = 2
 
 
-def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
-    """Bring a view back to its head and give its rows and its ledger, ready to be written.
+def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
+    """Bring a view back to its head; return its rows, its ledger and its last commit, ready to go on.
 
     Broken manifests are removed. Whole versions of the rows that no entry names stay
     until the next cleaning; the acknowledged version is restored on top of them, for a commit on top
@@ -60,7 +61,7 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable]:
     sweep(rows.table)
     sweep(head.ledger)
     checkpoint("recovery.swept")
-    return rows, SyncedTable(head.ledger)
+    return rows, SyncedTable(head.ledger), head.seal
 
 
 def sweep(table: Table) -> None:

@@ -71,7 +71,7 @@ def upgrade_views(info: StoreInfo, run: str) -> StoreInfo:
     for name in _dependents_first(info):
         paths = info.view(name)
         recipe = read_recipe(paths)
-        rows, ledger = recover(paths)
+        rows, ledger, _ = recover(paths)
         if read_view_id(paths) is None:
             write_recipe(paths.recipe, recipe, first_checksum(ledger.table))
             checkpoint("upgrade.recipe_written")

@@ -24,7 +24,7 @@ from vifex.store.faults import explained
 from vifex.store.finished import FinishedMedia
 from vifex.store.lance_adapter import Fragment
 from vifex.store.layout import StoreInfo, ViewPaths
-from vifex.store.ledger import commits_since_maintenance, file_sums, prove, runs_of, seal, take_entries
+from vifex.store.ledger import commits_since_maintenance, file_sums, runs_of, seal, take_entries
 from vifex.store.recovery import recover
 from vifex.store.row_places import RowPlaces
 from vifex.store.schema import (
@@ -106,8 +106,7 @@ class ViewWriter:
         self._hash = recipe.hash
         self._schema = row_schema(recipe)
         with explained(info.path):
-            self._rows, self._ledger = recover(paths)
-            self._seal = prove(self._ledger.table)
+            self._rows, self._ledger, self._seal = recover(paths)
             self._run = next((n for n, text in runs_of(self._ledger.table).items() if text == run), 0)
             self._finished = FinishedMedia(lambda: self._ledger.table)
             self._since_care = commits_since_maintenance(self._ledger.table, self._seal)

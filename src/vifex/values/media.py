@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
 Kind = Literal["image", "video", "audio", "unknown"]
 """What the name and the first bytes promise; the decoder finds out what is true."""
 
+_IN_QUERY: Final = re.compile("[?#]")
 # Everything that a path may keep as it is in a file:// address, beside letters and digits.
 _SAFE_IN_PATH = "/-._~"
 
@@ -48,6 +50,10 @@ def uri_to_path(uri: str) -> str:
     Raises:
         ValueError: If the address is not a local file's.
     """
+    if uri.startswith("file:///") and uri.isascii() and uri.isprintable() and not _IN_QUERY.search(uri):
+        path = uri[7:]  # what `urlsplit` gives of it, in a tenth of the time
+        path = os.fsdecode(unquote_to_bytes(path)) if "%" in path else path
+        return path.lstrip("/") if os.name == "nt" else path
     parts = urlsplit(uri)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise ValueError(f"not a local file: {uri}")

@@ -8,6 +8,7 @@ import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,27 @@ def test_an_address_keeps_every_byte_of_a_name(name: bytes) -> None:
 def test_an_address_of_another_host_is_no_local_path() -> None:
     with pytest.raises(ValueError, match="not a local file"):
         uri_to_path("s3://bucket/a.jpg")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///a/b.jpg",
+        "file:///a/b%20c%FF.jpg",
+        "file:///a/b.jpg?x=1",
+        "file:///a/b.jpg#t",
+        "file:///a;b/c.jpg;d",
+        "file:////a//b",
+        "file://localhost/a/b.jpg",
+        "FILE:///a/b",
+        "file:///a/\u65e5.jpg",
+        "file:///a\tb",
+        "file:///[a]/b@c:d",
+        "file:///",
+    ],
+)
+def test_the_short_way_to_a_path_is_the_long_one(uri: str) -> None:
+    assert uri_to_path(uri) == os.fsdecode(unquote_to_bytes(urlsplit(uri).path))
 
 
 def test_medium_id_depends_on_uri_and_span_alone() -> None:

@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from vifex.values.rows import BOX_SIDES
+
 __all__ = ["partners"]
 
 Array = npt.NDArray[Any]
-
-_SIDES = ("x0", "y0", "x1", "y1")
 
 
 def partners(base: pa.Table, other: pa.Table, *, within_s: float) -> Array:
@@ -49,7 +49,7 @@ def partners(base: pa.Table, other: pa.Table, *, within_s: float) -> Array:
 def _groups(rows: pa.Table) -> dict[tuple[float, ...] | None, Array]:
     """Numbers of the rows of each box; `None` for those without one."""
     groups: dict[tuple[float, ...] | None, list[int]] = {}
-    corners = zip(*(rows.column(side).to_pylist() for side in _SIDES), strict=True)
+    corners = zip(*(rows.column(side).to_pylist() for side in BOX_SIDES), strict=True)
     for number, box in enumerate(corners):
         groups.setdefault(None if None in box else box, []).append(number)
     return {box: np.array(numbers, dtype=np.int64) for box, numbers in groups.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from vifex.values.audio import AudioInput
 from vifex.values.errors import ModelError
@@ -226,6 +226,8 @@ class Builder:
     """The family's own name of the network, e.g. `resnet18.a1_in1k`."""
     weights: str
     """`pretrained`, `random:SEED`, or the path of a file."""
+    made: list[Any] = field(default_factory=list, compare=False, repr=False)
+    """The module, if loading the model has made it: the engine that runs the network first takes it out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,3 +209,24 @@ def test_a_device_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("VIFEX_TORCH_DEVICE", "tpu-ish")
     with pytest.raises(EngineError, match="names no device"):
         open_device()
+
+
+def test_a_network_is_made_once_for_loading_and_running(
+    tiny: Any, pixels: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading makes it for its hash, and the first engine takes it; a second engine makes its own."""
+    from vifex.engines.torch.engine import TorchEngine
+    from vifex.models.families import user
+
+    made = []
+    build = user.build
+    monkeypatch.setattr(user, "build", lambda *words: made.append(words) or build(*words))
+    model = tiny("Cnn")
+    results = []
+    for builds in (1, 2):
+        engine = TorchEngine("cpu")
+        layers = engine.resolve_layers(model, ["fc"])
+        with engine.compile(model, layers, precision="fp32", batch=2) as network:
+            results.append(network.submit(pixels(model, 2)).result()["fc"])
+        assert len(made) == builds
+    assert np.array_equal(*results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -26,8 +26,10 @@ def make_module(model: Model) -> nn.Module:
         raise ModelError("no code makes this network: it is a file for another engine.", of=model.card.name)
     module_name, _, attribute = model.builder.target.partition(":")
     try:
-        build = getattr(import_module(module_name), attribute)
-        module = build(model.builder.name, model.builder.weights)
+        module = _made(model)
+        if module is None:
+            build = getattr(import_module(module_name), attribute)
+            module = build(model.builder.name, model.builder.weights)
     except VifexError:
         raise
     except Exception as exc:
@@ -41,6 +43,14 @@ def make_module(model: Model) -> nn.Module:
     for parameter in module.parameters():  # programs have no `requires_grad_` of their own
         parameter.requires_grad_(False)
     return module.eval()
+
+
+def _made(model: Model) -> Any:
+    """Take the module that loading the model has made; `None` if there is none or it is taken."""
+    try:
+        return model.builder.made.pop() if model.builder is not None else None
+    except IndexError:
+        return None
 
 
 class Modules:

@@ -101,7 +101,7 @@ class UserFamily:
                 of=f"torch:{name}",
                 todo="Correct sha256 in its card if the change is meant, or take it out.",
             )
-        builder = Builder("vifex.models.families.user:build", name, weights)
+        builder = Builder("vifex.models.families.user:build", name, weights, [module])
         return Model(described, None, digest, engine="torch", builder=builder)
 
 

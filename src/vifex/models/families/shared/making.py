@@ -28,7 +28,7 @@ def as_model(card: ModelCard, target: str, name: str, weights: str, network: nn.
         target: `module:attribute` of the builder.
         name: The family's own name of the network, its weights named in it.
         weights: `pretrained`, `random:SEED`, or a file's path, which becomes absolute.
-        network: As the builder made it, to be hashed.
+        network: As the builder made it, to be hashed; the first engine takes it and does not make another.
     """
     digest = state_sha256(network, card.name)
     if weights != "pretrained" and seed_of(weights) is None:
@@ -38,7 +38,7 @@ def as_model(card: ModelCard, target: str, name: str, weights: str, network: nn.
         graph=None,
         weights_sha256=digest,
         engine="torch",
-        builder=Builder(target, name, weights),
+        builder=Builder(target, name, weights, [network]),
     )
 
 

@@ -62,7 +62,7 @@ clean:
 $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable plugins/vifex-jpeg
 	touch $@
 
 $(TORCH)/.ready: requirements-torch.lock pyproject.toml
@@ -82,5 +82,6 @@ $(DOCS)/.ready: requirements-docs.lock $(VENV)/.ready
 # Without the lock. Nothing is cached: what the registries give today is what is tested.
 $(NEWEST)/.ready: pyproject.toml
 	$$($(PYTHON) scripts/newest_python.py) -m venv --clear $(NEWEST)
-	$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]'
+	$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]' \
+		--editable plugins/vifex-jpeg
 	touch $@

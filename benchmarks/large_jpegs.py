@@ -5,8 +5,8 @@ usage: large_jpegs.py [--photos FOLDER] [--different N] [--rounds N] [--seconds 
 The images are photographs enlarged to 4000 x 3000, with grain, so that they have the size of a camera's
 (about 4 MB at quality 90, 4:2:0). The network is the default one, which is no torch module: the loop is
 torch's DataLoader with two workers, Pillow's full decode and torchvision's transforms around the same file
-in OpenVINO with its defaults. How much of Vifex's lead is the scaled decode, and how much the decoder of the
-extra `jpeg`, is told by `exact`, with full decode, and by Vifex without that extra.
+in OpenVINO with its defaults. `vifex, exact decode` shows how much of Vifex's lead comes from the scaled
+decoding, and `vifex without vifex-jpeg` how much comes from that plug-in, which must be installed.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def main() -> None:
         images = Images(originals, work)
         ours = {
             "vifex": VifexRun([], folder=images.folder, work=work),
-            "vifex without the extra `jpeg`": VifexRun(
-                [], folder=images.folder, work=work, without=("wasmtime",)
+            "vifex without vifex-jpeg": VifexRun(
+                [], folder=images.folder, work=work, without=("vifex_jpeg",)
             ),
             "vifex, exact decode": VifexRun(["--decode", "exact"], folder=images.folder, work=work),
         }
@@ -80,7 +80,7 @@ def main() -> None:
             for peer in peers.values():
                 peer.close()
     middle = {name: rate["median"] for name, rate in seen["rates"].items()}
-    bare = middle["vifex without the extra `jpeg`"]
+    bare = middle["vifex without vifex-jpeg"]
     write(
         "large_jpegs",
         config={

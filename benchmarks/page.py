@@ -128,7 +128,7 @@ FIGURES = (
         ("over", "DataLoader loop, OpenVINO"),
         least=6,
     ),
-    Figure("12 megapixels, without the extra `jpeg`: over the loop", "large_jpegs", ("bare_over_loop",)),
+    Figure("12 megapixels, without `vifex-jpeg`: over the loop", "large_jpegs", ("bare_over_loop",)),
     Figure("int8 over bf16, ResNet-50", "int8", ("resnet50", "int8_over_bf16"), least=1.6),
     Figure("int8 over bf16, ViT-S/16", "int8", ("vit_small_patch16_224", "int8_over_bf16"), least=1.6),
     Figure("720p, 1 frame/s: over the OpenCV loop", "video_frames", ("over", "OpenCV, read all"), least=2.5),

@@ -184,7 +184,7 @@ def _run_facts(plans: Sequence[ViewPlan]) -> str:
     """Return the facts of this run for the ledger, with the words by which its models were loaded."""
     names = ["numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
     names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
-    names += ["wasmtime"] if find_spec("wasmtime") else []
+    names += ["vifex-jpeg"] if find_spec("vifex_jpeg") else []
     # What makes networks that are code, as far as this run has loaded it.
     names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
     return run_facts(

@@ -17,7 +17,7 @@ from vifex.media.decode.files.limits import Refused, check_pixels
 from vifex.media.decode.files.reasons import why_not
 from vifex.media.decode.files.sniff import is_avif, is_heif, may_be_animated, webp_size
 from vifex.media.decode.files.source import LocalFile
-from vifex.media.decode.images.formats.eighth import SCALE, decode_eighth
+from vifex.media.decode.images.eighth import SCALE, decode_eighth
 from vifex.media.decode.images.formats.heif import compose, is_hdr, is_plain, read_heif, set_colours
 from vifex.media.decode.images.formats.jpeg_2000 import brighten, find_depths, set_full_range
 from vifex.media.decode.images.formats.jpeg_xl import check_samples, is_jpeg_xl, prepare_jpeg_xl
@@ -337,7 +337,7 @@ def _eighth(image: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image
     """Return the pixels that `load` would give; `None` where that has to do it."""
     if image.mode != "RGB":
         return None
-    read = file.tell()  # Pillow's reader goes on from there
+    read = file.tell()  # where Pillow goes on reading
     small = decode_eighth(file, file.size_bytes, size)
     if small is None:
         file.seek(read)

@@ -1,9 +1,8 @@
-"""JPEGs at an eighth of their size, in little more than half the time that Pillow takes for the same pixels.
+"""The decoder: `eighth.c` as WebAssembly, run by wasmtime: a file can harm nothing but its own memory.
 
-The decoder is `eighth.c` as WebAssembly, run by wasmtime (the extra `jpeg`), so that a file can hurt nothing
-but its room. It takes plain baseline files and gives Pillow's own numbers; whatever else, and all that is
-damaged, is Pillow's to decode and to name. Where wasmtime is missing, or Pillow's decoder scales in another
-way, it stands aside.
+It takes plain baseline JPEGs and gives the numbers that Pillow gives. Every other file, and every damaged
+one, is left to Pillow. If wasmtime has no build for the machine, or the installed Pillow scales in another
+way, all files are left to Pillow.
 """
 
 from __future__ import annotations
@@ -25,10 +24,11 @@ __all__ = ["SCALE", "decode_eighth"]
 
 SCALE: Final = 8
 _MOST_BYTES: Final = 32 << 20
-"""Of a file; larger ones are left to Pillow, which does not hold them whole."""
-_ROOM_BYTES: Final = 512 << 20
-_SET_ASIDE_BYTES: Final = 5 << 30
-"""Of addresses, not of memory: 4 GiB for what the program could name, so that no access has to be checked."""
+"""Largest file; Pillow decodes larger ones without holding them whole."""
+_MEMORY_BYTES: Final = 512 << 20
+"""Limit of the decoder's memory."""
+_ADDRESS_BYTES: Final = 5 << 30
+"""Address space, not memory: wasmtime reserves the 4 GiB that a program can address."""
 _PAGE: Final = 65536
 
 _LOCAL: Final = threading.local()
@@ -45,39 +45,39 @@ def decode_eighth(file: _File, size_bytes: int, size: tuple[int, int]) -> Image.
     """Decode a JPEG at an eighth of its size, as `Image.draft` does at that scale.
 
     Args:
-        file: Open; read from its start, and left anywhere.
+        file: Open; it is read from its start, and its position afterwards is undefined.
         size_bytes: Its length.
         size: Width and height in its header.
 
     Returns:
-        An `RGB` image of ceil(width / 8) x ceil(height / 8), or `None`: Pillow is to decode it.
+        An `RGB` image of ceil(width / 8) x ceil(height / 8), or `None` if Pillow has to decode the file.
     """
     if size_bytes > _MOST_BYTES or not _is_trusted():
         return None
     try:
-        return _room().decode(file, size_bytes, size)
-    except Exception:  # a fault of the decoder's ends in its room, and says nothing of the file
+        return _decoder().decode(file, size_bytes, size)
+    except Exception:  # a fault of the decoder says nothing about the file
         return None
 
 
-class _Room:
-    """The decoder and its memory, for one thread: the file lies at its start, then what is made of it."""
+class _Decoder:
+    """The decoder and its memory, for one thread: first the file, then the pixels."""
 
     def __init__(self) -> None:
         import wasmtime
 
         engine, module = _program()
-        _allow_addresses(_SET_ASIDE_BYTES)
+        _allow_addresses(_ADDRESS_BYTES)
         self._store = wasmtime.Store(engine)
         _STORES.add(self._store)
-        self._store.set_limits(memory_size=_ROOM_BYTES)
+        self._store.set_limits(memory_size=_MEMORY_BYTES)
         exports: Any = wasmtime.Instance(self._store, module, []).exports(self._store)
         self._memory, self._decode = exports["memory"], exports["decode"]
         self._start: int = exports["__heap_base"].value(self._store)
 
     def decode(self, file: _File, size_bytes: int, size: tuple[int, int]) -> Image.Image | None:
         width, height = -(-size[0] // SCALE), -(-size[1] // SCALE)
-        # The bits once more, three planes, and the pixels; sizes are rounded up to whole units.
+        # The file's bits again, three planes, and the pixels; sizes are rounded up to whole units.
         end = self._start + 2 * size_bytes + 6 * (width + 2) * (height + 2) + _PAGE
         missing = -(-(end - self._memory.data_len(self._store)) // _PAGE)
         if missing > 0:
@@ -96,16 +96,16 @@ class _Room:
 
 
 def _close(*parts: Any) -> None:
-    """Free what wasmtime holds while its own modules are still there to do it."""
+    """Free the objects of wasmtime before Python unloads its modules."""
     for part in (*_STORES, *parts):
         part.close()
 
 
-def _room() -> _Room:
-    if not hasattr(_LOCAL, "room"):
-        _LOCAL.room = _Room()
-    room: _Room = _LOCAL.room
-    return room
+def _decoder() -> _Decoder:
+    if not hasattr(_LOCAL, "decoder"):
+        _LOCAL.decoder = _Decoder()
+    decoder: _Decoder = _LOCAL.decoder
+    return decoder
 
 
 @cache
@@ -113,13 +113,13 @@ def _program() -> tuple[Any, Any]:
     import wasmtime
 
     engine = wasmtime.Engine()
-    module = wasmtime.Module(engine, Path(__file__).with_suffix(".wasm").read_bytes())
+    module = wasmtime.Module(engine, Path(__file__).with_name("eighth.wasm").read_bytes())
     atexit.register(_close, engine, module)
     return engine, module
 
 
 def _allow_addresses(size: int) -> None:
-    """Raise a limit on this process's address space by what will be mapped and never filled."""
+    """Raise a limit on this process's address space by what is only reserved."""
     if sys.platform != "linux":
         return
     import resource
@@ -133,21 +133,19 @@ def _allow_addresses(size: int) -> None:
 
 @cache
 def _is_trusted() -> bool:
-    """Whether it is here, and gives what the installed Pillow gives: its decoder may be another than ours."""
+    """Whether the decoder runs here and gives the same pixels as the installed Pillow."""
     levels = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8)
     image = Image.fromarray(levels).resize((152, 104), Image.Resampling.BICUBIC)
     try:
         return all(_agrees(image, sampling) for sampling in ("4:4:4", "4:2:2", "4:2:0"))
-    except (
-        Exception
-    ):  # not installed, no build for this processor, no addresses left: it is an aid and no need
+    except Exception:  # no build for this processor, or no address space left: Pillow does the work
         return False
 
 
 def _agrees(image: Image.Image, sampling: str) -> bool:
     file = io.BytesIO()
     image.save(file, "jpeg", quality=80, subsampling=sampling)
-    ours = _room().decode(file, file.tell(), image.size)
+    ours = _decoder().decode(file, file.tell(), image.size)
     file.seek(0)
     with Image.open(file) as theirs:
         theirs.draft("RGB", (image.width // SCALE, image.height // SCALE))

@@ -1,4 +1,4 @@
-"""The decoder for an eighth of a JPEG's size against Pillow's, over random files, whole and damaged."""
+"""The plug-in `vifex-jpeg` against Pillow, over random files, whole and damaged."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import io
 import sys
 import warnings
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from vifex.media.decode.images.formats import eighth
-from vifex.media.decode.images.formats.eighth import decode_eighth
+from vifex.media.decode.images import eighth
 from vifex.media.read import read
 from vifex.media.sources import find
 from vifex.values import Limits, Medium, PixelSpec, Sampling, ViewRequest
@@ -23,18 +23,19 @@ from vifex.values import Limits, Medium, PixelSpec, Sampling, ViewRequest
 SAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 
 
-pytest.importorskip("wasmtime")
+decoder = pytest.importorskip("vifex_jpeg.decoder", reason="plugins/vifex-jpeg is not installed")
+decode_eighth = decoder.decode_eighth
 
 
 @pytest.fixture(autouse=True)
 def _trusted() -> None:
-    """Where wasmtime is, the decoder must be used: nothing below would be tested otherwise."""
-    assert eighth._is_trusted()
+    """The decoder must agree with Pillow here: nothing below would be tested otherwise."""
+    assert decoder._is_trusted()
 
 
 def ours(data: bytes, size: tuple[int, int]) -> Image.Image | None:
-    # Not `decode_eighth`, which takes a fault of the decoder for a file that is not its own.
-    return eighth._room().decode(io.BytesIO(data), len(data), size)
+    # Not `decode_eighth`, which answers a fault of the decoder with `None`.
+    return decoder._decoder().decode(io.BytesIO(data), len(data), size)
 
 
 def by_pillow(data: bytes, size: tuple[int, int]) -> Image.Image:
@@ -142,20 +143,26 @@ def test_a_view_holds_the_same_pixels_with_it_and_without(
     path = tmp_path / "large.jpg"
     path.write_bytes(jpeg((900, 640), 3, grain=8.0, quality=90, exif=exif))
     taken = []
-    decode = eighth._Room.decode
-    monkeypatch.setattr(eighth._Room, "decode", lambda *args: taken.append(args) or decode(*args))
+    decode = decoder._Decoder.decode
+    monkeypatch.setattr(decoder._Decoder, "decode", lambda *args: taken.append(args) or decode(*args))
     with_it = samples(path)
     assert len(taken) == 1
-    eighth._is_trusted.cache_clear()
-    monkeypatch.setitem(sys.modules, "wasmtime", None)  # makes its import fail
-    monkeypatch.delattr(eighth._LOCAL, "room")
-    eighth._program.cache_clear()
-    try:
-        without = samples(path)
-    finally:
-        eighth._is_trusted.cache_clear()
+    monkeypatch.setattr(eighth, "_decoders", tuple)
+    without = samples(path)
     assert len(taken) == 1
     np.testing.assert_array_equal(with_it, without)
+
+
+def test_a_plug_in_that_cannot_be_imported_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where its own dependency is missing: every file is then decoded by Pillow."""
+    monkeypatch.setitem(sys.modules, "vifex_jpeg", None)  # makes its import fail
+    eighth._decoders.cache_clear()
+    try:
+        data = jpeg((120, 90), 1)
+        assert eighth.decode_eighth(io.BytesIO(data), len(data), (120, 90)) is None
+    finally:
+        eighth._decoders.cache_clear()
+    assert entry_points(group=eighth.GROUP), "the plug-in is not registered"
 
 
 def test_what_is_left_to_pillow_comes_out_whole(tmp_path: Path) -> None:
@@ -176,21 +183,23 @@ def test_a_fault_of_its_own_leaves_the_file_to_pillow(monkeypatch: pytest.Monkey
 
     data = jpeg((120, 90), 1)
     assert decode_eighth(io.BytesIO(data), len(data), (120, 90)) is not None
-    monkeypatch.setattr(eighth._Room, "decode", trap)
+    monkeypatch.setattr(decoder._Decoder, "decode", trap)
     assert decode_eighth(io.BytesIO(data), len(data), (120, 90)) is None
 
 
 def test_one_that_decodes_otherwise_than_pillow_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    eighth._is_trusted.cache_clear()
-    monkeypatch.setattr(eighth._Room, "decode", lambda self, file, n, size: Image.new("RGB", (19, 13), "red"))
+    decoder._is_trusted.cache_clear()
+    monkeypatch.setattr(
+        decoder._Decoder, "decode", lambda self, file, n, size: Image.new("RGB", (19, 13), "red")
+    )
     try:
-        assert not eighth._is_trusted()
+        assert not decoder._is_trusted()
     finally:
-        eighth._is_trusted.cache_clear()
+        decoder._is_trusted.cache_clear()
 
 
 def test_the_program_is_made_from_the_source_beside_it() -> None:
-    """scripts/build_eighth.py names the source at the program's end."""
-    source = Path(eighth.__file__).with_suffix(".c").read_bytes()
-    program = Path(eighth.__file__).with_suffix(".wasm").read_bytes()
+    """`build_eighth.py` names the source at the program's end."""
+    source = Path(decoder.__file__).with_name("eighth.c").read_bytes()
+    program = Path(decoder.__file__).with_name("eighth.wasm").read_bytes()
     assert program.endswith(b"source" + hashlib.sha256(source).hexdigest().encode())

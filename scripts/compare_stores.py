@@ -1,10 +1,10 @@
 """Compare two stores of the same media: which rows, times, features and outcomes differ.
 
-    python scripts/compare_stores.py OLD.vifex NEW.vifex [--view main] [--cosine 0.9999] [--json FILE]
+    python scripts/compare_stores.py OLD NEW [--view main] [--cosine 0.9999 | --exact] [--json FILE]
 
 A row is known by its medium's name and its ordinal. Times and frame numbers must be equal, features must
-have at least the stated cosine. Each medium that differs is one entry: what differs, and what the ledgers
-say of it. Exit status: 0 where nothing differs, 1 otherwise.
+have at least the stated cosine, or with `--exact` the same bits. Each medium that differs is one entry: what
+differs, and what both ledgers say. With `--only-rows` the ledgers' words do not count. Exit status: 0 where nothing differs, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ def cosine(one: list[float], other: list[float]) -> float:
     return float(a @ b) / norms if norms else float(not (a.any() or b.any()))
 
 
-def differences(old: list[Row], new: list[Row], least: float) -> list[str]:
+def same_bits(one: list[float], other: list[float]) -> bool:
+    """Return whether two vectors are equal to the bit; equal NaNs count as equal."""
+    return np.asarray(one, np.float32).tobytes() == np.asarray(other, np.float32).tobytes()
+
+
+def differences(old: list[Row], new: list[Row], least: float | None) -> list[str]:
     """Say what differs between the rows of one medium."""
     if len(old) != len(new):
         return [f"{len(old)} -> {len(new)} rows"]
@@ -52,13 +57,19 @@ def differences(old: list[Row], new: list[Row], least: float) -> list[str]:
     if moved:
         said.append(f"other {', '.join(moved)}")
     for column in [c for c in (old[0] if old else {}) if c not in FACTS]:
+        if least is None:
+            n_other = sum(not same_bits(a[column], b[column]) for a, b in zip(old, new, strict=True))
+            said += [f"{column}: {n_other} rows of other bits"] if n_other else []
+            continue
         worst = min(cosine(a[column], b[column]) for a, b in zip(old, new, strict=True))
         if worst < least:
             said.append(f"{column}: cosine down to {worst:.4f}")
     return said
 
 
-def compare(old_path: Path, new_path: Path, view: str, least: float) -> list[dict[str, Any]]:
+def compare(
+    old_path: Path, new_path: Path, view: str, least: float | None, only_rows: bool
+) -> list[dict[str, Any]]:
     """Give one entry for each medium that differs: its name, what differs, and both ledgers' words."""
     with vifex.open(old_path, view=view) as old, vifex.open(new_path, view=view) as new:
         rows = rows_of(old), rows_of(new)
@@ -68,7 +79,7 @@ def compare(old_path: Path, new_path: Path, view: str, least: float) -> list[dic
         entries = [ledger.get(name) for ledger in ledgers]
         said = differences(rows[0].get(name, []), rows[1].get(name, []), least)
         words = [f"{e['status']}: {e['reason']}" if e else "not in the store" for e in entries]
-        if words[0] != words[1]:
+        if words[0] != words[1] and not only_rows:
             said.append("other outcome")
         if said:
             found.append({"name": name, "differs": said, "old": words[0], "new": words[1]})
@@ -84,9 +95,11 @@ def main() -> int:
     parser.add_argument("new", type=Path)
     parser.add_argument("--view", default="main")
     parser.add_argument("--cosine", type=float, default=0.9999)
+    parser.add_argument("--exact", action="store_true", help="features must be equal to the bit")
+    parser.add_argument("--only-rows", action="store_true", help="ledgers may differ in their words")
     parser.add_argument("--json", type=Path)
     words = parser.parse_args()
-    found = compare(words.old, words.new, words.view, words.cosine)
+    found = compare(words.old, words.new, words.view, None if words.exact else words.cosine, words.only_rows)
     for entry in found:
         print(f"{entry['name']}: {'; '.join(entry['differs'])}\n  old  {entry['old']}\n  new  {entry['new']}")
     print(f"{len(found)} media differ")

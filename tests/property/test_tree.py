@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vifex.pool import tree as tree_module
 from vifex.pool.tree import Node, build_tree
 
 Array = npt.NDArray[np.float64]
@@ -70,3 +72,58 @@ def test_every_node_is_the_mean_of_its_frames_by_duration(video: tuple[Array, Ar
         np.testing.assert_allclose(
             node.vector, np.average(rows[node.start : node.stop], axis=0, weights=weights), atol=1e-5
         )
+
+
+def grouped_at_once(shots: list[Node], similar: float, join: tree_module.Pool) -> list[list[Node]]:
+    """The grouping as its definition reads: after each join all cosines are computed again."""
+    groups = [[shot] for shot in shots]
+    vectors = [shot.vector for shot in shots]
+    while len(groups) > 1:
+        unit = tree_module._unit(np.stack(vectors).astype(np.float64))
+        cosines = np.einsum("td,td->t", unit[:-1], unit[1:])
+        best = int(np.argmax(cosines))
+        if cosines[best] < similar:
+            break
+        groups[best : best + 2] = [groups[best] + groups[best + 1]]
+        vectors[best : best + 2] = [tree_module._parent("scene", groups[best], join).vector]
+    return groups
+
+
+@given(
+    video=videos(),
+    similar=st.sampled_from([-2.0, 0.3, 0.8, 0.95, 2.0]),
+    pooling=st.sampled_from(["mean", "max"]),
+    size=st.sampled_from([1, 5, 131]),
+)
+def test_joining_step_by_step_equals_joining_at_once(
+    video: tuple[Array, Array, float], similar: float, pooling: str, size: int
+) -> None:
+    """To the bit, at sizes whose sums run through different loops, with equal shots among them."""
+    rows, t_s, end = video
+    wide = np.resize(rows, (len(rows), size)) if size != 5 else rows
+    every = np.arange(len(rows))  # each frame is a shot
+    stepwise = build_tree(wide, t_s, end, pooling=pooling, similar=similar, starts=every)
+    shots = [node for node in stepwise.walk() if node.level == "shot"]
+    join = tree_module._pool_of(pooling)
+    expected = [tree_module._parent("scene", g, join) for g in grouped_at_once(shots, similar, join)]
+    assert [(s.start, s.stop) for s in stepwise.children] == [(s.start, s.stop) for s in expected]
+    for scene, other in zip(stepwise.children, expected, strict=True):
+        np.testing.assert_array_equal(scene.vector, other.vector)
+
+
+def test_the_work_of_joining_grows_with_the_shots_not_with_their_square(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows whose length is computed: all shots once, then one for each join."""
+    counted: list[int] = []
+    unit = tree_module._unit
+
+    def counting(rows: Array) -> Array:
+        counted.append(len(rows))
+        return unit(rows)
+
+    n = 200
+    rows = np.random.default_rng(0).normal(size=(n, 8)) + 2.0
+    monkeypatch.setattr(tree_module, "_unit", counting)
+    build_tree(rows, np.arange(float(n)), similar=-2.0, starts=np.arange(n))
+    assert sum(counted) == 2 * n - 1

@@ -173,20 +173,44 @@ def _edges(rows: Array, t_s: Array, t_end_s: float | None) -> Array:
 
 
 def _grouped(shots: list[Node], similar: float, join: Pool) -> list[list[Node]]:
-    """Join neighbouring groups, the most similar pair first, while a pair is similar enough."""
+    """Join neighbouring groups, the most similar pair first, while a pair is similar enough.
+
+    A join changes one group's vector and at most two cosines, so only those are computed again.
+    """
     import numpy as np
 
-    groups = [[shot] for shot in shots]
-    vectors = [shot.vector for shot in shots]
-    while len(groups) > 1:
-        unit = _unit(np.stack(vectors).astype(np.float64))
-        cosines = np.einsum("td,td->t", unit[:-1], unit[1:])
-        best = int(np.argmax(cosines))
-        if cosines[best] < similar:
+    n = len(shots)
+    vectors = np.stack([shot.vector for shot in shots]).astype(np.float64)
+    weights = np.array([shot.weight for shot in shots])
+    unit = _unit(vectors)
+    # A group is named by its first shot. `stops` holds the shot behind its last, `before` the group before it.
+    stops = np.arange(1, n + 1)
+    before = np.arange(-1, n)
+    cosines = np.full(n, -np.inf)  # of a group and the next one
+    cosines[:-1] = np.einsum("td,td->t", unit[:-1], unit[1:])
+    for _ in range(n - 1):
+        left = int(np.argmax(cosines))
+        if cosines[left] < similar:
             break
-        groups[best : best + 2] = [groups[best] + groups[best + 1]]
-        vectors[best : best + 2] = [_parent("scene", groups[best], join).vector]
+        right, stop = int(stops[left]), int(stops[stops[left]])
+        stops[left], before[stop], cosines[right] = stop, left, -np.inf
+        pooled = join(vectors[left:stop], weights[left:stop]).astype(np.float32)
+        unit[left] = _unit(pooled[None].astype(np.float64))[0]
+        cosines[left] = _cosine(unit, left, stop) if stop < n else -np.inf
+        if left:
+            cosines[before[left]] = _cosine(unit, int(before[left]), left)
+    groups, start = [], 0
+    while start < n:
+        groups.append(shots[start : stops[start]])
+        start = int(stops[start])
     return groups
+
+
+def _cosine(unit: Array, one: int, other: int) -> float:
+    """Multiply two rows of length 1, summed in the same order as all pairs at once."""
+    import numpy as np
+
+    return float(np.einsum("td,td->t", unit[one : one + 1], unit[other : other + 1])[0])
 
 
 def _leaf(start: int, stop: int, edges: Array, weights: Array, vector: Array) -> Node:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vifex.search.best import Best
 from vifex.search.exact import Searcher, nearest, nearest_many
 from vifex.search.registry import distance
+from vifex.search.scan.best import Best
 from vifex.search.times import format_time, parse_time
 from vifex.store import View, open_store
 
@@ -95,10 +94,12 @@ def test_a_filter_before_equals_a_filter_after(labelled, query, metric, k, where
     higher=st.booleans(),
 )
 def test_blocks_are_merged_as_one(blocks, k, higher):
-    best, rows = Best(k, higher_is_better=higher), []
+    every: list[str] = []
+    best, rows = Best(k, higher_is_better=higher, keys_of=lambda places: [every[p] for p in places]), []
     for n, scores in enumerate(blocks):
         keys = [f"{n % 2}:{9 * n + i}" for i in range(len(scores))]
-        best.offer(np.array(scores), pa.array(keys, pa.string()), np.arange(len(scores)))
+        best.offer(np.array(scores), len(every) + np.arange(len(scores)))
+        every += keys
         rows += [
             ((-s if higher else s), *_parts(key), s) for s, key in zip(scores, keys, strict=True) if s < 3
         ]

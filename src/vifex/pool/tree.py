@@ -183,7 +183,8 @@ def _grouped(shots: list[Node], similar: float, join: Pool) -> list[list[Node]]:
     vectors = np.stack([shot.vector for shot in shots]).astype(np.float64)
     weights = np.array([shot.weight for shot in shots])
     unit = _unit(vectors)
-    # A group is named by its first shot. `stops` holds the shot behind its last, `before` the group before it.
+    # A group is named by its first shot. `stops` holds the shot behind its last, `before` the group before
+    # it.
     stops = np.arange(1, n + 1)
     before = np.arange(-1, n)
     cosines = np.full(n, -np.inf)  # of a group and the next one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from vifex.values import Box, StoreError
 from vifex.values.rows import BOX_SIDES, ROW_NAMES
 
 if TYPE_CHECKING:
-    from vifex.search.best import Match
+    from vifex.search.scan.best import Match
     from vifex.store import View
 
 __all__ = ["Hit", "fetch_hits", "fetch_many_hits"]
@@ -83,13 +83,13 @@ def fetch_many_hits(view: View, matches: Sequence[Sequence[Match]]) -> list[list
     Raises:
         StoreError: If the view does not hold one of them, as when they come from another view.
     """
-    wanted = list(dict.fromkeys(m.key for one in matches for m in one))
-    rows: dict[str, dict[str, Any]] = {}
-    for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        keys = ", ".join(sql_text(key) for key in wanted[start : start + _KEYS_AT_ONCE])
-        table = view.to_arrow(columns=ROW_NAMES, where=f"key IN ({keys})")
-        rows.update((row["key"], row) for row in table.to_pylist())
-    lost = [key for key in wanted if key not in rows]
+    every = {m.key: m.place for one in matches for m in one}
+    rows = (
+        _rows_at(view, every)
+        if all(place >= 0 for place in every.values())
+        else _rows_named(view, list(every))
+    )
+    lost = [key for key in every if key not in rows]
     if lost:
         raise StoreError(
             f"the row {lost[0]} was found and cannot be read.",
@@ -97,6 +97,27 @@ def fetch_many_hits(view: View, matches: Sequence[Sequence[Match]]) -> list[list
             todo="Search the view that the matches come from.",
         )
     return [[_hit(rank, m.score, rows[m.key]) for rank, m in enumerate(one, start=1)] for one in matches]
+
+
+def _rows_at(view: View, places: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """Read rows by their places; a row that is not where it was found is left out."""
+    rows: dict[str, dict[str, Any]] = {}
+    end = view.count_rows()
+    known = [place for place in places.values() if place < end]
+    for start in range(0, len(known), _KEYS_AT_ONCE):
+        table = view.take(known[start : start + _KEYS_AT_ONCE], ROW_NAMES)
+        rows.update((row["key"], row) for row in table.to_pylist())
+    return rows
+
+
+def _rows_named(view: View, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Read rows by their keys, which takes a pass over all keys of the view."""
+    rows: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        named = ", ".join(sql_text(key) for key in keys[start : start + _KEYS_AT_ONCE])
+        table = view.to_arrow(columns=ROW_NAMES, where=f"key IN ({named})")
+        rows.update((row["key"], row) for row in table.to_pylist())
+    return rows
 
 
 def sql_text(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 from lance import LanceDataset, LanceOperation
+from lance.file import LanceFileReader
 from lance.fragment import write_fragments
 from lance.optimize import Compaction
 
@@ -36,6 +38,13 @@ _BATCH_BYTES: Final = 8 << 20
 _MAGIC: Final = b"LANC"
 _TOP_VERSION: Final = (1 << 64) - 1
 _KEEP: Final = "vifex-keep-"
+# How Lance prints the encoding of a page of vectors without nulls and without compression.
+_FLAT: Final = re.compile(
+    r"PageLayout\{layout:Some\(FullZipLayout\(FullZipLayout\{bits_rep:0,bits_def:0,num_items:(?P<rows>\d+),"
+    r"num_visible_items:(?P=rows),value_compression:Some\(CompressiveEncoding\{compression:Some\("
+    r"FixedSizeList\(FixedSizeList\{items_per_value:(?P<size>\d+),has_validity:false,"
+    r"values:Some\(CompressiveEncoding\{compression:Some\(Flat\(Flat\{bits_per_value:(?P<bits>\d+),data:None,"
+)
 
 _used_in: int | None = None
 
@@ -200,6 +209,35 @@ class Table:
         """List the pieces of this version in stored order."""
         with self._reading():
             return [_fragment(f.metadata) for f in self._ds.get_fragments()]
+
+    def flat_pages(
+        self, fragment: Fragment, column: str, size: int, bits: int
+    ) -> list[tuple[Path, int, int]] | None:
+        """Find the pages of a vector column that hold nothing but its numbers, row after row.
+
+        Args:
+            fragment: Of this version.
+            column: A column of fixed-size lists.
+            size: Numbers in a row.
+            bits: Of one number.
+
+        Returns:
+            File, position in bytes and number of rows of each page, in stored order; `None` where a page is
+            stored in another way.
+        """
+        for name in fragment.files:
+            with self._reading():
+                metadata = LanceFileReader(_uri(self.data / name)).metadata()
+                names = metadata.schema.names
+                # A column of the schema is a column of the file only where no type is nested.
+                if len(names) != len(metadata.columns) or column not in names:
+                    continue
+                pages = metadata.columns[names.index(column)].pages
+                plain = [_flat_page(page, size, bits) for page in pages]
+            if not all(plain):
+                return None
+            return [(self.data / name, *page) for page in plain if page]
+        return None
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
         """Write rows beside this version; they are no part of it until committed."""
@@ -394,6 +432,16 @@ def _fragment(meta: Any) -> Fragment:
         deletions=meta.deletion_file.path(int(meta.id), None) if meta.deletion_file else None,
         meta=meta,
     )
+
+
+def _flat_page(page: Any, size: int, bits: int) -> tuple[int, int] | None:
+    """Position and number of rows of a page, if it is `size` plain numbers of `bits` per row."""
+    found = _FLAT.match("".join(page.encoding.split()))
+    if found is None or len(page.buffers) != 1:
+        return None
+    rows, [buffer] = int(found["rows"]), page.buffers
+    stored = int(found["size"]), int(found["bits"]), int(buffer.size)
+    return (int(buffer.position), rows) if stored == (size, bits, rows * size * bits // 8) else None
 
 
 def _uri(path: Path) -> str:

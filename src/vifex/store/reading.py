@@ -30,6 +30,7 @@ from vifex.store.layout import (
     views_without_recipe,
 )
 from vifex.store.ledger import first_checksum, newest_mask, read_entries, runs_of
+from vifex.store.mapped import MappedColumn, map_column, row_places
 from vifex.store.readers import Registration
 from vifex.store.schema import LEDGER_SCHEMA
 from vifex.values import InputError, LayerSpec, StoreError, VifexError
@@ -249,6 +250,28 @@ class View:
         schema = self._projected(columns)
         with explained(self._store.path):
             return self._head.rows.take(places, schema.names).cast(schema)
+
+    def mapped(self, column: str) -> MappedColumn | None:
+        """Map the vectors of a feature column where they lie in the store's files, without a copy.
+
+        Returns:
+            The column, valid while the store is open; `None` where its pages are not plain numbers.
+
+        Raises:
+            InputError: If there is no such column.
+        """
+        with explained(self._store.path):
+            return map_column(self._head.rows, self._column(column))
+
+    def places(self, where: str) -> npt.NDArray[np.int64]:
+        """Find the rows that an SQL filter lets through, as places in the stored order, rising.
+
+        Raises:
+            InputError: If the filter is wrong.
+        """
+        ready = self._ready(where)
+        with self._filtering(where, ready):
+            return np.concatenate([np.empty(0, np.int64), *row_places(self._head.rows, ready or where)])
 
     def ledger(
         self,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from functools import partial
+
 import numpy as np
 import pytest
 
-from vifex.search import exact
 from vifex.search.exact import Searcher, nearest, nearest_many
+from vifex.search.scan import blocks
+from vifex.store import View
 from vifex.values import InputError
 
 METRICS = ("cosine", "dot", "l2")
@@ -45,9 +49,53 @@ def test_equal_rows_come_in_the_order_of_their_keys(plain_view, numbers, metric)
 def test_batches_change_no_score_and_no_rank(plain_view, numbers, metric, rows, monkeypatch):
     queries = np.nan_to_num(numbers[[3, 19, 150]])
     whole = nearest_many(plain_view, queries, k=50, metric=metric)
-    monkeypatch.setattr(exact, "rows_per_batch", lambda size: rows)
+    monkeypatch.setattr(blocks, "_NUMBERS", rows * numbers.shape[1])
     assert nearest_many(plain_view, queries, k=50, metric=metric) == whole
     assert Searcher(plain_view).nearest_many(queries, k=50, metric=metric) == whole
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_mapped_columns_give_what_read_ones_give(make_view, numbers, metric, dtype, monkeypatch):
+    """Long vectors are mapped; a filter, ties and rows without a score change nothing about that."""
+    with np.errstate(over="ignore"):
+        long = np.tile(numbers, 16).astype(dtype)
+    view = make_view({"head": long}, dtype=dtype, commits=3, labels=["cat", None] * 100)
+    assert view.mapped("head") is not None
+    queries = np.nan_to_num(numbers[[3, 19, 74, 150, 151]]).astype(np.float64)
+    queries = np.tile(queries, 16)
+    where = "label = 'cat' AND ordinal < 4"
+    mapped = [
+        [finder(queries, k=k, metric=metric, where=w) for w in (None, where) for k in (1, 25, 250)]
+        for finder in (Searcher(view).nearest_many, partial(nearest_many, view))
+    ]
+    monkeypatch.setattr(View, "mapped", lambda self, column: None)
+    read = [
+        nearest_many(view, queries, k=k, metric=metric, where=w) for w in (None, where) for k in (1, 25, 250)
+    ]
+    assert mapped[0] == mapped[1] == read
+    assert [len(found[0]) for found in read[:3]][:2] == [1, 25]
+
+
+def test_a_searcher_holds_no_vectors_of_a_mapped_column(make_view):
+    """4 bytes a row; a float32 copy would be 1,024."""
+    view = make_view({"head": np.ones((2000, 256))}, dtype="float16")
+    tracemalloc.start()
+    try:
+        searcher = Searcher(view)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(searcher) == 2000
+    assert held < 2000 * 256
+
+
+def test_many_ties_are_chosen_by_key(make_view):
+    """3,000 equal rows, more than are held before keys are read."""
+    view = make_view({"head": np.ones((3000, 128))}, dtype="float16")
+    expected = sorted(keys_of(view), key=by_key)[:7]
+    assert [m.key for m in nearest(view, np.ones(128), k=7)] == expected
+    assert [m.key for m in Searcher(view).nearest(np.ones(128), k=7, metric="l2")] == expected
 
 
 def test_rows_without_a_score_are_left_out(plain_view, numbers):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from vifex.search.exact import Match
+from vifex.search.exact import Match, nearest
 from vifex.search.hits import fetch_hits, sql_text
 from vifex.values import Box, StoreError
 
@@ -62,3 +62,13 @@ def test_no_match_gives_no_hit(plain_view):
 
 def test_quotes_in_sql_texts_are_doubled():
     assert sql_text("it's") == "'it''s'"
+
+
+def test_matches_of_another_view_are_an_error_even_where_they_have_places(plain_view, make_view, numbers):
+    """A place without its key names another row, or none."""
+    found = nearest(plain_view, numbers[150], k=3)
+    assert [h.key for h in fetch_hits(plain_view, found)] == [m.key for m in found]
+    for rows in (200, 10):
+        other = make_view({"head": numbers[:rows]}, names=[f"other{i}.jpg" for i in range(200)])
+        with pytest.raises(StoreError, match="was found and cannot be read"):
+            fetch_hits(other, [Match(f"0{m.key[1:]}", m.score, m.place) for m in found])

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Distance", "FloatArray", "row_dots"]
+__all__ = ["Distance", "FloatArray", "Floats", "row_dots"]
 
 FloatArray = npt.NDArray[np.float64]
 
 Score = Callable[[FloatArray, FloatArray], FloatArray]
 """`(rows [n, D], query [D]) -> scores [n]`; NaN for a row that has no score."""
 
-Estimate = Callable[[FloatArray, FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+Floats = npt.NDArray[Any]
+"""float32 or float64."""
+
+Estimate = Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]
 """`(dots [n, Q], row_norms [n], query_norms [Q]) -> (values [n, Q], scales [n, Q])`.
 
-`dots` are products of rows with queries of length 1. `values` rank as the scores do, higher being
-nearer; an error of `u` in a dot relative to its row's norm, or in a norm relative to itself, moves a
-value by at most `u * scale`.
+`dots` are products of rows with queries scaled to length 1. `values` rank as the scores do; a higher value is
+nearer. An error of `u` in a dot relative to the norm of its row, or in a norm relative to itself, moves a
+value by at most `u * scale`. The arrays are all float32 or all float64, and so are the results. A few
+roundings of the computation itself, each at most one unit roundoff times `scale`, are allowed for. `scales`
+may be of any shape that broadcasts to `[n, Q]` and has two axes. A norm of a row may be NaN; then its values
+or its scales must be NaN.
 """
 
 

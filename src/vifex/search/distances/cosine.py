@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vifex.search.distances.base import Distance, FloatArray, row_dots
+from vifex.search.distances.base import Distance, FloatArray, Floats, row_dots
 
 __all__ = ["COSINE"]
 
@@ -16,10 +16,8 @@ def _score(rows: FloatArray, query: FloatArray) -> FloatArray:
     return cosines
 
 
-def _estimate(
-    dots: FloatArray, row_norms: FloatArray, query_norms: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    return dots / row_norms[:, None], np.ones_like(dots)
+def _estimate(dots: Floats, row_norms: Floats, query_norms: Floats) -> tuple[Floats, Floats]:
+    return dots / row_norms[:, None], np.ones((1, 1), dots.dtype)
 
 
 COSINE = Distance(

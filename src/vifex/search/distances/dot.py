@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from vifex.search.distances.base import Distance, FloatArray, row_dots
+from vifex.search.distances.base import Distance, FloatArray, Floats, row_dots
 
 __all__ = ["DOT"]
 
@@ -13,11 +11,9 @@ def _score(rows: FloatArray, query: FloatArray) -> FloatArray:
     return row_dots(rows, query)
 
 
-def _estimate(
-    dots: FloatArray, row_norms: FloatArray, query_norms: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _estimate(dots: Floats, row_norms: Floats, query_norms: Floats) -> tuple[Floats, Floats]:
     # The query's own length changes no rank, so the product with the unit query will do.
-    return dots, np.broadcast_to(row_norms[:, None], dots.shape)
+    return dots, row_norms[:, None]
 
 
 DOT = Distance(name="dot", title="dot product", higher_is_better=True, score=_score, estimate=_estimate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vifex.search.distances.base import Distance, FloatArray, row_dots
+from vifex.search.distances.base import Distance, FloatArray, Floats, row_dots
 
 __all__ = ["L2"]
 
@@ -15,9 +15,7 @@ def _score(rows: FloatArray, query: FloatArray) -> FloatArray:
     return np.sqrt(row_dots(apart, apart))
 
 
-def _estimate(
-    dots: FloatArray, row_norms: FloatArray, query_norms: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _estimate(dots: Floats, row_norms: Floats, query_norms: Floats) -> tuple[Floats, Floats]:
     x, q = row_norms[:, None], query_norms[None, :]
     return 2 * q * dots - x * x - q * q, (x + q) ** 2
 

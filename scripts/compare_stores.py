@@ -4,7 +4,8 @@
 
 A row is known by its medium's name and its ordinal. Times and frame numbers must be equal, features must
 have at least the stated cosine, or with `--exact` the same bits. Each medium that differs is one entry: what
-differs, and what both ledgers say. With `--only-rows` the ledgers' words do not count. Exit status: 0 where nothing differs, 1 otherwise.
+differs, and what both ledgers say. With `--only-rows` the words of the ledgers do not count. Exit status: 0
+where nothing differs, 1 otherwise.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def differences(old: list[Row], new: list[Row], least: float | None) -> list[str
 
 
 def compare(
-    old_path: Path, new_path: Path, view: str, least: float | None, only_rows: bool
+    old_path: Path, new_path: Path, view: str, least: float | None, *, only_rows: bool
 ) -> list[dict[str, Any]]:
     """Give one entry for each medium that differs: its name, what differs, and both ledgers' words."""
     with vifex.open(old_path, view=view) as old, vifex.open(new_path, view=view) as new:
@@ -99,7 +100,9 @@ def main() -> int:
     parser.add_argument("--only-rows", action="store_true", help="ledgers may differ in their words")
     parser.add_argument("--json", type=Path)
     words = parser.parse_args()
-    found = compare(words.old, words.new, words.view, None if words.exact else words.cosine, words.only_rows)
+    found = compare(
+        words.old, words.new, words.view, None if words.exact else words.cosine, only_rows=words.only_rows
+    )
     for entry in found:
         print(f"{entry['name']}: {'; '.join(entry['differs'])}\n  old  {entry['old']}\n  new  {entry['new']}")
     print(f"{len(found)} media differ")

@@ -116,12 +116,9 @@ def _children(tree: psutil.Process) -> list[psutil.Process]:
 
 def write(bench: str, *, config: dict[str, Any], rounds: int, results: dict[str, Any]) -> Path:
     """Write a checked record to `BENCH.json` among the records."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
     record = {
         "bench": bench,
-        "commit": commit,
+        "commit": os.environ.get("VIFEX_BENCH_COMMIT") or _commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "config": config,
@@ -134,6 +131,13 @@ def write(bench: str, *, config: dict[str, Any], rounds: int, results: dict[str,
     path.write_text(json.dumps(record, indent=2) + "\n")
     print(f"{bench}: {json.dumps(results)}")
     return path
+
+
+def _commit() -> str:
+    """Return the checkout's commit; `VIFEX_BENCH_COMMIT` names it where the source is a copy without git."""
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def check(record: dict[str, Any]) -> None:

@@ -230,3 +230,20 @@ def test_a_network_is_made_once_for_loading_and_running(
             results.append(network.submit(pixels(model, 2)).result()["fc"])
         assert len(made) == builds
     assert np.array_equal(*results)
+
+
+def test_the_settings_of_a_gpu_leave_cudnn_on() -> None:
+    """Convolutions without it are many times slower; and the settings end with the block."""
+    import torch
+
+    from vifex.engines.torch.devices import settings
+
+    cudnn = torch.backends.cudnn
+    before = (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
+    assert cudnn.enabled
+    with settings(torch.device("cuda")):
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == (
+            True, False, True, False,
+        )  # fmt: skip
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before

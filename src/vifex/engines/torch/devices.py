@@ -74,7 +74,10 @@ def settings(device: torch.device, cores: int | None = None) -> Iterator[None]:
         matmul = torch.backends.cuda.matmul.allow_tf32
         torch.backends.cuda.matmul.allow_tf32 = False
         try:
-            with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):
+            # `flags` turns cuDNN off unless it is told to leave it on.
+            with torch.backends.cudnn.flags(
+                enabled=torch.backends.cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
+            ):
                 yield
         finally:
             torch.backends.cuda.matmul.allow_tf32 = matmul

@@ -142,7 +142,7 @@ class CudaRunner:
                 for pinned, out in zip(lane.outs, outs, strict=True):
                     pinned.copy_(out, non_blocking=True)
                     out.record_stream(self._copy_out)
-                done = torch.cuda.Event()
+                done = torch.cuda.Event(blocking=True)  # who waits for it sleeps
                 done.record(self._copy_out)
         return done
 

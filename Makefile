@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a contact sheet
 	$(BIN)/python scripts/demo.py
 
-test: lint  ## everything: format, lint, types, import floors, tests
+test: lint  ## everything: format, lint, types, import layers, tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
 	$(BIN)/python -m pytest -m alone
 

@@ -75,9 +75,9 @@ def accuracy(stem: str, folder: Path, count: int | None = None) -> dict[str, Any
     for wanted in PRECISIONS:
         plan = replace(base, recipe=replace(base.recipe, precision=engine.resolve_precision(wanted)))
         if wanted == "int8":
-            room = folder / f"{stem}-int8"
-            room.mkdir()
-            plan = learn(plan, pixels[:SAMPLES], room)
+            graphs = folder / f"{stem}-int8"
+            graphs.mkdir()
+            plan = learn(plan, pixels[:SAMPLES], graphs)
         with engine.compile(plan.model, plan.layers, precision=plan.recipe.precision) as network:
             parts = [part["logits"] for part in run_batches(network, list(pixels[SAMPLES:]))]
         right = np.concatenate(parts).argmax(axis=1) == labels[SAMPLES:]

@@ -43,7 +43,7 @@ class VifexRun:
         self._count = count or (lambda report: int(report["ok"]))
         self.precision = ""
         self.startup_s: list[float] = []
-        """Wall seconds of each run outside its busy time: start, compiled graph, finding files, care, end."""
+        """Wall seconds of each run outside its busy time: start, compiling, listing, maintenance, end."""
 
     def run(self, things: int) -> Told:
         """Run the command over the first `things` things."""

@@ -35,7 +35,7 @@ NONE = "-color_primaries unknown -colorspace unknown"
 PQ, HLG = "t=smpte2084:p=2020:m=2020_ncl:npl=203", "t=arib-std-b67:p=2020:m=2020_ncl:npl=203"
 
 # Name: what zimg does, format, codec, largest mean difference to the photograph (of 255) in exact pixels.
-# BT.2390's curve itself takes 2 to 4: it makes room for highlights. 4:2:0 in PQ smears colours at edges.
+# BT.2390's curve itself takes 2 to 4: it makes space for highlights. 4:2:0 in PQ smears colours at edges.
 HDR = {
     "pq-444.mkv": (PQ, "yuv444p10le", FFV1, 4),
     "pq-full.mkv": (f"{PQ}:r=full", "yuv444p12le", FFV1, 4),

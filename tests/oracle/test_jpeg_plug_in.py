@@ -66,13 +66,13 @@ def jpeg(
     else:
         levels = rng.integers(0, 256, shape) if kind == "noise" else rng.integers(0, 2, shape) * 255
     file = io.BytesIO()
-    # Pillow's encoder guesses how much room a file takes, and noise takes more.
-    room, ImageFile.MAXBLOCK = ImageFile.MAXBLOCK, 1 << 20
+    # Pillow's encoder guesses how much memory a file takes, and noise takes more.
+    sandbox, ImageFile.MAXBLOCK = ImageFile.MAXBLOCK, 1 << 20
     try:
         image = Image.fromarray(levels.astype(np.uint8))
         image.save(file, "jpeg", restart_marker_blocks=units, **options)
     finally:
-        ImageFile.MAXBLOCK = room
+        ImageFile.MAXBLOCK = sandbox
     return file.getvalue()
 
 

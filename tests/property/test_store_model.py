@@ -24,7 +24,7 @@ NEVER = CommitRule(media=1_000, seconds=1e9)
 
 
 @contextmanager
-def eager_care() -> Iterator[None]:
+def eager_maintenance() -> Iterator[None]:
     before = maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS
     maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = 4, 2  # type: ignore[misc]
     try:
@@ -44,7 +44,7 @@ class StoreIsADictionary(RuleBasedStateMachine):
         self.gathered: dict[int, tuple[int, int, str]] = {}
         self.edition = 0
         self.readers: list[tuple[View, list[object]]] = []
-        self.patch = eager_care()
+        self.patch = eager_maintenance()
         self.patch.__enter__()
 
     @initialize()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from vifex.engines.cache_care import Entry
+    from vifex.engines.cache_maintenance import Entry
 
 __all__ = ["cache"]
 
@@ -44,8 +44,8 @@ def cache(
         With --prune, print what would be removed and remove nothing.
     """
     from vifex.engines.cache import cache_folder
-    from vifex.engines.cache_care import entries, limit_bytes
-    from vifex.engines.cache_care import prune as remove
+    from vifex.engines.cache_maintenance import entries, limit_bytes
+    from vifex.engines.cache_maintenance import prune as remove
     from vifex.values import InputError
 
     if not prune and (limit is not None or dry_run):

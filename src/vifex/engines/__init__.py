@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from vifex.engines.base import Engine, Network
 from vifex.engines.choice import EngineChoice
+from vifex.engines.choosing import settle
 from vifex.engines.loading import load_engine
 from vifex.engines.options import EngineOptions
-from vifex.engines.settled import settle
 
 __all__ = ["Engine", "EngineChoice", "EngineOptions", "Network", "load_engine", "settle"]

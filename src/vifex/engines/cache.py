@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from vifex.engines.cache_care import lock_open_file, make_room
+from vifex.engines.cache_maintenance import free_space, lock_open_file
 from vifex.values import ModelCard
 
 __all__ = ["Cache", "cache_folder"]
@@ -107,7 +107,7 @@ class Cache:
             body = compiled.export_model()
             body = body.getvalue() if isinstance(body, io.BytesIO) else bytes(body)
             self._folder.mkdir(parents=True, exist_ok=True)
-            make_room(self._folder.parent, len(body))
+            free_space(self._folder.parent, len(body))
             handle, name = tempfile.mkstemp(dir=self._folder, suffix=".tmp")
             lock_open_file(handle)
             try:

@@ -46,10 +46,12 @@ def choose_batch(macs: int, pixels: int = 0, number_bytes: int = 2) -> int:
         pixels: Of one input; 0 where they are not known.
         number_bytes: What a number of a map takes at the network's precision.
     """
-    room = _BATCH_BYTES // number_bytes // (2 if macs < _LIGHT_MACS * pixels else 1)
+    most_numbers = _BATCH_BYTES // number_bytes // (2 if macs < _LIGHT_MACS * pixels else 1)
     batch = 1
     while (
-        batch < _MAX_BATCH and 2 * batch * max(macs, 1) <= _BATCH_MACS and 2 * batch * max(pixels, 1) <= room
+        batch < _MAX_BATCH
+        and 2 * batch * max(macs, 1) <= _BATCH_MACS
+        and 2 * batch * max(pixels, 1) <= most_numbers
     ):
         batch *= 2
     return batch

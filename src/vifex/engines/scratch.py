@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vifex.engines.cache import cache_folder
-from vifex.engines.cache_care import remove_leftovers, taken_lock
+from vifex.engines.cache_maintenance import remove_leftovers, taken_lock
 
 __all__ = ["scratch_folder"]
 

@@ -47,7 +47,7 @@ class Listing:
         self._waiting: deque[Found | _Notice] = deque()
         self._all_found = False
         self._failure: BaseException | None = None
-        self._is_hungry = False
+        self._wants_more = False
         self._wake: Callable[[], None] = lambda: None
         self._news = threading.Event()
         self._space = threading.Event()
@@ -142,7 +142,7 @@ class Listing:
 
     def _ask(self) -> bool:
         """Ask to be woken; returns whether something came meanwhile."""
-        self._is_hungry = True
+        self._wants_more = True
         return bool(self._waiting)
 
     # -- in the thread -----------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Listing:
 
     def _put(self, item: Found | _Notice) -> None:
         self._waiting.append(item)
-        if self._is_hungry:
+        if self._wants_more:
             self._tell()
         if len(self._waiting) >= _AHEAD:
             self._space.clear()
@@ -170,6 +170,6 @@ class Listing:
                 self._space.wait()
 
     def _tell(self) -> None:
-        self._is_hungry = False
+        self._wants_more = False
         self._news.set()
         self._wake()

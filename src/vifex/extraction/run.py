@@ -38,13 +38,13 @@ def _check_costs(workers: int | None, limits: Limits) -> None:
     """Refuse what no run can keep to, NaN included, before each file fails of it."""
     if workers is not None and workers < 0:
         raise InputError(f"there cannot be {workers} decoder processes.", todo="Give 1 or more.")
-    asked = {
+    given = {
         "max_pixels": limits.max_pixels,
         "max_frames": limits.max_frames,
         "file_s": limits.file_s,
         "stall_s": limits.stall_s,
     }
-    for option, value in asked.items():
+    for option, value in given.items():
         if not value > 0:
             raise InputError(
                 f"is {value:g}, so no file can pass.", option=option, todo="Give a number above 0."
@@ -190,10 +190,10 @@ def _run_facts(plans: Sequence[ViewPlan]) -> str:
     return run_facts(
         names,
         machine={"cores": available_cores()},
-        models={p.name: p.asked.name for p in plans},
-        weights={p.name: p.asked.weights for p in plans if p.asked.weights},
-        cards={p.name: p.asked.card for p in plans if p.asked.card},
-        engines={p.name: p.settled for p in plans},
+        models={p.name: p.ref.name for p in plans},
+        weights={p.name: p.ref.weights for p in plans if p.ref.weights},
+        cards={p.name: p.ref.card for p in plans if p.ref.card},
+        engines={p.name: p.engine_choice for p in plans},
     )
 
 

@@ -74,17 +74,17 @@ def read(
         MediaError: If there is nothing to be had of it; also, at the very end, if the file changed
             while it was read: then its samples are to be thrown away.
     """
-    report = progress or _nothing
+    on_progress = progress or _nothing
     with open_medium(medium) as file:
-        look = partial(_read, file, medium, limits=limits, progress=report)
-        listen = partial(read_audio, file, medium, limits=limits, progress=report)
+        look = partial(_read, file, medium, limits=limits, progress=on_progress)
+        listen = partial(read_audio, file, medium, limits=limits, progress=on_progress)
         if all(w.audio is None for w in requests):
-            seen = yield from look(requests)
+            report = yield from look(requests)
         elif all(w.audio is not None for w in requests):
-            seen = yield from listen(requests)
+            report = yield from listen(requests)
         else:
-            seen = yield from _both(requests, look, listen)
-    return seen
+            report = yield from _both(requests, look, listen)
+    return report
 
 
 def _both(

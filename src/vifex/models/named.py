@@ -72,12 +72,12 @@ def load_of_family(prefix: str, name: str, *, weights: str | None, card: Path | 
         model = family.load(name, chosen)
         if own is not None:
             model = replace(model, card=read_card(own))
-    asked = ModelRef(
+    ref = ModelRef(
         name=f"{prefix}{':' if prefix == 'torch' else '/'}{name}",
         weights=None if chosen == "pretrained" else chosen,
         card=None if own is None else str(own),
     )
-    return replace(model, asked=asked)
+    return replace(model, ref=ref)
 
 
 def entries(search: str = "") -> Iterator[Entry | str]:

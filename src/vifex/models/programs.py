@@ -54,7 +54,7 @@ def program_model(path: Path, card: ModelCard, digest: str) -> Model:
         digest: sha256 of the file.
     """
     builder = Builder(f"{__name__}:build", str(path), "file")
-    return Model(card, None, digest, engine="torch", builder=builder, asked=ModelRef(str(path)))
+    return Model(card, None, digest, engine="torch", builder=builder, ref=ModelRef(str(path)))
 
 
 def is_program(model: Model) -> bool:

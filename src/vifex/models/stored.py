@@ -27,20 +27,20 @@ _SHOWN: Final = 500
 """Characters of one value in a message."""
 
 
-def is_published(asked: ModelRef) -> bool:
+def is_published(ref: ModelRef) -> bool:
     """Return whether words name a network of Vifex's own families, with published or seeded weights.
 
     Args:
-        asked: As a store has them.
+        ref: As a store has them.
     """
-    if asked.card is not None or not _published_weights(asked.weights):
+    if ref.card is not None or not _published_weights(ref.weights):
         return False
-    return asked.name in MODELS or asked.name in ALIASES or _of_family(asked.name)
+    return ref.name in MODELS or ref.name in ALIASES or _of_family(ref.name)
 
 
-def is_graph(asked: ModelRef) -> bool:
+def is_graph(ref: ModelRef) -> bool:
     """Return whether words name a file of a model: such a model has no text tower."""
-    return Path(asked.name).suffix.lower() in SUFFIXES
+    return Path(ref.name).suffix.lower() in SUFFIXES
 
 
 def _published_weights(weights: str | None) -> bool:
@@ -80,16 +80,16 @@ def _composed(prefix: str, name: str) -> bool:
     return len(inner) < len(name) and _of_family(inner)
 
 
-def unnamed(asked: ModelRef, *, of: str) -> InputError:
+def unnamed(ref: ModelRef, *, of: str) -> InputError:
     """Say that the user must name a view's model, with the words that name it.
 
     Args:
-        asked: The words by which the store says that the model was loaded.
+        ref: The words by which the store says that the model was loaded.
         of: The store.
     """
-    given = {"model": asked.name, "weights": asked.weights, "card": asked.card}
+    given = {"model": ref.name, "weights": ref.weights, "card": ref.card}
     words: dict[str, object] = {name: _short(value) for name, value in given.items() if value}
-    if asked.name.lower().endswith((".pt", ".pt2")):
+    if ref.name.lower().endswith((".pt", ".pt2")):
         words["trust_code"] = True
     return InputError(
         "the view's model is a file or code, and such a model is not loaded because a store names it.",

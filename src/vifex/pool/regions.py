@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["roi_align", "roi_pool"]
 
-_ROOM_BYTES: Final = 64 << 20
+_MOST_BYTES: Final = 64 << 20
 """What a part of the boxes may take on the way: maps of many boxes are pooled in parts."""
 
 Scale = float | tuple[float, float]
@@ -233,10 +233,10 @@ def _range_max_rows(lines: Array, begin: Array, stop: Array) -> Array:
 
 
 def _parts(index: Array, bytes_per_box: int) -> list[tuple[int, Array]]:
-    """Return the boxes of each image, in parts that fit the room."""
+    """Return the boxes of each image, in parts that fit the memory."""
     import numpy as np
 
-    step = max(1, _ROOM_BYTES // max(1, bytes_per_box))
+    step = max(1, _MOST_BYTES // max(1, bytes_per_box))
     parts = []
     for image in np.unique(index):
         of_image = np.nonzero(index == image)[0]

@@ -1,7 +1,7 @@
 """Stores of format 1: how their recipes and ledgers differ, and how they read as format 2.
 
 In format 1 the text of its run stood in every ledger entry, labels were a part of `spec_hash`, and recipes
-called a layer a tap. `vifex.store.upgrading` makes such a store one of format 2.
+called a layer `"tap"`. `vifex.store.upgrading` makes such a store one of format 2.
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def hash_of_recipe(recipe: Mapping[str, Any]) -> str:
 def recipe_of(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recipe of format 1 with the names of format 2."""
     layers = []
-    for tap in recipe["taps"]:
-        layer = {key: value for key, value in tap.items() if key != "tap_shape"}
-        layers.append({**layer, "layer_shape": tap["tap_shape"]})
+    for spec in recipe["taps"]:
+        layer = {key: value for key, value in spec.items() if key != "tap_shape"}
+        layers.append({**layer, "layer_shape": spec["tap_shape"]})
     return {**{key: value for key, value in recipe.items() if key != "taps"}, "layers": layers}
 
 

@@ -1,6 +1,6 @@
-"""Care of a view: small fragments are merged, old versions are removed, and the ledger says so.
+"""Maintenance of a view: small fragments are merged, old versions are removed, and the ledger says so.
 
-The rule. Care is due after 32 commits since the last one, or when a tenth of the stored rows is
+The rule: maintenance is due after 32 commits since the last one, or when a tenth of the stored rows is
 deleted, and at the end of a run once 8 commits have come together. From the end of a table it merges the
 longest run of neighbours under 64 MiB each and 128 MiB together whose first is no larger than the rest,
 then looks on before them: so each row is rewritten a logarithmic number of times, and memory stays
@@ -38,7 +38,7 @@ FULL_BYTES: Final = 64 << 20
 
 
 def due(rows: Table, commits: int, *, at_end: bool) -> bool:
-    """Return whether care should be taken, `commits` after the last time."""
+    """Return whether maintenance is due, `commits` after the last one."""
     if commits >= (AT_END_COMMITS if at_end else EVERY_COMMITS):
         return True
     if commits < AT_END_COMMITS and not at_end:
@@ -120,7 +120,7 @@ def _keep_only(table: Table, versions: set[int]) -> None:
         table.keep_only(versions)
     except BrokenTableError as exc:
         # All that was committed is safe; what is in the way may be an old version or a tag of the user's.
-        _log.warning("%s; they take room until that is mended", exc)
+        _log.warning("%s; they take disk space until that is repaired", exc)
 
 
 def _kept(rows: Table, ledger: Table, wanted: Wanted) -> tuple[set[int], set[int]]:

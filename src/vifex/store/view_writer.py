@@ -109,7 +109,7 @@ class ViewWriter:
             self._rows, self._ledger, self._seal = recover(paths)
             self._run = next((n for n, text in runs_of(self._ledger.table).items() if text == run), 0)
             self._finished = FinishedMedia(lambda: self._ledger.table)
-            self._since_care = commits_since_maintenance(self._ledger.table, self._seal)
+            self._since_maintenance = commits_since_maintenance(self._ledger.table, self._seal)
         self._places = RowPlaces()
         self._gathered: dict[str, _Finished] = {}
         self._gathered_rows: list[pa.RecordBatch] = []
@@ -255,7 +255,7 @@ class ViewWriter:
             entries = self._entries_of(medium_ids)
             self._change_rows((), [m for m in medium_ids if self._finished.has_rows(m)])
             self._enter(deleted_entries(entries))
-        self._care(at_end=False)
+        self._maintain(at_end=False)
         return len(medium_ids)
 
     def _relabel(self, medium_ids: Sequence[str], changes: Mapping[str, LabelChange]) -> int:
@@ -276,7 +276,7 @@ class ViewWriter:
             self._change_rows(new, with_rows)
             labels, splits = zip(*named.values(), strict=True)
             self._enter(relabelled_entries(entries, labels, splits))
-        self._care(at_end=False)
+        self._maintain(at_end=False)
         return len(kept)
 
     def _relabelled(
@@ -324,18 +324,18 @@ class ViewWriter:
             self._enter(media_entries([f.outcome for f in batch], self._hash))
         self._gathered, self._gathered_rows = {}, []
         self._gathered_bytes = 0
-        self._care(at_end=False)
+        self._maintain(at_end=False)
 
     @_in_turn
     def close(self) -> None:
-        """Commit what is gathered, delete what is only spilled, and take care of the view if it is due."""
+        """Commit what is gathered, delete what is only spilled, and maintain the view if that is due."""
         if self._state != "open":
             return
         try:
             self.commit()
             for spilled in list(self._open_spills.values()):
                 self.discard(spilled)
-            self._care(at_end=True)
+            self._maintain(at_end=True)
         finally:
             self._state = "closed"
 
@@ -381,10 +381,10 @@ class ViewWriter:
         if self._run_text and not self._run:
             self._run = sealed.commit
         self._finished.update(entered)
-        self._since_care += 1
+        self._since_maintenance += 1
 
-    def _care(self, *, at_end: bool) -> None:
-        if not maintenance.due(self._rows.table, self._since_care, at_end=at_end):
+    def _maintain(self, *, at_end: bool) -> None:
+        if not maintenance.due(self._rows.table, self._since_maintenance, at_end=at_end):
             return
         with self._failing():
             rows = maintenance.compact(self._rows, "maintenance.rows", file_sums(self._ledger.table))
@@ -397,7 +397,7 @@ class ViewWriter:
             self._enter(maintenance_entry("removing older versions", self._hash))
             checkpoint("maintenance.confirmed")
             maintenance.clean(self._rows.table, self._ledger.table, self._info.readers, self.name)
-        self._since_care = 0
+        self._since_maintenance = 0
 
     def _checked(self, media: Sequence[tuple[str, int]], rows: pa.RecordBatch) -> pa.RecordBatch:
         """Check that rows are of these media, as many as said of each, and of this view, each once."""

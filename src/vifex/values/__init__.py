@@ -1,4 +1,4 @@
-"""The values that rooms hand to each other: frozen, checked once, and free of every other room.
+"""The values that packages exchange: frozen, checked once, and independent of every other package.
 
 Nothing here opens a file, imports an engine or knows how a feature is made.
 """

@@ -256,7 +256,7 @@ class Model:
     builder: Builder | None = None
     int8_sha256: str = ""
     """Where `graph` is one that was quantised to int8 for a view: the hash of its files."""
-    asked: ModelRef | None = field(default=None, compare=False)
+    ref: ModelRef | None = field(default=None, compare=False)
     """How it was asked for, where its card's name and its file do not say it all."""
 
     def __post_init__(self) -> None:
@@ -266,8 +266,8 @@ class Model:
     @property
     def address(self) -> str:
         """What finds the model again: its file, or its name."""
-        if self.asked is not None:
-            return self.asked.name
+        if self.ref is not None:
+            return self.ref.name
         return self.card.name if self.graph is None else str(self.graph)
 
     @property

@@ -1,7 +1,7 @@
 """Registries: a mapping from name to `module:attribute`, loaded on use.
 
 One file and one line add one thing. Other packages add theirs through entry points in the group
-`vifex.ROOM`, e.g. `vifex.poolings`.
+`vifex.PACKAGE`, e.g. `vifex.poolings`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def load(registry: Mapping[str, str], name: str, *, group: str, what: str) -> An
     """Load the entry `name` of a registry or of an installed plug-in.
 
     Args:
-        registry: The room's own lines.
+        registry: The package's own lines.
         name: What to load.
-        group: Entry point group of the room, e.g. `vifex.poolings`.
+        group: Entry point group of the package, e.g. `vifex.poolings`.
         what: The thing's name in a message, e.g. `pooling`.
 
     Raises:

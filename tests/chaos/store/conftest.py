@@ -15,8 +15,8 @@ from vifex.store import checkpoints, maintenance
 
 
 @pytest.fixture
-def eager_care(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Care after a few commits, so that a short run goes through it several times."""
+def eager_maintenance(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Maintenance after a few commits, so that a short run goes through it several times."""
     monkeypatch.setattr(maintenance, "EVERY_COMMITS", 5)
     monkeypatch.setattr(maintenance, "AT_END_COMMITS", 2)
     yield

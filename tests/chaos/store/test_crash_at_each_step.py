@@ -41,7 +41,7 @@ def check(crash: Crash, undisturbed: list[object]) -> None:
     assert not list((store / "views").glob(".new-*"))
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 def test_a_kill_after_each_step_loses_and_invents_nothing(folder: Path, undisturbed: list[object]) -> None:
     store = folder / "s.vifex"
     found = crashes(store, folder, None, lambda: write_all(store), per_step=2)
@@ -53,7 +53,7 @@ def test_a_kill_after_each_step_loses_and_invents_nothing(folder: Path, undistur
         check(crash, undisturbed)
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to see what is synced")
 def test_a_power_failure_after_each_step_loses_nothing_acknowledged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: list[object]
@@ -63,7 +63,7 @@ def test_a_power_failure_after_each_step_loses_nothing_acknowledged(
         check(crash, undisturbed)
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 @pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
 def test_a_crash_in_the_recovery_from_a_crash(
     power: bool, folder: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: list[object]
@@ -84,7 +84,7 @@ def test_a_crash_in_the_recovery_from_a_crash(
             check((s, copy, commits), undisturbed)
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 @pytest.mark.parametrize("damage", ["zeros", "empty", "half"])
 def test_a_broken_newest_manifest_costs_at_most_the_last_commit(
     damage: str, folder: Path, undisturbed: list[object]

@@ -26,7 +26,7 @@ def write(store: Path, first: int, last: int) -> None:
         feed(writer.view("main", recipe()), last_editions(40)[first:last])
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 @pytest.mark.parametrize("name", ["vifex-keep-1.json", "vifex-keep-7.json", "vifex-keep-3.json#1"])
 @pytest.mark.parametrize("left", LEFT)
 @pytest.mark.parametrize("table", ["rows.lance", "ledger.lance"])
@@ -42,7 +42,7 @@ def test_a_torn_tag_does_not_stop_maintenance(folder: Path, table: str, left: st
     assert len(manifests(store / "views/main" / table)) <= 2 + maintenance.AT_END_COMMITS
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 def test_the_tag_of_a_killed_run_keeps_no_version(folder: Path) -> None:
     store = folder / "s.vifex"
     with open_writer(store, rule=CommitRule(media=1)) as writer:
@@ -60,7 +60,7 @@ def test_the_tag_of_a_killed_run_keeps_no_version(folder: Path) -> None:
         assert not list((folder / "_refs/tags").iterdir())
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 def test_maintenance_makes_no_tags(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader's versions are kept without a tag, so that nothing is left that a power cut could tear."""
     from lance.dataset import Tags
@@ -73,7 +73,7 @@ def test_maintenance_makes_no_tags(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert_whole(folder / "s.vifex")
 
 
-@pytest.mark.usefixtures("eager_care")
+@pytest.mark.usefixtures("eager_maintenance")
 def test_a_torn_tag_of_the_users_own_ends_no_run(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = folder / "s.vifex"
     write(store, 0, 3)

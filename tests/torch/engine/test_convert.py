@@ -160,9 +160,9 @@ def test_a_network_that_comes_out_otherwise_stays_with_torch(
     engine: Any, tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check is what decides: a converter that changes a weight by a thousandth is found out."""
-    from vifex.engines.torch import settle as room
+    from vifex.engines.torch import settle as settling
 
-    honest = room.convert
+    honest = settling.convert
 
     def careless(model: Model, layers: Any, path: Path, torch_engine: Any) -> None:
         honest(model, layers, path, torch_engine)
@@ -170,7 +170,7 @@ def test_a_network_that_comes_out_otherwise_stays_with_torch(
         raw[:16] *= 1.05
         path.with_suffix(".bin").write_bytes(raw.tobytes())
 
-    monkeypatch.setattr(room, "convert", careless)
+    monkeypatch.setattr(settling, "convert", careless)
     model = tiny("Cnn")
     settled = settle(model, engine.resolve_layers(model, ["conv1", "fc"]))
     assert settled.model is model

@@ -109,7 +109,7 @@ def test_a_three_dimensional_network_gives_windows_with_times(folder: Path, vife
 def test_features_of_a_clip_are_the_hooks_own(
     folder: Path, vifex_command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The frames that the store names, decoded and shrunk by the room for pixels, through plain hooks."""
+    """The frames that the store names, decoded and shrunk by the package for pixels, through plain hooks."""
     from hooks import hooked, prepared
 
     import vifex

@@ -151,7 +151,7 @@ def test_openvino_takes_them_whole_with_layers_as_sequences(kind: str, tiny: Tin
     """The spectrogram is part of the graph; a conversion that fails would be silent but for its speed."""
     layers = ["encoder.layers.*"] if kind == "wav2vec2" else []
     plan = plan_view("v", load_model(f"hf/{tiny(kind)}"), layers=layers, sound=SoundChoice(window_s=0.8))
-    assert plan.settled["engine"] == "openvino"
+    assert plan.engine_choice["engine"] == "openvino"
     assert plan.recipe.precision == "fp32"
     if layers:
         own = [s for s in plan.recipe.layers if s.layer.name == "encoder.layers.1"]

@@ -77,7 +77,7 @@ def test_a_figure_at_its_aim_is_met() -> None:
 
 
 def test_bars_are_as_long_as_their_rates() -> None:
-    """By hand: the longest rate fills the room, half of it half the room; the whisker spans the quartiles."""
+    """By hand: the longest rate fills the width, half of it one half; the whisker spans the quartiles."""
     rates = {
         "vifex": {"p25": 90.0, "median": 100.0, "p75": 100.0},
         "<loop> & peer": {"p25": 50.0, "median": 50.0, "p75": 50.0},

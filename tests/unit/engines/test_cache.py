@@ -97,7 +97,7 @@ def test_the_folder_follows_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert cache_module.cache_folder() == tmp_path / ".cache" / "vifex"
 
 
-def test_the_oldest_make_room(
+def test_the_oldest_are_removed_first(
     folder: Path, convnet: Any, pixels: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features(convnet, pixels(2, 8, 8, 3))

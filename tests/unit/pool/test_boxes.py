@@ -41,7 +41,7 @@ SPECS = [
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize("size", [(640, 360), (360, 640), (333, 251), (224, 224), (1, 900), (1001.5, 300)])
 def test_boxes_go_where_the_decoder_puts_their_pixels(spec: PixelSpec, size: tuple[float, float]) -> None:
-    """The rule stands in two rooms; here it is one."""
+    """The rule stands in two packages; here it is one."""
     to = fit(spec, *size)
     mapped = map_boxes(np.array([[0.0, 0.0, *size]]), *size, spec)
     expected = [-to.left, -to.top, to.width - to.left, to.height - to.top]

@@ -51,7 +51,7 @@ def test_the_mean_over_bins() -> None:
 
 
 def test_boxes_find_their_image_and_are_pooled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However little room there is, a box's numbers are the same."""
+    """However little memory there is, a box's numbers are the same."""
     rng = np.random.default_rng(0)
     maps = rng.normal(size=(3, 5, 6, 7)).astype(np.float32)
     boxes = np.sort(rng.uniform(0, 6, size=(11, 2, 2)), axis=1).reshape(11, 4)

@@ -1,4 +1,4 @@
-"""The values that rooms hand to each other."""
+"""The values that packages exchange."""
 
 from __future__ import annotations
 

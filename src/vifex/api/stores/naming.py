@@ -16,7 +16,7 @@ from vifex.values import InputError, Model, ModelRef
 if TYPE_CHECKING:
     from vifex.api.models.loaded import LoadedModel
 
-__all__ = ["ModelFinder", "NamedModel", "last_asked"]
+__all__ = ["ModelFinder", "NamedModel", "last_ref"]
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class ModelFinder:
             InputError: If the user must name the model.
             VifexError: If the model cannot be loaded.
         """
-        asked = last_asked(view) or ModelRef(view.recipe.model)
-        candidates = [asked]
-        if asked.card is None and asked.weights is None:  # the embedded model has a name as well as a file
+        ref = last_ref(view) or ModelRef(view.recipe.model)
+        candidates = [ref]
+        if ref.card is None and ref.weights is None:  # the embedded model has a name as well as a file
             candidates.append(ModelRef(view.recipe.model))
         known = next((one for one in candidates if is_published(one)), None)
         if self.named is not None:
@@ -76,7 +76,7 @@ class ModelFinder:
                 self.used = True
                 return self.named.loaded
         if known is None:
-            raise unnamed(asked, of=of)
+            raise unnamed(ref, of=of)
         if known not in self._known:
             from vifex.models import load_model
 
@@ -97,7 +97,7 @@ class ModelFinder:
             )
 
 
-def last_asked(view: StoredView) -> ModelRef | None:
+def last_ref(view: StoredView) -> ModelRef | None:
     """Return the words by which the last run loaded a view's model; `None` where no run says."""
     for text in reversed(view.runs().values()):
         try:

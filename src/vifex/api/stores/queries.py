@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.api.notices import tell
-from vifex.api.stores.naming import ModelFinder, last_asked
+from vifex.api.stores.naming import ModelFinder, last_ref
 from vifex.search.columns import one_column
 from vifex.search.query import FrameQuery, ImageQuery, PixelsQuery, TextQuery, no_words, video_needs_time
 from vifex.store import View as StoredView
@@ -154,7 +154,7 @@ class QueryEncoder:
         from vifex.models.stored import is_graph
         from vifex.pool import l2_normalize
 
-        if (asked := last_asked(self.view)) is not None and is_graph(asked):
+        if (ref := last_ref(self.view)) is not None and is_graph(ref):
             raise no_words(query)
         model = self._finder.find(self.view, of=self._of, is_source=self._is_source)
         if model.builder is None:

@@ -17,7 +17,7 @@ import pyarrow.compute
 from vifex.api.stores.changes import label_changes, ledger_names
 from vifex.api.stores.frames import as_pandas, as_torch
 from vifex.api.stores.item import Item, read_item
-from vifex.api.stores.naming import last_asked
+from vifex.api.stores.naming import last_ref
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.sheets import query_thumbnail, query_title, thumbnail_of
 from vifex.api.types import OneQuery
@@ -65,8 +65,8 @@ class ViewMethods(ABC):
 
         It is `None` for those that come with the model, and for a view that was made of others.
         """
-        asked = last_asked(self._meant()._stored)
-        return None if asked is None else asked.weights
+        ref = last_ref(self._meant()._stored)
+        return None if ref is None else ref.weights
 
     @property
     def columns(self) -> list[str]:

@@ -125,8 +125,8 @@ class OpenVinoNetwork:
             if self._step == self.batch:
                 job.arrays[layer.name] = np.array(data, dtype=np.float32)
             else:
-                room = job.arrays.setdefault(layer.name, np.empty((self.batch, *layer.shape), np.float32))
-                room[start : start + self._step] = data
+                out = job.arrays.setdefault(layer.name, np.empty((self.batch, *layer.shape), np.float32))
+                out[start : start + self._step] = data
 
     def close(self) -> None:
         """Wait for what is running and free the network; may be called twice."""

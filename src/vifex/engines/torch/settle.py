@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from vifex.engines.base import Engine
 from vifex.engines.cache import cache_folder
-from vifex.engines.cache_care import hold, make_room, remove_leftovers, taken_lock
+from vifex.engines.cache_maintenance import free_space, hold, remove_leftovers, taken_lock
 from vifex.engines.choice import EngineChoice
 from vifex.engines.inputs import input_dtype, noise
 from vifex.engines.torch.convert import CannotConvert, write_ir
@@ -82,7 +82,7 @@ def _try(
             if bad:
                 verdict["why"] = _unequal(bad)
         if verdict["engine"] == "openvino":
-            make_room(folder.parent, made.with_suffix(".bin").stat().st_size)
+            free_space(folder.parent, made.with_suffix(".bin").stat().st_size)
             verdict["sha256"] = _digest(made)
             for suffix in (".bin", ".xml"):
                 made.with_suffix(suffix).replace(folder / (key + suffix))

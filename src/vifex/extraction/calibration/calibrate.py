@@ -68,16 +68,16 @@ def settle_int8(
     """
     if any(lacks_graph(plan, store) for plan in plans):
         require_nncf()
-    settled = []
+    ready = []
     for number, plan in enumerate(plans):
         if lacks_graph(plan, store):
-            room = folder / str(number)
-            room.mkdir()
-            plan = _learn_from_media(plan, find_media, room, workers, limits, on_notice)
+            folder_of_view = folder / str(number)
+            folder_of_view.mkdir()
+            plan = _learn_from_media(plan, find_media, folder_of_view, workers, limits, on_notice)
         elif is_int8(plan.recipe.precision):
             plan = _as_stored(plan, store)
-        settled.append(plan)
-    return settled
+        ready.append(plan)
+    return ready
 
 
 def _as_stored(plan: ViewPlan, store: str | os.PathLike[str]) -> ViewPlan:
@@ -129,7 +129,7 @@ def learn(
     """
     made = quantise(plan.model, plan.layers, samples, folder, name=GRAPH)
     facts = {"nncf": version("nncf"), "samples": len(samples), "media": media}
-    plan = replace(plan, settled={**plan.settled, "int8": facts})
+    plan = replace(plan, engine_choice={**plan.engine_choice, "int8": facts})
     return _running(plan, made.graph, made.sha256)
 
 

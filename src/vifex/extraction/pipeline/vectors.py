@@ -119,7 +119,7 @@ def to_vectors(arrays: Mapping[str, Array], plan: ViewPlan) -> Vectors:
     """Apply a recipe's last steps to one batch.
 
     Args:
-        arrays: Tap name to float32 `[B, *layer.shape]`; where a network for images sees windows of T
+        arrays: Layer name to float32 `[B, *layer.shape]`; where a network for images sees windows of T
             frames, B counts frames.
         plan: Whose recipe is applied.
 

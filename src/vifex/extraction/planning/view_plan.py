@@ -43,9 +43,9 @@ class ViewPlan:
     """As its engine runs it: a network that is code may have become a converted file."""
     engine: Engine
     recipe: Recipe
-    asked: ModelRef
+    ref: ModelRef
     """The words that load the model again."""
-    settled: Mapping[str, Any] = field(default_factory=dict)
+    engine_choice: Mapping[str, Any] = field(default_factory=dict)
     """For the run's record: which engine, and how equal a converted network is to its original."""
 
     @property
@@ -120,10 +120,10 @@ def plan_view(
         precision = "fp32" if precision == "auto" else precision
         sampling = regions = preset = None
     resolved = load_engine(model.engine, options).resolve_layers(model, layers)
-    settled = settle(model, resolved, options=options)
-    engine = load_engine(settled.model.engine, options)
+    choice = settle(model, resolved, options=options)
+    engine = load_engine(choice.model.engine, options)
     if is_int8(precision):
-        _check_int8(model, settled)
+        _check_int8(model, choice)
     sampling = _fit_sampling(model, sampling)
     if pages == "all":
         sampling = replace(sampling, pages=pages)
@@ -138,7 +138,7 @@ def plan_view(
         sampling=sampling,
         layers=tuple(_layer_spec(t, pool, normalize, dtype, regions) for t in resolved),
         precision=engine.resolve_precision(precision),
-        engine=settled.model.engine,
+        engine=choice.model.engine,
         time_pooling="mean" if clip_of_images else "none",
         regions=regions,
         preset=preset,
@@ -149,11 +149,11 @@ def plan_view(
     _check_columns(recipe.layers)
     return ViewPlan(
         name=name,
-        model=settled.model,
+        model=choice.model,
         engine=engine,
         recipe=recipe,
-        asked=model.asked or ModelRef(model.address),
-        settled=settled.to_dict(),
+        ref=model.ref or ModelRef(model.address),
+        engine_choice=choice.to_dict(),
     )
 
 
@@ -183,12 +183,12 @@ def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = No
             todo="Give the card that made the view as `card=`.",
         )
     model = with_window(model, recipe.audio)
-    asked = model.asked or ModelRef(model.address)
+    ref = model.ref or ModelRef(model.address)
     if recipe.graph_sha256 is not None and graph is not None:
         quantised = with_graph(model, graph, recipe.graph_sha256)
-        return ViewPlan(name, quantised, load_engine(recipe.engine), recipe, asked)
-    settled = settle(model, [spec.layer for spec in recipe.layers], made_by=recipe.engine)
-    return ViewPlan(name, settled.model, load_engine(recipe.engine), recipe, asked)
+        return ViewPlan(name, quantised, load_engine(recipe.engine), recipe, ref)
+    choice = settle(model, [spec.layer for spec in recipe.layers], made_by=recipe.engine)
+    return ViewPlan(name, choice.model, load_engine(recipe.engine), recipe, ref)
 
 
 def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:
@@ -244,7 +244,7 @@ def _check_regions(recipe: Recipe) -> None:
         )
 
 
-def _check_int8(model: Model, settled: EngineChoice) -> None:
+def _check_int8(model: Model, choice: EngineChoice) -> None:
     """Say for which networks there is no int8."""
     if model.card.audio is not None:
         raise EngineError(
@@ -252,10 +252,10 @@ def _check_int8(model: Model, settled: EngineChoice) -> None:
             of=model.card.name,
             todo="Use fp32 for it.",
         )
-    if settled.model.engine != "openvino":
-        why = f" ({settled.why})" if settled.why else ""
+    if choice.model.engine != "openvino":
+        why = f" ({choice.why})" if choice.why else ""
         raise EngineError(
-            f"int8 is for networks that OpenVINO runs, and this one runs in {settled.model.engine}{why}.",
+            f"int8 is for networks that OpenVINO runs, and this one runs in {choice.model.engine}{why}.",
             of=model.card.name,
             todo="Use auto, fp32 or bf16.",
         )

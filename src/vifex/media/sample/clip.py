@@ -51,7 +51,7 @@ class ClipSampler:
         self._part = part
         self._rate = None if sampling.clip_fps is None else exact(sampling.clip_fps)
         # For each frame that is held, its number and the place behind its last one: however long a
-        # frame is on screen, it takes no more room.
+        # frame is on screen, it takes no more memory.
         self._frames: deque[tuple[int, int]] = deque()
         self._count = 0  # places shown so far: frames of the part, or times of the grid
         self._window = self._windows.first  # the next window to be completed

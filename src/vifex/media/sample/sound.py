@@ -88,20 +88,20 @@ class SoundWindows:
             self._drop()
 
     def _make(self, *, is_last: bool = False) -> SoundWindow | None:
-        room = np.zeros(self._length, dtype=np.float32)
+        window = np.zeros(self._length, dtype=np.float32)
         n_real = 0
         for start, samples in self._held:
             begin, stop = max(start, self._next), min(start + len(samples), self._next + self._length)
             if begin < stop:
-                room[begin - self._next : stop - self._next] = samples[begin - start : stop - start]
+                window[begin - self._next : stop - self._next] = samples[begin - start : stop - start]
                 n_real = stop - self._next
         if not n_real:
             return None
         if is_last and self._tail == "repeat":
             times = self._length // n_real
-            room[: times * n_real] = np.tile(room[:n_real], times)
+            window[: times * n_real] = np.tile(window[:n_real], times)
         self._covered = self._next + self._length
-        return SoundWindow(self._next, n_real, room)
+        return SoundWindow(self._next, n_real, window)
 
     def _drop(self) -> None:
         while self._held and self._held[0][0] + len(self._held[0][1]) <= self._next:

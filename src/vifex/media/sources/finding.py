@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, TextIO, cast
 
+from vifex.media.sources.id_set import IdSet
 from vifex.media.sources.registry import GROUP, SOURCES
-from vifex.media.sources.seen import IdSet
 from vifex.media.sources.source import Found, NothingHere, Notice, Source
 from vifex.values import registry
 from vifex.values.errors import InputError

@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 from vifex.media.sources.entries import Entry, entry_of
 from vifex.media.sources.files import named_file
+from vifex.media.sources.id_set import IdSet
 from vifex.media.sources.ignored import ignored_fields
 from vifex.media.sources.rows import Row, json_rows, table_rows
-from vifex.media.sources.seen import IdSet
 from vifex.media.sources.source import Found, NothingHere, Notice, Source, failed, local_path, shown, skipped
 from vifex.values.errors import InputError
 from vifex.values.media import Box, Medium

@@ -13,7 +13,7 @@ __all__ = ["AttentionHead"]
 class AttentionHead(nn.Module):
     """`z = sum_t a_t x_t` with `a = softmax_t(w . tanh(V x_t))`: `[B, T, D]` to `[B, D]`.
 
-    State: `hidden.weight` (V) `[hidden, D]`, `score.weight` (w) `[1, hidden]`; neither has a bias. Tap
+    State: `hidden.weight` (V) `[hidden, D]`, `score.weight` (w) `[1, hidden]`; neither has a bias. Layer
     `weights`: the sequence of `a`, `[T, 1]`.
 
     Args:

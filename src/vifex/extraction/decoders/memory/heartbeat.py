@@ -59,7 +59,7 @@ class Heartbeat:
         self._numbers[_END_MS] = int((end_s or 0.0) * 1000)
 
     def wait(self) -> None:
-        """Report that the decoder waits for room, which is not its file's fault."""
+        """Report that the decoder waits for a free slot, which is not its file's fault."""
         self._numbers[_WAITING] = 1
 
     def go_on(self, waited_s: float) -> None:
@@ -80,12 +80,12 @@ class Heartbeat:
 
     @property
     def waiting(self) -> bool:
-        """Whether it waits for room."""
+        """Whether it waits for a free slot."""
         return bool(self._numbers[_WAITING])
 
     @property
     def waited_s(self) -> float:
-        """How long it has waited for room in this job, the wait that goes on now not counted."""
+        """Seconds it has waited for free slots in this job, without the present wait."""
         return self._numbers[_WAITED_US] / 1e6
 
     @property

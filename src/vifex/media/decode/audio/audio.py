@@ -60,8 +60,8 @@ def read_audio(
                 break
         for windower in windowers:
             yield from windower.finish()
-        seen = _seen(medium, opened, windowers, timeline, damage)
-        return replace(seen, notes=(*seen.notes, *moved))
+        report = _report(medium, opened, windowers, timeline, damage)
+        return replace(report, notes=(*report.notes, *moved))
     finally:
         opened.close()
 
@@ -108,7 +108,7 @@ def _windower(
     return AudioWindower(number, request.audio, part, clock)
 
 
-def _seen(
+def _report(
     medium: Medium, opened: Opened, windowers: Sequence[AudioWindower], timeline: Timeline, damage: Damage
 ) -> DecodeReport:
     if not timeline.n_frames:

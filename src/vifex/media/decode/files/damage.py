@@ -38,7 +38,7 @@ class Damage:
         if self.first is None:
             self.first, self.first_s = exc, None if at is None else float(at)
 
-    def unread(self) -> None:
+    def note_skipped_packets(self) -> None:
         """A place in the file that could not be read, with more behind it."""
         self.other("A part of the file could not be read; what lies behind it could.")
 

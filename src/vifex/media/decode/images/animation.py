@@ -79,14 +79,14 @@ def read_animation(
     damage = Damage()
     schedule = _schedule(file, limits, progress)
     viewing = Viewing(medium, requests, damage, schedule.clock.seconds(schedule.end))
-    for shown in animation_frames(file, limits, damage, progress, schedule):
-        yield from viewing.show(shown)
-        if viewing.is_over(shown):
+    for timed_frame in animation_frames(file, limits, damage, progress, schedule):
+        yield from viewing.show(timed_frame)
+        if viewing.is_over(timed_frame):
             break
     yield from viewing.finish()
     if schedule.n_lengthened:
         viewing.choices.append(schedule.sentence)
-    return viewing.seen()
+    return viewing.report()
 
 
 def animation_frames(

@@ -15,7 +15,7 @@ from vifex.media.decode.images.cached_image import CachedImage, share_pixels
 from vifex.media.decode.images.pillow import loading, orientation
 from vifex.media.decode.images.resample import resize_part
 from vifex.media.decode.images.resize import ready_pixels
-from vifex.media.decode.video.sample_builder import DecodedImage, cuts
+from vifex.media.decode.video.sample_builder import DecodedImage, find_crops
 from vifex.values import Box, DecodeReport, Limits, MediaError, Medium, PixelSpec, Sample, ViewRequest
 from vifex.values.pixels import fit
 
@@ -165,10 +165,10 @@ def image_samples(
     lost = list(problems)
     if share_pixels(requests):
         image = CachedImage(image)
-    taken = [cuts(request, medium.boxes, image.size) for request in requests]
+    taken = [find_crops(request, medium.boxes, image.size) for request in requests]
     for _, missed in taken:
         lost += [sentence for sentence in missed if sentence not in lost]
-    if all(cut is None for parts, _ in taken for cut in parts):
+    if all(part is None for parts, _ in taken for part in parts):
         raise MediaError(
             lost[-1][:1].lower() + lost[-1][1:],
             of=medium.name,
@@ -176,11 +176,11 @@ def image_samples(
         )
     for number, (request, (parts, _)) in enumerate(zip(requests, taken, strict=True)):
         ordinal = 0
-        for cut in parts:
-            if cut is None:
+        for part in parts:
+            if part is None:
                 continue
             with loading(limits):
-                pixels = image.ready(request.pixels, cut.box)
-            yield Sample(number, ordinal, pixels, box=cut.box, boxes=cut.boxes, size_px=cut.size_px)
-            ordinal += cut.n_rows
+                pixels = image.ready(request.pixels, part.box)
+            yield Sample(number, ordinal, pixels, box=part.box, boxes=part.boxes, size_px=part.size_px)
+            ordinal += part.n_rows
     return DecodeReport(kind="image", width_px=image.size[0], height_px=image.size[1], problems=tuple(lost))

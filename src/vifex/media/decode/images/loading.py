@@ -77,33 +77,33 @@ def _read_pages(
 ) -> Generator[Sample, None, DecodeReport]:
     """Decode each page for the requests that want all, and the first one for the others."""
     counts, first, failed = [0] * len(requests), None, None
-    seen: list[DecodeReport] = []
+    reports: list[DecodeReport] = []
     problems: list[str] = []
     for page in range(n_pages):
         progress()
         numbers = [i for i, w in enumerate(requests) if page == 0 or w.sampling.pages == "all"]
-        asked = [requests[i] for i in numbers]
+        of_page = [requests[i] for i in numbers]
         try:
-            samples = renumbered(_read_alike(file, medium, asked, limits, page), numbers)
+            samples = renumbered(_read_alike(file, medium, of_page, limits, page), numbers)
             found = yield from _as_page(samples, page, requests, counts)
         except MediaError as exc:
             failed = failed or exc
             problems.append(f"Page {page + 1} could not be read: {exc.what}")
             continue
-        seen.append(found)
+        reports.append(found)
         problems += [f"Page {page + 1}: {sentence}" for sentence in found.problems]
-    if not seen:
+    if not reports:
         assert failed is not None
         raise failed
-    first = seen[0]
+    first = reports[0]
     empty = [i for i, count in enumerate(counts) if not count]
     return replace(
         first,
-        frames_seen=len(seen),
-        frames_lost=n_pages - len(seen),
+        frames_seen=len(reports),
+        frames_lost=n_pages - len(reports),
         problems=tuple(problems[:_MOST_PROBLEMS]),
-        notes=tuple(dict.fromkeys(note for s in seen for note in s.notes)),
-        choices=tuple(dict.fromkeys(choice for s in seen for choice in s.choices)),
+        notes=tuple(dict.fromkeys(note for r in reports for note in r.notes)),
+        choices=tuple(dict.fromkeys(choice for r in reports for choice in r.choices)),
         empty=tuple((i, problems[0]) for i in empty),
     )
 
@@ -137,8 +137,8 @@ def _read_first(
     for numbers in _alike(file, requests, n_boxes=len(medium.boxes)):
         samples = _read_alike(file, medium, [requests[i] for i in numbers], limits)
         is_all = len(numbers) == len(requests)
-        seen = yield from (samples if is_all else renumbered(samples, numbers))
-    return seen
+        report = yield from (samples if is_all else renumbered(samples, numbers))
+    return report
 
 
 def _alike(file: LocalFile, requests: Sequence[ViewRequest], *, n_boxes: int) -> list[list[int]]:
@@ -160,7 +160,7 @@ def _read_alike(
 ) -> Generator[Sample, None, DecodeReport]:
     loaded = load_image(file, limits, requests, n_boxes=len(medium.boxes), page=page)
     try:
-        seen = yield from image_samples(loaded.image, medium, requests, limits, loaded.problems)
+        report = yield from image_samples(loaded.image, medium, requests, limits, loaded.problems)
     except MediaError:
         raise
     except (OSError, ValueError, MemoryError) as exc:
@@ -171,7 +171,7 @@ def _read_alike(
     choices = loaded.choices
     if isinstance(loaded.image, FrameImage):
         choices += loaded.image.notes
-    return replace(seen, notes=notes, choices=choices) if notes or choices else seen
+    return replace(report, notes=notes, choices=choices) if notes or choices else report
 
 
 def is_animated(file: LocalFile, limits: Limits) -> bool:

@@ -82,7 +82,7 @@ def _by_vectors(
 
 
 def _resizer() -> Any:
-    """Return this thread's own: it keeps room for its sums between calls."""
+    """Return this thread's own: it keeps the memory for its sums between calls."""
     if not hasattr(_LOCAL, "resizer"):
         import cykooz_resizer as fast
 

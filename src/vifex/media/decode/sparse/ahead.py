@@ -200,8 +200,8 @@ class Ahead:
         start, end = self._edge, self._clock.seconds(end_pts)
         planned.start, planned.end, self._edge = start, end, end
         # Every sampler sees every frame, so that each counts as its twin will.
-        asked = [sampler.feed(index, start, end) for sampler, _ in self._samplers]
-        planned.is_wanted = index < _TRIED or any(asked)
+        wanted = [sampler.feed(index, start, end) for sampler, _ in self._samplers]
+        planned.is_wanted = index < _TRIED or any(wanted)
         self.is_over = self.is_over or all(part.is_over(end) for _, part in self._samplers)
         group = planned.group
         group.n_open -= 1

@@ -34,14 +34,14 @@ def has_joins(container: InputContainer) -> bool:
 
 
 def demuxed(
-    container: InputContainer, stream: VideoStream | AudioStream, unread: Callable[[], None]
+    container: InputContainer, stream: VideoStream | AudioStream, note_skipped_packets: Callable[[], None]
 ) -> Iterator[Packet[Any]]:
     """Yield a stream's packets; in a programme stream, continue after places that FFmpeg cannot read.
 
     Args:
         container: The file.
         stream: The stream.
-        unread: Called for each such place.
+        note_skipped_packets: Called for each such place.
 
     Raises:
         FFmpegError: If reading ends early.
@@ -56,7 +56,7 @@ def demuxed(
             n_failures += 1
             if container.format.name != "mpeg" or n_failures > _MOST_FAILURES:
                 raise
-            unread()
+            note_skipped_packets()
         else:
             return
 

@@ -43,7 +43,7 @@ class Moment:
 
     file: str
     image: DecodedImage
-    shown: TimedFrame | None = None
+    timed_frame: TimedFrame | None = None
     is_counted: bool = True
     """Whether the frames before it were decoded, so that its number is known."""
 
@@ -53,16 +53,16 @@ class Moment:
             pixels = self.image.ready(spec, None)
         except (OSError, ValueError, MemoryError) as exc:
             raise self._unusable(exc) from exc
-        if self.shown is None:
+        if self.timed_frame is None:
             return Sample(request=0, ordinal=0, pixels=pixels)
-        start, end = float(self.shown.start), float(self.shown.end)
+        start, end = float(self.timed_frame.start), float(self.timed_frame.end)
         return Sample(
             request=0,
             ordinal=0,
             pixels=pixels,
-            frame_index=self.shown.index if self.is_counted else None,
-            pts=self.shown.pts,
-            time_base=self.shown.time_base,
+            frame_index=self.timed_frame.index if self.is_counted else None,
+            pts=self.timed_frame.pts,
+            time_base=self.timed_frame.time_base,
             t_s=start,
             t_start_s=start,
             t_end_s=end,
@@ -124,14 +124,14 @@ def at(
     t = exact(t_s)
     damage = Damage()
     if kind == "animation":
-        shown = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
-        return Moment(file.shown, shown.image, shown)
+        timed_frame = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
+        return Moment(file.shown, timed_frame.image, timed_frame)
     for back_s in _BACK_S if _can_seek(file, t, limits) else ():
         sought = _sought(file, t, limits, back_s)
         if sought is not None:
             return Moment(file.shown, sought.image, sought, is_counted=False)
-    shown = _from_start(file, t, limits, assume_fps)
-    return Moment(file.shown, shown.image, shown)
+    timed_frame = _from_start(file, t, limits, assume_fps)
+    return Moment(file.shown, timed_frame.image, timed_frame)
 
 
 _PLAIN: Final[dict[tuple[int, int, int, int], bool]] = {}
@@ -173,10 +173,10 @@ def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedF
         opened.container.seek(max(clock.start, target), stream=opened.stream)
         last = None
         timed = TimedFrames(opened, limits, damage, _nothing, strict=True)
-        for shown in _checked(shown_frames(timed, opened, damage), opened, t):
-            if shown.end > t:
-                return shown if not damage.n_lost and not damage.n_corrupt_frames else None
-            last = shown
+        for timed_frame in _checked(shown_frames(timed, opened, damage), opened, t):
+            if timed_frame.end > t:
+                return timed_frame if not damage.n_lost and not damage.n_corrupt_frames else None
+            last = timed_frame
         del last
     except (OutOfOrder, OSError, ValueError):
         return None
@@ -186,11 +186,11 @@ def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedF
 
 
 def _checked(frames: Iterator[TimedFrame], opened: Opened, t: Fraction) -> Iterator[TimedFrame]:
-    for place, shown in enumerate(frames):
-        is_key = getattr(shown.image, "is_key", False)
-        if place == 0 and (not is_key or shown.start > t or opened.container.format.name == "avi"):
+    for place, timed_frame in enumerate(frames):
+        is_key = getattr(timed_frame.image, "is_key", False)
+        if place == 0 and (not is_key or timed_frame.start > t or opened.container.format.name == "avi"):
             return
-        yield shown
+        yield timed_frame
 
 
 def _from_start(file: LocalFile, t: Fraction, limits: Limits, assume_fps: float | None) -> TimedFrame:
@@ -216,10 +216,10 @@ def _decoded(
 
 def _on_screen(frames: Iterator[TimedFrame], t: Fraction, file: LocalFile, damage: Damage) -> TimedFrame:
     last = None
-    for shown in frames:
-        if shown.end > t:
-            return shown
-        last = shown
+    for timed_frame in frames:
+        if timed_frame.end > t:
+            return timed_frame
+        last = timed_frame
     if last is None:
         raise MediaError(
             f"no frame could be decoded: {damage.cause()}.",

@@ -81,7 +81,7 @@ def packets_of(
         damage: Takes errors, flags and messages.
         packet_clock: Moves the packets' timestamps past joins.
     """
-    demuxer = demuxed(opened.container, opened.stream, damage.unread)
+    demuxer = demuxed(opened.container, opened.stream, damage.note_skipped_packets)
     while True:
         try:
             with listening(damage.log):

@@ -19,7 +19,7 @@ from vifex.media.sample.registry import make
 from vifex.values import Box, PixelSpec, Sample, ViewRequest
 from vifex.values.media import grid_boxes
 
-__all__ = ["Crop", "DecodedImage", "SampleBuilder", "TimedFrame", "cuts"]
+__all__ = ["Crop", "DecodedImage", "SampleBuilder", "TimedFrame", "find_crops"]
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -40,7 +40,7 @@ class Crop:
         return max(1, len(self.boxes))
 
 
-def cuts(
+def find_crops(
     request: ViewRequest, boxes: Sequence[Box], size: tuple[int, int]
 ) -> tuple[list[Crop | None], list[str]]:
     """Describe what a request takes of an image.
@@ -100,7 +100,7 @@ class TimedFrame:
 class _Held:
     """What is kept of a frame: its position and times, and ready pixels for each part."""
 
-    shown: tuple[int, int, str, Fraction, Fraction]
+    timing: tuple[int, int, str, Fraction, Fraction]
     pixels: tuple[tuple[Crop, UInt8Array] | None, ...]
 
 
@@ -125,12 +125,12 @@ class SampleBuilder:
         self._damage = damage
         self._held: dict[int, _Held] = {}
 
-    def feed(self, shown: TimedFrame) -> Iterator[Sample]:
+    def feed(self, timed_frame: TimedFrame) -> Iterator[Sample]:
         """Show the next frame; return the samples that it completes."""
-        if self._sampler.feed(shown.index, shown.start, shown.end):
-            held = self._hold(shown)
+        if self._sampler.feed(timed_frame.index, timed_frame.start, timed_frame.end):
+            held = self._hold(timed_frame)
             if held is not None:
-                self._held[shown.index] = held
+                self._held[timed_frame.index] = held
         yield from self._samples(self._sampler.ready())
         for index in [i for i in self._held if i < self._sampler.oldest]:
             del self._held[index]
@@ -143,19 +143,22 @@ class SampleBuilder:
         """Return a clause that says why there is no sample."""
         return self._sampler.why_empty(n_frames, end)
 
-    def _hold(self, shown: TimedFrame) -> _Held | None:
-        parts, missed = cuts(self.request, self._boxes, shown.image.size)
+    def _hold(self, timed_frame: TimedFrame) -> _Held | None:
+        parts, missed = find_crops(self.request, self._boxes, timed_frame.image.size)
         for sentence in missed:
             self._damage.other(sentence)
         try:
             pixels = tuple(
-                None if cut is None else (cut, shown.image.ready(self.request.pixels, cut.box))
-                for cut in parts
+                None if crop is None else (crop, timed_frame.image.ready(self.request.pixels, crop.box))
+                for crop in parts
             )
         except _FAILS:
             self._damage.n_unconverted += 1
             return None
-        return _Held((shown.index, shown.pts, shown.time_base, shown.start, shown.end), pixels)
+        return _Held(
+            (timed_frame.index, timed_frame.pts, timed_frame.time_base, timed_frame.start, timed_frame.end),
+            pixels,
+        )
 
     def _samples(self, picks: Iterator[Pick]) -> Iterator[Sample]:
         for pick in picks:
@@ -173,9 +176,9 @@ class SampleBuilder:
         found = [None if i is None else self._held[i].pixels[place] for i in pick.frames]
         own = found[pick.anchor]
         assert own is not None
-        index, pts, time_base, start, _ = anchor.shown
+        index, pts, time_base, start, _ = anchor.timing
         is_window = self.request.sampling.frames_per_sample is not None
-        cut, pixels = own
+        crop, pixels = own
         sample = Sample(
             request=self.number,
             ordinal=self.n_samples,
@@ -186,13 +189,13 @@ class SampleBuilder:
             pts=pts,
             time_base=time_base,
             t_s=float(start),
-            t_start_s=float(real[0].shown[3]),
-            t_end_s=float(real[-1].shown[4]),
-            box=cut.box,
-            boxes=cut.boxes,
-            size_px=cut.size_px,
+            t_start_s=float(real[0].timing[3]),
+            t_end_s=float(real[-1].timing[4]),
+            box=crop.box,
+            boxes=crop.boxes,
+            size_px=crop.size_px,
         )
-        self.n_samples += cut.n_rows
+        self.n_samples += crop.n_rows
         return sample
 
 

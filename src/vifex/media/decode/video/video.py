@@ -143,8 +143,8 @@ def _held_back(
             samples, is_settled = next(attempt)
         except StopIteration as stop:
             yield from waiting
-            seen: DecodeReport = stop.value
-            return seen
+            report: DecodeReport = stop.value
+            return report
         waiting += samples
         if is_settled:
             yield from waiting
@@ -172,8 +172,8 @@ def _attempt(
     # What FFmpeg says while it probes is kept apart: it speaks of all streams there.
     opened = open_video(job.file, job.limits, damage.opening)
     try:
-        asked = next((w.sampling.assume_fps for w in job.requests if w.sampling.assume_fps), None)
-        assumed = None if asked is None else exact(asked)
+        rate = next((w.sampling.assume_fps for w in job.requests if w.sampling.assume_fps), None)
+        assumed = None if rate is None else exact(rate)
         duration = None if surveyed is None else duration_of(surveyed, opened, assumed)
         viewing = Viewing(job.medium, job.requests, damage, duration)
         if opened.n_streams > 1:
@@ -209,23 +209,23 @@ def _attempt(
             )
             frames = shown_frames(timed, opened, damage)
         reach = Reach(job.progress, opened.container, parts)
-        for shown in frames:
-            reach.tell(shown.end)
-            is_settled = is_last or is_sparse or shown.index >= _SETTLED_AFTER
+        for timed_frame in frames:
+            reach.tell(timed_frame.end)
+            is_settled = is_last or is_sparse or timed_frame.index >= _SETTLED_AFTER
             if is_settled:
                 # One by one: a whole window may be large.
-                for sample in viewing.show(shown):
+                for sample in viewing.show(timed_frame):
                     yield [sample], True
             else:
-                yield list(viewing.show(shown)), False
-            if viewing.is_over(shown):
+                yield list(viewing.show(timed_frame)), False
+            if viewing.is_over(timed_frame):
                 break
         for sample in viewing.finish():
             yield [sample], True
         viewing.notes += opened.notes
         if timed is not None:
             viewing.notes += timed.notes()
-        return viewing.seen()
+        return viewing.report()
     finally:
         opened.close()
 

@@ -41,27 +41,27 @@ class Viewing:
         self.notes: list[str] = []
         self.choices: list[str] = []
 
-    def show(self, shown: TimedFrame) -> Iterator[Sample]:
+    def show(self, timed_frame: TimedFrame) -> Iterator[Sample]:
         """Show the next frame to all requests; return the samples that it completes."""
         if self._n_frames == 0:
-            self._size = shown.image.size
+            self._size = timed_frame.image.size
         self._n_frames += 1
-        self._end = max(self._end, shown.end)
+        self._end = max(self._end, timed_frame.end)
         if self._share_pixels:
-            shown = replace(shown, image=CachedImage(shown.image))
+            timed_frame = replace(timed_frame, image=CachedImage(timed_frame.image))
         for builder in self._builders:
-            yield from builder.feed(shown)
+            yield from builder.feed(timed_frame)
 
     def finish(self) -> Iterator[Sample]:
         """Yield what is left after the last frame."""
         for builder in self._builders:
             yield from builder.finish()
 
-    def is_over(self, shown: TimedFrame) -> bool:
+    def is_over(self, timed_frame: TimedFrame) -> bool:
         """Whether no request needs what comes after a frame."""
-        return all(t.part.is_over(shown.end) for t in self._builders)
+        return all(t.part.is_over(timed_frame.end) for t in self._builders)
 
-    def seen(self) -> DecodeReport:
+    def report(self) -> DecodeReport:
         """Describe what was learned.
 
         Raises:

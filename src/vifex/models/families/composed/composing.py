@@ -47,25 +47,25 @@ def module_of(model: Model) -> nn.Module:
     return made.eval()
 
 
-def find_module(backbone: nn.Module, model: Model, asked: str, *, example: str) -> str:
+def find_module(backbone: nn.Module, model: Model, name: str, *, example: str) -> str:
     """Return the name of the module to read, given its name or an alias in the model's card.
 
     Args:
         backbone: The network.
         model: Its model.
-        asked: A name or an alias.
+        name: A name or an alias.
         example: How to name one, for the message.
 
     Raises:
         ModelError: If there is no module of that name.
     """
     known = [n for n, _ in backbone.named_modules() if n]
-    layer = model.card.aliases.get(asked, asked)
+    layer = model.card.aliases.get(name, name)
     if layer not in known:
         raise ModelError(
-            f"there is no module {asked!r} to read a frame's feature at.",
+            f"there is no module {name!r} to read a frame's feature at.",
             of=model.card.name,
-            todo=f"{near(asked, [*known, *model.card.aliases])}Name one: {example}.",
+            todo=f"{near(name, [*known, *model.card.aliases])}Name one: {example}.",
         )
     return layer
 

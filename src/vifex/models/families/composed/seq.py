@@ -165,10 +165,10 @@ def _inner(name: str, weights: str) -> Model:
 
 def _layer(backbone: nn.Module, model: Model, wanted: str | None) -> str:
     """Return the name of the module to read."""
-    asked = wanted or next(iter(model.card.default_layers), None)
-    if asked is None:
+    chosen = wanted or next(iter(model.card.default_layers), None)
+    if chosen is None:
         raise ModelError("it names no default layer.", of=model.card.name, todo="Name one: BACKBONE#LAYER.")
-    return find_module(backbone, model, asked, example="BACKBONE#LAYER")
+    return find_module(backbone, model, chosen, example="BACKBONE#LAYER")
 
 
 def _size(backbone: nn.Module, layer: str, model: Model) -> int:

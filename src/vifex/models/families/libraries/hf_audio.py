@@ -120,9 +120,9 @@ class ClapText:
         words = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=self._length, return_tensors="pt"
         )
-        asked = {k: words[k] for k in ("input_ids", "attention_mask")}
+        inputs = {k: words[k] for k in ("input_ids", "attention_mask")}
         with torch.inference_mode():
-            found = self._network.get_text_features(**asked)
+            found = self._network.get_text_features(**inputs)
         vectors: npt.NDArray[np.float32] = _pooled(found).float().cpu().numpy()
         return vectors
 

@@ -65,17 +65,17 @@ def checked_pixels(processor: Any, *, of: str) -> dict[str, Any]:
     except (ModelError, *_OF_ANOTHER_FORM):
         said = None  # no card can say it
     try:
-        seen = _Seen(processor)
-        numbers = seen.numbers
-        seen.check_range()
-        if said is not None and seen.is_made_by({**said, **numbers}):
+        probe = _Probe(processor)
+        numbers = probe.numbers
+        probe.check_range()
+        if said is not None and probe.is_made_by({**said, **numbers}):
             return {**said, **numbers}
-        return seen.by_processor()
+        return probe.by_processor()
     except Unsuited as exc:
         raise unlike(str(exc), of) from exc
 
 
-class _Seen:
+class _Probe:
     """What a processor makes of a few images: sizes and shapes that a rule may treat in its own way.
 
     Raises:

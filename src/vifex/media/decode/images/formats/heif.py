@@ -234,8 +234,8 @@ class _Canvas:
         for index, plane in enumerate(self._planes):
             part = _plane(tile, index)
             top, left = row * part.shape[0], column * part.shape[1]
-            room = plane[top : top + part.shape[0], left : left + part.shape[1]]
-            room[:] = part[: room.shape[0], : room.shape[1]]
+            target = plane[top : top + part.shape[0], left : left + part.shape[1]]
+            target[:] = part[: target.shape[0], : target.shape[1]]
 
     def frame(self) -> VideoFrame:
         """Return the whole, colours as the first tile says."""

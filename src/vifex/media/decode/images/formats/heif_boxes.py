@@ -70,9 +70,9 @@ class Heif:
             raise BadBoxes(f"the data of item {item.number} are not in the file")
         parts: list[bytes] = []
         for offset, size in item.extents:
-            room = len(self.idat) if item.where else self.file.size_bytes
-            size = size or room - offset
-            if not 0 <= offset <= offset + size <= room or size > _MOST_ITEM_BYTES:
+            n_bytes = len(self.idat) if item.where else self.file.size_bytes
+            size = size or n_bytes - offset
+            if not 0 <= offset <= offset + size <= n_bytes or size > _MOST_ITEM_BYTES:
                 raise BadBoxes(f"the data of item {item.number} lie beyond the end of the file")
             if item.where:
                 parts.append(self.idat[offset : offset + size])

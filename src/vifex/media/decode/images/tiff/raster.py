@@ -189,7 +189,7 @@ def _as_gray(data: bytes, page: Directory, width: int, height: int) -> bytes:
     order = page.order
     at = 8 + len(data) + len(data) % 2
     table = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in entries.items())
-    # SHORT values stand at the left of their field in either byte order; LONG needs no such care.
+    # SHORT values stand at the left of their field in either byte order; LONG needs no such shift.
     head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, at)
     return head + data + b"\0" * (len(data) % 2) + struct.pack(f"{order}H", len(entries)) + table + b"\0" * 4
 

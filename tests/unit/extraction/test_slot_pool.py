@@ -9,28 +9,28 @@ from vifex.extraction.decoders.memory.slot_pool import SlotPool
 
 
 def test_slots_are_given_until_none_is_left_and_then_from_the_mark_on() -> None:
-    room = SlotPool(5, low=2)
-    slots = [room.take() for _ in range(6)]
+    pool = SlotPool(5, low=2)
+    slots = [pool.take() for _ in range(6)]
     assert sorted(s for s in slots if s is not None) == [0, 1, 2, 3, 4]
     assert slots[-1] is None
-    assert room.is_empty
+    assert pool.is_empty
     for _ in range(5):
-        room.fill()
+        pool.fill()
     for slot in (0, 1):
-        room.clear(slot)
-        assert room.take() is None  # three and four are filled, more than the mark
-    assert not room.is_empty
-    room.clear(2)
-    assert [room.take() for _ in range(4)] == [0, 1, 2, None]
+        pool.clear(slot)
+        assert pool.take() is None  # three and four are filled, more than the mark
+    assert not pool.is_empty
+    pool.clear(2)
+    assert [pool.take() for _ in range(4)] == [0, 1, 2, None]
 
 
 def test_a_slot_that_comes_back_unused_is_given_again() -> None:
-    room = SlotPool(1, low=1)
-    slot = room.take()
+    pool = SlotPool(1, low=1)
+    slot = pool.take()
     assert slot is not None
-    assert room.take() is None
-    room.put_back(slot)
-    assert room.take() == slot
+    assert pool.take() is None
+    pool.put_back(slot)
+    assert pool.take() == slot
 
 
 @given(
@@ -41,20 +41,20 @@ def test_a_slot_that_comes_back_unused_is_given_again() -> None:
 def test_no_slot_is_given_twice_and_an_engine_with_nothing_to_do_gets_some(
     count: int, low: int, steps: list[str]
 ) -> None:
-    room = SlotPool(count, low=low)
+    pool = SlotPool(count, low=low)
     held: list[int] = []
     filled: list[int] = []
     for step in steps:
-        if step == "take" and (slot := room.take()) is not None:
+        if step == "take" and (slot := pool.take()) is not None:
             assert slot not in held + filled
             held.append(slot)
         elif step == "fill" and held:
             filled.append(held.pop())
-            room.fill()
+            pool.fill()
         elif step == "clear" and filled:
-            room.clear(filled.pop(0))
+            pool.clear(filled.pop(0))
         elif step == "back" and held:
-            room.put_back(held.pop())
-        assert room.is_empty == (len(held) + len(filled) == count)
+            pool.put_back(held.pop())
+        assert pool.is_empty == (len(held) + len(filled) == count)
     if not filled and len(held) < count:
-        assert room.take() is not None, "nothing is filled, so nobody would ever free a slot"
+        assert pool.take() is not None, "nothing is filled, so nobody would ever free a slot"

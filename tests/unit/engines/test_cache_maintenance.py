@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from vifex.engines import cache_care
-from vifex.engines.cache_care import entries, hold, limit_bytes, make_room, prune, remove_leftovers
+from vifex.engines import cache_maintenance
+from vifex.engines.cache_maintenance import entries, free_space, hold, limit_bytes, prune, remove_leftovers
 from vifex.engines.scratch import scratch_folder
 from vifex.values import InputError
 
@@ -73,7 +73,7 @@ def test_a_dry_run_removes_nothing(folder: Path) -> None:
 def test_what_another_process_uses_stays_until_it_ends(folder: Path) -> None:
     script = (
         "import sys, pathlib\n"
-        "from vifex.engines.cache_care import hold\n"
+        "from vifex.engines.cache_maintenance import hold\n"
         "hold(pathlib.Path(sys.argv[1]), 'a' * 32)\n"
         "print('held', flush=True)\n"
         "sys.stdin.read()\n"
@@ -93,19 +93,19 @@ def test_what_another_process_uses_stays_until_it_ends(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX systems")
 def test_one_may_be_held_again_after_it_was_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_care, "_held", {})
+    monkeypatch.setattr(cache_maintenance, "_held", {})
     hold(folder / "converted", "b" * 32)
     prune(folder, 0)
     assert there(folder) == {"b"}
-    for handle in cache_care._held.values():
+    for handle in cache_maintenance._held.values():
         os.close(handle)
-    monkeypatch.setattr(cache_care, "_held", {})
+    monkeypatch.setattr(cache_maintenance, "_held", {})
     prune(folder, 0)
     hold(folder / "converted", "b" * 32)
     write(folder / "converted" / ("b" * 32 + ".bin"), MIB, 1)
     prune(folder, 0)
     assert (folder / "converted" / ("b" * 32 + ".bin")).exists()
-    for handle in cache_care._held.values():
+    for handle in cache_maintenance._held.values():
         os.close(handle)
 
 
@@ -113,16 +113,16 @@ def test_the_limit_is_of_the_environment(folder: Path, monkeypatch: pytest.Monke
     assert limit_bytes() == 10 << 30
     monkeypatch.setenv("VIFEX_CACHE_LIMIT", "0")
     assert limit_bytes() is None
-    make_room(folder, 1 << 40)
+    free_space(folder, 1 << 40)
     assert len(there(folder)) == 5
     monkeypatch.setenv("VIFEX_CACHE_LIMIT", str(4.5 * MIB / (1 << 30)))
-    make_room(folder, MIB)
+    free_space(folder, MIB)
     assert there(folder) == {"3", "4", "b"}
     for wrong in ("much", "-1", "nan", "inf"):
         monkeypatch.setenv("VIFEX_CACHE_LIMIT", wrong)
         with pytest.raises(InputError, match="VIFEX_CACHE_LIMIT"):
             limit_bytes()
-        make_room(folder, MIB)  # no reason for an extraction to end
+        free_space(folder, MIB)  # no reason for an extraction to end
     assert there(folder) == {"3", "4", "b"}
 
 

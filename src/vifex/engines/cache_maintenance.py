@@ -1,4 +1,4 @@
-"""Care of the cache: what is in it, what leaves it first, and what another process is using.
+"""Maintenance of the cache: what is in it, what leaves it first, and what another process is using.
 
 An entry is a compiled graph (`graphs/KEY.graph`), a converted network with the verdict on it
 (`converted/KEY.xml`, `.bin`, `.json`), or what a killed process left behind. Every entry can be made again.
@@ -30,10 +30,10 @@ __all__ = [
     "LOCK",
     "Entry",
     "entries",
+    "free_space",
     "hold",
     "limit_bytes",
     "lock_open_file",
-    "make_room",
     "prune",
     "remove_leftovers",
     "taken_lock",
@@ -151,7 +151,7 @@ def entries(folder: Path) -> list[Entry]:
     return sorted((e for e in found if e is not None), key=lambda e: e.used_s)
 
 
-def make_room(folder: Path, size_bytes: int) -> None:
+def free_space(folder: Path, size_bytes: int) -> None:
     """Remove what was used longest ago until `size_bytes` more fit below the limit.
 
     Leftovers of killed processes go in any case.

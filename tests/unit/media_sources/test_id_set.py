@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from vifex.media.sources.seen import IdSet
+from vifex.media.sources.id_set import IdSet
 
 
 def _id(n: int) -> str:

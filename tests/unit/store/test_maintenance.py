@@ -88,7 +88,7 @@ def test_many_commits_stay_small_and_quick_to_open(folder: Path) -> None:
         assert read.view().count_rows() == 150 * rows
 
 
-def test_care_keeps_the_order_of_rows(folder: Path) -> None:
+def test_maintenance_keeps_the_order_of_rows(folder: Path) -> None:
     store = folder / "s.vifex"
     with open_writer(store, rule=CommitRule(media=1)) as writer:
         view = writer.view("main", recipe())
@@ -103,7 +103,9 @@ def test_care_keeps_the_order_of_rows(folder: Path) -> None:
         assert view_.take([5, 0, 118], ["key"]).column("key").to_pylist() == [order[5], order[0], order[118]]
 
 
-def test_an_open_reader_keeps_its_version_through_care(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_open_reader_keeps_its_version_through_maintenance(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(maintenance, "EVERY_COMMITS", 4)
     store = folder / "s.vifex"
     with open_writer(store, rule=CommitRule(media=1)) as writer:

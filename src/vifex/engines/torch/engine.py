@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -82,9 +83,9 @@ class TorchEngine:
             reader = LayerOutput(self._in_memory_order(module), spots)
             undo.callback(reader.close)
             try:
-                network = self._network(reader, model, precision, undo)
+                network, compiled = self._network(reader, model, precision, undo)
                 runner, size = self._runner(
-                    network, model, found, precision, batch, cores or available_cores()
+                    network, compiled, model, found, precision, batch, cores or available_cores()
                 )
             except torch.OutOfMemoryError as exc:
                 raise out_of_memory(str(self.device)) from exc
@@ -140,20 +141,24 @@ class TorchEngine:
 
     def _network(
         self, reader: LayerOutput, model: Model, precision: str, undo: contextlib.ExitStack
-    ) -> Network:
-        """Join normalisation and network, its weights in bf16 where that changes no number."""
-        pixels = Pixels(model.card).to(self.device)
-        code: nn.Module = torch.compile(reader, dynamic=False) if self._options.compiles else reader
-        network = as_network(pixels, code, self.device, bf16=precision == "bf16")
-        if precision == "bf16":
-            plain = as_network(pixels, reader, self.device, bf16=True)
-            expected = self._tried(plain, model)
+    ) -> tuple[Network, Network | None]:
+        """Join normalisation and network, its weights in bf16 where that changes no number.
+
+        Returns:
+            The network, and the same through `torch.compile` if the user asks for that.
+        """
+        pixels, bf16 = Pixels(model.card).to(self.device), precision == "bf16"
+        network = as_network(pixels, reader, self.device, bf16=bf16)
+        if bf16:
+            expected = self._tried(network, model)
             put_back = cast_weights(reader.network)
-            if all(torch.equal(x, y) for x, y in zip(expected, self._tried(plain, model), strict=True)):
+            if all(torch.equal(x, y) for x, y in zip(expected, self._tried(network, model), strict=True)):
                 undo.callback(put_back)
             else:
                 put_back()
-        return network
+        if not self._options.compiles:
+            return network, None
+        return network, as_network(pixels, torch.compile(reader, dynamic=False), self.device, bf16=bf16)
 
     def _tried(self, network: Network, model: Model) -> Sequence[torch.Tensor]:
         """Run a network for one input of noise."""
@@ -162,25 +167,36 @@ class TorchEngine:
             return network(torch.from_numpy(pixels).to(self.device))
 
     def _runner(
-        self, network: Network, model: Model, found: Found, precision: str, batch: int | None, cores: int
+        self,
+        network: Network,
+        compiled: Network | None,
+        model: Model,
+        found: Found,
+        precision: str,
+        batch: int | None,
+        cores: int,
     ) -> tuple[Runner, int]:
         """Make what runs batches, and return it with its inputs per batch."""
         alone = found.fixed_batch or batch == 1
         together = not alone and self._apart(network, model, precision)
         if self.device.type != "cuda":
             size = batch or choose_batch(found.macs)
-            return PlainRunner(network, self.device, step=size if together else 1, cores=cores), size
-        fit = fit_to_gpu(
-            network,
-            model.card.pixels_shape(1)[1:],
-            input_dtype(model.card),
-            self.device,
-            batch=batch,
+            step = size if together else 1
+            return PlainRunner(compiled or network, self.device, step=step, cores=cores), size
+        fit = functools.partial(
+            fit_to_gpu,
+            shape=model.card.pixels_shape(1)[1:],
+            dtype=input_dtype(model.card),
+            device=self.device,
             together=together,
             tolerance=TOLERANCE[precision],
         )
+        fitted = fit(network, batch=batch)
+        if compiled is not None:
+            # Compiling takes a minute for each batch, so the batch is chosen before.
+            fitted = fit(compiled, batch=fitted.batch)
         lanes = _REQUESTS["cuda"]
-        return CudaRunner(fit.network, self.device, step=fit.step, lanes=lanes), fit.batch
+        return CudaRunner(fitted.network, self.device, step=fitted.step, lanes=lanes), fitted.batch
 
     def _in_memory_order(self, module: nn.Module) -> nn.Module:
         """Store the weights of convolutions channels last, as ready pixels are."""

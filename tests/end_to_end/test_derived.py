@@ -62,7 +62,7 @@ def test_a_fused_view_is_searched_by_moment_row_and_not_by_image(place: Path, vi
     store, film = place / "lib.vifex", place / "media" / "film.mkv"
     vifex_command("fuse", store, "-v", "vifex-interim-1", "-v", "levels-1", "-o", "both")
     words = ["search", store, f"{film}@2", "--view", "both", "-k", 1, "--json"]
-    assert "not loaded because a store names it" in vifex_command(*words).stderr
+    assert "not loaded just because a store names it" in vifex_command(*words).stderr
     found = vifex_command(*words, "--model", place / "levels.onnx")
     assert found.returncode == 0, found.stderr
     hit = json.loads(found.stdout)["hits"][0]

@@ -87,7 +87,7 @@ def test_what_a_store_names_is_not_loaded(
     words = {k: v.format(folder=folder) for k, v in named.items()}
     key = hostile_store(folder / "s.vifex", **words)
     with vifex.open("s.vifex") as store:
-        with pytest.raises(InputError, match="not loaded because a store names it") as told:
+        with pytest.raises(InputError, match="not loaded just because a store names it") as told:
             store.search("a.jpg")
         assert "`model=" in str(told.value)
         # Neither of these asks for a model.
@@ -142,7 +142,7 @@ def test_a_file_that_the_user_names_is_loaded(folder: Path) -> None:
     vifex.extract(folder / "a.jpg", folder / "own.vifex", **named)
     with (
         vifex.open(folder / "own.vifex") as store,
-        pytest.raises(InputError, match="not loaded because a store names it"),
+        pytest.raises(InputError, match="not loaded just because a store names it"),
     ):
         store.search(folder / "a.jpg")
     with vifex.open(folder / "own.vifex", **named) as store:

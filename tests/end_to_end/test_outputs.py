@@ -145,4 +145,4 @@ def test_a_card_for_the_model_that_has_one(here: Path, vifex_command: Any) -> No
     (here / "card.toml").write_text("")
     done = vifex_command("extract", "a.jpg", "-o", "w.vifex", "--card", "card.toml", cwd=here)
     assert done.returncode == 4
-    assert "this model brings its card with it. Leave out the card" in done.stderr
+    assert "this model comes with its own card. Leave out the card" in done.stderr

@@ -146,7 +146,7 @@ def test_sounds_are_found_by_a_sound(place: Path, vifex_command: Any, tmp_path: 
             ["media/low.wav", "--view", "vifex-interim-1"],
             "the view is of images, and it has no video stream",
         ),
-        (["media/low.wav", "--view", "levels-1"], "not loaded because a store names it"),
+        (["media/low.wav", "--view", "levels-1"], "not loaded just because a store names it"),
         (["a dog that barks", "--view", "levels-1"], "the store's model has no text tower"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Models: a name or a file becomes a `Model`, that is a card and the files of a graph.
+"""Models: a name or a file becomes a `Model`, which is a card and the files of a graph.
 
 Nothing here runs a network or imports an engine.
 """
@@ -22,7 +22,7 @@ __all__ = ["card_path", "draft_card", "format_card", "load_model", "model_names"
 
 
 def model_names() -> list[str]:
-    """Every name that `load_model` takes, aliases included, sorted."""
+    """Return every name that `load_model` takes, aliases included, sorted."""
     return sorted({*names(MODELS, group=GROUP), *ALIASES})
 
 
@@ -37,11 +37,11 @@ def load_model(
 
     Args:
         name_or_path: A name of `model_names()`, a family's `PREFIX/NAME` (`torch:MODULE:CALLABLE` for a
-            network of one's own), or the path of an `.onnx`, `.xml` (OpenVINO IR), `.tflite`, `.pt`
+            network of yours), or the path of an `.onnx`, `.xml` (OpenVINO IR), `.tflite`, `.pt`
             (TorchScript) or `.pt2` (torch.export) file.
         weights: For a network of a family: `random:SEED`, or a file; by default the published ones.
-        card: The model card of a file or of one's own network, where it does not stand beside it.
-        trust_code: Whether code may run that a `.pt` or `.pt2` file holds.
+        card: The model card of a file or of your own network, if it is not beside it.
+        trust_code: Whether the code in a `.pt` or `.pt2` file may run.
 
     Raises:
         ModelError: If there is no such model or file, the card is missing or wrong, or the weights
@@ -56,7 +56,7 @@ def load_model(
         return load_of_family(*family, weights=weights, card=card)
     if weights is not None:
         raise ModelError(
-            "this model brings its weights with it.",
+            "this model comes with its own weights.",
             of=text,
             todo="Leave out the weights, or name a network.",
         )
@@ -70,7 +70,7 @@ def load_model(
         return load_file(Path(text), card=card, trust_code=trust_code)
     if name in known:
         raise ModelError(
-            "this model brings its card with it.", of=text, todo="Leave out the card, or name a file."
+            "this model comes with its own card.", of=text, todo="Leave out the card, or name a file."
         )
     meant = near(text, [*known, *ALIASES]) or _meant(text)
     raise ModelError(
@@ -81,9 +81,9 @@ def load_model(
 
 
 def _meant(text: str, *, guess: bool = True) -> str:
-    """Offer networks of the families whose names are near: `Did you mean a, b or c? `, or nothing."""
+    """Return an offer of networks with similar names: `Did you mean a, b or c? `, or nothing."""
     if Path(text).suffix.lower() in SUFFIXES or text.startswith((".", "~", os.sep)):
-        return ""  # a path, whatever it is
+        return ""  # certainly a path
     *most, last = nearby(text, guess=guess) or [""]
     return f"Did you mean {' or '.join(filter(None, [', '.join(most), last]))}? " if last else ""
 
@@ -95,6 +95,6 @@ def _is_path(text: str) -> bool:
 
 
 def _file_suffix(text: str) -> str:
-    # A version such as `net-1.5` is no suffix; letters of a few characters are.
+    # A version such as `net-1.5` is not a suffix; a few letters are.
     suffix = Path(text).suffix
     return suffix if suffix[1:].isalpha() and len(suffix) <= 12 else ""

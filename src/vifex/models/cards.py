@@ -1,7 +1,7 @@
-"""Model cards: `MODEL.vifex.toml` beside a model's file, read, checked and written.
+"""Model cards: reading, checking and writing `MODEL.vifex.toml`, which is beside a model's file.
 
-A card says how a network wants its pixels, or its sound, what its layers are called and where its weights
-come from.
+A card says how pixels or sound must be prepared for a network, what its layers are called and where its
+weights come from.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from vifex.values.registry import near
 __all__ = ["LAYOUTS", "card_path", "format_card", "make_card", "parse_card", "read_card"]
 
 LAYOUTS: Final = ("NCHW", "NHWC", "NCTHW", "NTHWC", "NTCHW", "NS")
-"""Axes of a network's own input; those with `T` take windows of frames, `NS` takes samples of sound."""
+"""Orders of the axes of a network's input; with `T` it takes clips, with `NS` samples of sound."""
 
 _CARD_BYTES: Final = 1 << 20
-"""A card is a page of text; what is longer is none."""
+"""Longest card; a card is one page of text."""
 _LARGEST: Final = 1 << 30
-"""Above every size and count of a network."""
+"""Largest size or count in a card."""
 _MOST_PIXELS: Final = 1 << 29
-"""Of one input, all its frames together."""
+"""Most pixels of one input, all its frames together."""
 _SHOWN: Final = 80
 """Characters of a value in a message."""
 _SIZES: Final = ("height_px", "width_px")
@@ -44,7 +44,7 @@ def read_card(path: Path) -> ModelCard:
     """Read and check a card.
 
     Raises:
-        ModelError: If the file is missing, is no TOML, or says something that a card cannot say.
+        ModelError: If the file is missing, is not valid TOML, or is not a valid card.
     """
     try:
         with path.open("rb") as file:
@@ -61,10 +61,10 @@ def parse_card(text: str, *, of: str) -> ModelCard:
 
     Args:
         text: TOML.
-        of: Where it stands, for messages.
+        of: The card's file, for messages.
 
     Raises:
-        ModelError: With the key, what is wrong with it and what would be right.
+        ModelError: If a key or a value is wrong; the message says which, and what would be right.
     """
     if len(text) > _CARD_BYTES:
         raise ModelError(f"the model card is longer than {_CARD_BYTES} bytes.", of=of, todo="Shorten it.")
@@ -72,22 +72,22 @@ def parse_card(text: str, *, of: str) -> ModelCard:
         data = tomllib.loads(text)
     except RecursionError as exc:
         raise ModelError("the model card's brackets are nested too deep.", of=of, todo="Correct it.") from exc
-    except ValueError as exc:  # of TOML, or of a number with thousands of digits
+    except ValueError as exc:  # from TOML, or from a number with thousands of digits
         raise ModelError(
-            f"the model card is no valid TOML: {_short(str(exc))}.", of=of, todo="Correct that place."
+            f"the model card is not valid TOML: {_short(str(exc))}.", of=of, todo="Correct it there."
         ) from exc
     return make_card(data, of=of)
 
 
 def make_card(data: Mapping[str, Any], *, of: str) -> ModelCard:
-    """Check what a card says.
+    """Check the contents of a card.
 
     Args:
         data: Keys and values as TOML gives them.
-        of: Where it stands, for messages.
+        of: The card's file, for messages.
 
     Raises:
-        ModelError: With the key, what is wrong with it and what would be right.
+        ModelError: If a key or a value is wrong; the message says which, and what would be right.
     """
     known = list(_CHECKS)
     for key in data:
@@ -164,19 +164,19 @@ def _check_together(values: dict[str, Any], of: str) -> None:
         raise ModelError(
             f"the model card's layout {layout!r} and its [audio] do not fit.",
             of=of,
-            todo="A network for sound has an [audio] table and the layout NS, others have neither.",
+            todo="A network for sound has an [audio] table and the layout NS; others have neither.",
         )
     if ("T" in layout) != (frames is not None):
         raise ModelError(
             f"the model card's layout {layout!r} and frames {frames!r} do not fit.",
             of=of,
-            todo="A layout with T needs frames; one without takes single images and no frames.",
+            todo="A layout with T needs frames; one without T takes single images and has no frames.",
         )
     if values.get("shared_frames", 0) >= (frames or 1):
         raise ModelError(
             f"the model card's shared_frames {values['shared_frames']} and frames {frames!r} do not fit.",
             of=of,
-            todo="A window shares fewer frames with its next than it has.",
+            todo="A clip must share fewer frames with the next one than it has.",
         )
     pixels = values["height_px"] * values["width_px"] * (frames or 1)
     if pixels > _MOST_PIXELS:
@@ -186,7 +186,7 @@ def _check_together(values: dict[str, Any], of: str) -> None:
             todo=f"At most {_MOST_PIXELS} are run.",
         )
     try:
-        # The spec of its pixels has the last word on resize, resize_px and the size.
+        # PixelSpec checks resize, resize_px and the size together.
         ModelCard(**values).pixel_spec()
     except ValueError as exc:
         raise ModelError(

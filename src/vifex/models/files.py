@@ -1,6 +1,6 @@
-"""Models from files: `.onnx`, OpenVINO IR (`.xml` with `.bin`), `.tflite`, and programs of torch.
+"""Models from files: `.onnx`, OpenVINO IR (`.xml` with `.bin`), `.tflite`, and PyTorch programs.
 
-A TorchScript program is a `.pt`, one of `torch.export` a `.pt2`. Each file has a card beside it.
+A TorchScript program is a `.pt` file, a `torch.export` program a `.pt2` file. Each has a card beside it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False)
     """Load a model from its file and its card.
 
     Args:
-        path: The graph's file; the path of a card is taken for the graph beside it.
-        card: The card, where it is not `MODEL.vifex.toml` beside the graph.
-        trust_code: Whether code may run that a program holds.
+        path: The graph's file, or the path of its card.
+        card: The card, if it is not `MODEL.vifex.toml` beside the graph.
+        trust_code: Whether the code in a program may run.
 
     Raises:
-        ModelError: If a file is missing, of another kind, or not the one that the card names, or if it is a
+        ModelError: If a file is missing, of another kind or not the one that the card names, or if it is a
             program and its code is not trusted.
     """
     graph = _graph_file(path)
@@ -45,7 +45,7 @@ def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False)
     place = card or card_path(graph)
     if not place.is_file():
         raise ModelError(
-            f"the model has no card {place.name} that says how it wants its pixels.",
+            f"the model has no card {place.name} that says how its pixels must be prepared.",
             of=str(graph),
             todo="Draft one, then check its size, mean and std: "
             f"vifex card {shlex.quote(str(graph))} > {shlex.quote(str(place))}",
@@ -56,7 +56,7 @@ def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False)
         raise ModelError(
             f"the weights are not those of the card: sha256 {digest}, the card says {checked.sha256}.",
             of=str(graph),
-            todo=f"Get the right file, or correct sha256 in {place.name} if the change is meant.",
+            todo=f"Get the right file, or correct sha256 in {place.name} if the change is intended.",
         )
     if graph.suffix.lower() in PROGRAMS:
         if not trust_code:
@@ -66,7 +66,7 @@ def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False)
 
 
 def weights_files(graph: Path) -> list[Path]:
-    """Return every file that decides a network's numbers, the graph's first.
+    """Return every file that determines a network's results, the graph's file first.
 
     Raises:
         ModelError: If one of them is missing.
@@ -85,11 +85,11 @@ def weights_files(graph: Path) -> list[Path]:
 
 
 def weights_sha256(graph: Path) -> str:
-    """Hash all that decides a network's numbers.
+    """Return a hash of everything that determines a network's results.
 
     Returns:
-        For a model of one file its sha256; for one of several the sha256 over the binary sha256 of
-        each, in the order of `weights_files`.
+        The sha256 of a single file; for several files, the sha256 of their binary sha256 values, in the order
+        of `weights_files`.
     """
     digests = [_file_digest(part) for part in weights_files(graph)]
     return digests[0].hex() if len(digests) == 1 else hashlib.sha256(b"".join(digests)).hexdigest()
@@ -104,7 +104,7 @@ def _file_digest(path: Path) -> bytes:
 
 
 def _graph_file(path: Path) -> Path:
-    """Check that the path is a graph's file and say what to do where it is not."""
+    """Return the graph's file, or raise an error that says what to do."""
     text = str(path)
     if path.name.endswith(".vifex.toml"):
         stem = path.name.removesuffix(".vifex.toml")

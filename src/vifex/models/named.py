@@ -1,4 +1,4 @@
-"""Models of families by name: `PREFIX/NAME` with its weights, and what the catalogues say of them."""
+"""Models of families by name, `PREFIX/NAME`, and the catalogues that list them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NAME: Final = re.compile(r"([A-Za-z][\w-]*)[/:](.*)", re.DOTALL)
 
 
 def prefixes() -> str:
-    """Name the families, for a message."""
+    """Return the prefixes of the families, for a message."""
     return ", ".join(names(FAMILIES, group=GROUP))
 
 
 def split_name(text: str) -> tuple[str, str] | None:
-    """Take a family's name apart: prefix and name behind it; `None` where it names a file or no family."""
+    """Split a family's name into prefix and rest; `None` if it names a file or no family."""
     match = _NAME.fullmatch(text)
     if match is None or match[1] not in names(FAMILIES, group=GROUP) or Path(text).is_file():
         return None
@@ -33,10 +33,10 @@ def split_name(text: str) -> tuple[str, str] | None:
 
 
 def check_prefix(text: str) -> None:
-    """Refuse what looks like a family's name but for a misspelt prefix.
+    """Raise an error if a name looks like a family's but for a misspelt prefix.
 
     Raises:
-        ModelError: With the near prefix.
+        ModelError: With the similar prefix.
     """
     match = _NAME.fullmatch(text)
     if match is None or Path(text).exists():
@@ -54,13 +54,13 @@ def load_of_family(prefix: str, name: str, *, weights: str | None, card: Path | 
     """Load a network of a family.
 
     Args:
-        prefix: Of the family.
-        name: Behind the prefix.
+        prefix: The family's prefix.
+        name: The name without the prefix.
         weights: `random:SEED`, the path of a file, or `None` for the published ones.
-        card: A card given by hand: it takes the place of the family's own.
+        card: A card that replaces the family's own.
 
     Raises:
-        ModelError: If there is no such network, or its weights are not to be had.
+        ModelError: If there is no such network, or its weights cannot be read or fetched.
         MissingExtraError: If its library is not installed.
     """
     family = _family(prefix)
@@ -81,10 +81,10 @@ def load_of_family(prefix: str, name: str, *, weights: str | None, card: Path | 
 
 
 def entries(search: str = "") -> Iterator[Entry | str]:
-    """Yield the lines of all catalogues whose name holds a text, in any case.
+    """Yield the entries of all catalogues whose name contains a text, ignoring case.
 
     Yields:
-        An `Entry`, or where a family's library is not installed the sentence that says which extra.
+        An `Entry`, or a sentence that says which extra to install for a family.
     """
     for prefix in names(FAMILIES, group=GROUP):
         try:
@@ -96,7 +96,7 @@ def entries(search: str = "") -> Iterator[Entry | str]:
 
 
 def find_entry(name: str) -> Entry | None:
-    """Return a network's line in its family's catalogue, where it has one."""
+    """Return a network's entry in its family's catalogue, or `None`."""
     split = split_name(name)
     if split is None:
         return None
@@ -108,13 +108,13 @@ def _family(prefix: str) -> Family:
 
 
 def _weights(weights: str) -> str:
-    """Check the words for weights as far as that goes without the network; a path becomes absolute."""
+    """Check what the user gave as weights, without the network; a path becomes absolute."""
     from vifex.models.families.shared.weights import seed_of
 
     if weights == "pretrained" or seed_of(weights) is not None:
         return weights
     if not Path(weights).exists():
         raise ModelError(
-            f"{weights!r} is no file of weights.", todo="Give a file, random:SEED, or pretrained."
+            f"{weights!r} is not a file of weights.", todo="Give a file, random:SEED, or pretrained."
         )
     return str(Path(weights).absolute())

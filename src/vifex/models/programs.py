@@ -1,12 +1,12 @@
-"""Programs of torch in a file: TorchScript (`.pt`) and `torch.export` (`.pt2`), each with a card beside it.
+"""PyTorch programs in a file: TorchScript (`.pt`) and `torch.export` (`.pt2`), each with a card beside it.
 
-A program is code by its nature. Opening one already runs what it holds: a `.pt2` the pickles of its sample
-inputs and weights, its guards and its compiled libraries, a TorchScript program its modules' `__setstate__`.
-So neither is opened unless the user says that its code is trusted; its card, its hash and, of a `.pt2`, the
-names and shapes of its modules are read without that.
+A program contains code, and opening it runs some of that code: in a `.pt2` the pickles of sample inputs and
+weights, guards and compiled libraries, in a TorchScript program the `__setstate__` of its modules. So a
+program is opened only if the user says that its code is trusted. Its card, its hash and, for a `.pt2`, the
+names and shapes of its modules are read without running code.
 
-A `.pt2` shows its modules as layers, under the names they had; the inside of a TorchScript program is out
-of a hook's reach, and its only layer is its `output`.
+The layers of a `.pt2` are its modules, under their names. Hooks do not reach into a TorchScript program, so
+its only layer is `output`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PROGRAMS: Final = (".pt", ".pt2")
 """Suffixes of programs."""
 
 CHECKPOINTS: Final = (".pth", ".th", ".ckpt", ".tar", ".safetensors")
-"""Suffixes that files of weights have and programs have not."""
+"""Suffixes of files that hold weights only."""
 
 _DESCRIPTION_BYTES: Final = 64 << 20
 
@@ -49,8 +49,8 @@ def program_model(path: Path, card: ModelCard, digest: str) -> Model:
     """Return the model of a program's file.
 
     Args:
-        path: Absolute.
-        card: Checked.
+        path: The absolute path of the file.
+        card: Its card.
         digest: sha256 of the file.
     """
     builder = Builder(f"{__name__}:build", str(path), "file")
@@ -58,15 +58,15 @@ def program_model(path: Path, card: ModelCard, digest: str) -> Model:
 
 
 def is_program(model: Model) -> bool:
-    """Return whether a model is a program in a file."""
+    """Return whether a model is a program from a file."""
     return model.builder is not None and model.builder.target == f"{__name__}:build"
 
 
 def check_program(path: Path) -> None:
-    """Check that a file is a program and not a checkpoint; nothing of it is run.
+    """Check that a file is a program and not a checkpoint, without running its code.
 
     Raises:
-        ModelError: If it is not.
+        ModelError: If it is not a program.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -76,28 +76,27 @@ def check_program(path: Path) -> None:
     if path.suffix.lower() == ".pt" and "constants.pkl" not in inside:
         raise checkpoint_error(path)
     if not inside:
-        raise ModelError("the file is no program of torch.export.", of=str(path), todo="Save it again.")
+        raise ModelError("the file is not a program of torch.export.", of=str(path), todo="Save it again.")
 
 
 def untrusted(path: str | Path) -> ModelError:
-    """Say that a program is not opened unasked."""
+    """Return the error for a program whose code is not trusted."""
     return ModelError(
-        "opening this program runs code that it holds, so it is not opened unasked.",
+        "opening this program runs code in it, so it is opened only if you trust it.",
         of=str(path),
-        todo="If you trust where it comes from, say so with `trust_code=True`; "
-        "else export the network to ONNX.",
+        todo="If you trust its source, give `trust_code=True`; otherwise export the network to ONNX.",
     )
 
 
 def listed_layers(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Return the modules of a `.pt2` as its own description lists them; nothing of it is run.
+    """Return the modules of a `.pt2` that its description lists, without running its code.
 
     Args:
         path: The file.
 
     Returns:
-        Name of each module that gives one tensor, and its shape without the batch; empty where the file does
-        not describe them in the form of torch 2.8 and later, or is a TorchScript program.
+        Name of each module that returns one tensor, and its shape without the batch; empty if the file does
+        not describe them in the format of torch 2.8 and later, or is a TorchScript program.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -109,15 +108,15 @@ def listed_layers(path: Path) -> list[tuple[str, tuple[int, ...]]]:
     except (zipfile.BadZipFile, OSError, StopIteration, ValueError, LookupError, TypeError, RecursionError):
         return []
     except (AttributeError, NotImplementedError, RuntimeError):
-        # The description has another form, or zipfile cannot open the entry: encrypted, or packed otherwise.
+        # The description has another format, or zipfile cannot open the entry (encrypted, other compression).
         return []
 
 
 def _described(graph: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The last output of each module, in the order of their first nodes."""
+    """Return the last output of each module, in the order of the modules' first nodes."""
     found: dict[str, tuple[int, ...]] = {}
     for node in graph["nodes"]:
-        # `KEY,NAME,CLASS;KEY,NAME,CLASS`, the outermost module first; that one has no name.
+        # `KEY,NAME,CLASS;KEY,NAME,CLASS`, the outermost module first, which has no name.
         stack = [
             part.split(",")[1] for part in node["metadata"].get("nn_module_stack", "").split(";") if part
         ]
@@ -130,11 +129,11 @@ def _described(graph: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def checkpoint_error(path: Path) -> ModelError:
-    """Say that weights alone are no network."""
+    """Return the error for a file that holds weights without a network."""
     return ModelError(
-        "this file holds no network: at most its weights.",
+        "this file does not hold a network, only weights.",
         of=str(path),
-        todo=f"Name the network and give them to it: {keywords(model='FAMILY/NAME', weights=path.name)}; "
+        todo=f"Name the network and give it the weights: {keywords(model='FAMILY/NAME', weights=path.name)}; "
         "vifex models lists networks.",
     )
 
@@ -144,7 +143,7 @@ def build(name: str, weights: str) -> nn.Module:
 
     Args:
         name: Path of the file.
-        weights: Unused: they are in the file.
+        weights: Unused; the weights are in the file.
 
     Raises:
         ModelError: If torch cannot open it.
@@ -153,10 +152,10 @@ def build(name: str, weights: str) -> nn.Module:
     torch: Any = require("torch", extra="torch", needed_for="a program of torch")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch about itself
+            warnings.simplefilter("ignore")  # torch's deprecations
             if name.lower().endswith(".pt2"):
                 exported: Any = require("torch.export", extra="torch", needed_for="a program of torch")
-                # Unflattened: its modules have their own names again, and hooks reach them.
+                # Unflattened, its modules have their names again, and hooks reach them.
                 return exported.unflatten(exported.load(name))
             return _scripted(torch.jit.load(name, map_location="cpu").eval())
     except (RuntimeError, ValueError, OSError, KeyError, AttributeError) as exc:
@@ -167,13 +166,13 @@ def build(name: str, weights: str) -> nn.Module:
 
 
 def _scripted(program: Any) -> nn.Module:
-    """Put a TorchScript program, which takes no hooks, behind a module that does."""
+    """Wrap a TorchScript program, which does not take hooks, in a module that does."""
     torch_nn: Any = require("torch.nn", extra="torch", needed_for="a program of torch")
 
     class Scripted(torch_nn.Module):  # type: ignore[misc]  # torch is Any where types are checked
         def __init__(self) -> None:
             super().__init__()
-            # Not as a submodule: it would be offered hooks.
+            # Not a submodule, because hooks would be registered on it.
             object.__setattr__(self, "program", program)
 
         def forward(self, x: Any) -> Any:

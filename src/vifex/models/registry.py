@@ -1,4 +1,4 @@
-"""Registry of models that come by name: name -> `module:attribute`, a function `name -> Model`."""
+"""Registry of models with a name: name -> `module:attribute`, a function `name -> Model`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["ALIASES", "GROUP", "MODELS"]
 
 GROUP: Final = "vifex.models"
-"""Entry point group for models that other packages bring."""
+"""Entry point group for models of other packages."""
 
 MODELS: Final[Mapping[str, str]] = {
     "vifex-interim-1": "vifex.models.embedded:load",

@@ -1,8 +1,8 @@
-"""Which models a store may name: those that Vifex knows by itself, and no code or file of somebody else's.
+"""Which models a store may name: those that Vifex knows, and not code or files of others.
 
-A store comes from anywhere, and its ledger says by which words its views' models were loaded. Words that name
-a module of Python, a program, a file or a folder would let whoever wrote the store choose what runs or is
-opened here. So such a model is loaded only where the user names it.
+The ledger of a store says how its views' models were loaded. A store may come from anyone, and the name of a
+Python module, a program, a file or a folder would let its author choose what runs or is opened here. So such
+a model is loaded only if the user names it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vifex.values.errors import keywords
 __all__ = ["is_graph", "is_published", "unnamed"]
 
 _PUBLISHED: Final = re.compile(r"[A-Za-z0-9_][\w.-]*(/[\w.-]+)?(@[\w.-]+)?", re.ASCII)
-"""A network of a library or a hub: `NAME`, `ARCH/TAG`, `ORG/NAME@REVISION`; no path, no address."""
+"""A network of a library or a hub (`NAME`, `ARCH/TAG`, `ORG/NAME@REVISION`), not a path or an address."""
 _COMPOSED: Final = ("fuse", "seq")
 _OWN: Final = ("torch",)
 _SHOWN: Final = 500
@@ -28,10 +28,10 @@ _SHOWN: Final = 500
 
 
 def is_published(ref: ModelRef) -> bool:
-    """Return whether words name a network of Vifex's own families, with published or seeded weights.
+    """Return whether a reference names a network of Vifex's families, with published or seeded weights.
 
     Args:
-        ref: As a store has them.
+        ref: The reference in a store.
     """
     if ref.card is not None or not _published_weights(ref.weights):
         return False
@@ -39,7 +39,7 @@ def is_published(ref: ModelRef) -> bool:
 
 
 def is_graph(ref: ModelRef) -> bool:
-    """Return whether words name a file of a model: such a model has no text tower."""
+    """Return whether a reference names a model's file; such a model has no text tower."""
     return Path(ref.name).suffix.lower() in SUFFIXES
 
 
@@ -51,26 +51,26 @@ def _published_weights(weights: str | None) -> bool:
 
 def _of_family(text: str) -> bool:
     prefix, slash, name = text.partition("/")
-    # Families that other packages bring take names that are not known here.
+    # Families of other packages take names that are not known here.
     if not slash or prefix not in FAMILIES or prefix in _OWN or _exists(text):
         return False
     if prefix in _COMPOSED:
         return _composed(prefix, name)
     if _PUBLISHED.fullmatch(name) is None or ".." in name:
         return False
-    # The hub's library takes a folder of that name before the repository.
+    # The hub's library prefers a folder of that name to the repository.
     return prefix != "hf" or not _exists(name)
 
 
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
-    except (OSError, ValueError):  # too long for a name, or a zero byte in it: no name of a network either
+    except (OSError, ValueError):  # too long for a name, or a zero byte in it
         return True
 
 
 def _composed(prefix: str, name: str) -> bool:
-    """Tell it of the network inside; `parse` loads nothing."""
+    """Return the same for the network inside; `parse` loads nothing."""
     from vifex.models.families.composed import fuse, seq
 
     try:
@@ -81,10 +81,10 @@ def _composed(prefix: str, name: str) -> bool:
 
 
 def unnamed(ref: ModelRef, *, of: str) -> InputError:
-    """Say that the user must name a view's model, with the words that name it.
+    """Return the error that asks the user to name a view's model.
 
     Args:
-        ref: The words by which the store says that the model was loaded.
+        ref: The reference by which the store says that the model was loaded.
         of: The store.
     """
     given = {"model": ref.name, "weights": ref.weights, "card": ref.card}
@@ -92,7 +92,7 @@ def unnamed(ref: ModelRef, *, of: str) -> InputError:
     if ref.name.lower().endswith((".pt", ".pt2")):
         words["trust_code"] = True
     return InputError(
-        "the view's model is a file or code, and such a model is not loaded because a store names it.",
+        "the view's model is a file or code, which is not loaded just because a store names it.",
         of=of,
         todo=f"If you trust it, name it: {keywords(**words)}. A query by row:KEY or a .npy file needs none.",
     )

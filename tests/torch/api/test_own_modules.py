@@ -92,7 +92,7 @@ def test_a_module_with_a_card_is_extracted_and_searched(images: list[Image.Image
         np.testing.assert_allclose(store.to_numpy(), model.encode(images, layer="head"), atol=1e-4)
     with (
         vifex.open(tmp_path / "s.vifex") as store,
-        pytest.raises(vifex.InputError, match="not loaded because a store names it"),
+        pytest.raises(vifex.InputError, match="not loaded just because a store names it"),
     ):
         store.search(images[4])
     (batch,) = vifex.stream(tmp_path / "media" / "03.png", model=model, layers=["head"], workers=1)

@@ -89,5 +89,5 @@ def test_a_model_without_a_text_tower_says_so(tiny: Tiny) -> None:
         hf.FAMILY.load(str(tiny("dinov2")), "pretrained"),
         timm.FAMILY.load("test_resnet.r160_in1k", "random:0"),
     ):
-        with pytest.raises(ModelError, match="no text tower, so it cannot be asked in words"):
+        with pytest.raises(ModelError, match="no text tower, so it cannot be searched with text"):
             text_tower(model)

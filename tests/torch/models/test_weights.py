@@ -89,12 +89,12 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path, shared_models: Path) -> N
         (tmp_path / name).write_bytes(raw[: len(raw) // 2])
     for name, message in {
         "none.pt": r"no such file of weights",
-        "list.pt": r"no mapping from names to tensors \(it holds list\)\. Save module\.state_dict\(\)",
-        "mixed.pt": r"no mapping from names to tensors \(it holds a, b\)",
-        "junk.pt": r"no whole checkpoint: it is in no known format",
-        "empty.pt": r"no whole checkpoint: it ends too early",
-        "resnet20-12fca82f.th": r"no whole checkpoint: unexpected EOF",
-        "cifar10-resnet20.safetensors": r"no whole safetensors file",
+        "list.pt": r"not a mapping from names to tensors \(it holds list\)\. Save module\.state_dict\(\)",
+        "mixed.pt": r"not a mapping from names to tensors \(it holds a, b\)",
+        "junk.pt": r"not a complete checkpoint: it is in no known format",
+        "empty.pt": r"not a complete checkpoint: it ends too early",
+        "resnet20-12fca82f.th": r"not a complete checkpoint: unexpected EOF",
+        "cifar10-resnet20.safetensors": r"not a complete safetensors file",
     }.items():
         with pytest.raises(ModelError, match=message):
             load_state(tmp_path / name)
@@ -150,7 +150,7 @@ def test_the_hash_sees_every_bit_and_any_dtype() -> None:
 
 @pytest.mark.parametrize("word", ["random", "random:", "random:-1", "random:x", "random:1.5"])
 def test_a_seed_must_be_a_number(word: str) -> None:
-    with pytest.raises(ModelError, match=r"names no seed\. Write random:SEED"):
+    with pytest.raises(ModelError, match=r"has no seed\. Write random:SEED"):
         seed_of(word)
     assert (seed_of("random:12"), seed_of("pretrained"), seed_of("w.pt")) == (12, None, None)
 

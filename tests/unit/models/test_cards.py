@@ -62,7 +62,7 @@ SOUND = 'name = "x"\n[audio]\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name == 1", r"card: the model card is no valid TOML: .*line 1.* Correct that place"),
+        ("name == 1", r"card: the model card is not valid TOML: .*line 1.* Correct it there"),
         (
             MINIMAL + "heigth_px = 9",
             r"unknown key 'heigth_px'\. Did you mean height_px or width_px\? Known: name, ",
@@ -99,7 +99,7 @@ SOUND = 'name = "x"\n[audio]\n'
         (SOUND + "sample_rate_hz = 16000\nwindow_s = 1e308", r"'audio' is .*1e\+308\}\. It must be a table"),
         (SOUND + "sample_rate_hz = 16000\nwindow_s = 1e9", r"'audio' is .*It must be a table"),
         (SOUND + f"sample_rate_hz = {'9' * 400}\nwindow_s = 1.0", r"'audio' is .{,90} \.\.\.\. It must"),
-        (MINIMAL.replace("8", "9" * 5000), "no valid TOML: Exceeds the limit"),
+        (MINIMAL.replace("8", "9" * 5000), "not valid TOML: Exceeds the limit"),
         (MINIMAL.replace("8", "9" * 30), r"'height_px' is 9{30}\. It must be a whole number"),
         (
             'name = "x"\nheight_px = 1000000\nwidth_px = 1000000\n',

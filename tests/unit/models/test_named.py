@@ -82,11 +82,11 @@ def test_a_path_is_a_path(path: str) -> None:
 
 def test_weights_are_for_networks_of_families(tmp_path: Path) -> None:
     for name in ("default", str(tmp_path / "net.onnx")):
-        with pytest.raises(ModelError, match="brings its weights with it"):
+        with pytest.raises(ModelError, match="comes with its own weights"):
             load_model(name, weights="random:0")
-    with pytest.raises(ModelError, match="'rundom:0' is no file of weights"):
+    with pytest.raises(ModelError, match="'rundom:0' is not a file of weights"):
         load_model("timm/resnet18", weights="rundom:0")
-    with pytest.raises(ModelError, match=r"'random:x' names no seed\. Write random:SEED"):
+    with pytest.raises(ModelError, match=r"'random:x' has no seed\. Write random:SEED"):
         load_model("timm/resnet18", weights="random:x")
 
 

@@ -1,4 +1,4 @@
-"""The networks that come inside the package: small, ready without a download.
+"""The networks in the package: small, and ready without a download.
 
 `scripts/make_embedded.py` makes the files beside this module.
 """

@@ -1,1 +1,1 @@
-"""Families of networks that come by name: `PREFIX/NAME`, each one file and its catalogue lines."""
+"""Families of networks with names `PREFIX/NAME`; each is one file and one line in `registry.py`."""

@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["FAMILIES", "GROUP"]
 
 GROUP: Final = "vifex.families"
-"""Entry point group for families that other packages bring."""
+"""Entry point group for families of other packages."""
 
 FAMILIES: Final[Mapping[str, str]] = {
     "hf": "vifex.models.families.libraries.hf:FAMILY",

@@ -1,17 +1,17 @@
-"""The family `torch:MODULE:CALLABLE`: a network of the user's own.
+"""The family `torch:MODULE:CALLABLE`: the user's own networks.
 
-MODULE is imported as Python finds it, from the current folder first; CALLABLE, called without arguments,
-gives the `torch.nn.Module`. It runs as code of the user's own: nothing here fetches it.
+MODULE is imported as Python finds it, from the current folder first. CALLABLE is called without arguments and
+returns the `torch.nn.Module`. It is the user's own code; nothing is fetched.
 
-Its card says how it wants its pixels, and comes from the first of these that there is:
+Its card says how pixels must be prepared. It is the first of these that exists:
 
-1. a file that the user gives (`load_model(..., card=FILE)`);
-2. an attribute `vifex_card` of CALLABLE or of the module it gives: a `ModelCard`, or a mapping with the
+1. a file given by the user (`load_model(..., card=FILE)`);
+2. the attribute `vifex_card` of CALLABLE or of the returned module: a `ModelCard`, or a mapping with the
    keys of a card file, e.g. `{"height_px": 112, "width_px": 112, "frames": 16, "layout": "NCTHW"}`;
 3. `CALLABLE.vifex.toml` or `MODULE.vifex.toml` beside the module's file.
 
-Weights: as CALLABLE gives them (what it leaves to chance is drawn from seed 0, so that every run has the
-same network), `random:SEED`, or a file.
+Weights: as CALLABLE returns them (random numbers come from seed 0, so that every run has the same network),
+`random:SEED`, or a file.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ _EXAMPLE: Final = "torch:my_networks:make_net"
 
 
 def build(name: str, weights: str) -> nn.Module:
-    """Make the network, in evaluation mode.
+    """Make the network in evaluation mode.
 
     Args:
         name: `MODULE:CALLABLE`.
-        weights: `pretrained` for those that CALLABLE gives, `random:SEED`, or the path of a file.
+        weights: `pretrained` for those that CALLABLE returns, `random:SEED`, or the path of a file.
 
     Raises:
-        ModelError: If there is no such module or callable, it gives no `torch.nn.Module`, or the weights
-            are not its own.
+        ModelError: If there is no such module or callable, it does not return a `torch.nn.Module`, or the
+            weights belong to another network.
         MissingExtraError: If torch is not installed.
     """
     torch_nn: Any = require("torch.nn", extra="torch", needed_for=f"torch:{name}")
@@ -66,9 +66,9 @@ def build(name: str, weights: str) -> nn.Module:
             ) from exc
     if not isinstance(module, torch_nn.Module):
         raise ModelError(
-            f"it gave {type(module).__name__}, not a torch.nn.Module.",
+            f"it returned {type(module).__name__}, not a torch.nn.Module.",
             of=f"torch:{name}",
-            todo="Name a class of a network, or a function without arguments that returns one.",
+            todo="Name a class, or a function without arguments, that gives a network.",
         )
     if seed is None and weights != "pretrained":
         apply_state(module, load_state(weights), of=weights)
@@ -81,7 +81,7 @@ class UserFamily:
     prefix = "torch"
 
     def catalogue(self) -> Iterator[Entry]:
-        """Return nothing: these networks are the user's."""
+        """Return nothing, because these networks are the user's."""
         return iter(())
 
     def load(self, name: str, weights: str, *, card: Path | None = None) -> Model:
@@ -90,16 +90,16 @@ class UserFamily:
         Args:
             name: `MODULE:CALLABLE`.
             weights: As for `build`.
-            card: A card file that was given by hand.
+            card: A card file given by the user.
         """
         module = build(name, weights)
         described = read_card(card) if card is not None else _card(name, module)
         digest = state_sha256(module, f"torch:{name} {_source_sha256(name)}")
         if described.sha256 and described.sha256 != digest:
             raise ModelError(
-                f"the network is not the card's: sha256 {digest}, the card says {described.sha256}.",
+                f"the network is not the one of the card: sha256 {digest}, the card says {described.sha256}.",
                 of=f"torch:{name}",
-                todo="Correct sha256 in its card if the change is meant, or take it out.",
+                todo="Correct sha256 in its card if the change is intended, or remove it.",
             )
         builder = Builder("vifex.models.families.user:build", name, weights, [module])
         return Model(described, None, digest, engine="torch", builder=builder)
@@ -131,7 +131,7 @@ def _callable(name: str) -> Any:
         raise ModelError(
             f"{attribute!r} is a {type(found).__name__} and cannot be called.",
             of=f"torch:{name}",
-            todo="Name a class of a network, or a function without arguments that returns one.",
+            todo="Name a class, or a function without arguments, that gives a network.",
         )
     return found
 
@@ -142,7 +142,7 @@ def _module(module_name: str, name: str) -> ModuleType:
             return import_module(module_name)
         except ModuleNotFoundError as exc:
             if exc.name is None or not (module_name + ".").startswith(exc.name + "."):
-                raise  # it is there, and what it imports itself is not
+                raise  # the module exists, and one of its own imports does not
             raise ModelError(
                 f"Python finds no module {module_name!r}.",
                 of=f"torch:{name}",
@@ -153,7 +153,7 @@ def _module(module_name: str, name: str) -> ModuleType:
 
 @contextmanager
 def _from_here() -> Iterator[None]:
-    """Let Python find modules in the current folder, as `python -m` does, for as long as it is needed."""
+    """Let Python find modules in the current folder, as `python -m` does, in this block."""
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
@@ -179,7 +179,7 @@ def _card(name: str, module: nn.Module) -> ModelCard:
         if place.is_file():
             return read_card(place)
     raise ModelError(
-        "the network has no card that says how it wants its pixels.",
+        "the network has no card that says how its pixels must be prepared.",
         of=f"torch:{name}",
         todo="Give one with `card=FILE`, or set vifex_card = {'height_px': 224, 'width_px': 224} on what "
         f"makes it{f', or write {places[-1].name} beside its code' if places else ''}.",
@@ -192,7 +192,7 @@ def _file(name: str) -> Path | None:
 
 
 def _source_sha256(name: str) -> str:
-    """Hash the code of the module that makes the network: it decides numbers as much as the weights do."""
+    """Return a hash of the code that makes the network, which determines results as the weights do."""
     try:
         text = inspect.getsource(_module(name.partition(":")[0], name))
     except (OSError, TypeError):

@@ -19,7 +19,7 @@ __all__ = ["head_names", "make_head"]
 
 
 def head_names() -> list[str]:
-    """Every name that `make_head` takes, sorted."""
+    """Return every name that `make_head` takes, sorted."""
     return names(HEADS, group=GROUP)
 
 

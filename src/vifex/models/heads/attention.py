@@ -1,4 +1,4 @@
-"""Attention pooling: a weighted mean over time, the weights made from the features themselves."""
+"""Attention pooling: a weighted mean over time, with weights computed from the features."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Learning a fusion from labels: the head under a linear classifier, by cross entropy.
 
-Takes arrays and labels, gives arrays; knows neither views nor files. The same rows, labels and seed give the
-same weights on the same machine.
+Takes arrays and labels and returns arrays. The same rows, labels and seed give the same weights on the same
+machine.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _STEPS: Final = 1_000
 _RATE: Final = 1e-3
 _DECAY: Final = 1e-4
 _HELD_OUT: Final = 5
-"""Of each label every so many rows are left out of learning, to judge it by."""
+"""One of so many rows of each label is kept for the evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What was learned, and how well it tells labels apart."""
+    """The learned weights, and how well they separate the labels."""
 
     arrays: dict[str, npt.NDArray[np.float32]]
     """The head's state by key."""
     rows: int
-    """That were learned from."""
+    """Rows in the training part."""
     labels: int
     held_out: int
-    """Rows that were not learned from."""
+    """Rows in the evaluation part."""
     accuracy: float | None
-    """Part of those whose label was told rightly; `None` where there are none."""
+    """Share of the evaluation rows with the right label; `None` if there are none."""
 
 
 def fit_fusion(
@@ -62,8 +62,8 @@ def fit_fusion(
         inputs: float32 `[N, D_i]` each.
         labels: N; rows without one are left out.
         hidden: Numbers in the fused vector.
-        seed: Of the first weights and of the order of the rows.
-        steps: Of Adam, each on 128 rows.
+        seed: Seed of the initial weights and of the order of the rows.
+        steps: Steps of Adam, each on 128 rows.
 
     Raises:
         InputError: If there are not two labels, or the method learns nothing.
@@ -75,7 +75,7 @@ def fit_fusion(
     classes = sorted({label for label in labels if label is not None})
     if len(classes) < 2:
         raise InputError(
-            f"a fusion is learned by telling labels apart, and the rows have {len(classes)}.",
+            f"a fusion is learned from at least two labels, and the rows have {len(classes)}.",
             todo="Extract from a manifest that has labels.",
         )
     learn, judge = _parted(labels)
@@ -118,7 +118,7 @@ def _accuracy(network: Any, inputs: list[Any], wanted: Any, rows: Any) -> float:
 
 @contextmanager
 def _one_thread(torch: Any) -> Iterator[None]:
-    """Steps this small take longer when they are shared out, many times so where cores are busy."""
+    """Run small steps on one thread, because several threads make them slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -128,7 +128,7 @@ def _one_thread(torch: Any) -> Iterator[None]:
 
 
 def _parted(labels: Sequence[str | None]) -> tuple[Any, Any]:
-    """Return the rows to learn from and those to judge by: every fifth of each label."""
+    """Return the training rows and the evaluation rows: every fifth row of each label."""
     import numpy as np
 
     seen: Counter[str] = Counter()

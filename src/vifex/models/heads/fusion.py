@@ -1,7 +1,7 @@
-"""Fusion heads: several vectors of one thing, `[B, D_1], ..., [B, D_k]`, become one, `[B, D]`.
+"""Fusion heads: several vectors of one item, `[B, D_1], ..., [B, D_k]`, become one, `[B, D]`.
 
-A head takes a list of tensors and has a size `out_features`. It knows neither networks nor files. The
-keys of its state are those by which `vifex.pool.fusion` computes the same without torch.
+A head takes a list of tensors and has a size `out_features`. `vifex.pool.fusion` computes the same without
+torch, from the same keys.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["AttentionFusion", "ConcatFusion", "GatedFusion", "WeightedFusion"]
 
 
 class ConcatFusion(nn.Module):
-    """One behind the other.
+    """Concatenate the inputs.
 
     Args:
         sizes: D of each input.
@@ -31,14 +31,14 @@ class ConcatFusion(nn.Module):
 
 
 class WeightedFusion(nn.Module):
-    """One behind the other, each times the root of its share; the shares are a softmax and so sum to 1.
+    """Concatenate the inputs, each times the root of its share; the shares are a softmax, so they sum to 1.
 
     Between inputs of length 1 the cosine of the results is the mean of the inputs' cosines, weighted by
     their shares. State: `logits` `[k]`, zeros at first: equal shares.
 
     Args:
         sizes: D of each input.
-        weights: Shares to begin with, above 0, such as `2/1/1`; they need not sum to 1.
+        weights: Initial shares above 0, such as `2/1/1`; they need not sum to 1.
     """
 
     def __init__(self, sizes: Sequence[int], weights: str | Sequence[float] | None = None) -> None:
@@ -88,7 +88,7 @@ class GatedFusion(nn.Module):
 
 
 class AttentionFusion(nn.Module):
-    """A mean of `h_i = tanh(W_i x_i)` by weights that they make themselves, `softmax_i(w . tanh(V h_i))`.
+    """A mean of `h_i = tanh(W_i x_i)` with the weights `softmax_i(w . tanh(V h_i))`.
 
     State: `hidden.I.weight` (W) `[D, D_i]`, `attend.weight` (V) `[D, D]`, `score.weight` (w) `[1, D]`, and
     no biases.

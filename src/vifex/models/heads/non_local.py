@@ -1,4 +1,4 @@
-"""Non-local blocks: each place of a map looks at all others, in space, in time, or in both.
+"""Non-local blocks: each position of a map attends to all others, in space, in time, or in both.
 
 With places i and j of x, after Wang et al.:
 
@@ -12,7 +12,7 @@ With places i and j of x, after Wang et al.:
 | `dot` | theta(x_i) . phi(x_j) | N | 4 |
 | `concatenation` | relu(w_f . [theta(x_i), phi(x_j)]) | N | 5 |
 
-N is the number of places j, after sub-sampling where there is any.
+N is the number of positions j, after sub-sampling.
 
 Source: Wang, Girshick, Gupta and He, Non-local Neural Networks, CVPR 2018, arXiv:1711.07971.
 """
@@ -65,7 +65,7 @@ class NonLocalBlock(nn.Module):
         if pairwise not in get_args(Pairwise) or axes not in get_args(Axes):
             raise ValueError(f"pairwise {pairwise!r} and axes {axes!r} must be among those of the table")
         if subsample and axes == "time":
-            raise ValueError("sub-sampling is in space, and axes='time' has one place at a time")
+            raise ValueError("sub-sampling is in space, and axes='time' has one position at a time")
         inner = max(1, channels // 2) if inner is None else inner
         self.pairwise, self.axes = pairwise, axes
         embeds = pairwise != "gaussian"
@@ -92,7 +92,7 @@ class NonLocalBlock(nn.Module):
     def _weights(self, theta: Tensor, phi: Tensor) -> Tensor:
         """Return f / C: `[B, inner, i]` and `[B, inner, j]` to `[B, i, j]`."""
         if self.pair is not None:
-            # w . [a, b] is w_a . a + w_b . b: no pair is ever laid out.
+            # w . [a, b] is w_a . a + w_b . b, so the pairs need no memory.
             ours, others = self.pair.weight[0].chunk(2)
             f = torch.einsum("c,bci->bi", ours, theta)[:, :, None]
             return torch.relu(f + torch.einsum("c,bcj->bj", others, phi)[:, None, :]) / phi.shape[2]
@@ -109,7 +109,7 @@ class NonLocalHead(nn.Module):
     """Non-local blocks in time over `[B, T, D]`, then the mean over time: `[B, D]`.
 
     State: `blocks.I.*`, as a block's. Layers: `states`, sequence `[T, D]`; the head itself, vector `[D]`.
-    With initial weights it is the mean of the frames, as the blocks start at nothing.
+    With initial weights it is the mean of the frames, because the blocks start at zero.
 
     Args:
         in_features: D.

@@ -26,7 +26,7 @@ class PyramidFusion(nn.Module):
     Args:
         channels: C of each map.
         width: Channels of all levels.
-        take: What stands for all: the mean over the cells of the `finest` level, in which every map is
+        take: What represents all levels: the mean over the cells of the `finest` level, in which every map is
             summed, or the `mean` of all levels' means.
     """
 

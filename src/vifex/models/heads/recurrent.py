@@ -1,7 +1,7 @@
 """Recurrent heads: RNN, LSTM and GRU in one or two directions, several layers deep.
 
-They are torch's own networks; this adds what a clip's vector is, and a layer for the states. State: `rnn.*`
-with torch's keys (`rnn.weight_ih_l0`, ..., `rnn.bias_hh_l0_reverse`), so a trained `nn.LSTM` fits as it is.
+They are torch's own networks with a vector for the clip and a layer for the states. State: `rnn.*`
+with torch's keys (`rnn.weight_ih_l0`, ..., `rnn.bias_hh_l0_reverse`), so a trained `nn.LSTM` can be loaded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Recurrent(nn.Module):
         hidden: Numbers per state and direction.
         layers: Networks on top of each other.
         both: Two directions; doubles `out_features`.
-        take: What stands for the clip. `last`: the state after each direction's last frame, that is of
+        take: What represents the clip. `last`: the state after each direction's last frame, that is of
             frame T forward and of frame 1 backward; `mean` or `max` of all states.
     """
 

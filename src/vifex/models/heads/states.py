@@ -1,4 +1,4 @@
-"""A place for a layer: a sequence of states, one per frame, passed on as it is."""
+"""A module that makes a layer: it passes on a sequence of states, one per frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["States"]
 
 
 class States(nn.Module):
-    """Gives its input `[B, T, D]` back, so that a hook finds it by name."""
+    """Returns its input `[B, T, D]`, so that a hook finds it by name."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, T, D]` to itself."""

@@ -20,14 +20,14 @@ class TCNBlock(nn.Module):
     is centred. Where the widths differ, `shortcut`, a convolution of one frame, makes x fit.
 
     The paper's weight normalisation is another way to train the same convolution; weights trained with it
-    are given here multiplied out. Its dropout is left to whoever trains.
+    must be multiplied out. Dropout is part of training only.
 
     Args:
         in_features: Numbers per frame, D.
         out_features: D'.
         kernel: Frames of a convolution; odd where not causal.
         dilation: Frames from one layer of the convolution to the next.
-        causal: Whether the future is unseen.
+        causal: Whether later frames are ignored.
 
     Source: Bai, Kolter and Koltun, 2018, arXiv:1803.01271, figure 1 (b).
     """
@@ -65,7 +65,7 @@ class TCNHead(nn.Module):
         layers: Blocks; `1 + 2 (kernel - 1) (2 ** layers - 1)` frames are seen by the last.
         kernel: Frames of a convolution.
         causal: Whether frame t sees no frame behind it.
-        take: What stands for the clip: the `last` frame's state, or the `mean` or `max` of all.
+        take: What represents the clip: the `last` frame's state, or the `mean` or `max` of all.
     """
 
     def __init__(

@@ -1,12 +1,10 @@
 """C3D: eight 3-D convolutions of 3 x 3 x 3, five max poolings, three fully connected layers.
 
-The network from a clip of BGR frames to the 487 scores of Sports-1M. Where weights come from is the
-matter of `families/c3d.py`.
+Maps a clip of BGR frames to the 487 scores of Sports-1M. `families/builtin/c3d.py` loads weights.
 
-Names of layers are the layers' of the paper's figure 3, and at the same time the keys of the published
-ports to PyTorch (`conv1.weight`, ..., `fc8.bias`). A convolution and `fc6`, `fc7` give what stands behind
-their ReLU, as the blobs of the authors' Caffe network do (its ReLU works in place), so a layer `fc6` is the
-paper's C3D feature.
+Layers have the names of the paper's figure 3, which are also the keys of the published ports to PyTorch
+(`conv1.weight`, ..., `fc8.bias`). The output of a convolution, of `fc6` and of `fc7` is taken after its ReLU,
+as in the authors' Caffe network, so the layer `fc6` is the paper's C3D feature.
 
 | layer | one input of 16 x 112 x 112 gives |
 | --- | --- |
@@ -37,15 +35,15 @@ __all__ = ["C3D", "CHANNEL_MEANS", "ConvReLU", "LinearReLU", "SubtractMean"]
 CHANNEL_MEANS: Final = (90.25, 97.66, 101.41)
 """Blue, green, red: means over the authors' mean cube `sport1m_train16_128_mean.binaryproto`.
 
-As computed in DavideA/c3d-pytorch, issue 1 (comment of 2019-02-23). The cube itself differs from place to
-place; who has it puts it into the checkpoint (see `families/c3d.py`).
+As computed in DavideA/c3d-pytorch, issue 1 (comment of 2019-02-23). The cube itself differs from position to
+position; a checkpoint may contain it (see `families/builtin/c3d.py`).
 """
 _SPREAD: Final = 64.0  # of pixels of 0 to 255, which no layer before the first scales
 _CELLS: Final = 8192  # 512 x 1 x 4 x 4 behind pool5
 
 
 class ConvReLU(nn.Conv3d):
-    """A convolution whose output is behind its ReLU, so that its layer is, and its keys stay plain."""
+    """A convolution followed by its ReLU in one module, so that its keys stay plain."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[N, C, T, H, W]` to `[N, C', T, H, W]`, none of it negative."""
@@ -53,7 +51,7 @@ class ConvReLU(nn.Conv3d):
 
 
 class LinearReLU(nn.Linear):
-    """A fully connected layer whose output is behind its ReLU."""
+    """A fully connected layer followed by its ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[N, D]` to `[N, D']`, none of it negative."""
@@ -61,7 +59,7 @@ class LinearReLU(nn.Linear):
 
 
 class SubtractMean(nn.Module):
-    """Subtracts a mean that is part of the network's state, as it decides its numbers.
+    """Subtracts a mean that is part of the network's state, because it determines the results.
 
     The buffer `mean` is `[3, 1, 1, 1]`, or of the input's own size: the authors' cube, cropped.
     """
@@ -106,7 +104,7 @@ class C3D(nn.Module):
         self._start()
 
     def _start(self) -> None:
-        """Draw He's initial weights: torch's own let values die out until only biases are left."""
+        """Draw He's initial weights; with torch's own the values vanish until only biases are left."""
         for layer in self.modules():
             if isinstance(layer, ConvReLU | LinearReLU):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -1,7 +1,6 @@
 """I3D: Inception-v1 with its filters inflated to three dimensions, for RGB or for optical flow.
 
-The network from a clip to the 400 scores of Kinetics. Where weights come from is the matter of
-`families/i3d.py`.
+Maps a clip to the 400 scores of Kinetics. `families/builtin/i3d_networks.py` loads weights.
 
 Names of layers are the end points of DeepMind's own code, and below them the names of its common port to
 PyTorch (piergiaj/pytorch-i3d), so that a published checkpoint's keys are the network's: a `Unit3D` has
@@ -73,7 +72,7 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 def _padded(x: Tensor, kernel: _Three, stride: _Three) -> Tensor:
-    """Pad `[N, C, T, H, W]` with zeros as SAME asks; unchanged where it asks for nothing."""
+    """Pad `[N, C, T, H, W]` with zeros as SAME requires."""
     pads: list[int] = []
     # F.pad counts from the last axis. `int`: while a graph is traced, sizes are tensors.
     for size, k, s in zip(reversed(x.shape[2:]), reversed(kernel), reversed(stride), strict=True):
@@ -82,7 +81,7 @@ def _padded(x: Tensor, kernel: _Three, stride: _Three) -> Tensor:
 
 
 class Unit3D(nn.Module):
-    """Convolution, batch norm and ReLU with SAME padding; `conv3d` and `bn` can be tapped alone."""
+    """Convolution, batch norm and ReLU with SAME padding; `conv3d` and `bn` are layers of their own."""
 
     def __init__(
         self, channels: int, out: int, kernel: _Three = (1, 1, 1), stride: _Three = (1, 1, 1)
@@ -90,7 +89,7 @@ class Unit3D(nn.Module):
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.conv3d = nn.Conv3d(channels, out, kernel, stride, bias=False)
-        # He's initialisation: torch's own lets values die out over twenty layers until only biases are left.
+        # He's initialisation: with torch's own the values vanish over twenty layers.
         nn.init.kaiming_normal_(self.conv3d.weight, nonlinearity="relu")
         self.bn = nn.BatchNorm3d(out, eps=_EPSILON, momentum=0.01)
 
@@ -100,10 +99,10 @@ class Unit3D(nn.Module):
 
 
 class MaxPool3dSame(nn.Module):
-    """Max pooling with SAME padding, for inputs that are nowhere negative.
+    """Max pooling with SAME padding, for inputs that are not negative.
 
-    TensorFlow pads with minus infinity; every pooling of this network stands behind a ReLU, where zeros
-    give the same, as each window holds at least one real cell.
+    TensorFlow pads with minus infinity. Every pooling of this network follows a ReLU, where zeros give the
+    same result, because each window holds at least one real cell.
     """
 
     def __init__(self, kernel: _Three, stride: _Three) -> None:
@@ -137,9 +136,9 @@ class Mixed(nn.Module):
 
 
 class _AveragePool(nn.Module):
-    """Average over windows of 2 x 7 x 7, step 1, none padded; over all there is where that is less.
+    """Average over windows of 2 x 7 x 7, step 1, without padding; over smaller inputs as a whole.
 
-    The published network knows 224 x 224 alone and at least 9 frames, where this changes nothing.
+    The published network takes only 224 x 224 and at least 9 frames, for which this changes nothing.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -202,12 +201,12 @@ class I3D(nn.Module):
                 break
             x = child(x)
         pooled = self.avg_pool(x)
-        # The scores do not need it, but it is the feature that is published, and a layer wants a place.
+        # The scores do not need it, but it is the published feature, so it must be a layer.
         features = self.features(pooled)
         return self.logits(self.dropout(pooled)), features
 
     def _add_mixed(self, channels: int, stage: str) -> int:
-        """Add the modules of a stage in order and give the channels behind the last."""
+        """Add the modules of a stage in order and return the channels after the last one."""
         for name, filters in _MIXED.items():
             if name.startswith(stage):
                 module = Mixed(channels, filters)

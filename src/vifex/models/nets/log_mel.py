@@ -1,8 +1,8 @@
-"""Sound to a log-mel spectrogram, inside a network: samples go in, and no library computes anything before.
+"""Sound to a log-mel spectrogram inside a network, so that the network's input is samples.
 
-The arithmetic is in double precision where the device has it: the logarithm of quiet bands would show the
-rounding of single precision beside loud ones. The Fourier transform is a product with a matrix of its
-waves, and only of those bins that a band takes: engines that know no complex numbers can run it.
+The arithmetic is in double precision if the device has it, because the logarithm of quiet bands would show
+the rounding errors of single precision beside loud ones. The Fourier transform is a matrix product over the
+bins that a band needs, so that engines without complex numbers can run it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class LogMel(nn.Module):
         floor: Least power.
         log: `dB` gives ten times the decimal logarithm, `e` the natural one.
         center: Whether frame t is centred on sample t * hop, the ends mirrored; else it starts there.
-        remove_mean: Whether each frame's mean is taken off.
-        preemphasis: Part of the sample before that is taken off each sample.
+        remove_mean: Whether each frame's mean is subtracted.
+        preemphasis: Share of the previous sample that is subtracted from each sample.
 
     Source: Davis and Mermelstein, 1980, doi:10.1109/TASSP.1980.1163420 (bands); in the very steps of
         `transformers.audio_utils.spectrogram`.

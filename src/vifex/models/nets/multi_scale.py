@@ -1,6 +1,6 @@
-"""One network read at several of its modules at once, and a fusion of what they give.
+"""One network read at several of its modules, and a fusion of their outputs.
 
-Knows neither names nor files; `families/fuse.py` does.
+`families/composed/fuse.py` knows names and files.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class MultiScale(nn.Module):
 
 
 def outputs_at(backbone: nn.Module, layers: Sequence[str], x: Tensor) -> list[Tensor]:
-    """Run a network and give what some of its modules give.
+    """Run a network and return the outputs of some of its modules.
 
     Args:
         backbone: The network.

@@ -83,7 +83,7 @@ class OverFlow(nn.Module):
     Args:
         raft: Torchvision's, called with `num_flow_updates`.
         flow: `I3D(2)`.
-        updates: Of RAFT.
+        updates: Iterations of RAFT.
     """
 
     def __init__(self, raft: nn.Module, flow: I3D, updates: int = _UPDATES) -> None:
@@ -104,7 +104,7 @@ class OverPixelsAndFlow(nn.Module):
     Args:
         raft: Torchvision's.
         streams: The two I3D networks.
-        updates: Of RAFT.
+        updates: Iterations of RAFT.
     """
 
     def __init__(self, raft: nn.Module, streams: TwoStream, updates: int = _UPDATES) -> None:

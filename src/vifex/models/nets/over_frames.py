@@ -1,6 +1,6 @@
-"""A network for images over the frames of a clip, and a temporal head over what it gives.
+"""An image network over the frames of a clip, followed by a temporal head.
 
-Knows neither names nor files; `families/seq.py` does.
+`families/composed/seq.py` knows names and files.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class OverFrames(nn.Module):
     """`[N, T, C, H, W]` to `[N, D']`: each frame through `backbone`, read at a layer, then `head`.
 
     State: `backbone.*` and `head.*`. Layers: `frames`, the frames' features, sequence `[T, D]`; `head`,
-    vector `[D']`; `head.states`, sequence, in heads that have it. Inside `backbone` a clip's frames stand in
-    the batch: its modules see `[N * T, C, H, W]`, frames of one clip after each other.
+    vector `[D']`; `head.states`, sequence, in heads that have it. Inside `backbone` the frames are
+    part of the batch: its modules see `[N * T, C, H, W]`, the frames of one clip after each other.
 
     Args:
         backbone: Takes `[N, C, H, W]`; its own output is not used.

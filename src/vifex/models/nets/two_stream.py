@@ -1,6 +1,6 @@
 """Two streams: the same clip as pixels and as optical flow, joined late.
 
-Knows networks and their scores, not how flow is made (`nets/flow.py`) or where weights come from.
+Flow is computed elsewhere (`over_flow.py`), and families load weights.
 
 Source: Carreira and Zisserman, CVPR 2017, arXiv:1705.07750, section 3.2 ("we trained the two networks
 separately and averaged their predictions at test time"); google-deepmind/kinetics-i3d, `README.md` ("adding
@@ -33,13 +33,13 @@ def fuse_scores(
         flow: The same of the flow stream.
         how: `logits` adds them, as DeepMind's code does; `probabilities` averages the two softmaxes, as
             the paper says.
-        weights: Of the two streams.
+        weights: The weights of the two streams.
 
     Returns:
         `[N, classes]`: summed logits, or probabilities that sum to 1.
 
     Raises:
-        ValueError: If the two are not of one shape.
+        ValueError: If the two have different shapes.
     """
     if rgb.shape != flow.shape:
         raise ValueError(

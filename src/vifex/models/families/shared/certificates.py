@@ -1,8 +1,8 @@
-"""Certificate authorities and proxies that the user named in the environment, for every client alike.
+"""Certificates and proxies named in the environment, for every HTTP client.
 
 Python's `ssl` and httpx read `SSL_CERT_FILE` and `SSL_CERT_DIR`; requests reads `REQUESTS_CA_BUNDLE` and
-`CURL_CA_BUNDLE`. The libraries of the hubs use one client or another, so all of them are shown the same
-certificates here.
+`CURL_CA_BUNDLE`. The libraries of the hubs use one client or another, so each of
+them is given the same certificates.
 """
 
 from __future__ import annotations

@@ -18,6 +18,6 @@ _NON_COMMERCIAL: Final = (
 def forbids_commerce(licence: str) -> bool:
     """Return whether a licence, as its publisher names it, is known to forbid commercial use.
 
-    An unknown licence forbids nothing here: what is not known is shown as it is, to be read by a person.
+    An unknown licence counts as permitting it, and its name is shown.
     """
     return any(part in licence.lower() for part in _NON_COMMERCIAL)

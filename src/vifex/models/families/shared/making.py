@@ -1,4 +1,4 @@
-"""What the families of other libraries' networks share: a model from a network and its card."""
+"""What families share: a `Model` from a network and its card, and texts for cards."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["as_model", "licence", "no_such", "provenance"]
 
 _LISTED: Final = 12
-"""So many names are listed in a message at most; a library has thousands."""
+"""Most names listed in a message; a library has thousands."""
 
 
 def as_model(card: ModelCard, target: str, name: str, weights: str, network: nn.Module) -> Model:
-    """Make the value of a network that a builder makes.
+    """Make the `Model` of a network that a builder makes.
 
     Args:
         card: Its card; the hash of its weights is added.
         target: `module:attribute` of the builder.
-        name: The family's own name of the network, its weights named in it.
+        name: The family's name of the network, with the name of its weights.
         weights: `pretrained`, `random:SEED`, or a file's path, which becomes absolute.
         network: As the builder made it, to be hashed; the first engine takes it and does not make another.
     """
@@ -43,7 +43,7 @@ def as_model(card: ModelCard, target: str, name: str, weights: str, network: nn.
 
 
 def provenance(weights: str, source: str) -> str:
-    """Say where a network's weights come from."""
+    """Return where a network's weights come from, for its card."""
     seed = seed_of(weights)
     if seed is not None:
         return f"untrained: random weights of seed {seed}"
@@ -51,14 +51,14 @@ def provenance(weights: str, source: str) -> str:
 
 
 def licence(weights: str, published: str) -> str:
-    """Say the licence of a network's weights: what is known of the published ones is not said of others."""
+    """Return the licence of a network's weights; only for published weights is it known."""
     if seed_of(weights) is not None:
         return "none: untrained"
     return published if weights == "pretrained" else "unknown"
 
 
 def no_such(prefix: str, name: str, known: list[str]) -> ModelError:
-    """Say that a family has no network of a name, with near ones."""
+    """Return the error for a name that a family does not have, with similar names."""
     if len(known) > _LISTED:
         listed = f"It has {len(known)}: vifex models with {keywords(search=prefix)} lists them."
     else:

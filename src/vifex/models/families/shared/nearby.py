@@ -1,7 +1,7 @@
-"""Networks of all families whose names are near a word that was meant as a model's name.
+"""Networks of all families whose names are similar to a word that the user gave as a model.
 
-Names are read from the texts of the installed libraries, which are not imported: that takes a tenth of a
-second where importing them takes several. Where a library is not installed, its best known names stand in.
+Names are read from the source files of the installed libraries, which takes a tenth of a second; importing
+them would take several. For a library that is not installed, its best-known names are used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["nearby"]
 _MOST: Final = 4
 _PER_FAMILY: Final = 2
 _LEAST: Final = 3
-"""Letters and digits that a word must have."""
+"""Fewest letters and digits of a word."""
 _GUESSED: Final = 2
 """The first rank that is a guess; see `_ranked`."""
 _REGISTERED: Final = re.compile(r"^@register_model.*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
@@ -44,7 +44,7 @@ _KNOWN: Final = {
 
 
 def nearby(word: str, *, guess: bool = True) -> list[str]:
-    """Return full names (`PREFIX/NAME`) of networks that a word may have meant, the nearest first.
+    """Return full names (`PREFIX/NAME`) of networks that a word may mean, the most similar first.
 
     Args:
         word: What was given as a model, e.g. `resnet50`, `ViT-B/32` or `openai/clip-vit-base-patch32`.
@@ -60,7 +60,7 @@ def nearby(word: str, *, guess: bool = True) -> list[str]:
     found: list[tuple[int, int, str]] = []
     for order, (prefix, names) in enumerate(_families(tagged="." in word)):
         own = {_plain(f"{prefix}/{name}" if prefix in _OWN else name): name for name in reversed(names)}
-        # Of a repository ORG/NAME the second part alone is meant as well.
+        # The second part of a repository ORG/NAME alone is a word too.
         own |= {_plain(n.rpartition("/")[2]): n for n in reversed(names)} if prefix == "hf" else {}
         ranked = [r for r in _ranked(wanted, list(own)) if guess or r[0] < _GUESSED]
         found += [(rank, order, f"{prefix}/{own[plain]}") for rank, plain in ranked[:_PER_FAMILY]]
@@ -91,7 +91,7 @@ def _families(*, tagged: bool) -> Iterator[tuple[str, list[str]]]:
 
 
 def _installed(library: str, *, tagged: bool) -> list[str]:
-    """Read a library's names of networks from its files; none where it is not installed."""
+    """Read a library's names of networks from its files; none if it is not installed."""
     spec = find_spec(library)
     places = [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
     if library == "open_clip":
@@ -109,5 +109,5 @@ def _installed(library: str, *, tagged: bool) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Leave out what is spelt in many ways: case, and everything but letters, digits and a tag's dot."""
+    """Remove what may be spelt in several ways: case, and all but letters, digits and a tag's dot."""
     return re.sub(r"[^a-z0-9.]+", "", name.lower())

@@ -1,6 +1,6 @@
-"""Places to read a network at that are no module's output: they become modules that hooks find by name.
+"""Layers that are not the output of a module: they become modules, so that hooks find them by name.
 
-The network computes what it did before, and its modules keep their names.
+The network computes the same as before, and its modules keep their names.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["first_convolution", "last_linear", "point", "read_input", "vector"]
 
 
 def read_input(network: nn.Module, at: str, name: str = "penultimate") -> None:
-    """Return what a module of the network takes as the output of a new module `name`, as one vector.
+    """Add a module `name` whose output is the input of another module, as one vector.
 
     Args:
-        network: It gets a further submodule.
-        at: Name of the module whose first input is meant, e.g. `fc`.
-        name: What the new module is called.
+        network: The network that gets a further submodule.
+        at: Name of the module whose first input is read, e.g. `fc`.
+        name: Name of the new module.
     """
     place = point(network, name)
 
@@ -32,7 +32,7 @@ def read_input(network: nn.Module, at: str, name: str = "penultimate") -> None:
 
 
 def point(network: nn.Module, name: str) -> nn.Module:
-    """Add a module that gives what it takes, so that a hook on it sees what it is called with."""
+    """Add a module that returns its input, so that a hook on it sees what it is called with."""
     nn: Any = require("torch.nn", extra="torch", needed_for="a network that is code")
     place: nn.Module = nn.Identity()
     network.add_module(name, place)
@@ -42,8 +42,8 @@ def point(network: nn.Module, name: str) -> nn.Module:
 def vector(x: Tensor) -> Tensor:
     """Average over positions: `[B, C, ...]` to `[B, C]`.
 
-    A layer that maps every position alike (a 1 x 1 convolution) and an average after it commute, so this
-    is what the last layer sees also where the network averages behind it.
+    A layer that maps every position alike (a 1 x 1 convolution) commutes with an average after it, so this is
+    the input of the last layer even if the network averages later.
     """
     return x if x.ndim <= 2 else x.flatten(2).mean(-1)
 

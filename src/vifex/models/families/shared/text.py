@@ -1,7 +1,7 @@
-"""Text towers: what turns words into vectors in the space of a model's image vectors.
+"""Text towers: they turn text into vectors in the space of a model's image vectors.
 
-A family whose networks have them offers `text_tower(name, weights)` beside its `build`. A query in words
-is compared with rows of the layer `embedding`: both are scaled to length 1 first (or cosine is asked for).
+A family with text towers offers `text_tower(name, weights)` beside its `build`. A text query is compared with
+rows of the layer `embedding`; both are scaled to length 1 first, or the distance is the cosine.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ __all__ = ["TextTower", "count_tokens", "cut_words", "text_tower", "text_vectors
 
 
 class TextTower(Protocol):
-    """The half of a network that reads words; made once, asked often."""
+    """The part of a network that reads text. Make it once and use it for many queries."""
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return one vector a text, as the library's own tower gives it: not scaled to length 1.
+        """Return one vector per text, as the library's own tower gives it: not scaled to length 1.
 
         Args:
-            texts: At least one; one longer than the tower reads is cut off as its library does it.
+            texts: At least one; a text longer than the tower reads is cut as its library does it.
 
         Returns:
             float32 `[N, D]`, D being the size of the layer `embedding`.
@@ -44,7 +44,7 @@ def text_tower(model: Model) -> TextTower:
     """Make the text tower of a model, from the same weights as the model itself.
 
     Raises:
-        ModelError: If it has none, or its words (tokenizer) are not here and cannot be fetched.
+        ModelError: If it has none, or its tokenizer cannot be read or fetched.
         MissingExtraError: If the library that makes it is not installed.
     """
     maker: Any = None
@@ -57,7 +57,7 @@ def text_tower(model: Model) -> TextTower:
 
 
 def cut_words(tower: TextTower, text: str) -> str | None:
-    """Say of a text that is longer than a tower reads that its end counts for nothing; else `None`."""
+    """Return a note if a text is longer than a tower reads, so that its end is ignored; else `None`."""
     tokens, most = tower.length(text)
     if tokens <= most:
         return None
@@ -70,15 +70,15 @@ def text_vectors(model: Model, texts: Sequence[str]) -> npt.NDArray[np.float32]:
 
 
 def count_tokens(tokenizer: Any, text: str) -> int:
-    """Count the tokens that a tokenizer of transformers makes of a text that it does not cut off."""
-    # Not verbose: the library would say on the terminal that the text is long.
+    """Count the tokens of a whole text with a tokenizer of transformers."""
+    # Not verbose, because the library would print that the text is long.
     return len(tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
 def no_tower(name: str) -> ModelError:
-    """Say that a model reads no words."""
+    """Return the error for a model without a text tower."""
     return ModelError(
-        "the model has no text tower, so it cannot be asked in words.",
+        "the model has no text tower, so it cannot be searched with text.",
         of=name,
         todo="Extract with a model that has one, e.g. open_clip/ViT-B-32/openai, or search by an image.",
     )

@@ -1,7 +1,7 @@
-"""Weights of networks that are code: checkpoints read without running them, applied, drawn, hashed.
+"""Weights of networks that are code: reading checkpoints without running code, applying them, hashing.
 
-A checkpoint here is a mapping from name to tensor. How it came to be is the families' matter; that no
-code in it runs, and that it is the network's own and not another's, is settled here.
+A checkpoint is a mapping from name to tensor. This module makes sure that no code in a file runs, and that
+the weights belong to the network.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 __all__ = ["apply_state", "load_state", "seed_of", "seeded", "state_sha256"]
 
 _CONTAINERS: Final = ("state_dict", "model_state_dict", "model_state", "model", "net", "params", "weights")
-"""Keys under which training scripts keep the tensors, beside counters and figures."""
+"""Keys under which training scripts store the tensors."""
 _WRAPPERS: Final = ("module.", "_orig_mod.")
-"""What `DataParallel` and `torch.compile` put before every name."""
+"""Prefixes that `DataParallel` and `torch.compile` add to every name."""
 _SHOWN: Final = 3
 _RANDOM: Final = threading.RLock()  # a network of a user may draw parts of its own
 
 
 def load_state(path: str | Path) -> dict[str, Tensor]:
-    """Read the tensors of a checkpoint; nothing in the file is run.
+    """Read the tensors of a checkpoint without running any code in the file.
 
-    May open: safetensors, and what `torch.save` wrote (both of its formats) if it holds tensors, plain
-    containers, numbers, texts, NumPy's scalars and the options of `argparse`. May not: any other class
-    or function, that is a whole pickled module, a TorchScript program, an optimizer of its own making.
+    Accepted are safetensors, and files of `torch.save` (both formats) with tensors, plain containers,
+    numbers, texts, NumPy scalars and `argparse` options. Files with any other class or function are refused,
+    such as a whole pickled module, a TorchScript program or a custom optimizer.
 
     Args:
-        path: The file. Where it holds more than tensors (`{"epoch": ..., "state_dict": ...}`) the first
-            of `state_dict`, `model_state_dict`, `model_state`, `model`, `net`, `params`, `weights` is
-            taken. A `module.` (DataParallel) or `_orig_mod.` (torch.compile) before every name goes.
+        path: The file. If it holds more than tensors (`{"epoch": ..., "state_dict": ...}`), the first of
+            `state_dict`, `model_state_dict`, `model_state`, `model`, `net`, `params`, `weights` is taken. A
+            prefix `module.` (DataParallel) or `_orig_mod.` (torch.compile) of all names is removed.
 
     Returns:
         Name to tensor, on the CPU, in the file's order and dtypes.
 
     Raises:
-        ModelError: If there is no such file, it cannot be read, holds code, or holds no tensors.
+        ModelError: If the file is missing, cannot be read, holds code, or holds no tensors.
         MissingExtraError: If torch is not installed.
     """
     path = Path(path)
@@ -59,7 +59,7 @@ def load_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def apply_state(module: nn.Module, state: Mapping[str, Tensor], *, of: str) -> None:
-    """Return a module these weights, all of them and nothing else, in place.
+    """Load weights into a module, all of them and nothing else.
 
     Numbers are converted to the module's own dtypes. `num_batches_tracked`, which old checkpoints lack
     and evaluation never reads, may be absent.
@@ -67,10 +67,10 @@ def apply_state(module: nn.Module, state: Mapping[str, Tensor], *, of: str) -> N
     Args:
         module: The network; its mode (training, evaluation) stays as it is.
         state: As `load_state` gives it.
-        of: The file or the name that the weights have, for messages.
+        of: The file or the name of the weights, for messages.
 
     Raises:
-        ModelError: If a key is missing, unexpected, or of another shape: which, and how many.
+        ModelError: If a key is missing, unexpected or of another shape; the message says which, and how many.
     """
     own = module.state_dict()
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
@@ -92,31 +92,31 @@ def apply_state(module: nn.Module, state: Mapping[str, Tensor], *, of: str) -> N
             of=of,
             todo="Give the weights of this very architecture, with as many classes.",
         )
-    # Only counters that nothing reads may still be missing.
+    # Only counters, which nothing reads, may still be missing.
     module.load_state_dict(dict(state), strict=False)
 
 
 def seed_of(weights: str) -> int | None:
-    """Read the seed of `random:SEED`; `None` where the weights are something else.
+    """Return the seed of `random:SEED`; `None` if the weights are something else.
 
     Raises:
-        ModelError: If what follows `random:` is no whole number from 0 on.
+        ModelError: If `random:` is not followed by a whole number of at least 0.
     """
     kind, colon, seed = weights.partition(":")
     if kind != "random" or (not colon and weights != "random"):
         return None
     if not re.fullmatch(r"[0-9]{1,18}", seed):
         raise ModelError(
-            f"{weights!r} names no seed.", todo="Write random:SEED with a whole number, e.g. random:0."
+            f"{weights!r} has no seed.", todo="Write random:SEED with a whole number, e.g. random:0."
         )
     return int(seed)
 
 
 def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-    """Make a module with weights drawn from a seed: the same ones in every process.
+    """Make a module with weights drawn from a seed, the same in every process.
 
-    The generators of torch, NumPy and Python that the module's own initialisation draws from start at
-    the seed, and are afterwards as they were before. One module is made at a time.
+    The generators of torch, NumPy and Python start at the seed and are restored afterwards. One module is
+    made at a time.
 
     Args:
         seed: 0 or more.
@@ -127,12 +127,12 @@ def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def state_sha256(module: nn.Module, architecture: str) -> str:
-    """Hash what decides a network's numbers: its architecture's name and every tensor of its state.
+    """Return a hash of the architecture's name and of every tensor of a network's state.
 
     Args:
         module: The network, on any device.
-        architecture: Name that decides its code, e.g. `timm/resnet18`; other code of that name in a
-            later release of a library is not seen.
+        architecture: Name of its code, e.g. `timm/resnet18`; a change of that code in a later release of a
+            library does not change the hash.
 
     Returns:
         Hexadecimal sha256 over the name, then of each tensor, sorted by key: key, dtype, shape, bytes.
@@ -157,7 +157,7 @@ def _safetensors(path: Path) -> Any:
         return reader.load_file(path)
     except (SafetensorError, OSError) as exc:
         raise ModelError(
-            f"the file is no whole safetensors file: {exc}.", of=str(path), todo="Fetch it again."
+            f"the file is not a complete safetensors file: {exc}.", of=str(path), todo="Fetch it again."
         ) from exc
 
 
@@ -165,16 +165,16 @@ def _pickled(path: Path) -> Any:
     torch: Any = require("torch", extra="torch", needed_for="a checkpoint")
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless()):
-            warnings.simplefilter("ignore")  # on protocols and formats: what matters of it is raised
+            warnings.simplefilter("ignore")  # on protocols and formats; problems raise errors
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
         named = re.search(r"GLOBAL ([\w.]+)", str(exc))
         raise ModelError(
             "the checkpoint is a pickle with code in it "
-            f"({named.group(1) if named else 'of a kind that cannot be told without running it'}), which "
+            f"({named.group(1) if named else 'of a kind that is known only by running it'}), which "
             "opening it could run, so it is refused.",
             of=str(path),
-            todo="If you trust its origin, open it by your own hand and keep the tensors alone: "
+            todo="If you trust its source, open it yourself and save only the tensors: "
             "safetensors.torch.save_file(module.state_dict(), 'weights.safetensors').",
         ) from exc
     except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError) as exc:
@@ -187,16 +187,16 @@ def _pickled(path: Path) -> Any:
         why = (str(exc).strip().splitlines() or ["it ends too early"])[0].split(". ")[0]
         why = "it is in no known format" if isinstance(exc, LookupError) else why
         raise ModelError(
-            f"the file is no whole checkpoint: {why.rstrip('.')}.",
+            f"the file is not a complete checkpoint: {why.rstrip('.')}.",
             of=str(path),
             todo="Fetch it again, or give a .safetensors file.",
         ) from exc
 
 
 def _harmless() -> list[Any]:
-    """What training scripts keep beside the tensors and what does nothing when it is opened.
+    """Return harmless classes that training scripts store beside the tensors.
 
-    NumPy's scalars come under the names of both of its major versions.
+    NumPy's scalars have other names in each of its two major versions.
     """
     from argparse import Namespace
 
@@ -224,7 +224,7 @@ def _tensors(found: Any, path: Path) -> dict[str, Tensor]:
     if not tensors or len(tensors) < len(items):
         held = ", ".join(map(str, list(items)[:_SHOWN])) or type(found).__name__
         raise ModelError(
-            f"the checkpoint is no mapping from names to tensors (it holds {held}).",
+            f"the checkpoint is not a mapping from names to tensors (it holds {held}).",
             of=str(path),
             todo="Save module.state_dict(), alone or under 'state_dict'.",
         )
@@ -253,7 +253,7 @@ def _own_generators(seed: int) -> Iterator[None]:
     torch: Any = require("torch", extra="torch", needed_for="a network that is code")
     python, numpy = random.getstate(), np.random.get_state()
     try:
-        # The CPU's generator alone: torch.manual_seed would reset those of every GPU as well.
+        # Only the CPU's generator; torch.manual_seed would reset those of every GPU too.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             random.seed(seed)

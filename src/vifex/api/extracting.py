@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Unpack, cast
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
+from vifex.extraction.planning.shards import parse_shard
 from vifex.extraction.progress import Progress
 from vifex.extraction.run import run_views
 from vifex.values import InputError, Limits, Outcome
@@ -25,7 +26,10 @@ def extract(
     view: str | None = None,
     views: Mapping[str, ViewOptions] | None = None,
     workers: int | None = None,
+    cores: int | None = None,
+    memory: int | None = None,
     limits: Limits | None = None,
+    shard: str | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
     progress: bool = False,
@@ -45,8 +49,11 @@ def extract(
         views: Instead of `model` and `view`: name of each view to its own choices, e.g.
             `{"frames": {"fps": 1}, "clips": {"model": "c3d/sports1m", "clip": "16x1"}}`. All are made
             from one decoding.
-        workers: Decoder processes; by default one for each core.
+        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
+        cores: CPU cores to use; by default those that affinity and cgroup allow.
+        memory: Bytes of memory for all processes together; by default the limit of the cgroup, if it has one.
         limits: What one file may cost.
+        shard: `I/N`: take the I-th of N parts of the media. Each medium is in one part, by its path.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         progress: Show on standard error how far the run is: a few lines on a terminal, else a line every
@@ -107,7 +114,10 @@ def extract(
             store,
             plan_views(_wanted(model, view, views), choices, on_notice),
             workers=workers,
+            cores=cores,
+            memory_bytes=memory,
             limits=limits,
+            shard=None if shard is None else parse_shard(shard),
             retry_failed=retry_failed,
             stdin=stdin,
             on_progress=_both(show, on_progress),

@@ -45,6 +45,7 @@ _GIB = 1 << 30
 @helped
 def extract(
     *sources: Annotated[Path | str, Parameter(converter=as_typed, group=SOURCE)],
+    shard: Annotated[str | None, Parameter(group=SOURCE)] = None,
     retry_failed: Annotated[Flag, Parameter(group=SOURCE)] = False,
     output: Annotated[Path, Parameter(name=["--output", "-o"], group=OUTPUT)],
     view: Annotated[str | None, Parameter(group=OUTPUT)] = None,
@@ -85,6 +86,8 @@ def extract(
     engine: EngineName = None,
     device: Device = None,
     compile: Compile = None,
+    cores: Annotated[int | None, Parameter(group=LIMITS)] = None,
+    memory: Annotated[float | None, Parameter(group=LIMITS)] = None,
     workers: Annotated[int | None, Parameter(group=LIMITS)] = None,
     file_limit: Annotated[float, Parameter(group=LIMITS)] = 3600.0,
     stall_limit: Annotated[float, Parameter(group=LIMITS)] = 60.0,
@@ -105,6 +108,9 @@ def extract(
     ----------
     sources
         Files, folders, globs, CSV or JSONL manifests, or - for a list on standard input.
+    shard
+        I/N: take the I-th of N parts of the media, e.g. 3/8. The jobs of an array take a part each, into a
+        store each. The part of a medium depends on its path alone.
     retry_failed
         Try media again that failed in an earlier run.
     output
@@ -179,8 +185,12 @@ def extract(
     window_tail
         What to do with a last window that the sound does not fill: drop it, pad it with silence, or repeat
         its sound (default: the model's own).
+    cores
+        CPU cores to use (default: those that the affinity and the cgroup allow).
+    memory
+        GiB of memory for all processes together (default: the limit of the cgroup, if it has one).
     workers
-        Number of decoder processes (default: one for each core).
+        Number of decoder processes (default: one for each core, and fewer if the memory is short).
     file_limit
         Seconds that one file may take.
     stall_limit
@@ -234,13 +244,16 @@ def extract(
         engine=engine,
         device=device,
         compile=compile,
+        cores=cores,
+        memory=None if memory is None else _bytes(memory, "memory"),
+        shard=shard,
         workers=workers,
         limits=vifex.Limits(
             max_pixels=max_pixels,
             max_frames=max_frames,
             file_s=file_limit,
             stall_s=stall_limit,
-            memory_bytes=_bytes(memory_limit),
+            memory_bytes=_bytes(memory_limit, "memory_bytes"),
         ),
         retry_failed=retry_failed,
         stdin=sys.stdin.buffer,
@@ -256,13 +269,11 @@ def extract(
     return report.exit_status
 
 
-def _bytes(gib: float) -> int:
+def _bytes(gib: float, option: str) -> int:
     from vifex.values import InputError
 
     if not math.isfinite(gib):
-        raise InputError(
-            f"takes a size, got {gib:g} GiB.", option="memory_bytes", todo="Give GiB, or 0 for no limit."
-        )
+        raise InputError(f"takes a size, got {gib:g} GiB.", option=option, todo="Give a number of GiB.")
     return int(gib * _GIB)
 
 

@@ -14,13 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from vifex.engines.cores import available_cores
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
 from vifex.extraction.calibration.calibrate import graph_files, lacks_graph, settle_int8
 from vifex.extraction.counting import Counter
 from vifex.extraction.listing import Listing
 from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
+from vifex.extraction.planning.budget import plan_budget
+from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
 from vifex.media.sources import find
@@ -59,7 +60,10 @@ def run_views(
     plans: Sequence[ViewPlan],
     *,
     workers: int | None = None,
+    cores: int | None = None,
+    memory_bytes: int | None = None,
     limits: Limits | None = None,
+    shard: Shard | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -72,8 +76,11 @@ def run_views(
         sources: Files, folders, globs, manifests, `-` for a list on `stdin`.
         store: The store's folder; made if it is absent.
         plans: A plan for each view.
-        workers: Decoder processes; by default one for each core.
+        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
+        cores: Cores to use; by default those that affinity and cgroup allow.
+        memory_bytes: Memory of all processes together; by default the limit of the cgroup, if it has one.
         limits: What one file may cost.
+        shard: The part of the media that this run takes; by default all.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
@@ -88,8 +95,8 @@ def run_views(
     if len({p.name for p in plans}) < len(plans):
         raise InputError("two models would fill one view.", todo="Give models with different names.")
     _check_place(Path(store))
-    cores, limits = available_cores(), limits or Limits()
-    _check_costs(workers, limits)
+    _check_costs(workers, limits or Limits())
+    budget = plan_budget(cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits)
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
 
@@ -101,7 +108,8 @@ def run_views(
             (on_notice or _warn)(notice)
 
     def find_media(told: Callable[[str], None] = notify) -> Iterator[Medium | Outcome]:
-        return find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=told)
+        found = find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=told)
+        return found if shard is None else shard.filtered(found)
 
     with contextlib.ExitStack() as stack:
         listing = Listing(find_media, notify, ahead="-" not in sources or heard is not None)
@@ -119,17 +127,17 @@ def run_views(
                 store,
                 find_media,
                 stack.enter_context(scratch_folder()),
-                workers=workers or cores,
-                limits=limits,
+                workers=budget.workers,
+                limits=budget.limits,
                 on_notice=notify,
             )
         step(f"opening the store {os.fspath(store)}")
-        writer = stack.enter_context(open_writer(store, run=_run_facts(plans)))
-        views = [_open_view(stack, writer, plan, cores) for plan in plans]
+        writer = stack.enter_context(open_writer(store, run=_run_facts(plans, budget.cores)))
+        views = [_open_view(stack, writer, plan, budget.cores) for plan in plans]
         pipeline = Pipeline(
             views,
-            workers=workers or cores,
-            limits=limits,
+            workers=budget.workers,
+            limits=budget.limits,
             retry_failed=retry_failed,
             counter=counter,
             on_progress=on_progress,
@@ -180,7 +188,7 @@ def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan,
     return RunningView(plan, network, view)
 
 
-def _run_facts(plans: Sequence[ViewPlan]) -> str:
+def _run_facts(plans: Sequence[ViewPlan], cores: int) -> str:
     """Return the facts of this run for the ledger, with the words by which its models were loaded."""
     names = ["numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
     names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
@@ -189,7 +197,7 @@ def _run_facts(plans: Sequence[ViewPlan]) -> str:
     names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
     return run_facts(
         names,
-        machine={"cores": available_cores()},
+        machine={"cores": cores},
         models={p.name: p.ref.name for p in plans},
         weights={p.name: p.ref.weights for p in plans if p.ref.weights},
         cards={p.name: p.ref.card for p in plans if p.ref.card},

@@ -38,7 +38,7 @@ def test_the_compiled_network_runs_in_the_precision_asked_for(engine: Any, convn
 
 def test_a_container_s_quota_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quota = tmp_path / "cpu.max"
-    monkeypatch.setattr(cores_module, "_CPU_MAX", quota)
+    monkeypatch.setattr(cores_module, "_CGROUPS", tmp_path)
     free = cores_module.available_cores()
     assert free >= 1
     quota.write_text("max 100000\n")

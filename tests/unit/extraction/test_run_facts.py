@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from vifex.engines import cores
+from vifex.extraction.planning.budget import plan_budget
 from vifex.extraction.run import _run_facts
 
 
 def test_a_run_counts_the_cores_of_its_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a core of quota rounds up to one, however many cores the machine has."""
-    quota = tmp_path / "cpu.max"
-    quota.write_text("50000 100000\n")
-    monkeypatch.setattr(cores, "_CPU_MAX", quota)
-    assert json.loads(_run_facts([]))["machine"]["cores"] == 1
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    monkeypatch.setattr(cores, "_CGROUPS", tmp_path)
+    budget = plan_budget()
+    assert json.loads(_run_facts([], budget.cores))["machine"]["cores"] == 1

@@ -1,0 +1,97 @@
+"""The cores and the memory that a run may use, and how they are shared among its decoder processes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Final
+
+from vifex.engines.cores import available_cores, cgroup_folders
+from vifex.values import InputError, Limits
+
+__all__ = ["Budget", "available_memory", "plan_budget"]
+
+_PARENT_BYTES: Final = 1 << 30
+"""Left for the parent process: the network, batches, and rows before their commit."""
+_DECODER_BYTES: Final = 512 << 20
+"""Least memory with which a decoder process reads usual media."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a run uses."""
+
+    cores: int
+    """Threads of the engine."""
+    workers: int
+    """Decoder processes."""
+    limits: Limits
+    """Of one file; its memory is at most the share of one decoder process."""
+
+
+def plan_budget(
+    *,
+    cores: int | None = None,
+    memory_bytes: int | None = None,
+    workers: int | None = None,
+    limits: Limits | None = None,
+) -> Budget:
+    """Share cores and memory.
+
+    Args:
+        cores: Cores to use; by default those that affinity and cgroup allow.
+        memory_bytes: Memory of all processes together; by default the limit of the cgroup, if it has one.
+        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
+        limits: What one file may cost.
+
+    Raises:
+        InputError: If a number is out of its range, or the memory is too small for one decoder process.
+    """
+    limits = limits or Limits()
+    _check_count("cores", cores)
+    cores = cores or available_cores()
+    if memory_bytes is not None and not _is_size(memory_bytes):
+        raise InputError("takes a size above 0.", option="memory")
+    most = memory_bytes or available_memory()
+    if most is None:
+        return Budget(cores, workers or cores, limits)
+    fitting = int((most - _PARENT_BYTES) // _DECODER_BYTES)
+    if fitting < 1 and memory_bytes is not None:
+        least = (_PARENT_BYTES + _DECODER_BYTES) / (1 << 30)
+        raise InputError(
+            f"is {most / (1 << 30):.2f} GiB, too little for one decoder process.",
+            option="memory",
+            todo=f"Give {least:.1f} GiB or more.",
+        )
+    workers = workers or min(cores, max(1, fitting))
+    share = max(_DECODER_BYTES, int(most - _PARENT_BYTES) // workers)
+    own = limits.memory_bytes
+    return Budget(cores, workers, replace(limits, memory_bytes=min(own, share) if own else share))
+
+
+def available_memory() -> int | None:
+    """Read the smallest memory limit of this process's cgroup and of those above it, in bytes.
+
+    Returns:
+        `None` if there is no limit, or no cgroup.
+    """
+    found = []
+    for folder in cgroup_folders():
+        for name in ("memory.max", "memory/memory.limit_in_bytes"):
+            try:
+                found.append(int((folder / name).read_text()))
+            except (OSError, ValueError):
+                continue  # no such file, or "max"
+    # Version 1 writes a huge number in place of "max".
+    found = [limit for limit in found if 0 < limit < 1 << 60]
+    return min(found, default=None)
+
+
+def _check_count(option: str, value: object) -> None:
+    if value is not None and not (isinstance(value, Integral) and int(value) >= 1):
+        raise InputError(f"takes a whole number from 1 on, got {value!r}.", option=option)
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value) and float(value) > 0

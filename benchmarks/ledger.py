@@ -44,7 +44,7 @@ def medium(number: int) -> Medium:
 
 def make(store: Path, media: int, photo: Path) -> None:
     """Make a view of made-up media beside the one of `photo`, whose recipe it has."""
-    vifex.extract(photo, store, precision="fp32", layers=["embedding"])
+    vifex.extract(photo, store, precision="fp32", layers=["embedding"], dtype="float16")
     with open_writer(store, run=json.dumps({"command": ["made up"]})) as writer:
         view = writer.stored_view("main")
         rows, ledger = view._rows, view._ledger

@@ -65,6 +65,28 @@ _PEERS = (
 )
 
 
+def _ledger(size: str, named: str) -> list[Figure]:
+    memory = {
+        "index": "the index for a resume",
+        "show": "`vifex show`",
+        "search": "`vifex search` by image",
+        "filtered": "`ledger()` of 0.1 % of them",
+    }
+    return [
+        Figure(
+            f"{named}: the index for a resume is ready",
+            "ledger",
+            (size, "index", "ready_s"),
+            most=10,
+            unit="s",
+        ),
+        *(
+            Figure(f"{named}: memory of {what}", "ledger", (size, key, "rss_anon_mib"), most=572, unit="MiB")
+            for key, what in memory.items()
+        ),
+    ]
+
+
 def _jpegs(network: str, named: str, over_loop: float) -> list[Figure]:
     record = f"jpegs.{network}"
     aims = {("auto", _LOOPS[0]): over_loop}
@@ -119,6 +141,7 @@ FIGURES = (
         most=0.03,
     ),
     Figure("resuming 100,000 files over ResNet-50 on them", "resume", ("resume_over_again",), most=0.01),
+    *_ledger("5000000", "5,000,000 media"),
     Figure("two networks over inference plus one decoding", "two_models", ("over_bound",), most=1.1),
     *_jpegs("resnet50", "ResNet-50", 4.5),
     *_jpegs("mobilenetv3_large_100", "MobileNetV3-Large", 5.5),

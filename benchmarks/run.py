@@ -42,6 +42,7 @@ RUNS = (
     Run("memory", (), ("--rounds", "1")),
     Run("memory_images", (), ("--rounds", "1", "--few", "50", "--many", "100")),
     Run("resume", (), ("--rounds", "1", "--files", "2000")),
+    Run("ledger", (), ("--media", "2000")),
     Run("store_cost", ("--network", "resnet50"), MOMENT),
     Run("store_cost", ("--network", "default"), MOMENT),
     Run("two_models", (), ("--rounds", "1", "--copies", "1")),

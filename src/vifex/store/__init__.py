@@ -1,7 +1,8 @@
-"""The store: rows, outcomes and recipes, kept exactly. How they were made is not its business.
+"""The store keeps rows, outcomes and recipes exactly; it does not know how they are made.
 
-`open_store` reads, `open_writer` writes; a `View` is a table of rows made by one recipe, and its ledger
-says what became of every medium. The format is docs/store-format.md.
+`open_store` reads and `open_writer` writes. A `View` is a table of rows made by one recipe. Its ledger says
+what became of every medium. `delete_rows` and `relabel` change what a view holds, and `upgrade` brings a
+store to the newest format, which docs/store-format.md describes.
 """
 
 from vifex.store.checking import FileProblem, ViewCheck

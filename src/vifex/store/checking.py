@@ -1,7 +1,7 @@
-"""Checking a store: every file against the checksum that the ledger names, every commit against its own.
+"""Checking a store: every file is compared with its checksum in the ledger, every commit with its own.
 
-Nothing is changed. Files without a checksum, as in stores of old, are read whole instead: what does not
-read is found then, and what reads as other numbers is not.
+Nothing is changed. Files without a checksum, as in old stores, are read whole instead. That finds what does
+not read, and not what reads as other numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["FileProblem", "ViewCheck", "check_view"]
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """One thing that is not as it was written."""
+    """A file, or a part of a view, that is damaged."""
 
     file: str
     """Path relative to the store's folder; empty where it is no single file."""
@@ -53,14 +53,14 @@ class ViewCheck:
     files: int = 0
     """Files that make up the rows of that commit."""
     without_checksum: int = 0
-    """Those of them of which the ledger names no checksum."""
+    """How many of these files have no checksum in the ledger."""
     problems: tuple[FileProblem, ...] = ()
     affected: tuple[str, ...] = ()
     """Names of the media whose rows or entries are damaged."""
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether nothing is damaged."""
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ class _Check:
             )
 
     def files_of_recipe(self, recipe: Recipe) -> None:
-        """The files that a view keeps beside its tables, by the hashes in its recipe."""
+        """Check the files that a view keeps beside its tables, by the hashes in its recipe."""
         folder = self.paths.folder
         if recipe.graph_sha256 is not None:
             self._hashed([folder / "int8.xml", folder / "int8.bin"], recipe.graph_sha256)
@@ -166,7 +166,7 @@ class _Check:
         try:
             return file_sums(self.head.ledger)
         except BrokenTableError:
-            return {}  # the ledger's damage is told already
+            return {}  # the damage of the ledger is reported already
 
     def _is_whole(
         self, rows: Table, fragment: Fragment, sums: dict[str, str], tick: Callable[[int], None] | None

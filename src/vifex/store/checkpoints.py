@@ -1,6 +1,6 @@
-"""The named steps of the commit protocol, where a test may stop the world.
+"""The named steps of the commit protocol, at which a test may stop the process.
 
-Each name is said right after the step is done. In use nothing listens.
+A checkpoint comes right after its step. Outside of tests nothing listens.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _listener: Callable[[str], None] | None = None
 
 
 def listen(listener: Callable[[str], None] | None) -> None:
-    """Call `listener` with the name of every step from now on; `None` ends that."""
+    """Call `listener` with the name of every step from now on; `None` stops it."""
     global _listener
     _listener = listener
 

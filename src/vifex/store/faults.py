@@ -1,8 +1,7 @@
-"""What can go wrong below the store: a failing system, damaged files, and a library that panics over them.
+"""Failures of tables: every one becomes a `BrokenTableError` or a `StoreError`.
 
-Lance is written in Rust. Over some damaged files it raises no error but panics, and Python sees that as a
-`PanicException`, which is no `Exception`. Here every failure becomes one of two: `BrokenTableError` where
-the files are damaged, `StoreError` where the system fails.
+A `BrokenTableError` says that files are damaged, a `StoreError` that the system fails. Lance is written in
+Rust and panics over some damaged files; Python sees a `PanicException`, which is no `Exception`.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _ERRORS: Final[dict[int, tuple[str, str]]] = {
 }
 """By the system's number, which Lance puts into its messages: what happened, and what to do first."""
 if os.name == "nt":
-    # Windows speaks of a full disk by numbers of its own.
+    # Windows has its own numbers for a full disk.
     _ERRORS[112] = _ERRORS[39] = _ERRORS[errno.ENOSPC]
 
 _FAILURES: Final = (OSError, ValueError, RuntimeError, LookupError, TypeError, MemoryError)
@@ -81,7 +80,7 @@ def broken(exc: BaseException, path: Path, what: str) -> BrokenTableError:
     Raises:
         StoreError: If the system would not let the table be read: nothing may be given up for that.
     """
-    # A file that is missing, or an impossible place in it, speaks of the files and not of the machine.
+    # A missing file, or an impossible place in a file, is damage and no failure of the machine.
     if system_error(exc) not in (None, errno.ENOENT, errno.EINVAL):
         raise StoreError("the store cannot be read.", of=str(path), todo=f"{_cause(exc)}.") from exc
     return BrokenTableError(f"{what}: {_cause(exc)}")
@@ -94,7 +93,7 @@ def lance_calls(path: Path, what: str, *, writing: bool = False) -> Iterator[Non
     Args:
         path: Folder of the table.
         what: What cannot be done, for the message.
-        writing: Whether an error of the system passes as it is, for who writes to explain.
+        writing: Whether an error of the system passes as it is; the caller explains it.
     """
     try:
         yield
@@ -118,7 +117,7 @@ def damaged(exc: BrokenTableError, of: Path) -> DamagedError:
 
 
 def cut_short(file: Path) -> StoreError:
-    """Return the error that says that the system took less of a file than was written."""
+    """Return the error that says that the system wrote only a part of a file."""
     return StoreError(
         "the system kept only a part of a file that was written.",
         of=str(file),
@@ -129,7 +128,7 @@ def cut_short(file: Path) -> StoreError:
 
 @contextlib.contextmanager
 def explained(of: Path) -> Iterator[None]:
-    """Turn damage, and a failure of the system that a user can mend, into a `StoreError`; others pass."""
+    """Turn damage, and failures of the system that a user can resolve, into a `StoreError`; others pass."""
     try:
         yield
     except BrokenTableError as exc:

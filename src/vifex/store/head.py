@@ -1,4 +1,4 @@
-"""The head of a view: the newest version of its ledger that proves itself, and the rows that it names."""
+"""The head of a view: the newest version of its ledger that is proved whole, and the rows that it names."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a view holds, as of one commit."""
+    """The tables of a view as of one commit."""
 
     ledger: Table
     rows: Table
     seal: Seal
     broken: tuple[int, ...] = ()
-    """Newer versions of the ledger that lie there and prove nothing."""
+    """Newer versions of the ledger that are damaged."""
     broken_rows: tuple[int, ...] = ()
     """Versions of the rows that these name and that do not open."""
 
 
 def find_head(view: ViewPaths) -> Head:
-    """Find the newest version of the ledger that reads whole, proves itself and names rows that open.
+    """Find the newest version of the ledger that is whole and names rows that open.
 
     Raises:
         StoreError: If no version does.
@@ -79,7 +79,7 @@ def open_rows(view: ViewPaths, seal: Seal, ledger: Table) -> Table:
     rows = Table.open(view.rows, seal.rows_version)
     deletions = [f.deletions for f in rows.fragments() if f.deletions]
     if deletions:
-        # Small, and dangerous: a damaged length in one of them ends the process inside of Lance.
+        # A damaged length in one of these small files would end the process inside of Lance.
         with lance_calls(view.rows, f"version {seal.rows_version} of {view.rows} does not read"):
             bad = damaged_files(view.rows, deletions, file_sums(ledger))
         if bad:

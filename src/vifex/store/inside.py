@@ -1,4 +1,4 @@
-"""Whether a path lies in a store's folder, where nobody but the store writes."""
+"""Finding the store that a path lies in: only the store itself writes there."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The only door to Lance: typed, synced by its callers, and never used across a fork.
+"""The only module that calls Lance. It is typed, its callers sync, and it is never used across a fork.
 
-A `Table` is one version of one Lance table. Whatever changes something gives a new `Table` and says
-which files must be synced; nothing here syncs. `merge_insert` is left out on purpose: it holds all it
-touches in memory.
+A `Table` is one version of one Lance table. A method that changes something returns a new `Table` and the
+files that must be synced. `merge_insert` is not used, as it holds in memory all that it touches.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from vifex.values import StoreError
 
 __all__ = ["Fragment", "Rewrite", "Table", "manifest_path", "manifests"]
 
-# The file format is pinned, so that every pylance that Vifex allows reads every store.
+# The file format is pinned: every version of pylance that Vifex allows reads every store.
 _STORAGE: Final = "2.1"
 # Lance's own defaults are gigabytes.
 _METADATA_CACHE: Final = 32 << 20
@@ -133,9 +132,9 @@ class Table:
         with lance_calls(path, f"version {version} of {path} does not open"):
             ds = _open(path, version)
             opened = int(ds.version)
-            # Lance reads these late, and stumbles then over what is damaged.
+            # Lance reads these late, and fails only then if they are damaged.
             _ = ds.schema, [_fragment(f.metadata) for f in ds.get_fragments()]
-        # A manifest of zeros opens as version 0 without rows and without a word.
+        # Lance opens a manifest of zeros as version 0 without rows, and reports no error.
         if opened != version or version < 1:
             raise BrokenTableError(f"version {version} of {path} opens as version {opened}")
         return cls(path, ds)
@@ -196,7 +195,7 @@ class Table:
             for batch in scanner.to_batches():
                 rows += batch.num_rows
                 if rows > most:
-                    # A damaged length: Lance would go on for ever, and take all memory.
+                    # A length is damaged: Lance would go on until it has taken all memory.
                     raise BrokenTableError(f"{self.path} gives more rows than version {self.version} has")
                 yield batch
 
@@ -240,7 +239,7 @@ class Table:
         return None
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
-        """Write rows beside this version; they are no part of it until committed."""
+        """Write rows that are no part of the table until they are committed."""
         _stay_in_one_process()
         reader = pa.RecordBatchReader.from_batches(schema, batches)
         with self._writing("no rows can be written"):
@@ -311,7 +310,7 @@ class Table:
         results: list[Any] = []
         for group in groups:
             options = {
-                "target_rows_per_fragment": 1 << 40,  # the caller chose; size decides nothing here
+                "target_rows_per_fragment": 1 << 40,  # the caller chose what is merged
                 "materialize_deletions_threshold": 0.0,
                 "excluded_fragment_ids": [i for i in known if i not in group],
                 "num_threads": 1,
@@ -331,7 +330,7 @@ class Table:
 
     def commit_rewrite(self, rewrite: Rewrite) -> Table:
         """Make a next version that holds the merged fragments in place of their sources."""
-        # Lance moves the handle that it is given; this one stays what it is.
+        # Lance changes the dataset that it is given, and this table must stay the version that it is.
         with self._writing("merged fragments cannot be committed"):
             ds = _open(self.path, self.version)
             Compaction.commit(ds, list(rewrite.results))
@@ -340,7 +339,7 @@ class Table:
     def keep_only(self, versions: Iterable[int]) -> None:
         """Remove every version but this newest one and those named, with the files that only they used.
 
-        No tag of Lance is needed for that. A tag is a file that nobody syncs, and a power cut can tear it.
+        It needs no tags of Lance: nothing syncs the file of a tag, so a power failure can damage it.
         """
         self.remove_own_tags()
         wanted = {self.version, *versions}
@@ -367,7 +366,7 @@ class Table:
     def _see_that_all_was_kept(self, metas: Iterable[Any]) -> None:
         """Compare the sizes of new data files with what Lance wrote.
 
-        At the limit of a file's size the system takes a part of the last write, and Lance loses the error.
+        At the limit of a file's size the system writes a part of the data, and Lance does not report it.
         """
         for file in (f for meta in metas for f in meta.files):
             size, wanted = (self.data / file.path).stat().st_size, file.file_size_bytes
@@ -386,7 +385,7 @@ class Table:
 
     @contextlib.contextmanager
     def _reading(self, where: str | None = None) -> Iterator[None]:
-        """Tell damage from a filter that cannot be evaluated: without the filter only damage fails."""
+        """Distinguish damage from a filter that cannot be evaluated: without the filter only damage fails."""
         try:
             with lance_calls(self.path, f"version {self.version} of {self.path} does not read"):
                 yield
@@ -445,19 +444,19 @@ def _flat_page(page: Any, size: int, bits: int) -> tuple[int, int] | None:
 
 
 def _uri(path: Path) -> str:
-    # As text, for a `Path` is quoted as a URL on its way into Lance.
+    # As text: Lance quotes a `Path` as a URL.
     return os.path.abspath(path)  # noqa: PTH100 - links are the user's own
 
 
 def _rows_per_batch(schema: pa.Schema) -> int:
-    """How many rows may be in memory at once while fragments are merged."""
+    """Return how many rows may be in memory at once while fragments are merged."""
     lists = [f.type for f in schema if pa.types.is_fixed_size_list(f.type)]
     width = sum(int(t.list_size) * int(t.value_type.bit_width) // 8 for t in lists)
     return max(1, min(1024, _BATCH_BYTES // max(1, width)))
 
 
 def _stay_in_one_process() -> None:
-    """Refuse to work in a forked child: Lance's threads did not come along, and it would wait for ever."""
+    """Refuse to work in a forked child: it has none of Lance's threads and would wait for ever."""
     global _used_in
     if _used_in is None:
         _used_in = os.getpid()

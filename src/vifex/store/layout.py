@@ -1,4 +1,4 @@
-"""Where things lie in a store's folder, and the two small files that say what they are."""
+"""Paths in a store's folder, and the two small files `STORE.json` and `recipe.json`."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _OURS: Final = frozenset({"STORE.json", "STORE.json.tmp", "LOCK", "readers", "vi
 # Two letters at least, for C:/ is a disk of Windows; a path drops the second of two slashes.
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _CONTROLS: Final = frozenset(map(chr, [*range(0x20), 0x7F]))
-"""What Lance refuses in a path."""
+"""Characters that Lance refuses in a path."""
 _BUILDING: Final = ".new-"
 
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What STORE.json says."""
+    """A store's folder and what its STORE.json says."""
 
     path: Path
     id: str
@@ -73,30 +73,30 @@ class StoreInfo:
         return ViewPaths(name, self.views / folder_of(name))
 
     def building(self) -> Path:
-        """A folder in which a view can be built before it has its name."""
+        """A new folder in which a view is built before it gets its name."""
         return self.views / f"{_BUILDING}{uuid.uuid4().hex}"
 
 
 @dataclass(frozen=True, slots=True)
 class ViewPaths:
-    """Where one view lies."""
+    """Paths of one view."""
 
     name: str
     folder: Path
 
     @property
     def recipe(self) -> Path:
-        """How every number in the view was made."""
+        """The file of its recipe."""
         return self.folder / "recipe.json"
 
     @property
     def rows(self) -> Path:
-        """Table with one row per feature."""
+        """The table of its rows."""
         return self.folder / "rows.lance"
 
     @property
     def ledger(self) -> Path:
-        """Table of what became of every medium."""
+        """The table of its ledger."""
         return self.folder / "ledger.lance"
 
 
@@ -118,7 +118,7 @@ def folder_of(name: str) -> str:
 
 
 def list_views(info: StoreInfo) -> list[str]:
-    """Names of all views, sorted."""
+    """Return the names of all views, sorted."""
     if not info.views.is_dir():
         return []
     folders = [f for f in info.views.iterdir() if not f.name.startswith(".") and (f / "recipe.json").exists()]
@@ -126,7 +126,7 @@ def list_views(info: StoreInfo) -> list[str]:
 
 
 def views_without_recipe(info: StoreInfo) -> list[str]:
-    """Names of folders that were views and have lost their recipe."""
+    """Return the names of views whose folder has no recipe."""
     if not info.views.is_dir():
         return []
     folders = [f for f in info.views.iterdir() if not f.name.startswith(".") and f.is_dir()]
@@ -134,7 +134,7 @@ def views_without_recipe(info: StoreInfo) -> list[str]:
 
 
 def remove_unfinished_views(info: StoreInfo) -> None:
-    """Remove what a writer left that died while it built a view."""
+    """Remove the folders of views that were being built when their writer died."""
     for folder in info.views.glob(f"{_BUILDING}*"):
         shutil.rmtree(folder)
 
@@ -171,7 +171,7 @@ def read_store(path: Path) -> StoreInfo:
 
 
 def _refuse_path(path: Path) -> None:
-    """Refuse what is no local folder that Lance can name, before a folder of that name is made.
+    """Check that a path is a local folder that Lance can name, before it is made.
 
     Raises:
         StoreError: If the path is an address of another scheme, or has characters that Lance refuses.
@@ -186,7 +186,7 @@ def _refuse_path(path: Path) -> None:
             of=text,
             todo="Give the path of a local folder.",
         )
-    # As one may see it: bytes that are no text, and characters that would move a terminal's cursor, escaped.
+    # For messages: bytes that are no text and control characters become escapes.
     whole = os.fsencode(os.path.abspath(text)).decode("utf-8", "backslashreplace")  # noqa: PTH100
     shown = "".join(f"\\x{ord(c):02x}" if c in _CONTROLS else c for c in whole)
     if any("\ud800" <= c <= "\udfff" for c in text):
@@ -204,7 +204,7 @@ def _refuse_path(path: Path) -> None:
 
 
 def prepare_folder(path: Path) -> None:
-    """Make the store's folder, or see that it is a store's or empty.
+    """Make the store's folder, or check that it is a store's or empty.
 
     Raises:
         StoreError: If something else lies there, or no store can have that path.
@@ -241,7 +241,7 @@ def create_store(path: Path) -> StoreInfo:
     (path / "views").mkdir(exist_ok=True)
     if not (path / "STORE.json").exists():
         write_store(path, uuid.uuid4().hex)
-    # It may be there and not on the disk: a run can be killed between its rename and the sync.
+    # The file may be there and not synced: a run can be killed between the rename and the sync.
     sync_folder(path / "views")
     sync_folder(path)
     sync_ancestors(path)
@@ -249,7 +249,7 @@ def create_store(path: Path) -> StoreInfo:
 
 
 def write_recipe(file: Path, recipe: Recipe, view_id: str) -> None:
-    """Write how a view is made."""
+    """Write the recipe and the id of a view."""
     data = {"hash": recipe.hash, "id": view_id, "recipe": recipe.to_dict()}
     write_aside(file, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
@@ -270,7 +270,7 @@ def stored_view(path: Path, name: str) -> tuple[Recipe, Path] | None:
 
 
 def read_recipe(view: ViewPaths) -> Recipe:
-    """Read how a view was made.
+    """Read the recipe of a view.
 
     Raises:
         StoreError: If its file does not read as a recipe.

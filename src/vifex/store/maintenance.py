@@ -1,14 +1,16 @@
-"""Maintenance of a view: small fragments are merged, old versions are removed, and the ledger says so.
+"""Maintenance of a view: it merges small fragments, removes old versions, and makes entries in the ledger.
 
-The rule: maintenance is due after 32 commits since the last one, or when a tenth of the stored rows is
-deleted, and at the end of a run once 8 commits have come together. From the end of a table it merges the
-longest run of neighbours under 64 MiB each and 128 MiB together whose first is no larger than the rest,
-then looks on before them: so each row is rewritten a logarithmic number of times, and memory stays
-bounded. A fragment with a tenth of its rows deleted is rewritten wherever it stands.
+When: after 32 commits since the last maintenance; when a tenth of the stored rows is deleted; and at the end
+of a run after at least 8 commits.
 
-Then two entries are made. The first names the merged rows; the second names the next version of the
-rows, which is the same under a manifest of its own. So the two newest versions of the ledger name merged
-rows and do not hang on one file, and all older ones can go.
+What: from the end of a table it merges the longest run of neighbours of less than 64 MiB each and 128 MiB
+together whose first is no larger than the others together, then it goes on before them. So each row is
+rewritten a logarithmic number of times, and memory is bounded. A fragment with a tenth of its rows deleted
+is rewritten wherever it stands.
+
+Then it makes two entries. The first names the merged rows. The second names the next version of the rows,
+which has the same content and a manifest of its own. So the two newest versions of the ledger name merged
+rows, do not depend on one file, and all older versions can be removed.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ FULL_BYTES: Final = 64 << 20
 
 
 def due(rows: Table, commits: int, *, at_end: bool) -> bool:
-    """Return whether maintenance is due, `commits` after the last one."""
+    """Return whether maintenance is due, `commits` commits after the last one."""
     if commits >= (AT_END_COMMITS if at_end else EVERY_COMMITS):
         return True
     if commits < AT_END_COMMITS and not at_end:
-        return False  # deletions may come with every commit: not a rewrite each time
+        return False  # deletions may come with every commit, and not each one is worth a rewrite
     fragments = rows.fragments()
     deleted = sum(f.deleted for f in fragments)
     return deleted > 0 and deleted >= DELETED * sum(f.rows + f.deleted for f in fragments)
@@ -51,8 +53,8 @@ def due(rows: Table, commits: int, *, at_end: bool) -> bool:
 def choose(fragments: Sequence[Fragment], sizes: Sequence[int]) -> list[list[int]]:
     """Choose groups of neighbours to merge, by the rule that this module states; newest first.
 
-    Worked example, sizes in MiB: of `96, 32, 1, 1, 1, ... 1` (32 ones) the last 33 are merged, for 32
-    is no more than the ones together, and 96 is more than all of these.
+    Worked example, sizes in MiB: of `96, 32, 1, 1, 1, ... 1` (32 ones) the last 33 are merged, as 32 is no
+    more than the ones together, and 96 is more than all of these.
     """
     groups: list[list[int]] = []
     end = len(fragments)
@@ -82,13 +84,13 @@ def _start_of_group(sizes: Sequence[int], end: int) -> int:
 
 
 def compact(table: SyncedTable, step: str, sums: Mapping[str, str] | None = None) -> tuple[int, int]:
-    """Merge what the rule chooses; gives how many fragments there were and are.
+    """Merge what the rule chooses; return how many fragments there were and are.
 
     Args:
         table: To be merged.
         step: Name of the step, for tests.
-        sums: Checksums of its files. A damaged fragment stays as it is: merged, it would get a new
-            checksum, and nobody could tell its damage any more.
+        sums: Checksums of its files. A damaged fragment is not merged: the new file would get a checksum of
+            the damaged bytes.
     """
     fragments = table.table.fragments()
     sizes = [sum((table.table.data / n).stat().st_size for n in f.files) for f in fragments]
@@ -104,10 +106,10 @@ def compact(table: SyncedTable, step: str, sums: Mapping[str, str] | None = None
 
 
 def clean(rows: Table, ledger: Table, readers: Path, view: str) -> None:
-    """Remove versions but the ledger's newest two, the rows that they name, and what readers read."""
+    """Remove all versions but the two newest of the ledger, the rows that they name, and those of readers."""
     wanted = wanted_by_readers(readers, view)
     if wanted.everything:
-        return  # a reader is choosing its version: next time
+        return  # a reader is choosing its version: the next maintenance does it
     keep_ledger, keep_rows = _kept(rows, ledger, wanted)
     _keep_only(rows, keep_rows)
     checkpoint("maintenance.rows_cleaned")
@@ -119,8 +121,8 @@ def _keep_only(table: Table, versions: set[int]) -> None:
     try:
         table.keep_only(versions)
     except BrokenTableError as exc:
-        # All that was committed is safe; what is in the way may be an old version or a tag of the user's.
-        _log.warning("%s; they take disk space until that is repaired", exc)
+        # All that was committed is safe; the cause may be an old version or a tag of the user's.
+        _log.warning("%s; they take up disk space until that is repaired", exc)
 
 
 def _kept(rows: Table, ledger: Table, wanted: Wanted) -> tuple[set[int], set[int]]:

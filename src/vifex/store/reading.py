@@ -1,4 +1,4 @@
-"""Opening a store to read: a view as of its head, which stays the same however the store goes on."""
+"""Reading a store. A view is read as of one commit and stays the same while others write."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _BATCH_BYTES = 32 << 20
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
-    """Open a store to read; nothing in it is changed but a file in `readers`.
+    """Open a store for reading. Nothing in it changes but a file in `readers`.
 
     Raises:
         StoreError: If there is no store, or one that this version cannot read.
@@ -52,7 +52,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
 
 
 class Store:
-    """A store that is read. Views taken from it stay as they are while others write."""
+    """A store that is open for reading."""
 
     def __init__(self, info: StoreInfo) -> None:
         self.path = info.path
@@ -61,7 +61,7 @@ class Store:
         self._turn = threading.Lock()
         self._open: weakref.WeakSet[View] = weakref.WeakSet()
         self._registration = Registration(info.readers)
-        # A store that is forgotten unclosed gives its registration back all the same.
+        # Without `close` the registration ends when the object is collected.
         self._end = weakref.finalize(self, self._registration.close)
 
     def __enter__(self) -> Store:
@@ -75,7 +75,7 @@ class Store:
         return list_views(self._info)
 
     def view(self, name: str = "main") -> View:
-        """Open a view as of its newest commit; a later call may give a newer state.
+        """Open a view as of its newest commit. A later call may return a newer state.
 
         Raises:
             StoreError: If there is none of that name, or none of its versions reads whole.
@@ -90,7 +90,7 @@ class Store:
             raise StoreError("the store is closed.", of=str(self.path), todo="Open it again.")
         paths = self._info.view(name)
         with self._turn:
-            # Until the choice is made nothing may be cleaned away.
+            # Until the version is chosen, no version may be removed.
             self._registration.opening()
             try:
                 view = View(paths, find_head(paths), self)
@@ -102,10 +102,10 @@ class Store:
     def verify(
         self, names: Sequence[str] | None = None, *, tick: Callable[[int], None] | None = None
     ) -> list[ViewCheck]:
-        """Check views; one that does not open is told as damaged.
+        """Check views. A view that does not open is reported as damaged.
 
         Args:
-            names: Which; all by default.
+            names: Names of views; all by default.
             tick: Called after every fragment, with its size in bytes.
 
         Raises:
@@ -124,7 +124,10 @@ class Store:
             return ViewCheck(name, problems=(FileProblem(place, exc.what),))
 
     def close(self) -> None:
-        """Let the writer clean what only this reader needed; its views must not be used any more."""
+        """End the registration, so that versions which only this reader needed can be removed.
+
+        Its views must not be used after that.
+        """
         self._end()
 
     def _say(self) -> None:
@@ -162,7 +165,7 @@ class View:
 
     @property
     def schema(self) -> pa.Schema:
-        """All columns; a feature column's metadata tell its layer, shape and pooling."""
+        """All columns. The metadata of a feature column name its layer, shape and pooling."""
         return self._head.rows.schema
 
     @property
@@ -222,7 +225,7 @@ class View:
         spec = self._layers.get(name)
         if spec is None:
             return np.asarray(self.to_arrow([name], where).column(0).to_numpy())
-        # Fill one array piece by piece, for twice the vectors may not fit into memory.
+        # Fill one array piece by piece: memory may not hold the vectors twice.
         out = np.empty((self.count_rows(where), *spec.shape), np.dtype(spec.dtype))
         done = 0
         for batch in self.batches([name], where):
@@ -240,13 +243,13 @@ class View:
             InputError: If a column or the filter is wrong.
         """
         schema = self._projected(columns)
-        ready = self._ready(where)  # a wrong filter is told at once, not at the first batch
+        ready = self._ready(where)  # a wrong filter raises here, not at the first batch
         width = sum(self._layers[n].size * 4 for n in schema.names if n in self._layers) + 1
         rows = max(1, min(batch_rows, math.ceil(_BATCH_BYTES / width)))
         return self._batches(schema, where, ready, rows)
 
     def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
-        """Read single rows by their place in the stored order, in the order asked for."""
+        """Read single rows by their places in the stored order, in the order of `places`."""
         schema = self._projected(columns)
         with explained(self._store.path):
             return self._head.rows.take(places, schema.names).cast(schema)
@@ -321,7 +324,7 @@ class View:
     def verify(self, tick: Callable[[int], None] | None = None) -> ViewCheck:
         """Check every file of the view and every commit of its ledger; see `vifex.store.checking`.
 
-        It reads the whole view, about 0.9 GB a second where the disk is as fast.
+        It reads the whole view, at about 0.9 GB a second if the disk is as fast.
 
         Args:
             tick: Called after every fragment, with its size in bytes.
@@ -378,7 +381,7 @@ class View:
         )
 
     def _ready(self, where: str | None) -> str | None:
-        """A filter as Lance reads it whole; see `vifex.store.filters`."""
+        """Check a filter and return it as Lance takes it; see `vifex.store.filters`."""
         if where is None:
             return None
         return checked_filter(where, self._plain(), self.columns)
@@ -394,10 +397,10 @@ class View:
                 yield
         except VifexError:
             raise
-        except BaseException as exc:  # a panic of Lance is no Exception; whatever is not told goes on
+        except BaseException as exc:  # a panic of Lance is no Exception
             if where is None or ready is None:
                 raise
-            told = evaluation_error(exc, where, ready, self._plain())
-            if told is None:
+            error = evaluation_error(exc, where, ready, self._plain())
+            if error is None:
                 raise
-            raise told from exc
+            raise error from exc

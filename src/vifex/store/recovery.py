@@ -1,6 +1,6 @@
-"""What a writer does before it writes: it makes the newest version of both tables the acknowledged one.
+"""Recovery: before it writes, a writer makes the head the newest version of both tables.
 
-A reader needs none of this; it reads what the head names and leaves the rest alone.
+A reader does not need it: it reads the versions of the head and ignores the others.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from vifex.store.tables import SyncedTable
 
 __all__ = ["recover"]
 
-# A crash can damage the last commit, and the one before where both name the same rows. More is no crash.
+# A crash can damage the last commit, and the one before it if both name the same rows; never more.
 _DROPPED: Final = 2
 
 
 def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
     """Bring a view back to its head; return its rows, its ledger and its last commit, ready to go on.
 
-    Broken manifests are removed. Whole versions of the rows that no entry names stay
-    until the next cleaning; the acknowledged version is restored on top of them, for a commit on top
-    of them would bring their rows to life.
+    Broken manifests are removed. Versions of the rows that are whole and that no entry names stay until
+    maintenance removes them. The version of the head is restored on top of them, as a commit on top of them
+    would make their rows visible.
 
     Raises:
         DamagedError: If no commit reads whole, or more of the newest are damaged than a crash leaves.
@@ -47,13 +47,13 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
     for version in head.broken:
         manifests(view.ledger)[version].unlink()
     for version in head.broken_rows:
-        # It may open in spite of its damage, and nothing may be built on it.
+        # It may open in spite of its damage, and no commit may be based on it.
         manifest_path(view.rows, version).unlink(missing_ok=True)
     _prune(head.ledger)
     checkpoint("recovery.ledger_pruned")
     newest = _prune(head.rows)
     checkpoint("recovery.rows_pruned")
-    # A run that was killed right after its last commit did not live to sync it.
+    # A run may have been killed after its last commit and before the sync.
     sync_all([head.rows.manifest, head.ledger.manifest], [view.folder])
     rows = SyncedTable(head.rows)
     if newest != head.rows.version:
@@ -67,7 +67,7 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
 def sweep(table: Table) -> None:
     """Remove files that no version of a table uses: what a dead writer had not committed.
 
-    Only for a moment when nothing uncommitted is wanted.
+    The caller has nothing uncommitted that it wants to keep.
     """
     used = table.tracked()
     for folder in ("data", "_deletions", "_transactions"):
@@ -81,10 +81,10 @@ def sweep(table: Table) -> None:
 
 
 def _prune(table: Table) -> int:
-    """Remove every broken manifest; gives the newest whole version.
+    """Remove every broken manifest; return the newest whole version.
 
-    Those below the head as well: merging makes two versions in one go, so the older may be the broken
-    one, and Lance stumbles over it when it looks for what is still used.
+    Manifests below the head count too. Merging makes two versions at once, so the older one may be broken,
+    and Lance fails over it when it looks for files that are still used.
     """
     newest = table.version
     for version, file in manifests(table.path).items():

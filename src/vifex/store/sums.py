@@ -1,6 +1,6 @@
-"""Checksums of files: the ledger names one for each file of the rows, so that damage can be told.
+"""Checksums of files. The ledger names one for each file of the rows, so that damage is found.
 
-BLAKE2b with 16 bytes of digest, as for the entries of the ledger. It reads about 0.9 GB a second.
+They are BLAKE2b with 16 bytes of digest, as for the entries of the ledger: about 0.9 GB a second.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def damaged_files(folder: Path, paths: Iterable[str], sums: Mapping[str, str]) -
     Args:
         folder: What the paths are relative to.
         paths: The files.
-        sums: Checksums by path; a file without one is taken as it is, if it is there.
+        sums: Checksums by path; a file without one counts as whole if it is there.
     """
     return [path for path in paths if not _is_as_written(folder / path, sums.get(path))]
 

@@ -1,6 +1,6 @@
-"""What makes bytes last: fsync of files and folders, and files written aside and renamed.
+"""Syncing files and folders to the disk, and small files that are written aside and renamed.
 
-Lance syncs nothing by itself, so the order of the commit protocol is held by these calls.
+Lance syncs nothing, so these calls keep the order of the commit protocol.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["sync_all", "sync_ancestors", "sync_file", "sync_folder", "sync_tree"
 
 
 def sync_file(path: Path) -> None:
-    """Return when the file's bytes are on the disk."""
+    """Sync the bytes of a file."""
     # Windows flushes only what was opened for writing.
     flags = os.O_RDWR | getattr(os, "O_BINARY", 0) if os.name == "nt" else os.O_RDONLY
     fd = os.open(path, flags)
@@ -26,7 +26,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Return when the folder's list of names is on the disk."""
+    """Sync the names in a folder."""
     if os.name == "nt":
         return  # Windows has no such call; NTFS journals its names
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -37,9 +37,9 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_ancestors(path: Path) -> None:
-    """Sync every folder above `path` on its file system, so that the way to it is on the disk too.
+    """Sync every folder above `path` on its file system, so that its own name is on the disk too.
 
-    Who made them, and whether it lived to sync them, cannot be told afterwards.
+    It is not known who made these folders, and whether that process synced them.
     """
     path = path.absolute()
     device = path.stat().st_dev
@@ -49,7 +49,7 @@ def sync_ancestors(path: Path) -> None:
                 return
             sync_folder(folder)
         except PermissionError:
-            return  # a folder that we may not read is not one that we made
+            return  # this process did not make a folder that it may not read
 
 
 def sync_tree(path: Path) -> None:
@@ -61,7 +61,7 @@ def sync_tree(path: Path) -> None:
 
 
 def write_aside(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all."""
+    """Write a small file so that it exists whole or not at all."""
     aside = path.with_name(path.name + ".tmp")
     with aside.open("w", encoding="utf-8") as file:
         file.write(text)

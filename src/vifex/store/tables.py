@@ -1,4 +1,4 @@
-"""A table in the hands of its one writer: every change is synced in the order that the protocol sets."""
+"""A table as its one writer changes it: every change is synced in the order of the protocol."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class SyncedTable:
         self._move("recovery.rows_restored", self.table.restore(newest), "recovery.rows_synced")
 
     def compact(self, step: str, groups: Sequence[Sequence[int]]) -> tuple[int, int]:
-        """Merge groups of fragments and commit that; gives how many there were and are."""
+        """Merge groups of fragments and commit that; return how many there were and are."""
         rewrite = self.table.rewrite(groups)
         checkpoint(f"{step}_rewritten")
         if not rewrite.results:
@@ -122,7 +122,7 @@ class SyncedTable:
         return [self.table.path / folder / name for name in sorted(fresh)]
 
 
-# The transaction is there before the manifest that speaks of it; Lance's hint is a mere hint.
+# A transaction is synced before the manifest that names it. Lance's hint file is never needed.
 _COMMIT = ("_transactions", "_versions")
 
 

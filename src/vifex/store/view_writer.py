@@ -1,8 +1,8 @@
-"""The writer of one view: it gathers finished media and commits them, rows first, then the ledger.
+"""The writer of one view: it gathers finished media and commits them, first the rows, then the ledger.
 
-The order is the promise. Rows are written as fragments and synced, their manifest is committed and
-synced, and only then the entries that name this version of the rows are appended and synced. Whatever
-lies there unnamed after a crash is taken back by the next writer.
+The order makes commits safe. Rows are written as fragments and synced, and their manifest is committed and
+synced. Only then are the entries that name this version of the rows appended and synced. The next writer
+removes what no entry names after a crash.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = ["CommitRule", "LabelChange", "Spilled", "ViewWriter"]
 
 @dataclass(frozen=True, slots=True)
 class CommitRule:
-    """When gathered media are committed: whichever is reached first."""
+    """When gathered media are committed: at the first of these limits."""
 
     media: int = 2048
     size_bytes: int = 64 << 20
@@ -53,7 +53,7 @@ class CommitRule:
 
 @dataclass(frozen=True, slots=True)
 class Spilled:
-    """Rows of one unfinished medium that lie on the disk and belong to nothing yet."""
+    """Rows of one unfinished medium that are on disk and not committed."""
 
     medium_id: str
     rows: int
@@ -141,10 +141,10 @@ class ViewWriter:
     def add(
         self, outcome: Outcome, rows: pa.RecordBatch | None = None, spilled: Spilled | None = None
     ) -> None:
-        """Hand over a finished medium with all its rows: those given, after those spilled.
+        """Add a finished medium with all its rows: the spilled ones, then the given ones.
 
-        Rows that the medium had before are replaced in the same commit. The medium is safe once it is
-        committed, which this call does when the rule says so.
+        They replace the rows that the medium had before, in the same commit. The medium is safe once it is
+        committed; this call commits when the rule says so.
 
         Raises:
             StoreError: If a commit fails; the store stays as it was after the last one.
@@ -157,7 +157,7 @@ class ViewWriter:
 
     @_in_turn
     def add_many(self, outcomes: Sequence[Outcome], rows: pa.RecordBatch | None = None) -> None:
-        """Hand over several finished media at once, which takes less time than one by one.
+        """Add several finished media at once, which takes less time than one by one.
 
         Args:
             outcomes: One for each medium, no medium twice.
@@ -197,7 +197,7 @@ class ViewWriter:
 
     @_in_turn
     def spill(self, spilled: Spilled | None, rows: pa.RecordBatch) -> Spilled:
-        """Write rows of an unfinished medium, synced and uncommitted; gives all that now lies there."""
+        """Write rows of an unfinished medium, synced and uncommitted; return all of them so far."""
         self._must_be_open()
         medium_id = spilled.medium_id if spilled else str(rows.column("medium_id")[0])
         rows = self._checked([(medium_id, rows.num_rows)], rows)
@@ -312,8 +312,8 @@ class ViewWriter:
         """Commit all gathered media now.
 
         Raises:
-            StoreError: If the disk is full or may not be written. The writer is of no use then; the
-                store holds all earlier commits, and the next writer takes back what is unfinished.
+            StoreError: If the disk is full or may not be written. The writer cannot be used after that. The
+                store holds all earlier commits, and the next writer removes what is unfinished.
         """
         self._must_be_open()
         if not self._gathered:
@@ -328,7 +328,7 @@ class ViewWriter:
 
     @_in_turn
     def close(self) -> None:
-        """Commit what is gathered, delete what is only spilled, and maintain the view if that is due."""
+        """Commit what is gathered, delete what is only spilled, and do maintenance if it is due."""
         if self._state != "open":
             return
         try:
@@ -340,7 +340,7 @@ class ViewWriter:
             self._state = "closed"
 
     def _commit_rows(self, batch: Sequence[_Finished]) -> None:
-        """Steps one and two: the rows, old ones out and new ones in, as one version of their table."""
+        """Commit the rows, steps one and two: old ones out and new ones in, as one version of their table."""
         replaced = [m for m in self._gathered if self._finished.has_rows(m)]
         new = [f for b in batch if b.spilled for f in b.spilled.fragments]
         if self._gathered_rows:
@@ -362,7 +362,7 @@ class ViewWriter:
         self._rows.commit("rows.manifest", new, changed, gone)
 
     def _enter(self, entries: Entries) -> None:
-        """Step three: the entries that make the rows exist."""
+        """Commit the entries that make the rows exist, steps three and four."""
         files = self._rows.take_sums() | {LEDGER: self._ledger.sum_of_data()}
         entered, sealed = seal(
             entries,
@@ -392,7 +392,7 @@ class ViewWriter:
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
             self._enter(maintenance_entry(said, self._hash))
             checkpoint("maintenance.entered")
-            # The same rows under a second manifest: else one damaged file would take both versions along.
+            # The same rows under a second manifest: two versions must not depend on one file.
             self._rows.commit("maintenance.repeat", ())
             self._enter(maintenance_entry("removing older versions", self._hash))
             checkpoint("maintenance.confirmed")
@@ -420,7 +420,7 @@ class ViewWriter:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """Whatever fails inside leaves this writer useless: what lies on the disk is for the next one."""
+        """After a failure inside this writer refuses to work; the next one recovers the view."""
         try:
             with explained(self._info.path):
                 yield

@@ -1,4 +1,4 @@
-"""Opening a store to write: one writer, a view per recipe, recovery before the first commit."""
+"""Writing a store: one writer at a time, one recipe for each view, recovery before the first commit."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def upgrade(path: str | os.PathLike[str], run: str = "") -> bool:
 
 
 class StoreWriter:
-    """A store that this process alone may write, until it is closed."""
+    """A store that only this process may write until it is closed."""
 
     def __init__(self, info: StoreInfo, lock: FileLock, run: str, rule: CommitRule) -> None:
         self.path = info.path
@@ -121,8 +121,8 @@ class StoreWriter:
         Args:
             name: Of the view.
             recipe: How its rows are made.
-            files: What a new view keeps beside its tables, under the files' own names: what the recipe
-                names by its hash. They are there with the view, whole, or not at all.
+            files: Files that a new view keeps beside its tables under their own names, and that the recipe
+                names by hash. They appear with the view, or not at all.
 
         Raises:
             StoreError: If the view was made by another recipe; the message names the differences.
@@ -171,7 +171,7 @@ class StoreWriter:
                 self._lock.free()
 
     def _build(self, paths: ViewPaths, recipe: Recipe, files: Sequence[Path]) -> None:
-        """Make a view beside its place and rename it there, so that it is whole or absent."""
+        """Make a view in another folder and rename that, so that the view is whole or absent."""
         folder = self._info.building()
         new = ViewPaths(paths.name, folder)
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""The values that packages exchange: frozen, checked once, and independent of every other package.
+"""The value types that packages pass to each other: frozen, and checked once when they are made.
 
 Nothing here opens a file, imports an engine or knows how a feature is made.
 """

@@ -148,6 +148,19 @@ def filtered(store: Path, media: int) -> dict[str, float]:
     return {"seconds": round(time.perf_counter() - began_s, 2)}
 
 
+def deleted(store: Path, media: int) -> dict[str, float]:
+    """Delete 2,048 media, and as many again: only the first time are the names of all rows read."""
+    seconds = []
+    with open_writer(store) as writer:
+        view = writer.stored_view("main")
+        for part in np.random.default_rng(3).permutation(media)[: 2 * COMMIT].reshape(2, -1).tolist():
+            began_s = time.perf_counter()
+            assert view.delete(medium(number).medium_id for number in part) == len(part), "all were known"
+            seconds.append(round(time.perf_counter() - began_s, 2))
+        _leave(writer)
+    return {"ready_s": sum(seconds), "first_s": seconds[0], "next_s": seconds[1]}
+
+
 def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "vifex", *map(str, words)]
 
@@ -176,12 +189,12 @@ def main() -> None:
         "--media", type=int, nargs="+", default=list(SIZES), help="sizes (default: %(default)s)"
     )
     words.add_argument("--folder", type=Path, help="where the stores are made (default: a temporary folder)")
-    words.add_argument("--do", choices=["index", "filtered"], help=argparse.SUPPRESS)
+    words.add_argument("--do", choices=["index", "filtered", "deleted"], help=argparse.SUPPRESS)
     words.add_argument("--store", type=Path, help=argparse.SUPPRESS)
     words.add_argument("--rounds", type=int, default=1, help="kept for the sake of run.py")
     asked = words.parse_args()
     if asked.do:
-        job = {"index": index, "filtered": filtered}[asked.do]
+        job = {"index": index, "filtered": filtered, "deleted": deleted}[asked.do]
         print(json.dumps(job(asked.store, asked.media[0])))
         return
     results: dict[str, object] = {}
@@ -206,6 +219,7 @@ def _figures(store: Path, media: int, photo: Path) -> dict[str, dict[str, float]
         "show": measured(command("show", store)),
         "search": measured(command("search", store, photo)),
         "filtered": measured([*myself, "filtered"]),
+        "deleted": measured([*myself, "deleted"]),
         "ledger": {"bytes_per_medium": round(size / media, 1)},
     }
 

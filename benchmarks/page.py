@@ -71,6 +71,7 @@ def _ledger(size: str, named: str) -> list[Figure]:
         "show": "`vifex show`",
         "search": "`vifex search` by image",
         "filtered": "`ledger()` of 0.1 % of them",
+        "deleted": "deleting some of them",
     }
     return [
         Figure(

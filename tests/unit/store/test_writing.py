@@ -170,7 +170,7 @@ def test_another_recipe_is_refused_with_the_difference(tmp_path: Path) -> None:
             writer.view("main", recipe(precision="bf16"))
         assert str(refused.value) == (
             f'{store}: the view \'main\' was made by another recipe (then, now): precision: "fp32", "bf16". '
-            "Take another view: --view NAME (taken: main)."
+            "Take another view: `view=NAME` (taken: main)."
         )
         writer.view("other", recipe(precision="bf16"))
         writer.view("main", recipe())

@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from vifex.api.arguments import checked
 from vifex.derived.fuse import fuse_vectors, fuse_views
 from vifex.derived.plan import Learn, learned_of
 from vifex.derived.tree import grow_trees
@@ -26,6 +27,7 @@ _HIDDEN: Final = 256
 Vector = npt.NDArray[np.floating[Any]]
 
 
+@checked()
 def fuse(
     store: str | os.PathLike[str],
     views: Sequence[str],
@@ -92,6 +94,7 @@ def fuse(
     )
 
 
+@checked()
 def tree(
     store: str | os.PathLike[str],
     *,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Unpack, cast
 
+from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
@@ -18,6 +19,7 @@ from vifex.values.reports import Report
 __all__ = ["extract", "listed_sources"]
 
 
+@checked("sources", "model")
 def extract(
     sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     store: str | os.PathLike[str],
@@ -134,7 +136,11 @@ def listed_sources(sources: Any) -> list[str | os.PathLike[str]]:
     """
     if isinstance(sources, str | os.PathLike):
         return [sources]
-    given = list(sources) if isinstance(sources, Iterable) and not isinstance(sources, bytes) else [sources]
+    given = (
+        list(sources)
+        if isinstance(sources, Iterable) and not isinstance(sources, bytes | Mapping)
+        else [sources]
+    )
     for source in given:
         if not isinstance(source, str | os.PathLike):
             raise InputError(
@@ -169,8 +175,8 @@ def _wanted(
                 "views were given beside a model or a view.", todo="Name the model inside the view."
             )
         return list(views.items())
-    single = isinstance(model, str | os.PathLike | LoadedModel)
-    models: list[Any] = [model] if single else list(cast("Sequence[str]", model or ()))
+    single = not isinstance(model, Iterable) or isinstance(model, str | bytes | Mapping)
+    models: list[Any] = [] if model is None else [model] if single else list(cast("Sequence[str]", model))
     if model is not None and not models:
         raise InputError("no model was given.", todo="Leave `model` out for the embedded one.")
     if len(models) < 2:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Unpack
 
+from vifex.api.arguments import checked
 from vifex.api.extracting import listed_sources
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell
@@ -18,6 +19,7 @@ from vifex.values import Limits, Outcome
 __all__ = ["stream"]
 
 
+@checked("sources", "model")
 def stream(
     sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+import numpy as np
+
+from vifex.api.arguments import check_options
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell_licence
 from vifex.engines import EngineOptions
@@ -120,18 +123,15 @@ def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:
                 f"there is no choice {word!r} for a view.",
                 todo=f"{near(word, known)}Known: {', '.join(known)}.",
             )
+    check_options({**common, **own}, ViewOptions, words=("precision", "engine"))
     shared: dict[str, Any] = dict(common)
     if any(s in own for s in (*_SAMPLERS, "preset")):  # a way of sampling of its own replaces the common one
         shared = {k: v for k, v in shared.items() if k not in _SAMPLING}
-    return {**shared, **own}
+    # A recipe is written as JSON, which knows no numbers of NumPy.
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in {**shared, **own}.items()}
 
 
-def _load(wanted: Any, chosen: Mapping[str, Any]) -> Model:
-    if not isinstance(wanted, str | os.PathLike):
-        raise InputError(
-            f"{type(wanted).__name__} is no model.",
-            todo="Give a name, the path of a file, or what vifex.load_model returns.",
-        )
+def _load(wanted: str | os.PathLike[str], chosen: Mapping[str, Any]) -> Model:
     card = chosen.get("card")
     return load_model(
         wanted,

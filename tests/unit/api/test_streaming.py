@@ -88,7 +88,7 @@ def test_one_bad_file_costs_itself_alone(media: Path, tmp_path: Path) -> None:
     [
         ({"sources": 3}, "int is no source"),
         ({"sources": "no-such-file.png", "fps": 1, "every": 2}, "given together"),
-        ({"model": 3}, "int is no model. Give a name, the path of a file, or what vifex.load_model returns"),
+        ({"model": 3}, "`model=` takes a str, a path or a LoadedModel, got int"),
         ({"model": vifex.load_model(), "weights": "random:0"}, "weights were given beside a loaded model"),
         ({"layer": ["embedding"]}, r"there is no choice 'layer' for a view\. Did you mean layers"),
         ({"device": "cuda"}, "the device cuda is for networks that are code"),

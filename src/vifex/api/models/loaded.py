@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from vifex.api.arguments import checked
 from vifex.api.models.inputs import Reader, first_two
 from vifex.api.models.kept import KeptNetworks
 from vifex.api.models.own import own_model
@@ -100,6 +101,7 @@ class LoadedModel:
 
     # -- features -----------------------------------------------------------------------------------
 
+    @checked("images")
     def encode(
         self,
         images: Images,
@@ -146,6 +148,7 @@ class LoadedModel:
         parts = [to_vectors(arrays, plan).columns[spec.column] for arrays in self._run(images, plan)]
         return np.concatenate(parts) if parts else np.empty((0, *spec.shape), np.float32)
 
+    @checked("images")
     def features(
         self,
         images: Images,
@@ -187,6 +190,7 @@ class LoadedModel:
             return {t.name: np.empty((0, *t.shape), np.float32) for t in plan.layers}
         return {t.name: np.concatenate([p[t.name] for p in parts]) for t in plan.layers}
 
+    @checked("texts")
     def encode_text(self, texts: str | Iterable[str], *, normalize: bool = False) -> npt.NDArray[np.float32]:
         """Return one vector for each text, in the space of the layer `embedding`.
 
@@ -298,6 +302,7 @@ def _listed_texts(texts: Any) -> list[str]:
     return given
 
 
+@checked("name", "card", "transform", "device", "engine", "compile", "precision")
 def load_model(
     name: str | os.PathLike[str] | nn.Module = "default",
     *,

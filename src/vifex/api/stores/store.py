@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from vifex.api.arguments import checked
 from vifex.api.stores.naming import ModelFinder, NamedModel
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.view import View, ViewMethods
@@ -160,6 +161,7 @@ class Store(ViewMethods, Mapping[str, View]):
             return self._sources[name]
 
 
+@checked("path", "model")
 def open_store(
     path: str | os.PathLike[str],
     *,

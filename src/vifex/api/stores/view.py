@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from vifex.api.arguments import checked
 from vifex.api.stores.changes import label_changes, ledger_names
 from vifex.api.stores.frames import as_pandas, as_torch
 from vifex.api.stores.item import Item, read_item
@@ -78,6 +79,7 @@ class ViewMethods(ABC):
         """All columns; the metadata of a feature column name its layer, shape and pooling."""
         return self._meant()._stored.schema
 
+    @checked()
     def count_rows(self, where: str | None = None) -> int:
         """Count the rows, or those that an SQL filter lets through.
 
@@ -86,6 +88,7 @@ class ViewMethods(ABC):
         """
         return self._meant()._stored.count_rows(where)
 
+    @checked()
     def ledger(
         self,
         *,
@@ -135,6 +138,7 @@ class ViewMethods(ABC):
 
     # -- rows ---------------------------------------------------------------------------------------
 
+    @checked()
     def to_arrow(self, columns: str | Sequence[str] | None = None, *, where: str | None = None) -> pa.Table:
         """Return the rows as an Arrow table.
 
@@ -147,6 +151,7 @@ class ViewMethods(ABC):
         """
         return self._meant()._stored.to_arrow(_names(columns), where)
 
+    @checked()
     def to_numpy(self, column: str | None = None, *, where: str | None = None) -> npt.NDArray[Any]:
         """Return a feature column as an array `[N, *shape]`, rows in the order of `to_arrow`.
 
@@ -182,6 +187,7 @@ class ViewMethods(ABC):
         """
         return as_pandas(self.to_arrow(columns, where=where))
 
+    @checked("batch_rows")
     def iter_batches(
         self,
         columns: str | Sequence[str] | None = None,
@@ -231,6 +237,7 @@ class ViewMethods(ABC):
         on_notice: Callable[[str], None] | None = None,
     ) -> list[list[Hit]]: ...
 
+    @checked("query")
     def search(
         self,
         query: Any,
@@ -284,6 +291,7 @@ class ViewMethods(ABC):
             found = [_existing(q, hits, k, find) for q, hits in zip(queries, found, strict=True)]
         return found[0] if several is None else found
 
+    @checked()
     def export(
         self,
         path: str | os.PathLike[str],
@@ -311,6 +319,7 @@ class ViewMethods(ABC):
         stored = self._meant()._stored
         return export(stored, path, to=to, column=column, where=where, overwrite=overwrite)
 
+    @checked("query")
     def contact_sheet(
         self,
         path: str | os.PathLike[str],

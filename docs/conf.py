@@ -74,6 +74,8 @@ def _before_napoleon(
     lines[:] = text.split("\n")
     if what in ("attribute", "property"):
         _plain[name] = list(lines)
+    if what == "module":
+        lines.clear()  # the page itself says what the package is
 
 
 def _after_napoleon(

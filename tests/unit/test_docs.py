@@ -38,6 +38,16 @@ def test_every_key_of_a_card_is_described() -> None:
     assert set(cards._CHECKS) - {"audio"} <= told
 
 
+def test_the_reference_has_every_public_name_once() -> None:
+    """The last section has all names but those that are excluded there, as other sections have them."""
+    page = _text("reference/python.md")
+    shown = re.findall(r"^\.\. auto(?:function|class|exception):: vifex\.(\w+)$", page, re.MULTILINE)
+    excluded = re.search(r":exclude-members: (.+)$", page, re.MULTILINE)
+    assert excluded
+    assert sorted(shown) == sorted(set(excluded[1].split(", ")) - {"__version__"})
+    assert set(shown) < set(vifex.__all__)
+
+
 def test_every_field_of_a_manifest_is_described() -> None:
     page = _text("reference/manifests.md")
     assert all(f"`{field}`" in page for field in FIELDS)

@@ -149,7 +149,7 @@ class _Keys:
         self._view = view
 
     def __call__(self, places: Sequence[int]) -> list[str]:
-        if not places:
+        if not len(places):
             return []
         keys: list[str] = self._view.take(places, ["key"]).column("key").to_pylist()
         return keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -81,12 +81,21 @@ class Best:
         if len(self._gains) > self._k + _TIES:
             self._settle()
 
-    def matches(self) -> list[Match]:
-        """Give the best rows, nearest first."""
-        keys = self._keys_of(self._places.tolist())
+    @property
+    def places(self) -> list[int]:
+        """Places of the rows that are held; the best are among them."""
+        places: list[int] = self._places.tolist()
+        return places
+
+    def matches(self, keys: Mapping[int, str]) -> list[Match]:
+        """Give the best rows, nearest first.
+
+        Args:
+            keys: Of `places`.
+        """
         found = sorted(
-            (-gain, *_split(key), place)
-            for gain, key, place in zip(self._gains.tolist(), keys, self._places.tolist(), strict=True)
+            (-gain, *_split(keys[place]), place)
+            for gain, place in zip(self._gains.tolist(), self.places, strict=True)
         )
         # Adding 0.0 turns a -0.0 that the sign made into 0.0.
         return [Match(f"{m}:{n}", -loss * self._sign + 0.0, place) for loss, m, n, place in found[: self._k]]

@@ -36,6 +36,16 @@ class Block:
     shortest: float = 0.0
     """The smallest of `lengths`, NaN left out."""
 
+    def part(self, some: slice) -> Block:
+        """Give neighbouring rows of the block; the slice has a start and a stop."""
+        return Block(
+            self.rows[some],
+            self.first + int(some.start),
+            None if self.places is None else self.places[some],
+            None if self.lengths is None else self.lengths[some],
+            self.shortest,
+        )
+
     def places_of(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
         """Give the places of some rows by their index in the block."""
         return rows.astype(np.int64) + self.first if self.places is None else self.places[rows]

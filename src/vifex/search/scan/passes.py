@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Pass"]
 
 _QUERIES_AT_ONCE: Final = 128
+_BOUNDS_AT_ONCE: Final = 1 << 18  # rows times queries: 1 MiB of float32
+_FEW_ROWS: Final = 64  # are scored without a look at their lower bounds
 _EXACT_NUMBERS: Final = 1 << 20  # that are float64 at the same time
 _EXACT_ERROR: Final = 2.0**-53  # unit roundoff of float64
 _FEW_LEFT: Final = 1 / 16
@@ -50,7 +52,7 @@ class Pass:
         with np.errstate(all="ignore"):
             ready = Queries.of(queries)
         self._best = [Best(k, higher_is_better=how.higher_is_better, keys_of=keys_of) for _ in queries]
-        self._how = how
+        self._how, self._keys_of = how, keys_of
         self._groups = [
             (ready.part(some), self._best[some])
             for start in range(0, len(queries), _QUERIES_AT_ONCE)
@@ -74,7 +76,9 @@ class Pass:
             with one_blas_thread(), ThreadPoolExecutor(threads, "vifex-search") as pool:
                 for done in [pool.submit(self._work, stream) for _ in range(threads)]:
                     done.result()
-        return [one.matches() for one in self._best]
+        places = sorted({place for one in self._best for place in one.places})
+        keys = dict(zip(places, self._keys_of(places), strict=True))
+        return [one.matches(keys) for one in self._best]
 
     def _work(self, blocks: Iterable[Block]) -> None:
         products = Products(self._size)
@@ -82,7 +86,9 @@ class Pass:
         with np.errstate(all="ignore"):
             for block in blocks:
                 for queries, best in self._groups:
-                    self._show(block, queries, best, products)
+                    step = max(1, _BOUNDS_AT_ONCE // len(queries))
+                    for start in range(0, len(block.rows), step):
+                        self._show(block.part(slice(start, start + step)), queries, best, products)
 
     def _show(self, block: Block, queries: Queries, best: list[Best], products: Products) -> None:
         """Show one block to some of the queries."""
@@ -96,9 +102,11 @@ class Pass:
             return
         for i in map(int, np.flatnonzero(bounds.maybe.any(axis=1))):
             rows = np.flatnonzero(bounds.maybe[i])
-            with self._turn:
-                bar = best[i].bar_with(bounds.low(i, rows))
-            self._score(block, rows[~(bounds.high[i, rows] < bar)], queries, i, best[i])
+            if len(rows) > _FEW_ROWS:
+                with self._turn:
+                    bar = best[i].bar_with(bounds.low(i, rows))
+                rows = rows[~(bounds.high[i, rows] < bar)]
+            self._score(block, rows, queries, i, best[i])
 
     def _bounds(self, block: Block, queries: Queries, best: list[Best], products: Products) -> _Bounds:
         """Bound the value of every row of a block for every query."""

@@ -38,6 +38,7 @@ RUNS = (
     Run("first_row", (), ("--rounds", "1")),
     Run("search_cold", (), ("--rounds", "1")),
     Run("search_exact", (), ("--rows", "20000", "--rounds", "1")),
+    Run("search_halves", (), ("--rows", "20000", "--alone", "20000", "--rounds", "1")),
     Run("commits", (), ("--rounds", "1", "--commits", "20")),
     Run("memory", (), ("--rounds", "1")),
     Run("memory_images", (), ("--rounds", "1", "--few", "50", "--many", "100")),

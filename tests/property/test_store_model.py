@@ -1,4 +1,4 @@
-"""Any sequence of adding, spilling, committing, closing, crashing and reopening equals a dictionary."""
+"""Any sequence of adding, deleting, relabelling, committing, crashing and reopening equals a dictionary."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,14 +35,14 @@ def eager_maintenance() -> Iterator[None]:
 
 
 class StoreIsADictionary(RuleBasedStateMachine):
-    """The model: medium number -> (edition, rows, status); only what was committed survives a crash."""
+    """The model: medium number -> (edition, rows, status, label). What was committed survives a crash."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
         self.store = Path(self.folder.name, "s.vifex")
-        self.committed: dict[int, tuple[int, int, str]] = {}
-        self.gathered: dict[int, tuple[int, int, str]] = {}
+        self.committed: dict[int, tuple[int, int, str, str | None]] = {}
+        self.gathered: dict[int, tuple[int, int, str, str | None]] = {}
         self.edition = 0
         self.readers: list[tuple[View, list[object]]] = []
         self.patch = eager_maintenance()
@@ -66,12 +67,27 @@ class StoreIsADictionary(RuleBasedStateMachine):
         status = "ok" if total else "failed"
         rows = rows_of(what, n, first=2 * parts) if n else None
         self.view.add(outcome(what, total, status), rows, spilled)  # type: ignore[arg-type]
-        self.gathered[number] = (self.edition, total, status)
+        self.gathered[number] = (self.edition, total, status, None)
 
     @rule(number=MEDIA)
     def give_up(self, number: int) -> None:
         what = medium(number, 999)
         self.view.discard(self.view.spill(None, rows_of(what, 3)))
+
+    @rule(numbers=st.sets(MEDIA))
+    def delete(self, numbers: set[int]) -> None:
+        self.view.delete(medium(n).medium_id for n in sorted(numbers))
+        self.committed |= self.gathered  # the writer commits first
+        self.gathered = {}
+        for number in numbers:
+            self.committed.pop(number, None)
+
+    @rule(numbers=st.sets(MEDIA), label=st.sampled_from(["cat", "dog", None]))
+    def relabel(self, numbers: set[int], label: str | None) -> None:
+        self.view.relabel({medium(n).medium_id: {"label": label} for n in numbers})
+        self.committed |= self.gathered
+        self.gathered = {}
+        self.committed |= {n: (*self.committed[n][:3], label) for n in numbers if n in self.committed}
 
     @rule()
     def commit(self) -> None:
@@ -114,16 +130,19 @@ class StoreIsADictionary(RuleBasedStateMachine):
         with open_store(self.store) as store:
             view = store.view()
             found = {
-                int(e["name"][-9:-4]): (e["mtime_ns"], e["rows"], e["status"])
+                int(e["name"][-9:-4]): (e["mtime_ns"], e["rows"], e["status"], e["label"])
                 for e in view.ledger().to_pylist()
             }
             assert found == self.committed
-            batches = [rows_of(medium(i, edition), n) for i, (edition, n, _) in self.committed.items()]
+            batches = [
+                rows_of(replace(medium(i, edition), label=label), n)
+                for i, (edition, n, _, label) in self.committed.items()
+            ]
             expected = by_key(pa.Table.from_batches(batches, schema=row_schema(recipe())))
             assert bits(by_key(view.to_arrow())) == bits(expected)
             assert view.count_rows() == len(expected)
         assert {e.name: e.rows for e in self.view.finished().values()} == {
-            medium(i).name: n for i, (_, n, _) in self.committed.items()
+            medium(i).name: n for i, (_, n, _, _) in self.committed.items()
         }
 
     def teardown(self) -> None:

@@ -1,4 +1,4 @@
-"""Windows of sound: what a network takes, and what a view asks for."""
+"""Windows of sound: those that a network takes, and those that a view wants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, Literal
 __all__ = ["AudioInput", "AudioSpec", "AudioTail"]
 
 _MAX_SAMPLES: Final = 1 << 28
-"""In one window: more than fits any network, less than overflows."""
+"""Samples in one window: more than any network takes, and too few to overflow."""
 
 AudioTail = Literal["drop", "pad", "repeat"]
 """What becomes of a last window that the sound does not fill.
@@ -29,7 +29,7 @@ class AudioInput:
     max_window_s: float | None = None
     """Longest input that it takes; `None` for any."""
     tail: AudioTail = "pad"
-    """What its own library does with sound that is too short, as nearly as these words say it."""
+    """What its own library does with sound that is too short, or the nearest to it."""
 
     def __post_init__(self) -> None:
         _check(self.sample_rate_hz, self.window_s)

@@ -1,4 +1,4 @@
-"""What a view was made of when it was made from other views: vectors that were joined, levels of a tree."""
+"""How a view was made from other views: vectors that were fused, or levels of a tree."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class FusionInput:
 
     view: str
     recipe_hash: str
-    """Of that view: how its numbers were made."""
+    """Hash of that view's recipe."""
     column: str
     size: int
-    """Numbers in it."""
+    """Length of the vector."""
     match: Match = "row"
     """`row`: the row of the same medium, box and time; `mean`: the mean of all rows of the medium."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How several vectors became one."""
+    """How several vectors become one."""
 
     method: str
     """Name in the registry of fusions: `concat`, `sum`, `weighted`, `pca`, `gated`, `attention`."""
@@ -55,11 +55,11 @@ class Fusion:
     unit: bool = True
     """Whether each input was scaled to length 1 first."""
     within_s: float = 0.5
-    """How far apart in time rows may be that do not overlap and still are partners, in seconds."""
+    """How far apart, in seconds, rows may be that do not overlap in time and are still matched."""
     weights: tuple[float, ...] | None = None
-    """One for each input, as given; `None` where all count alike or the method learns them."""
+    """One for each input, as given; `None` where all are equal or the method learns them."""
     parameters_sha256: str | None = None
-    """Of the file of learned numbers that the view keeps."""
+    """Hash of the file of learned numbers that the view keeps."""
 
     def __post_init__(self) -> None:
         if len(self.inputs) < 2:
@@ -96,7 +96,7 @@ class Tree:
     """Which level of the tree of shots, scenes and video a view holds, and how the tree was built."""
 
     view: str
-    """Whose rows are the leaves."""
+    """The view whose rows are the leaves."""
     recipe_hash: str
     column: str
     level: TreeLevel

@@ -1,4 +1,4 @@
-"""What is to be turned into features: a medium, the part of it that counts, and boxes in it."""
+"""Media items: a file, the span of it that is used, and boxes in its images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Kind = Literal["image", "video", "audio", "unknown"]
-"""What the name and the first bytes promise; the decoder finds out what is true."""
+"""What the name and the first bytes suggest; the decoder finds out what the file is."""
 
 _IN_QUERY: Final = re.compile("[?#]")
 # Everything that a path may keep as it is in a file:// address, beside letters and digits.
@@ -115,7 +115,7 @@ def _cut(side: float, count: int, overlap: float) -> list[tuple[float, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """One image or video that a run was given, as it stood when it was found."""
+    """One image, video or sound file that a source lists, as it was when it was found."""
 
     uri: str
     """Absolute, percent-encoded address that keeps every byte of the name."""

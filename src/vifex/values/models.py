@@ -1,4 +1,4 @@
-"""A network as a value: its card, its files, and the places where features can be read."""
+"""Networks as values: card, files, and the layers where features are read."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CHANNELS: Final = 3
 _LANCE: Final = ("_rowid", "_rowaddr", "_rowoffset", "_distance", "_score")
 _LANCE_VERSIONS: Final = ("_row_created_at_version", "_row_last_updated_at_version")
 RESERVED_COLUMNS: Final = frozenset((*ROW_NAMES, *_LANCE, *_LANCE_VERSIONS))
-"""Columns that every view has, and names that the tables' library gives a meaning of its own."""
+"""Columns that every view has, and names with a meaning in Lance."""
 
 
 def wrong_channels(channels: int, *, of: str, todo: str = "") -> ModelError:
@@ -84,13 +84,13 @@ class Layer:
 
     @property
     def size(self) -> int:
-        """How many numbers one input gives here."""
+        """Numbers that the layer gives for one input."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSpec:
-    """A layer as a store keeps it: where it was read and what was done to it before storing."""
+    """A layer as a store keeps it: where it is read, and what is done before it is stored."""
 
     layer: Layer
     pooling: str
@@ -119,7 +119,7 @@ class LayerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """How a network wants its pixels or its sound and what it is; `MODEL.vifex.toml` beside the weights."""
+    """What a network is and what input it takes; the file is `MODEL.vifex.toml` beside the weights."""
 
     name: str
     """Name with version, e.g. `vifex-interim-1`."""
@@ -138,14 +138,14 @@ class ModelCard:
     resize_px: int | None = None
     interpolation: Interpolation = "bilinear"
     default_layers: tuple[str, ...] = ()
-    """What is extracted where the user names no layer."""
+    """Layers that are extracted where the user names none."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Short name of a layer to its node in the graph."""
     licence: str = "unknown"
     provenance: str = ""
     """Where the weights come from and what they were trained on."""
     sha256: str = ""
-    """Of the weights; checked at loading where it is given."""
+    """Hash of the weights; checked at loading if it is given."""
     resize_hw_px: tuple[int, int] | None = None
     """Height and width after `stretch_crop`'s resize, before its centre crop."""
     crop_down: bool = False
@@ -232,7 +232,7 @@ class Builder:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """The words that a model was loaded by, for whoever must load it again."""
+    """The words by which a model was loaded, so that it can be loaded again."""
 
     name: str
     """Its name, or the absolute path of its file."""
@@ -250,14 +250,14 @@ class Model:
     graph: Path | None
     """The file that holds the graph: `.xml`, `.onnx` or `.tflite`; `None` where a builder makes it."""
     weights_sha256: str
-    """Of everything that decides the network's numbers; stands in the recipe."""
+    """Hash over everything that decides the network's numbers; the recipe has it."""
     engine: str = "openvino"
     """Name in the engine registry."""
     builder: Builder | None = None
     int8_sha256: str = ""
     """Where `graph` is one that was quantised to int8 for a view: the hash of its files."""
     ref: ModelRef | None = field(default=None, compare=False)
-    """How it was asked for, where its card's name and its file do not say it all."""
+    """The words by which it was loaded, where its card and its file do not say them."""
 
     def __post_init__(self) -> None:
         if (self.graph is None) == (self.builder is None):
@@ -265,7 +265,7 @@ class Model:
 
     @property
     def address(self) -> str:
-        """What finds the model again: its file, or its name."""
+        """The file or the name by which the model is found again."""
         if self.ref is not None:
             return self.ref.name
         return self.card.name if self.graph is None else str(self.graph)

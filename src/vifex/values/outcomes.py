@@ -1,4 +1,4 @@
-"""What became of a medium."""
+"""Outcomes: how a medium ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["BADNESS", "Outcome", "Status", "worst"]
 Status = Literal["ok", "partial", "skipped", "failed"]
 
 BADNESS: Final[Mapping[str, int]] = {"skipped": 0, "ok": 1, "partial": 2, "failed": 3}
-"""An image is none the worse for having no sound, where another view asks for that."""
+"""`skipped` counts least: an image without sound is well, though a view of sound skips it."""
 
 
 def worst(statuses: Iterable[Status]) -> Status:
@@ -27,22 +27,22 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a medium ended; every medium that a run was given ends in one."""
+    """How a medium ended. Every medium of a run ends in exactly one outcome."""
 
     medium: Medium
     status: Status
     """`ok`; `partial`: rows, and something was lost; `skipped`: by its kind; `failed`: no rows."""
     reason: str = ""
-    """Sentences; never empty but for `ok`, where they say how the medium was read."""
+    """Sentences. It is empty only for `ok`; there it may say how the medium was read."""
     rows: int = 0
     lost: int = 0
-    """Frames that were seen or announced by the decoder and could not be had."""
+    """Frames that the decoder announced and could not give."""
     wall_s: float = 0.0
-    """Seconds that decoding took, waiting not counted."""
+    """Seconds that decoding took, without waiting."""
     content_hash: str = ""
     """Hash of the file's content, see `vifex.media.content_hash`; empty where it is not known."""
     is_note: bool = False
-    """Whether the reason of a medium that is `ok` is to be told to the user, not only kept."""
+    """Whether the reason of a medium that is `ok` is printed, not only stored."""
 
     def __post_init__(self) -> None:
         if self.status != "ok" and not self.reason:

@@ -1,4 +1,4 @@
-"""What a network wants to see: size, resize, crop, and how exactly a file is decoded for it."""
+"""The pixels that a network takes: size, resize, crop, and whether a file is decoded fast or exactly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PixelSpec:
     interpolation: Interpolation = "bilinear"
     decode: DecodeMode = "fast"
     background: tuple[int, int, int] = (255, 255, 255)
-    """What shows through transparent pixels, RGB."""
+    """Colour behind transparent pixels, RGB."""
     resize_hw_px: tuple[int, int] | None = None
     """Height and width after the resize, before the centre crop; only for `stretch_crop`."""
     crop_down: bool = False
@@ -85,7 +85,7 @@ class PixelSpec:
 
 
 NO_PIXELS: Final = PixelSpec(1, 1)
-"""Stands in a recipe of sound, which wants no pixels and does not write them down."""
+"""Stands for no pixels, in a recipe of sound; its file does not have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Fit:
 
 
 def fit(spec: PixelSpec, width: float, height: float) -> Fit:
-    """Describe how an image of that size, in square pixels, becomes what `spec` asks for.
+    """Return how an image of that size, in square pixels, becomes what `spec` wants.
 
     `shortest` rounds the longer side down, as torchvision does; a crop's corner goes to the nearest pixel,
     or with `crop_down` to the one before it. Of a `processor` only the size of the result is known.

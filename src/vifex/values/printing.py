@@ -1,4 +1,4 @@
-"""Text that cannot break a terminal: control characters and letters that an encoding lacks become escapes."""
+"""Text that is safe to print: control characters, and letters that an encoding lacks, become escapes."""
 
 from __future__ import annotations
 

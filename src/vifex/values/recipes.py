@@ -1,4 +1,4 @@
-"""The recipe of a view: every choice that decides a number, with a hash that lasts."""
+"""The recipe of a view: every choice that decides a number, with a hash that stays the same."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["Recipe"]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How every number in a view was made.
+    """Every choice that decides a number in a view.
 
-    Library versions, the machine and times are facts of a run: they stand in the ledger, so that an
-    upgrade does not end a resume.
+    Library versions, the machine and times are no part of it: the ledger keeps them as facts of a run, so
+    that a resume goes on after a library was updated.
     """
 
     model: str
@@ -37,23 +37,23 @@ class Recipe:
     """As resolved: `fp32`, `bf16`, or int8 with what computes the rest, `int8+bf16`; never `auto`."""
     engine: str
     time_pooling: Literal["none", "mean"] = "none"
-    """`mean` where a network for images saw every frame of a window and its rows are averages."""
+    """`mean` where rows are averages over the frames of a window, computed by a network for images."""
     regions: Regions | None = None
-    """How boxes became rows; `None` cuts out a manifest's boxes."""
+    """How boxes become rows; `None` crops the boxes of a manifest."""
     preset: str | None = None
-    """Name of the published protocol that these choices replay."""
+    """Name of the published protocol that these choices follow."""
     audio: AudioSpec | None = None
-    """Windows of sound; then there are no pixels, and `sampling` says nothing."""
+    """Windows of sound; then `pixels` and `sampling` are not used."""
     graph_sha256: str | None = None
-    """For int8: of the quantised graph, whose ranges were learned from samples of the view's own media."""
+    """Hash of the quantised graph of an int8 view; its ranges were learned from the view's media."""
     fusion: Fusion | None = None
-    """Where rows were made from rows of other views; then there are no pixels and no sampling of its own."""
+    """Set where rows are fused from rows of other views; then `pixels` and `sampling` are not used."""
     tree: Tree | None = None
-    """Where rows are parts of videos, pooled from another view's; then neither."""
+    """Set where rows are parts of videos pooled from another view; then neither is used."""
     hdr: str | None = None
-    """How HDR and wide-gamut video becomes pixels; `None` in views made before that was done.
+    """How HDR and wide-gamut video becomes SDR pixels; `None` in views that were made before that was done.
 
-    It is no part of the hash, so that older stores go on. The ledger says of each medium if it applied."""
+    It is not hashed, so that such views can be continued. The ledger says of each medium if it applied."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `from_dict` gives an equal recipe back."""
@@ -68,7 +68,7 @@ class Recipe:
             "engine": self.engine,
             "time_pooling": self.time_pooling,
         }
-        # What came later is left out where it is unset: the hash of older recipes must stay.
+        # Fields that came later are left out where they are not set: the hashes of older recipes stay.
         if self.regions is not None:
             said["regions"] = self.regions.to_dict()
         if self.preset is not None:
@@ -127,7 +127,7 @@ class Recipe:
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def differences(self, other: Recipe) -> list[str]:
-        """Name each choice in which two recipes differ, as `field: mine, theirs`."""
+        """Return each choice in which two recipes differ, as `field: mine, theirs`."""
         mine, theirs = _flat(_hashed(self)), _flat(_hashed(other))
         keys = sorted(mine.keys() | theirs.keys())
         return [

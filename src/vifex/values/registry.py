@@ -44,18 +44,18 @@ def load(registry: Mapping[str, str], name: str, *, group: str, what: str) -> An
 
 
 def names(registry: Mapping[str, str], *, group: str) -> list[str]:
-    """Every name that `load` takes, sorted."""
+    """Return every name that `load` takes, sorted."""
     return sorted({*registry, *_plugins(registry, group)})
 
 
 def near(name: str, known: list[str]) -> str:
-    """Offer names close to a misspelt one: `Did you mean a or b? `, or nothing."""
+    """Return `Did you mean a or b? ` with the known names that are near, or an empty text."""
     close = get_close_matches(name, known, n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(close)}? " if close else ""
 
 
 def require(module: str, *, extra: str, needed_for: str) -> ModuleType:
-    """Import an optional module, or say how to get it.
+    """Import an optional module.
 
     Raises:
         MissingExtraError: If it is not installed. What is installed but broken raises its own error.

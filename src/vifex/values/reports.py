@@ -1,4 +1,4 @@
-"""What a run has to tell: counts, problems, and the exit status that they mean."""
+"""The report of a run: counts, problems, and the exit status that follows from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROBLEMS_KEPT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A medium that did not end well in this run, or `ok` with a note on how it was read."""
+    """A medium that did not end `ok` in this run, or that did with a note on how it was read."""
 
     name: str
     status: Status
@@ -38,24 +38,24 @@ class Report:
     already_done: int
     """Finished by an earlier run and unchanged since."""
     already_failed: int
-    """Of those, how many had failed or were partial: they still count for the exit status."""
+    """How many of those had failed or were partial; they count for the exit status."""
     rows: int
     """Rows written by this run, over all views."""
     seconds: float
-    """Of the whole run, start-up included."""
+    """Wall time of the whole run with its start-up."""
     busy_s: float
-    """From the first file's opening to the last durable commit."""
+    """Seconds from the opening of the first file to the last durable commit."""
     problems: tuple[Problem, ...]
     """What was skipped, partial or failed in this run, and what is `ok` with a note; at most 1,000, the
     ledger has all."""
     precision: dict[str, str] = field(default_factory=dict)
-    """View to the precision that `auto` came to."""
+    """For each view, the precision that `auto` chose."""
     notices: tuple[str, ...] = ()
-    """What a user must know of the sources and of what the views learned from them."""
+    """Sentences on the sources and on what the views learned from them."""
 
     @property
     def exit_status(self) -> int:
-        """0 if every medium is well, 3 if some failed or are partial."""
+        """0 if no medium failed or is partial, else 3."""
         return 3 if self.failed or self.partial or self.already_failed else 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Tally:
-    """Counts outcomes while a run goes on."""
+    """Counts outcomes during a run."""
 
     def __init__(self) -> None:
         self.by_status: dict[Status, int] = {"ok": 0, "partial": 0, "skipped": 0, "failed": 0}
@@ -106,7 +106,7 @@ class Tally:
         self.problems: list[Problem] = []
 
     def note(self, outcome: Outcome) -> None:
-        """Count a medium's end."""
+        """Count an outcome."""
         self.by_status[outcome.status] += 1
         if (outcome.status != "ok" or outcome.is_note) and len(self.problems) < _PROBLEMS_KEPT:
             self.problems.append(Problem(outcome.medium.name, outcome.status, outcome.reason))
@@ -118,5 +118,5 @@ class Tally:
 
     @property
     def finished(self) -> int:
-        """Media that are over, in whatever way."""
+        """Media that have ended, in any way."""
         return sum(self.by_status.values()) + self.already_done

@@ -1,4 +1,4 @@
-"""Which frames of a video are wanted, in what form, within which limits; and what a decoder gives back."""
+"""Which frames of a video a view takes, in what form and within which limits, and what decoding returns."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RegionMethod = Literal["crop", "roi_align", "roi_pool"]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the frames of a video are chosen. Of images only `pages` counts: they are one sample each."""
+    """How the frames of a video are chosen. For images only `pages` counts: each one is one sample."""
 
     sampler: SamplerName = "fps"
     fps: float | None = 1.0
@@ -53,7 +53,7 @@ class Sampling:
     """For `clip`: frames from one window's first frame to the next's; `None` is length x step, or 1 with
     `centre`."""
     tail: Tail = "drop"
-    """For `clip`: what becomes of a window that the video does not fill.
+    """For `clip`: what is done with a window that the video does not fill.
 
     `drop` leaves it out, `pad` repeats its last real frame, `repeat` starts again at its first, `zeros`
     fills it with black frames. Centred windows may lack frames at both ends; `repeat` is not for them.
@@ -61,7 +61,7 @@ class Sampling:
     t_start_s: float | None = None
     t_end_s: float | None = None
     assume_fps: float | None = None
-    """Frame rate for streams that carry no times at all; without it such frames are lost, in words."""
+    """Frame rate for streams without any times; without it their frames count as lost."""
     clip_fps: float | None = None
     """For `clip`: the rate at which a window's frames are taken; `None` takes the video's own frames."""
     centre: bool = False
@@ -95,7 +95,7 @@ class Sampling:
 
     @property
     def window_hop(self) -> int:
-        """For `clip`: places from one window to the next, as asked or as it follows from the rest."""
+        """For `clip`: frames from one window to the next, as given or as it follows from the other fields."""
         return self.hop or (1 if self.centre else (self.clip_length or 1) * (self.frame_step or 1))
 
     def to_dict(self) -> dict[str, object]:
@@ -149,30 +149,30 @@ class Regions:
 
 @dataclass(frozen=True, slots=True)
 class ViewRequest:
-    """What one view wants of every medium: its own samples in its own size, from one shared decoding."""
+    """What one view wants of every medium: its samples in its size. Several views share a decoding."""
 
     sampling: Sampling
     pixels: PixelSpec
     regions: Regions | None = None
     """`None` cuts out the medium's own boxes, if it has any."""
     audio: AudioSpec | None = None
-    """Where windows of sound are wanted: then nothing of the other fields counts."""
+    """Set for windows of sound; then no other field counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a single file may cost before it is given up."""
+    """Limits of a single file; a file that reaches one of them fails."""
 
     max_pixels: int = 178_956_970
     """Width x height of one image or frame, checked before anything is allocated."""
     max_frames: int = 100_000_000
-    """Frames decoded of one video."""
+    """Frames that are decoded of one video."""
     file_s: float = 3_600.0
-    """Wall seconds for one file, waiting for the engine not counted."""
+    """Wall seconds for one file, without waiting for the engine."""
     stall_s: float = 60.0
     """Wall seconds without any progress."""
     memory_bytes: int = 4 << 30
-    """Address space of one decoder beyond what it needs to start; 0 sets no limit."""
+    """Address space of one decoder process beyond what it needs to start; 0 sets no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +208,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class NothingDecoded:
-    """Why a request got nothing of a medium of which others had something."""
+    """Why a request got no samples of a medium of which other requests got some."""
 
     reason: str
     is_skipped: bool
-    """Whether there is nothing of the wanted kind in it; else it could not be read."""
+    """Whether the medium has nothing of the wanted kind; else it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +225,9 @@ class DecodeReport:
     frames_seen: int = 1
     frames_lost: int = 0
     problems: tuple[str, ...] = ()
-    """Why the medium is only partial: sentences; empty where nothing was lost."""
+    """Sentences on why the medium is partial; empty if nothing was lost."""
     notes: tuple[str, ...] = ()
-    """Facts worth telling that cost nothing, e.g. a second video stream that was not read."""
+    """Sentences on what was not read and is no loss, e.g. a second video stream."""
     choices: tuple[str, ...] = ()
     """How the medium was read where that was a choice, e.g. the first of 3 pages: sentences that the ledger
     keeps and the run tells although the medium is `ok`."""

@@ -26,14 +26,14 @@ class Evenly(Generic[T]):
         self._seen = 0
 
     def wants(self) -> bool:
-        """Whether the next item will be kept, at least for a while; without `add` it counts as seen."""
+        """Whether the next item will be kept, at least for a while. If not, it counts as passed."""
         if self._seen % self._step == 0:
             return True
         self._seen += 1
         return False
 
     def add(self, item: T) -> None:
-        """Take an item for which `wants` was true."""
+        """Add an item for which `wants` returned true."""
         self._kept.append(item)
         self._seen += 1
         if len(self._kept) > 2 * self._most:
@@ -41,5 +41,5 @@ class Evenly(Generic[T]):
             self._step *= 2
 
     def chosen(self) -> list[T]:
-        """Return at most as many as were asked for, in their order."""
+        """Return at most `most` items, in their order."""
         return evenly(self._kept, self._most)

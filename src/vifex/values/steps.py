@@ -1,7 +1,7 @@
-"""What is being done before the first medium: models are loaded, converted and compiled for minutes.
+"""Steps before the first medium: loading, converting and compiling a model can take minutes.
 
-Whoever does something that may take its time says so with `step`; whoever shows progress listens with
-`listening`. Without a listener nothing happens.
+Code that may take long calls `step`. Code that shows progress listens with `listening`. Without a listener
+nothing happens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _listener: ContextVar[Callable[[str], None] | None] = ContextVar("vifex_steps", 
 
 
 def step(what: str) -> None:
-    """Describe what is done from now on, e.g. `compiling resnet50`."""
+    """Report what is done from now on, e.g. `compiling resnet50`."""
     listener = _listener.get()
     if listener is not None:
         listener(what)
@@ -24,7 +24,7 @@ def step(what: str) -> None:
 
 @contextmanager
 def listening(listener: Callable[[str], None]) -> Iterator[None]:
-    """Hand every step of this thread to `listener`."""
+    """Call `listener` with every step of this thread."""
     token = _listener.set(listener)
     try:
         yield

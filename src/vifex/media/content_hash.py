@@ -1,4 +1,4 @@
-"""The content hash of a media file: what tells that a moved or renamed file is the same one.
+"""The content hash of a media file, by which a moved or renamed file is recognised.
 
 It reads at most 4 MiB. It covers the size and, of a larger file, its head, its tail and 32 blocks spread
 evenly between them: a change elsewhere is not seen.
@@ -16,7 +16,7 @@ __all__ = ["MAX_BYTES", "content_hash"]
 MAX_BYTES: Final = 4 << 20
 """A file of at most this size is read whole."""
 _END_BYTES: Final = 1 << 20
-"""What is read of the head, and of the tail."""
+"""Bytes read of the head, and of the tail."""
 _BLOCK_BYTES: Final = 64 << 10
 _BLOCKS: Final = 32
 

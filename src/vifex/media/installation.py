@@ -24,7 +24,7 @@ from vifex.values.media import path_to_uri
 __all__ = ["failed_import", "installation_fault", "interface_error", "library_of", "supported"]
 
 _INTERFACE_ERRORS: Final = (TypeError, ImportError, AttributeError)
-"""What is raised where a library is not the one that was expected."""
+"""Errors that a library with a changed interface causes."""
 
 _IMPORT_ERRORS: Final = ("ImportError:", "ModuleNotFoundError:", "AttributeError:", "TypeError:")
 
@@ -35,12 +35,12 @@ _SAMPLE_RATE_HZ: Final = 8000
 def installation_fault(
     read: Callable[..., Iterator[object]], request: ViewRequest, limits: Limits
 ) -> InstallationError | None:
-    """Decode files that are known to be good; say which library is at fault where that fails.
+    """Decode files that are known to be good, and return the error of the library at fault if that fails.
 
     Args:
         read: `vifex.media.read.read`.
-        request: What the run wants of every medium.
-        limits: The run's own.
+        request: A request of the run.
+        limits: The limits of the run.
 
     Returns:
         An error that names the library and its version; `None` where the good files can be decoded.
@@ -55,7 +55,7 @@ def installation_fault(
             try:
                 for _ in read(medium, [request], limits):
                     pass
-            except Exception as exc:  # what has nothing to do with interfaces is not looked for here
+            except Exception as exc:  # only changed interfaces are looked for here
                 cause = interface_error(exc)
                 if cause is not None:
                     return _explained(f"{type(cause).__name__}: {str(cause).rstrip('.')}", library_of(cause))
@@ -76,7 +76,7 @@ def library_of(exc: BaseException) -> str | None:
         exc: An error that was caught.
 
     Returns:
-        The name of the distribution, as pip knows it; `None` where no other code than Vifex took part.
+        The name of the distribution, as pip knows it; `None` if only code of Vifex took part.
     """
     frames = [frame for frame, _ in walk_tb(exc.__traceback__)]
     for frame in reversed(frames):
@@ -85,7 +85,7 @@ def library_of(exc: BaseException) -> str | None:
             return found
     if isinstance(exc, ImportError) and exc.name and (found := _distribution(exc.name)):
         return found
-    # Compiled functions leave no frame: the caller's module knows which libraries it uses.
+    # Compiled functions leave no frame, so the imports of the caller's module are used.
     return next((d for frame in reversed(frames) for d in _called(frame)), None)
 
 

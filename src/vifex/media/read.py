@@ -55,24 +55,24 @@ def read(
     """Decode one medium once for all requests.
 
     Args:
-        medium: What to read, as it stood when it was found.
-        requests: What is wanted of it; at least one.
-        limits: What it may cost. Wall time and memory are for the caller to watch.
-        progress: Called for each packet or image, so that a supervisor sees life.
+        medium: What to read, as it was when it was found.
+        requests: At least one.
+        limits: Limits per medium; the caller watches wall time and memory.
+        progress: Called for each packet or image, so that a supervisor sees that decoding goes on.
 
     Yields:
-        Samples, those of images before those of sound, of all requests of a kind mixed, in the order of
-        time, each request's with rising `ordinal`.
+        Samples in the order of time, those of images before those of sound. Samples of several requests are
+        interleaved; the `ordinal` of each request increases.
 
     Returns:
-        What was learned. Damage that left something over is in `problems` and `frames_lost`. Where
-        images and sound were wanted, each request's own is in `apart`.
+        The report. Damage after which samples remain is in `problems` and `frames_lost`. If images and sound
+        were requested, `apart` has a report for each request.
 
     Raises:
-        Skip: If there is nothing to do with the medium by its kind, e.g. sound alone where images are
-            wanted alone.
-        MediaError: If there is nothing to be had of it; also, at the very end, if the file changed
-            while it was read: then its samples are to be thrown away.
+        Skip: If the medium does not have the requested kind, e.g. a sound file when only images are
+            requested.
+        MediaError: If nothing could be decoded; also at the end if the file changed while it was read, in
+            which case its samples must be dropped.
     """
     on_progress = progress or _nothing
     with open_medium(medium) as file:
@@ -90,7 +90,7 @@ def read(
 def _both(
     requests: Sequence[ViewRequest], look: _Part, listen: _Part
 ) -> Generator[Sample, None, DecodeReport]:
-    """Read images, then sound: what is wrong with one is not the other's fault."""
+    """Read images, then sound; an error in one does not affect the other."""
     apart: dict[int, DecodeReport | NothingDecoded] = {}
     for part, of_sound in ((look, False), (listen, True)):
         places = [i for i, w in enumerate(requests) if (w.audio is not None) == of_sound]
@@ -154,15 +154,15 @@ def frame_at(
     """Return the frame of a video that is on screen at a time, as ready pixels.
 
     Args:
-        path_or_uri: A local file; of a still image, the image, whatever the time.
-        t_s: Seconds of the video's own time, as a player shows them.
-        spec: What the pixels are to be like.
-        limits: What it may cost.
+        path_or_uri: A local file; a still image is returned whatever the time.
+        t_s: Seconds in the video, as a player shows them.
+        spec: Size and preparation of the pixels.
+        limits: Limits per medium.
         assume_fps: Frame rate for a stream without any times.
 
     Returns:
-        A sample with the frame's own `pts` and times. `frame_index` is `None` where frames before it
-        were not decoded.
+        A sample with the frame's own `pts` and times. `frame_index` is `None` if frames before it were not
+        decoded.
 
     Raises:
         MediaError: If the file cannot be read or ends before that time.
@@ -179,9 +179,9 @@ def sound_at(
 
     Args:
         path_or_uri: A local file.
-        t_s: Seconds of the file's own time; `None` where the sound is one window or less.
-        spec: What the window is to be like; a shorter rest is filled as its `tail` says, not dropped.
-        limits: What it may cost.
+        t_s: Seconds in the file; `None` if the sound is at most one window.
+        spec: The window; a shorter rest is filled according to its `tail`, not dropped.
+        limits: Limits per medium.
 
     Raises:
         InputError: If no time was given and the sound is longer than one window.
@@ -196,7 +196,7 @@ def sound_at(
         windows = read_audio(
             file, medium, [ViewRequest(Sampling(), NO_PIXELS, audio=request)], limits, _nothing
         )
-        first = next(windows)  # none at all is an error of its own
+        first = next(windows)  # no sound is another error
         if t_s is None and next(windows, None) is not None:
             raise InputError(
                 f"it is longer than one window of sound ({spec.window_s:g} s), so a time must be given.",
@@ -215,15 +215,15 @@ def thumbnail(
     assume_fps: float | None = None,
     page: int = 0,
 ) -> Image.Image:
-    """Return a small image of a medium for people to look at, its aspect kept.
+    """Return a thumbnail of a medium with its aspect ratio.
 
     Args:
         uri: A local file, by path or address.
-        t_s: Seconds of a video's own time; `None` is its start, and for images.
+        t_s: Seconds in a video; `None` for its start and for images.
         box: The part to show, in pixels of the upright image; `None` is the whole.
         max_side_px: The longer side of the result is at most this; nothing is enlarged.
         assume_fps: As in `frame_at`.
-        page: Of an image with several, from 0.
+        page: Page of an image with several, from 0.
 
     Returns:
         An image in mode `RGB`.

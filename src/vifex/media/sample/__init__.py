@@ -1,1 +1,1 @@
-"""Samplers: the times of a video become frames and windows. Pixels are not read."""
+"""Samplers: they select frames and windows by the times of a video, without reading pixels."""

@@ -1,6 +1,6 @@
 """Windows of frames: LENGTH frames, STEP apart, a new window every HOP frames.
 
-What becomes of the tail, for windows of 4 frames, step 1, over a video of 6 frames (0 to 5):
+The tail policies, for windows of 4 frames, step 1, over a video of 6 frames (0 to 5):
 
 | tail | windows |
 | --- | --- |
@@ -9,21 +9,21 @@ What becomes of the tail, for windows of 4 frames, step 1, over a video of 6 fra
 | `repeat` | 0 1 2 3 and 4 5 4 5 |
 | `zeros` | 0 1 2 3 and 4 5 and two black frames |
 
-There is at most one such last window: the first that the video does not fill, and only if it shows a
-frame that no whole window reached (windows that overlap would otherwise repeat the end many times).
+There is at most one such last window: the first that the video does not fill, and only if it has a frame
+that no full window has (overlapping windows would otherwise repeat the end many times).
 
-Centred windows lie around a frame, by default one around every frame. Both ends are filled then. For 3
+Centred windows surround a frame, by default every frame, and both ends are filled. For 3
 frames, step 1, over a video of 4 frames (0 to 3):
 
 | tail | windows |
 | --- | --- |
 | `drop` | 0 1 2 and 1 2 3 |
 | `pad` | 0 0 1 and 0 1 2 and 1 2 3 and 2 3 3 |
-| `zeros` | the same, a black frame in place of the first and the last |
+| `zeros` | the same, with black frames instead of the repeated ones |
 
-With a rate (`clip="64x1", fps=25`) the windows lie over a grid of times instead, S, S + 1/F, ...: a place of
-the grid is the frame on screen then, so a frame of a slower video stands in a window several times and one of
-a faster video may be passed by, as if the video had been encoded anew at that rate.
+With a rate (`clip="64x1", fps=25`) the windows use a grid of times, S, S + 1/F, ...: a position is the frame
+on screen at that time. A frame of a slower video may then occur several times in a window, and a frame of a
+faster video may be skipped, as if the video had been encoded again at that rate.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = ["ClipSampler", "windows"]
 
 
 class ClipSampler:
-    """Gives each window when its last frame has been shown."""
+    """Gives each window when its last frame has come."""
 
     needs_duration = False
 
@@ -58,7 +58,7 @@ class ClipSampler:
         self.oldest = 0
 
     def feed(self, index: int, start: Fraction, end: Fraction) -> bool:
-        """Show the next frame; `True` if a window holds it."""
+        """Take the next frame; return whether a window contains it."""
         if not self._part.shows(start, end):
             return False
         before = self._count
@@ -68,20 +68,20 @@ class ClipSampler:
         return any(self._windows.holds(place) for place in range(before, self._count))
 
     def _times(self, end: Fraction, rate: Fraction) -> int:
-        """Count the times of the grid that no frame has answered yet and that lie before `end`."""
+        """Count the times of the grid without a frame so far that are before `end`."""
         limit = end if self._part.end is None else min(end, self._part.end)
         below = max(0, ceil((limit - (self._part.start or 0)) * rate))
         return max(0, below - self._count)
 
     def ready(self) -> Iterator[Pick]:
-        """Yield the windows whose last frame has been shown."""
+        """Yield the windows whose last frame has come."""
         while self._windows.last(self._window) < self._count:
             yield self._pick(self._window)
             self._window += 1
             self._let_go()
 
     def _let_go(self) -> None:
-        """Forget the frames before the next window."""
+        """Drop the frames before the next window."""
         begin = self._windows.begin(self._window)
         last, _ = self._frames[-1]
         while self._frames and self._frames[0][1] <= begin:
@@ -89,7 +89,7 @@ class ClipSampler:
         self.oldest = self._frames[0][0] if self._frames else last + 1
 
     def finish(self) -> Iterator[Pick]:
-        """Yield what the video leaves unfilled, filled, if it is not to be dropped."""
+        """Yield the windows that the video does not fill, filled, unless the tail is dropped."""
         for window in self._windows.unfilled(self._window, self._count):
             yield self._pick(window)
 
@@ -110,7 +110,7 @@ class ClipSampler:
         return Pick(frames, len(places), n_before, self._windows.anchor)
 
     def _at(self, places: Sequence[int]) -> list[int]:
-        """Return the frames at rising places."""
+        """Return the frames at increasing positions."""
         found: list[int] = []
         held = iter(self._frames)
         index, upto = next(held)
@@ -124,7 +124,7 @@ class ClipSampler:
 def windows(
     n_frames: int, length: int, step: int, hop: int | None = None, tail: str = "drop"
 ) -> list[list[int]]:
-    """Return all windows of a video of so many frames: the rule over the whole video at once."""
+    """Return all windows of a video of so many frames: the same rule for the whole video at once."""
     hop = hop or length * step
     whole = [
         list(range(begin, begin + length * step, step))

@@ -12,7 +12,7 @@ __all__ = ["EverySampler"]
 
 
 class EverySampler(SingleFrames):
-    """Counts the frames of its part from the one on screen when the part starts."""
+    """Counts the frames of a part from the one on screen when the part starts."""
 
     needs_duration = False
 
@@ -24,7 +24,7 @@ class EverySampler(SingleFrames):
         self._count = 0
 
     def takes(self, index: int, start: Fraction, end: Fraction) -> bool:
-        """Whether the frame is of the part and its count there a multiple of N."""
+        """Return whether the frame is in the part and its count there is a multiple of N."""
         if not self.part.shows(start, end):
             return False
         self._count += 1

@@ -14,7 +14,7 @@ __all__ = ["FpsSampler", "grid_frames"]
 
 
 class FpsSampler(SingleFrames):
-    """Takes a frame if a time of the grid falls while it is on screen, however many do."""
+    """Selects a frame if at least one time of the grid falls while it is on screen."""
 
     needs_duration = False
 
@@ -27,9 +27,9 @@ class FpsSampler(SingleFrames):
         self._next = 0
 
     def takes(self, index: int, start: Fraction, end: Fraction) -> bool:
-        """Whether a time of the grid that no frame has answered yet lies before `end`."""
+        """Return whether a time of the grid without a frame so far is before `end`."""
         limit = end if self.part.end is None else min(end, self.part.end)
-        # Grid times below the limit: k/F < limit - S. Counting is exact where stepping would drift.
+        # Grid times below the limit: k/F < limit - S. Counting is exact; adding steps would drift.
         below = max(0, ceil((limit - self._start) * self._rate))
         taken = below > self._next
         self._next = max(self._next, below)
@@ -37,7 +37,7 @@ class FpsSampler(SingleFrames):
 
 
 def grid_frames(times: Sequence[float], wanted: Sequence[float]) -> list[int]:
-    """Return the frames on screen at the wanted times, each once: the rule over a whole table.
+    """Return the frames on screen at the wanted times, each once: the same rule for a whole table.
 
     Args:
         times: Start of each frame in seconds, rising.

@@ -1,4 +1,4 @@
-"""The samplers by name. One file and one line add one; plug-ins come by entry points."""
+"""The registry of samplers. One file and one line add a sampler; plug-ins use entry points."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make(sampling: Sampling, part: Part, duration: Fraction | None) -> Sampler:
     """Make the sampler that `sampling` names, for one video.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If there is no sampler of that name.
     """
     sampler: Sampler = _load(sampling)(sampling, part, duration)
     return sampler

@@ -1,4 +1,4 @@
-"""What samplers of single frames share: a selected frame is ready at once, and is never selected twice."""
+"""The base of samplers of single frames: a selected frame is ready at once and selected only once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["SingleFrames", "outside"]
 
 
 class SingleFrames(ABC):
-    """Base of the samplers that answer with one frame at a time; they say in `takes` which."""
+    """Base of the samplers of single frames; `takes` says which frames are samples."""
 
     def __init__(self, sampling: Sampling, part: Part, duration: Fraction | None) -> None:
         self.sampling = sampling
@@ -24,32 +24,32 @@ class SingleFrames(ABC):
 
     @abstractmethod
     def takes(self, index: int, start: Fraction, end: Fraction) -> bool:
-        """Whether the frame on screen in `[start, end)` is a sample."""
+        """Return whether the frame on screen in `[start, end)` is a sample."""
 
     def feed(self, index: int, start: Fraction, end: Fraction) -> bool:
-        """Show the next frame; `True` if it is a sample."""
+        """Take the next frame; return whether it is a sample."""
         self.oldest = index
         taken = self.takes(index, start, end)
         self._pick = Pick((index,), 1) if taken else None
         return taken
 
     def ready(self) -> Iterator[Pick]:
-        """Yield the frame just shown, if it is a sample."""
+        """Yield the last frame if it is a sample."""
         if self._pick is not None:
             yield self._pick
             self._pick = None
 
     def finish(self) -> Iterator[Pick]:
-        """Nothing is left over: every frame was decided when it was shown."""
+        """Return nothing, because every frame was decided when it came."""
         return iter(())
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
-        """Explain why there is no sample: only a part outside the video gives none."""
+        """Explain why there is no sample; the only reason is a part outside the video."""
         return outside(self.part, end)
 
 
 def outside(part: Part, end: Fraction) -> str:
-    """Say that a part of a video holds no frame."""
+    """Return the sentence for a part of a video without frames."""
     start = float(part.start or 0)
     upto = "its end" if part.end is None else f"{float(part.end):g} s"
     return f"there is no frame from {start:g} s to {upto}; the video ends at {float(end):.3f} s"

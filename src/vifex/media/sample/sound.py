@@ -1,9 +1,8 @@
-"""Windows of sound: samples as they come, put together to windows of one length, every `hop` samples.
+"""Windows of sound: samples are joined to windows of one length, one every `hop` samples.
 
-Sound comes in stretches, each with the number of its first sample on one grid; where a stretch starts
-later than the one before it ended, silence lies between. A window in which nothing but such silence
-lies is not given. The tail follows the rule of clips: at most one last window that is not full, and only
-if it holds a sample that no window reached.
+Sound comes in pieces, each with the number of its first sample on one grid. A gap between two pieces is
+silence. A window that contains only such silence is not given. The tail follows the rule of clips: at most
+one last window that is not full, and only if it holds a sample that no window before it has.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ class SoundWindow:
     start: int
     """Number of its first sample."""
     n_real: int
-    """Samples from the first to the last that the sound itself has; the rest is filling."""
+    """Samples from the first to the last that the sound has; the rest is filling."""
     samples: FloatArray
-    """`[window_samples]`, memory of its own."""
+    """`[window_samples]`, in its own memory."""
 
 
 class SoundWindows:
-    """Puts windows together; it holds no more than one window and the stretch that was fed last.
+    """Makes windows; it holds at most one window and the last piece.
 
     Args:
         spec: Lengths and tail.
         start: Number of the first window's first sample.
-        end: Number of the sample at which the sound ends for this purpose; `None` for its own end.
+        end: Number of the sample at which the windows end; `None` for the end of the sound.
     """
 
     def __init__(self, spec: AudioSpec, start: int = 0, end: int | None = None) -> None:
@@ -48,21 +47,21 @@ class SoundWindows:
         self._end = end
         self._next = start
         self._covered = start
-        """Where the windows given so far end."""
+        """End of the windows given so far."""
         self._held: deque[tuple[int, FloatArray]] = deque()
         self._reach = start
-        """Where the sound that counts ends, as far as it was fed."""
+        """End of the sound so far, within the part to read."""
         self.is_over = False
-        """Whether nothing that is fed later can count."""
+        """Return whether later pieces cannot add anything."""
 
     def feed(self, start: int, samples: FloatArray) -> Iterator[SoundWindow]:
-        """Take the next stretch, which starts at or after the end of the one before."""
+        """Take the next piece, which starts at or after the end of the one before."""
         if self._end is not None:
             self.is_over = start + len(samples) >= self._end
             samples = samples[: max(0, self._end - start)]
         if not len(samples):
             return
-        yield from self._whole(start)  # what lies before a gap is complete now
+        yield from self._whole(start)  # what is before a gap is complete now
         self._reach = max(self._reach, start + len(samples))
         if self._reach > self._next:
             self._held.append((start, samples))
@@ -77,7 +76,7 @@ class SoundWindows:
             yield window
 
     def _whole(self, known_to: int) -> Iterator[SoundWindow]:
-        """Yield the windows that end at or before a sample from which on nothing is known yet."""
+        """Yield the windows that end at or before the first sample that is not known yet."""
         while self._next + self._length <= known_to:
             window = self._make()
             if window is not None:

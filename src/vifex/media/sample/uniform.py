@@ -13,9 +13,9 @@ __all__ = ["UniformSampler"]
 
 
 class UniformSampler(SingleFrames):
-    """Takes the frames on screen at S + (i + 1/2)(E - S)/N.
+    """Selects the frames on screen at S + (i + 1/2)(E - S)/N.
 
-    A video with fewer frames than N gives each frame that is hit once, so fewer samples than N.
+    A frame is selected once, so a video with fewer than N frames gives fewer than N samples.
     """
 
     needs_duration = True
@@ -30,7 +30,7 @@ class UniformSampler(SingleFrames):
         self._next = 0
 
     def takes(self, index: int, start: Fraction, end: Fraction) -> bool:
-        """Whether a middle that no frame has answered yet lies before `end`."""
+        """Return whether a middle without a frame so far is before `end`."""
         length = self._end - self._start
         if length <= 0:
             return False

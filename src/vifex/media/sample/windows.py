@@ -1,7 +1,7 @@
-"""Where windows lie over the places of a video: whole numbers alone, neither times nor frames.
+"""The positions of windows in a video, as whole numbers without times or frames.
 
-Window number w has its own place at w x hop. A plain window starts there; a centred one has it in the
-middle, so that its first places may lie before the video.
+Window number w belongs to position w x hop. A plain window starts there. A centred window has that position
+in its middle, so its first positions may be before the video.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows of `length` places, `step` apart, a new one every `hop` places."""
+    """Windows of `length` positions, `step` apart, a new one every `hop` positions."""
 
     length: int
     step: int
@@ -30,10 +30,10 @@ class Windows:
 
     @classmethod
     def of(cls, sampling: Sampling) -> Windows:
-        """Return the windows that a sampling asks for.
+        """Return the windows that a sampling describes.
 
         Raises:
-            ValueError: If it says no length or no step.
+            ValueError: If it has no length or no step.
         """
         if sampling.clip_length is None or sampling.frame_step is None:
             raise ValueError("the sampler clip needs a length and a step")
@@ -43,44 +43,44 @@ class Windows:
 
     @property
     def anchor(self) -> int:
-        """Which of a window's places is its own: the middle, of an even number the earlier, or the first."""
+        """Return which of its positions a window belongs to: the middle (of two the earlier) or the first."""
         return (self.length - 1) // 2 if self.is_centred else 0
 
     @property
     def first(self) -> int:
-        """Number of the first window that is given."""
+        """Number of the first window."""
         before = self.anchor * self.step
         return -(-before // self.hop) if self.tail == "drop" else 0
 
     def begin(self, window: int) -> int:
-        """First place of a window, below 0 where that lies before the video."""
+        """First position of a window; below 0 if it is before the video."""
         return window * self.hop - self.anchor * self.step
 
     def last(self, window: int) -> int:
-        """Last place of a window."""
+        """Last position of a window."""
         return self.begin(window) + (self.length - 1) * self.step
 
     def holds(self, place: int) -> bool:
-        """Whether a place stands in any window."""
+        """Whether a position is in any window."""
         offset = place - self.begin(0)
         lowest = max(self.first, -(-(offset - (self.length - 1) * self.step) // self.hop))
         return any((offset - w * self.hop) % self.step == 0 for w in range(lowest, offset // self.hop + 1))
 
     def real(self, window: int, count: int) -> list[int]:
-        """Places of a window that a video of so many places has."""
+        """Return how many positions of a window are in a video of that length."""
         begin = self.begin(window)
         places = range(begin, begin + self.length * self.step, self.step)
         return [place for place in places if 0 <= place < count]
 
     def n_before(self, window: int) -> int:
-        """How many places of a window lie before the video."""
+        """Return how many positions of a window are before the video."""
         return max(0, -(self.begin(window) // self.step))
 
     def unfilled(self, window: int, count: int) -> Iterator[int]:
-        """Yield the windows from `window` on that a video of so many places leaves unfilled and that count.
+        """Yield the windows from `window` on that the video does not fill but that are still given.
 
-        Of centred windows those whose middle is real. Of plain ones at most one: the next, if it shows a
-        place that no window before it reached.
+        These are all centred windows whose middle is in the video, and at most one plain window: the next
+        one, if it has a position that no window before it has.
         """
         if self.tail == "drop":
             return
@@ -93,14 +93,14 @@ class Windows:
             yield window
 
     def filled(self, real: Sequence[T], n_before: int) -> tuple[T | None, ...]:
-        """Fill a window up to its length.
+        """Fill a window to its length.
 
         Args:
-            real: What stands at its real places, at least one.
-            n_before: Places that are missing before them.
+            real: The items at its real positions, at least one.
+            n_before: Positions that are missing before them.
 
         Returns:
-            `length` of them, `None` for black ones.
+            `length` items, `None` for black ones.
         """
         n_after = self.length - n_before - len(real)
         if self.tail == "zeros":

@@ -1,4 +1,4 @@
-"""What one line of a manifest states about a medium."""
+"""The meaning of one line of a manifest."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["Entry", "entry_of"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line, understood as far as it can be."""
+    """One line, parsed as far as possible."""
 
     number: int
     uri: str = ""
-    """Empty where the line names no medium."""
+    """Empty if the line does not name a medium."""
     path: str = ""
-    """Empty where the medium is not on this machine."""
+    """Empty if the medium is not on this machine."""
     name: str = ""
     span: Span | None = None
     box: Box | None = None
@@ -34,16 +34,16 @@ class Entry:
     ignored: tuple[str, ...] = ()
     """Fields with a value that are not read."""
     problem: str | None = None
-    """Why the line cannot be used. One with an unreadable span counts for the whole medium."""
+    """Why the line cannot be used. A line with an invalid span counts as one for the whole medium."""
 
     @property
     def key(self) -> tuple[str, Span | None]:
-        """What lines of one medium share."""
+        """The key that lines of one medium share."""
         return self.uri, self.span
 
 
 def entry_of(row: Row, folder: str) -> Entry:
-    """Understand a line; relative paths start at `folder`, the manifest's own."""
+    """Parse a line; relative paths start at `folder`, the manifest's own."""
     entry = replace(_place(row, folder), ignored=tuple(name for name in row.fields if name not in FIELDS))
     if row.problem or not entry.uri:
         return replace(entry, problem=row.problem or entry.problem)

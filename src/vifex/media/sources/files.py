@@ -1,4 +1,4 @@
-"""One path: a medium, or the reason why it is not one."""
+"""One path: a medium, or the outcome that says why it is not one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SPECIAL: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
 
 
 def named_file(path: str, name: str, stat: os.stat_result | None = None) -> Found:
-    """Take a file that the user named: it is tried whatever it looks like, unless it is no file at all."""
+    """Take a file that the user named: any regular file is tried, whatever it looks like."""
     try:
         stat = stat or os.stat(path)  # noqa: PTH116 - names of any bytes, and a hot path
     except (OSError, ValueError) as exc:
@@ -37,7 +37,7 @@ def named_file(path: str, name: str, stat: os.stat_result | None = None) -> Foun
 
 
 def found_file(path: str, name: str, stat: os.stat_result) -> Found:
-    """Take a file that was met in a folder: one that is no medium by name and first bytes is skipped."""
+    """Take a file from a folder: it is skipped if it is not a medium by its name and first bytes."""
     special = _special(stat)
     if special:
         return failed(path, name, special, stat=stat)
@@ -57,10 +57,10 @@ def _special(stat: os.stat_result) -> str | None:
 
 
 def _kind(path: str, *, strict: bool = False) -> Kind | None:
-    """Report the kind by the name, and where the name leaves it open by the first bytes.
+    """Return the kind by the name, or by the first bytes if the name does not say it.
 
-    A name that promises a medium is believed without opening the file: the decoder opens it anyway and
-    finds out what is true, and a folder of ten million images is listed without ten million reads.
+    If the suffix is one of a medium, the file is not opened: the decoder opens it anyway and sees its real
+    kind, and a folder of ten million images is listed without ten million reads.
     """
     kind = kinds.by_name(path)
     if kind and not kinds.may_be_text(path):
@@ -77,7 +77,7 @@ def _kind(path: str, *, strict: bool = False) -> Kind | None:
 
 
 def _head(path: str) -> bytes:
-    # Without O_NONBLOCK a pipe that took the file's place since it was looked at would hang us.
+    # Without O_NONBLOCK, a pipe that has replaced the file meanwhile would block.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(path, flags)
     try:

@@ -1,4 +1,4 @@
-"""The user's sources as a stream of media, each once, with a reason for whatever cannot be tried."""
+"""The user's sources as a stream of media, each once, with an outcome for what cannot be tried."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def find(
 
     A source is a file, a folder (read in depth, sorted), a pattern with `*`, `?`, `[...]` or `**`, a
     manifest (`.csv`, `.tsv`, `.jsonl`), a `file://` address, or `-` for a list of paths on standard
-    input. Manifests come first, as they say more of a medium than its place, then files named one by one,
-    then folders and patterns, each as given. A medium (an address and a span) that several sources give
-    comes once, as the first of them gave it.
+    input. Manifests come first, because they state more than the path, then files named one by one, then
+    folders and patterns, each in the order given. A medium (an address and a span) of several sources comes
+    once, from the first of them.
 
     Args:
-        sources: What the user gave; a single one may stand alone.
-        stdin: What `-` reads; standard input where it is `None`.
-        on_notice: Called with what a user must know of a source, e.g. which fields of a manifest are not
-            read.
+        sources: What the user gave; one source or several.
+        stdin: What `-` reads; `None` is standard input.
+        on_notice: Called with what the user should know about a source, e.g. which fields of a manifest are
+            not read.
 
     Yields:
-        A `Medium` to be decoded, or an `Outcome` for what cannot be tried: `skipped` for what is no
-        medium, `failed` for what is missing or cannot be read.
+        A `Medium` to decode, or an `Outcome` for what cannot be tried: `skipped` if it is not a medium,
+        `failed` if it is missing or cannot be read.
 
     Raises:
         InputError: If nothing at all is found, or a manifest cannot be used as a whole.
@@ -56,7 +56,7 @@ def find(
         raise InputError("no source was given.", todo="Name a file, a folder, a pattern or a manifest.")
     plan = _plan(list(dict.fromkeys(given)))
     stream = _chain(plan, _binary(stdin), on_notice)
-    # One folder, pattern or manifest never gives a medium twice; only then the ids need not be kept.
+    # One folder, pattern or manifest never gives a medium twice, so ids need not be kept.
     return _once(stream) if len(plan) > 1 or given[0] == "-" else stream
 
 
@@ -69,7 +69,7 @@ def _check_name(source: str) -> None:
 
 
 def _plan(given: list[str]) -> list[tuple[str, Source]]:
-    """Choose the kind of each source; those that say more of a medium come first."""
+    """Choose the kind of each source, and order the sources by their rank."""
     plugins = [n for n in registry.names(SOURCES, group=GROUP) if n not in SOURCES]
     kinds: list[Source] = [
         registry.load(SOURCES, name, group=GROUP, what="source") for name in (*plugins, *SOURCES)
@@ -81,7 +81,7 @@ def _plan(given: list[str]) -> list[tuple[str, Source]]:
 def _chain(
     plan: list[tuple[str, Source]], stdin: BinaryIO | None, on_notice: Callable[[str], None] | None
 ) -> Iterator[Found]:
-    """Read one source after the other; those that give nothing are told of once anything was found."""
+    """Read one source after the other; an empty one becomes an outcome if anything was found."""
     nothing: list[NothingHere] = []
     any_found = False
     for given, source in plan:
@@ -121,7 +121,7 @@ def _once(stream: Iterator[Found]) -> Iterator[Found]:
 
 
 def _binary(stdin: TextIO | BinaryIO | None) -> BinaryIO | None:
-    """Return the bytes below a text stream; text in memory is encoded as names of files are."""
+    """Return the binary stream under a text stream; text in memory is encoded like file names."""
     if stdin is None:
         return None
     if isinstance(stdin, io.StringIO):

@@ -20,8 +20,8 @@ from vifex.media.sources.source import Found, failed, shown, skipped, why
 __all__ = ["Verdict", "is_store", "walk"]
 
 Verdict = Literal["no", "on the way", "match", "inside"]
-"""Of a path in a walk that looks for a pattern: not wanted; a folder that may hold what is; wanted by its
-own name; below a folder that is."""
+"""How a path in a walk relates to a pattern: not wanted; a folder that may contain matches; a match by its
+own name; below a matching folder."""
 
 HIDDEN = "hidden: its name starts with a dot; name the file itself to read it"
 READ_ALREADY = "a folder that is already read under another name"
@@ -33,9 +33,9 @@ class _Walk:
     """The state of one walk."""
 
     waiting: deque[tuple[str, str]]
-    """Folders to read yet, as paths to open and paths from the root."""
+    """Folders still to read, as paths to open and paths from the root."""
     wants: Callable[[str, bool], Verdict] | None
-    """Judges a path from the root, and whether it is a folder; `None` wants everything."""
+    """Matches a path from the root and whether it is a folder; `None` matches everything."""
     read: set[tuple[int, int]] = field(default_factory=set)
     """Device and inode of each folder that was opened."""
 
@@ -49,7 +49,7 @@ def walk(folder: str, wants: Callable[[str, bool], Verdict] | None = None) -> It
 
 
 def is_store(folder: str) -> bool:
-    """Return whether a folder is a store of Vifex: such are never searched for media."""
+    """Return whether a folder is a Vifex store, which is never searched for media."""
     if folder.rstrip(os.sep).lower().endswith(".vifex"):
         return True
     return os.path.isfile(os.path.join(folder, "STORE.json")) and os.path.isdir(  # noqa: PTH112, PTH113, PTH118
@@ -58,7 +58,7 @@ def is_store(folder: str) -> bool:
 
 
 def _tree(state: _Walk, top: str, below: str) -> Iterator[Found]:
-    """Read one folder and the real folders in it, without recursion: trees may be deep."""
+    """Read one folder and the real folders in it, without recursion, because trees may be deep."""
     stack: list[tuple[str, str, Iterator[str]]] = []
     entered = _enter(state, top, below)
     if not isinstance(entered, list):
@@ -84,7 +84,7 @@ def _tree(state: _Walk, top: str, below: str) -> Iterator[Found]:
 
 
 def _enter(state: _Walk, path: str, below: str) -> list[str] | Found:
-    """List a folder, sorted; or say why it is not read."""
+    """Return the sorted entries of a folder, or an outcome that says why it is not read."""
     try:
         stat = os.stat(path)  # noqa: PTH116
         if (stat.st_dev, stat.st_ino) in state.read:
@@ -97,7 +97,7 @@ def _enter(state: _Walk, path: str, below: str) -> list[str] | Found:
 
 
 def _look(state: _Walk, path: str, below: str, entry: str) -> Found | Literal["enter"] | None:
-    """Judge one entry of a folder: `"enter"` for a real folder, `None` for what needs no word."""
+    """Classify one entry of a folder: `"enter"` for a real folder, `None` for one to ignore."""
     name = shown(below)
     if state.wants and state.wants(below, True) == "no":
         return None

@@ -31,7 +31,7 @@ class Pattern:
         self._reached = lru_cache(maxsize=1024)(self._positions)
 
     def verdict(self, below: str, is_folder: bool) -> Verdict:
-        """Judge a path below the folder where the pattern starts."""
+        """Match a path below the folder where the pattern starts."""
         parent, entry = os.path.split(below)
         before = self._reached(parent)
         if self._end in before:
@@ -42,7 +42,7 @@ class Pattern:
         return "on the way" if after and is_folder else "no"
 
     def _positions(self, folder: str) -> frozenset[int]:
-        """Tell how many parts may be used up once a folder is entered."""
+        """Return how many parts may be used after a folder is entered."""
         if not folder:
             return self._skip({0})
         parent, entry = os.path.split(folder)
@@ -58,7 +58,7 @@ class Pattern:
         return self._skip(after)
 
     def _skip(self, positions: set[int]) -> frozenset[int]:
-        """Let each `**` stand for no folder at all."""
+        """Add the states in which a `**` matches no folder."""
         for at in sorted(positions):
             while at < self._end and self._parts[at] == "**":
                 at += 1
@@ -81,7 +81,7 @@ def _takes(given: str) -> bool:
 
 
 def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
-    """Yield what matches, in the order of the folders.
+    """Yield the matches, in the order of the folders.
 
     Raises:
         NothingHere: If nothing matches.
@@ -98,7 +98,7 @@ def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
 
 
 def _split(given: str) -> tuple[str, list[str]]:
-    """Split a pattern into the folder where it starts, the longest that exists, and the parts after it."""
+    """Split a pattern into the longest folder that exists and the parts after it."""
     drive, rest = os.path.splitdrive(given)
     root = drive + os.sep if rest[:1] in (os.sep, os.altsep) else drive
     parts = [part for part in re.split(r"[\\/]" if os.name == "nt" else "/", rest) if part]

@@ -1,4 +1,4 @@
-"""The set of media that were found already, at 16 bytes each."""
+"""The set of media that were found so far, with 16 bytes each."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ _EMPTY = bytes(_ID_BYTES)
 class IdSet:
     """A set of 128-bit hashes, four times as small as a set of Python objects.
 
-    Open addressing in one array of bytes. Hashes are spread evenly by themselves, so a slot is found by
-    their first bytes.
+    Open addressing in one array of bytes. Hashes are evenly distributed, so their first bytes give the slot.
     """
 
     def __init__(self) -> None:
@@ -24,11 +23,11 @@ class IdSet:
         return self._count
 
     def add(self, id_hex: str) -> bool:
-        """Add an id, 32 hex digits; tell whether it is new."""
+        """Add an id of 32 hex digits; return whether it is new."""
         item = bytes.fromhex(id_hex)
         if len(item) != _ID_BYTES:
             raise ValueError(f"an id has {_ID_BYTES} bytes, got {len(item)}")
-        if item == _EMPTY:  # marks a free slot; one hash in 2^128 is nudged to its neighbour
+        if item == _EMPTY:  # zero marks a free slot, so that one hash is changed to the next number
             item = b"\x01" + _EMPTY[1:]
         at = self._slot(item)
         if self._table[at : at + _ID_BYTES] == item:

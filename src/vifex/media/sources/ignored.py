@@ -21,11 +21,11 @@ _OF_TIME: Final = re.compile(
 
 
 def ignored_fields(manifest: str, names: Sequence[str], *, has_boxes: bool) -> Notice:
-    """Name the fields that are not read, and say what follows where they say when.
+    """Return a notice of the fields that are not read, with advice if they state times.
 
     Args:
-        manifest: Its name, for people.
-        names: Of the fields.
+        manifest: Its name, for the notice.
+        names: Names of the fields.
         has_boxes: Whether a line has a box.
     """
     one = len(names) == 1

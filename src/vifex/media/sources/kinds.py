@@ -1,4 +1,4 @@
-"""What a file may be, by its name and its first bytes. Nothing is decoded."""
+"""The kind of a file by its name and its first bytes, without decoding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vifex.values.media import Kind
 __all__ = ["HEAD_BYTES", "NOT_PIXELS", "by_head", "by_name", "is_text", "may_be_text"]
 
 HEAD_BYTES: Final = 4096
-"""How much of a file `by_head` wants to see: enough for several packets of a transport stream."""
+"""Bytes of a file that `by_head` needs: several packets of a transport stream."""
 
 _IMAGES: Final = """
     jpg jpeg jpe jfif jif png apng gif webp avif avifs heic heif heics heifs hif tif tiff bmp dib ico cur icns
@@ -41,7 +41,7 @@ _BY_SUFFIX: Final[dict[str, Kind]] = {
 
 _ARCHIVES: Final = "zip tar gz tgz bz2 tbz tbz2 xz txz 7z rar zst lz4 lzma cab cbz cbr cb7 cbt"
 
-# Transport streams share these suffixes with TypeScript, which is text and far more common in some folders.
+# Transport streams share these suffixes with TypeScript, which is text and more common in some folders.
 _MAY_BE_TEXT: Final = frozenset({"ts", "mts"})
 
 NOT_PIXELS: Final[dict[str, str]] = {
@@ -55,7 +55,7 @@ NOT_PIXELS: Final[dict[str, str]] = {
         "an archive; unpack it to read what is in it",
     ),
 }
-"""Suffixes of what people call media although no pixels are inside, with the reason to give."""
+"""Suffixes of files that are not media although they may look so, with the reason."""
 
 
 _MARKS: Final = tuple((s.mark, s.listed) for s in SIGNATURES if s.listed is not None)
@@ -63,12 +63,12 @@ _BRANDS: Final = {s.mark: s.listed for s in BRANDS}
 
 
 def suffix_of(path: str) -> str:
-    """Return a name's suffix in small letters without its dot; empty where it has none."""
+    """Return a name's suffix in lower case without its dot; empty if it has none."""
     return os.path.splitext(path)[1][1:].lower()  # noqa: PTH122 - pathlib costs more than the rest
 
 
 def by_name(path: str) -> Kind | None:
-    """Report the kind from the suffix; `None` for one that promises nothing."""
+    """Return the kind by the suffix; `None` if the suffix is not one of a medium."""
     return _BY_SUFFIX.get(suffix_of(path))
 
 
@@ -78,11 +78,11 @@ def may_be_text(path: str) -> bool:
 
 
 def is_text(head: bytes) -> bool:
-    """Return whether bytes read as UTF-8 text without control characters; nothing at all is no text."""
+    """Return whether bytes are UTF-8 text without control characters; an empty file is not."""
     if not head or re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
         return False
     try:
-        # Step by step, as a character may be cut in two at the end of the head.
+        # Incrementally, because a character may be cut at the end of the head.
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return False
@@ -90,7 +90,7 @@ def is_text(head: bytes) -> bool:
 
 
 def by_head(head: bytes) -> Kind | None:
-    """Report the kind from a file's first bytes; `None` where they match nothing known."""
+    """Return the kind by a file's first bytes; `None` if they are not known."""
     for mark, kind in _MARKS:
         if head.startswith(mark):
             return kind

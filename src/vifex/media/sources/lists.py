@@ -20,7 +20,7 @@ from vifex.values.errors import InputError
 __all__ = ["LIST", "paths_of"]
 
 _FIRST_BYTES: Final = 8192
-"""No path is longer than 4096 bytes, so a list that is split by NUL shows one within this."""
+"""Longest path in bytes; within it a list that is separated by NUL has a NUL."""
 
 _BLOCK_BYTES: Final = 1 << 16
 

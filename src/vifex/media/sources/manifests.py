@@ -25,28 +25,28 @@ from vifex.values.outcomes import Outcome
 __all__ = ["CSV", "JSONL"]
 
 _MOST_FIELDS = 1000
-"""Of a line whose names are kept for the notice."""
+"""Characters of a name that are kept for the notice."""
 
 Rows = Callable[[str], Iterator[Row]]
 
 
 @dataclass(slots=True)
 class _Plan:
-    """What the first reading found out."""
+    """The results of the first reading."""
 
     last_line: dict[str, int] = field(default_factory=dict)
-    """Of each medium whose lines do not stand together."""
+    """Number of lines of each medium whose lines are not adjacent."""
     nameless: list[Entry] = field(default_factory=list)
-    """The first line that names no medium."""
+    """The first line that does not name a medium."""
     n_nameless: int = 0
     n_media: int = 0
     ignored: dict[str, None] = field(default_factory=dict)
-    """Fields with a value that are not read, in the order in which they come."""
+    """Fields with a value that are not read, in their order."""
     has_boxes: bool = False
 
 
 def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
-    """Yield the media of a manifest, before them a notice of the fields that are not read.
+    """Yield a notice of the fields that are not read, then the media of a manifest.
 
     Raises:
         InputError: If no line of it can be used.
@@ -99,7 +99,7 @@ def _plan(path: str, rows: Rows) -> _Plan:
 
 
 def _groups(path: str, rows: Rows, last_line: dict[str, int]) -> Iterator[list[Entry]]:
-    """Yield the lines of each medium: those that stand together at once, others when the last has come."""
+    """Yield the lines of each medium: adjacent lines at once, others when the last one has come."""
     held: dict[str, list[Entry]] = {}
     group: list[Entry] = []
     for entry in _entries(path, rows):
@@ -122,7 +122,7 @@ def _groups(path: str, rows: Rows, last_line: dict[str, int]) -> Iterator[list[E
 
 
 def _medium(group: list[Entry], manifest: str) -> Found:
-    """Make one medium of its lines, or say which of them is wrong."""
+    """Make one medium from its lines, or an outcome that says which line is wrong."""
     first = group[0]
     wrong = next((e for e in group if e.problem), None) or _clash(group)
     if wrong:
@@ -136,7 +136,7 @@ def _medium(group: list[Entry], manifest: str) -> Found:
 
 
 def _with_words(medium: Medium, group: list[Entry]) -> Medium:
-    boxes: dict[Box, None] = {e.box: None for e in group if e.box}  # the same box twice is one
+    boxes: dict[Box, None] = {e.box: None for e in group if e.box}  # the same box twice counts once
     return replace(
         medium,
         span=group[0].span,
@@ -166,7 +166,7 @@ def _clash(group: list[Entry]) -> Entry | None:
 
 
 def _nameless(plan: _Plan, path: str) -> Outcome:
-    """Tell of all lines that name no medium at once, in the manifest's own name."""
+    """Return one outcome for all lines that do not name a medium, under the manifest's name."""
     first = plan.nameless[0]
     more = f" (and {plan.n_nameless - 1} more lines name no medium)" if plan.n_nameless > 1 else ""
     return failed(path, shown(path), f"{shown(path)}, line {first.number}: {first.problem}{more}")

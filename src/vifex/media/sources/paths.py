@@ -1,4 +1,4 @@
-"""A path from the user: a file, a folder, or a `file://` address of one."""
+"""A path from the user: a file, a folder, or a `file://` address."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["PATH", "not_yet", "read_path"]
 
 
 def not_yet(scheme: str) -> str:
-    """Say that addresses of other hosts cannot be read."""
+    """Return the outcome for an address on another host."""
     return f"{scheme}:// addresses cannot be read; copy the file to this machine and name its path"
 
 

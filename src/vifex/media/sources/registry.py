@@ -6,7 +6,7 @@ from typing import Final
 __all__ = ["GROUP", "SOURCES"]
 
 GROUP: Final = "vifex.sources"
-"""Entry points of this group add kinds of source; they are asked before those here."""
+"""Entry point group for kinds of source of other packages; they are tried before those here."""
 
 SOURCES: Final[Mapping[str, str]] = {
     "list": "vifex.media.sources.lists:LIST",

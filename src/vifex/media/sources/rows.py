@@ -1,4 +1,4 @@
-"""The lines of a manifest as written: their fields and line numbers. Their meaning is handled elsewhere.
+"""The lines of a manifest as written: their fields and line numbers, without their meaning.
 
 A table (`.csv`, `.tsv`) has a header line; each line of a `.jsonl` file is an object.
 """
@@ -19,7 +19,7 @@ from vifex.values.errors import InputError
 __all__ = ["FIELDS", "Row", "json_rows", "table_rows"]
 
 FIELDS: Final = ("uri", "label", "split", "t_start_s", "t_end_s", "x0", "y0", "x1", "y1")
-"""What a manifest can say of a medium. Other fields are ignored, unless they look like one of these."""
+"""Fields of a manifest. Other fields are ignored, unless they look like one of these."""
 
 _OTHER_WORDS: Final = {
     **dict.fromkeys(["url", "path", "file", "filename", "filepath", "file_name", "image", "video"], "uri"),
@@ -27,15 +27,15 @@ _OTHER_WORDS: Final = {
     **dict.fromkeys(["end", "end_s", "end_time", "t_end", "t1", "stop"], "t_end_s"),
     **{"xmin": "x0", "ymin": "y0", "xmax": "x1", "ymax": "y1", "x2": "x1", "y2": "y1"},
 }
-"""What other tools call the same; taken for a slip where our own name is absent."""
+"""Names of the same fields in other tools; an error if our own name is absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: its fields, or why it cannot be read."""
+    """One line: its fields, or the reason why it cannot be read."""
 
     number: int
-    """Of the line in its file, from 1."""
+    """Number of the line in its file, from 1."""
     fields: Mapping[str, Any]
     problem: str | None = None
 
@@ -44,7 +44,7 @@ def table_rows(path: str) -> Iterator[Row]:
     """Read a table whose first line names the fields, split by commas, semicolons or tabs.
 
     Raises:
-        InputError: If it cannot be read at all, has no `uri` or a misspelt field.
+        InputError: If it cannot be read, has no `uri`, or has a misspelt field.
     """
     delimiter = _delimiter(path)
     with _open(path) as file:
@@ -66,7 +66,7 @@ def json_rows(path: str) -> Iterator[Row]:
     """Read a manifest of one JSON object per line.
 
     Raises:
-        InputError: If it cannot be read at all, or its first object has a misspelt field.
+        InputError: If it cannot be read, or its first object has a misspelt field.
     """
     with _open(path) as file:
         first = True
@@ -95,7 +95,7 @@ def _json_row(number: int, line: str) -> Row:
 
 
 def _open(path: str) -> TextIO:
-    """Open a manifest as UTF-8, bytes that are not kept as surrogates: they may be parts of names."""
+    """Open a manifest as UTF-8; other bytes become surrogates, because they may be parts of names."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             start = file.read(4096)
@@ -107,7 +107,7 @@ def _open(path: str) -> TextIO:
 
 
 def _delimiter(path: str) -> str:
-    """Choose what splits the head line so that one cell is `uri`; else what splits it most."""
+    """Choose the separator with which a cell of the head line is `uri`, else the most frequent one."""
     with _open(path) as file:
         line = next((line for line in file if line.strip()), "")
     heads = {d: [cell.strip() for cell in next(csv.reader([line], delimiter=d), [])] for d in ",;\t"}
@@ -144,7 +144,7 @@ def _check_head(head: list[str], path: str, problem: str | None) -> None:
 
 
 def _misspelt(names: list[str]) -> str | None:
-    """Find a field that looks like one of ours which is absent: it must not be ignored in silence."""
+    """Return the problem of a field that looks like a missing one of ours."""
     absent = [name for name in FIELDS if name not in names]
     for name in names:
         if name in FIELDS:

@@ -1,4 +1,4 @@
-"""What every kind of source is, and the reasons it gives."""
+"""The interface of sources, and the reasons that they give."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = [
 ]
 
 Found = Medium | Outcome
-"""A medium to decode, or what became of one that cannot even be tried."""
+"""A medium to decode, or the outcome of one that cannot be tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a user must know of a source as a whole; its media are as good as without it."""
+    """Something that the user should know about a source as a whole; its media are not affected."""
 
     text: str
     """Whole sentences."""
@@ -44,18 +44,18 @@ class Source:
     """A kind of source: one line in the registry."""
 
     takes: Callable[[str], bool]
-    """Whether it is this kind that reads what the user gave."""
+    """Whether this kind reads what the user gave."""
     read: Callable[[str, BinaryIO | None], Iterator[Found | Notice]]
-    """Gives what is there, in a fixed order, as a stream; the second argument is standard input."""
+    """Yields the media in a fixed order; the second argument is standard input."""
     rank: Callable[[str], int] = lambda given: 2
-    """Sources of a lower rank are read first, so that a medium that comes twice keeps what is said of it:
-    0 for those that say more of a medium than its place, 1 for files named one by one, 2 for the rest."""
+    """Sources of a lower rank are read first, and a medium that occurs twice is taken from the first: 0 for
+    sources that state more than the path, 1 for files named one by one, 2 for the rest."""
 
 
 class NothingHere(InputError):
-    """A source gives nothing: it is missing or empty.
+    """A source is missing or empty.
 
-    Alone it ends the run; beside others that give something it is an outcome.
+    If it is the only one, it ends the run; if other sources give media, it is an outcome.
     """
 
     def __init__(self, outcome: Outcome, *, todo: str) -> None:
@@ -81,17 +81,17 @@ _ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
 
 
 def remote(given: str) -> str | None:
-    """Return the scheme of an address that is not a local file's, in small letters; `None` for all else."""
+    """Return the scheme of an address that is not a local file's, in lower case; else `None`."""
     match = _ADDRESS.match(given)
     scheme = match.group(1).lower() if match else None
     return scheme if scheme != "file" else None
 
 
 def local_path(given: str) -> str:
-    """Return the path that was meant by a path or a `file://` address.
+    """Return the path of a path or a `file://` address.
 
     Raises:
-        ValueError: If the address is not a local file's, or no address at all; the message says why.
+        ValueError: If the address is not a local file's, or is not valid; the message says why.
     """
     if not re.match("file://", given, re.IGNORECASE):
         return given
@@ -105,7 +105,7 @@ def local_path(given: str) -> str:
 
 
 def skipped(path: str, name: str, reason: str, stat: os.stat_result | None = None) -> Outcome:
-    """Tell of a file that there is nothing to do with by its kind."""
+    """Return the outcome of a file that is skipped for its kind."""
     return _outcome("skipped", path_to_uri(path), name, reason, stat=stat)
 
 
@@ -118,7 +118,7 @@ def failed(
     span: Span | None = None,
     uri: str | None = None,
 ) -> Outcome:
-    """Tell of a file or an address that cannot be tried."""
+    """Return the outcome of a file or an address that cannot be tried."""
     return _outcome("failed", uri or path_to_uri(path), name, reason, stat=stat, span=span)
 
 
@@ -138,7 +138,7 @@ def _outcome(
 def medium_of(
     uri: str, name: str, kind: Kind, stat: os.stat_result | None, *, span: Span | None = None
 ) -> Medium:
-    """Make a medium; one that could not be looked at has size and time 0."""
+    """Make a medium; if its file cannot be examined, its size and time are 0."""
     size_bytes, mtime_ns = (stat.st_size, stat.st_mtime_ns) if stat else (0, 0)
     return Medium(uri=uri, name=name, kind=kind, size_bytes=size_bytes, mtime_ns=mtime_ns, span=span)
 
@@ -154,7 +154,7 @@ _WORDS: Final = {
 
 
 def why(problem: OSError | ValueError) -> str:
-    """Say in plain words why a path could not be looked at."""
+    """Return in plain words why a path could not be examined."""
     if isinstance(problem, OSError):
         code = problem.errno or 0
         return _WORDS.get(code, f"it cannot be read: {problem.strerror or problem}")

@@ -37,7 +37,7 @@ def read_audio(
     """Decode a file's sound once for all requests; see `vifex.media.read.read`.
 
     Raises:
-        Skip: If it has none, as images and animations have.
+        Skip: If it has no sound, like images and animations.
         MediaError: If nothing of it can be decoded.
     """
     damage = Damage()
@@ -48,7 +48,7 @@ def read_audio(
         side = (None, None) if span is None else (span.t_start_s, span.t_end_s)
         windowers = [_windower(number, request, side, clock) for number, request in enumerate(requests)]
         timeline = Timeline(clock, damage)
-        unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is of images
+        unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is for images
         film = film_parts(file, opened, limits, progress)
         moved: list[str] = []
         reach = Reach(progress, opened.container)

@@ -48,7 +48,7 @@ def film_parts(
     Args:
         file: The file; its place is kept.
         opened: The same, as it was opened for its sound.
-        limits: What it may cost.
+        limits: Limits per medium.
         progress: Called for each packet of the images, all of which are read.
     """
     if not has_joins(opened.container):
@@ -96,7 +96,7 @@ def sound_frames(
         opened: The file, with its sound as the stream.
         parts: How the images go on.
         limits: As in `decoded`.
-        damage: Takes what is lost.
+        damage: Counts what is lost.
         progress: Called for each packet.
         notes: Takes a sentence if times are not the file's own.
     """

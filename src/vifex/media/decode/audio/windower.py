@@ -66,7 +66,7 @@ class AudioWindower:
             yield from self._pass_on(self._resampler.resample(_mixed(converted)))
 
     def finish(self) -> Iterator[Sample]:
-        """Yield what is left after the last frame."""
+        """Yield the remaining samples after the last frame."""
         if self._windows is None:
             return
         yield from self._end_run()

@@ -63,7 +63,7 @@ _STEPS: Final = 65535
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """What stored RGB means, where that is more than sRGB shows."""
+    """The meaning of stored RGB that exceeds sRGB."""
 
     transfer: Transfer
     primaries: int
@@ -103,8 +103,8 @@ class Colour:
 
         Args:
             rgb: uint16 `[H, W, 3]`, full range, as stored: the transfer is not undone.
-            white: The code that stands for a signal of 1; it counts, as a hundredth more of PQ may be a tenth
-                more light.
+            white: The code of a signal of 1. It matters, because a hundredth more of PQ may be a tenth more
+                light.
 
         Returns:
             uint8 `[H, W, 3]`, sRGB.

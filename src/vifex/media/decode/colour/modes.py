@@ -70,7 +70,7 @@ def _over(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> tuple[Image.Image, str | None]:
-    """Convert what `flat` gave to sRGB by its profile, or plainly where it has none.
+    """Convert an image of `flat` to sRGB by its profile, or directly if it has none.
 
     Returns:
         The image in mode `RGB`, and a note if its profile could not be used.
@@ -98,7 +98,7 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Make the transform to sRGB; `None` where the profile is sRGB or not for this mode."""
+    """Return the transform to sRGB; `None` if the profile is sRGB or not for this mode."""
     if mode == "LAB":
         source: Any = ImageCms.createProfile("LAB")
     else:

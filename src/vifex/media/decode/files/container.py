@@ -84,7 +84,7 @@ class Readable(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Opened:
-    """A file that FFmpeg has opened, and the stream in it that counts."""
+    """A file that FFmpeg has opened, and its chosen video stream."""
 
     container: InputContainer
     stream: VideoStream
@@ -95,11 +95,11 @@ class Opened:
     notes: list[str] = field(default_factory=list)
     """Facts on how its frames became pixels: sentences."""
     start_us: int | None = None
-    """Where the file's clock starts, if this is only a part of the file; microseconds."""
+    """Start of the file's clock in microseconds, if this is only a part of the file."""
     later: tuple[Callable[[], Opened], ...] = ()
     """Open the streams under which the video goes on, one after the other."""
     is_late: bool = False
-    """Whether the file's beginning does not name the stream."""
+    """Whether the stream is missing in the header of the file."""
     is_image_stream: bool = False
     """Whether the file is images in sequence, without times."""
 
@@ -131,8 +131,8 @@ def open_container(file: Readable, limits: Limits, log: Log, *, format: str | No
     Args:
         file: The open file; it is read from its start.
         limits: Frames above `max_pixels` are refused by the decoder before they are allocated.
-        log: Takes what FFmpeg says meanwhile.
-        format: FFmpeg's name of the format, where that is known better than FFmpeg can guess.
+        log: Takes FFmpeg's messages.
+        format: FFmpeg's name of the format, if FFmpeg would guess another one.
 
     Raises:
         MediaError: If FFmpeg knows no such file or finds it broken.
@@ -165,10 +165,10 @@ def open_container(file: Readable, limits: Limits, log: Log, *, format: str | No
 
 
 def pick_stream(container: InputContainer, file: LocalFile) -> Opened:
-    """Choose the video stream that counts: FFmpeg's best one that is no attached picture.
+    """Choose the video stream: FFmpeg's best one that is not an attached picture.
 
     Raises:
-        Skip: If there is no video stream: sound or subtitles alone, cover art at most.
+        Skip: If there is no video stream, only sound, subtitles or cover art.
         MediaError: If there is no stream at all, or no decoder for the video.
     """
     real = [s for s in container.streams.video if not is_attached(s)]
@@ -205,11 +205,11 @@ class _Bare:
         self.tell = file.tell
 
     def seekable(self) -> bool:
-        """Always; PyAV asks."""
+        """Return `True`; PyAV calls it."""
         return True
 
     def readable(self) -> bool:
-        """Always; PyAV asks."""
+        """Return `True`; PyAV calls it."""
         return True
 
 

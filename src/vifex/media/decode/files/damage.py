@@ -39,11 +39,11 @@ class Damage:
             self.first, self.first_s = exc, None if at is None else float(at)
 
     def note_skipped_packets(self) -> None:
-        """A place in the file that could not be read, with more behind it."""
+        """Count a place in the file that could not be read, with more after it."""
         self.other("A part of the file could not be read; what lies behind it could.")
 
     def other(self, sentence: str) -> None:
-        """Anything else, said once."""
+        """Count any other problem; its sentence is given once."""
         if sentence not in self.others:
             self.others.append(sentence)
 

@@ -17,7 +17,7 @@ __all__ = ["VideoElements", "video_tracks"]
 _MAX_ELEMENTS: Final = 4096
 """Elements looked at in one other element."""
 _MAX_BYTES: Final = 4096
-"""Of one element that is read."""
+"""Largest element that is read, in bytes."""
 
 _SEGMENT, _TRACKS, _TRACK, _CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0x1F43B675
 _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC

@@ -88,7 +88,7 @@ class LocalFile:
 
     @property
     def identity(self) -> tuple[int, int, int, int]:
-        """What tells this file, as it is now, from every other: device, inode, size, time of change."""
+        """Identity of this file as it is now: device, inode, size, time of change."""
         return (self.stat.st_dev, self.stat.st_ino, self.stat.st_size, self.stat.st_mtime_ns)
 
 
@@ -119,10 +119,10 @@ class _View(io.RawIOBase):
 
 @contextmanager
 def open_medium(medium: Medium) -> Iterator[LocalFile]:
-    """Open a medium for reading, and see that it is the file that was found, before and after.
+    """Open a medium for reading, and check before and after that it is the file that was found.
 
     Raises:
-        MediaError: If it cannot be opened, or is not as it was when it was found, or changes meanwhile.
+        MediaError: If it cannot be opened, or has changed since it was found, or changes meanwhile.
     """
     with open_uri(medium.uri, shown=medium.name) as file:
         found = (medium.size_bytes, medium.mtime_ns)
@@ -139,7 +139,7 @@ def open_uri(path_or_uri: str | os.PathLike[str], shown: str | None = None) -> I
     """Open a local file by path or `file://` address.
 
     Raises:
-        MediaError: If it cannot be opened, is no regular file, is empty, or is not local.
+        MediaError: If it cannot be opened, is not a regular file, is empty, or is not local.
     """
     text = os.fspath(path_or_uri)
     file = LocalFile(_local(text), shown or text)

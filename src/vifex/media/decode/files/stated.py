@@ -29,12 +29,12 @@ _DOLBY_BOXES: Final = (b"dvcC", b"dvvC", b"dvwC")
 _WIDTH, _HEIGHT, _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0xB0, 0xBA, 0x54B0, 0x54BA, 0x54B2
 _CROP_BOTTOM, _CROP_TOP, _CROP_LEFT, _CROP_RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
 _PIXELS, _UNKNOWN = 0, 4
-"""Units of the size on screen."""
+"""Units of the display size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What the container of a video states."""
+    """What the container of a video states about its images."""
 
     margins: Margins = UNCROPPED
     pixel_aspect: Fraction | None = None

@@ -62,7 +62,7 @@ class _Schedule:
 
     @property
     def sentence(self) -> str:
-        """Describe what was lengthened."""
+        """Return a sentence about the frames whose time was lengthened."""
         n = self.n_lengthened
         frames, are = ("1 frame states", "is") if n == 1 else (f"{n:,} frames state", "are")
         return f"{frames} 10 ms or less and {are} shown for 100 ms, as browsers do."
@@ -131,7 +131,7 @@ def _images(file: LocalFile, limits: Limits, damage: Damage) -> Iterator[StillIm
 
 
 def _places(animation: Image.Image) -> Iterator[int]:
-    # The default image of an animated PNG is for viewers that know no animation, and no part of it.
+    # The default image of an animated PNG is for viewers without animation, and is not part of it.
     place = 1 if getattr(animation, "default_image", False) else 0
     while True:
         yield place

@@ -15,12 +15,12 @@ __all__ = ["CachedImage", "share_pixels"]
 
 
 def share_pixels(requests: Sequence[ViewRequest]) -> bool:
-    """Whether any two requests want the same ready pixels of a frame."""
+    """Return whether two requests want the same ready pixels of a frame."""
     return len({request.pixels for request in requests}) < len(requests)
 
 
 class CachedImage:
-    """Looks at an image once for each size and box; who asks again gets the same array, read-only."""
+    """Computes pixels once for each size and box, and returns the same read-only array again."""
 
     def __init__(self, image: DecodedImage) -> None:
         self._image = image

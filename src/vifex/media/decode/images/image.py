@@ -47,7 +47,7 @@ class StillImage:
     """A loaded Pillow image, of any mode and orientation."""
 
     def __init__(self, image: Image.Image, full_size: tuple[int, int], turned: int) -> None:
-        """Take an image.
+        """Hold an image.
 
         Args:
             image: Loaded; a draft may be smaller than the file's image.
@@ -122,9 +122,9 @@ class StillImage:
 
 
 def draft(image: Image.Image, requests: Sequence[ViewRequest], n_boxes: int) -> int:
-    """Let the JPEG decoder scale in the DCT domain, to no less than any request needs.
+    """Let the JPEG decoder scale in the DCT domain, to at least what every request needs.
 
-    Requests for exact pixels and for boxes need the whole; other kinds of files take no notice.
+    Requests for exact pixels and for boxes need the full size; other formats ignore this.
 
     Returns:
         The divisor: 1, 2, 4 or 8.
@@ -136,7 +136,7 @@ def draft(image: Image.Image, requests: Sequence[ViewRequest], n_boxes: int) -> 
 
 
 def draft_scale(image: Image.Image, request: ViewRequest, n_boxes: int) -> int:
-    """Return the divisor, 1, 2, 4 or 8, at which a JPEG still holds all that one request needs."""
+    """Return the divisor, 1, 2, 4 or 8, at which a JPEG is still large enough for one request."""
     regions = request.regions
     on_maps = regions is not None and regions.on_maps
     cut_out = not on_maps and bool(n_boxes or (regions is not None and regions.grid))

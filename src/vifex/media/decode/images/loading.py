@@ -42,13 +42,13 @@ _MOST_PROBLEMS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An image ready to be looked at, and what is to be said of it."""
+    """A loaded image, with sentences about it."""
 
     image: DecodedImage
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
-    """How it was read where that was a choice."""
+    """Choices that were made in reading it."""
 
 
 def read_image(
@@ -114,7 +114,7 @@ def _as_page(
     requests: Sequence[ViewRequest],
     counts: list[int],
 ) -> Generator[Sample, None, DecodeReport]:
-    """Pass samples of a page on, numbered behind those of the pages before; `counts` are rows so far."""
+    """Yield the samples of a page, numbered after those of earlier pages; `counts` are rows so far."""
     base = list(counts)
 
     def placed(sample: Sample) -> Sample:
@@ -131,8 +131,8 @@ def _read_first(
 ) -> Generator[Sample, None, DecodeReport]:
     """Decode a still image for all requests.
 
-    Requests for which the JPEG decoder may scale differently are decoded each by itself: what one view
-    stores must not depend on which other views are made in the same run.
+    Requests for which the JPEG decoder may scale differently are decoded separately, because the rows of a
+    view must not depend on the other views of the run.
     """
     for numbers in _alike(file, requests, n_boxes=len(medium.boxes)):
         samples = _read_alike(file, medium, [requests[i] for i in numbers], limits)
@@ -175,7 +175,7 @@ def _read_alike(
 
 
 def is_animated(file: LocalFile, limits: Limits) -> bool:
-    """Whether Pillow sees several frames that follow each other in time.
+    """Return whether Pillow finds several frames that follow each other in time.
 
     Pages of a TIFF, images of an MPO and sizes of an icon do not.
     """
@@ -194,7 +194,7 @@ def is_animated(file: LocalFile, limits: Limits) -> bool:
 
 
 def is_known_image(file: LocalFile, limits: Limits) -> bool:
-    """Whether Pillow takes a file whose first bytes say nothing for an image."""
+    """Return whether Pillow takes a file with unknown first bytes for an image."""
     try:
         with loading(limits):
             open_image(file)
@@ -211,9 +211,9 @@ def load_image(
     Args:
         file: The open file.
         limits: Its size is checked on the header, before anything is allocated.
-        requests: What it will be asked for; without any it is loaded whole.
-        n_boxes: How many boxes will be asked for.
-        page: Which page of a TIFF, from 0.
+        requests: The requests for it; without any it is loaded at full size.
+        n_boxes: Number of boxes that will be cropped.
+        page: Page of a TIFF, from 0.
 
     Raises:
         MediaError: If nothing of it can be decoded.
@@ -251,7 +251,7 @@ def load_image(
 
 
 def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
-    """Load a JPEG 2000 that Pillow reads wrong: pixels by FFmpeg, its profile as Pillow finds it."""
+    """Load a JPEG 2000 that Pillow reads wrongly: pixels by FFmpeg, the profile by Pillow."""
     by_ffmpeg, problems = still_by_ffmpeg(file, limits, set_full_range)
     image = by_ffmpeg.stored()
     with contextlib.suppress(Exception), loading(limits):  # a header that only FFmpeg reads has no profile
@@ -262,7 +262,7 @@ def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
 
 
 def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
-    """Load the largest image embedded in a raw photograph, or develop it where there are but thumbnails."""
+    """Load the largest image embedded in a raw photograph, or develop it if there are only thumbnails."""
     for preview in raw.previews:
         if not raw.is_enough(preview):
             break
@@ -284,7 +284,7 @@ def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
 
 
 def _load_page(file: LocalFile, limits: Limits, page: Directory) -> Loaded:
-    """Load a page of a TIFF, by Pillow where that is right and else number by number."""
+    """Load a page of a TIFF, with Pillow if Pillow reads it correctly."""
     if is_right_in_pillow(page):
         notes: list[str] = []
         try:
@@ -334,7 +334,7 @@ def _by_pillow(
 
 
 def _eighth(image: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image.Image | None:
-    """Return the pixels that `load` would give; `None` where that has to do it."""
+    """Return the pixels that `load` would give, from a plug-in; `None` if `load` has to decode them."""
     if image.mode != "RGB":
         return None
     read = file.tell()  # where Pillow goes on reading
@@ -347,10 +347,10 @@ def _eighth(image: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image
 
 
 def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
-    """Put a HEIF image together.
+    """Assemble a HEIF image.
 
-    `None` where it is a single coded image, which FFmpeg shows alone; and, before Pillow was asked
-    (`first`), where it is an AVIF that is no HDR, as Pillow puts those together itself.
+    Returns `None` for a single coded image, which FFmpeg decodes alone; and, if Pillow was not tried yet
+    (`first`), for an AVIF that is not HDR, because Pillow assembles those.
     """
     try:
         heif = read_heif(file)
@@ -363,7 +363,7 @@ def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
 
 
 def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
-    """Take what can be had of an image that Pillow could not load whole."""
+    """Load the intact part of an image that Pillow could not load whole."""
     if isinstance(first, Image.DecompressionBombError):
         raise _too_large(file, limits, first) from first
     try:
@@ -389,7 +389,7 @@ def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes =
 
 
 def _share_had(image: StillImage) -> float:
-    """Guess how much of a cut image came out: what is missing is one colour down to the last row."""
+    """Estimate the share of a truncated image that was decoded: the missing rows have one colour."""
     stored = flat(image.stored, (255, 255, 255)).convert("RGB")
     pixels = np.asarray(stored.resize((32, 256), Image.Resampling.BOX))
     rows = np.flatnonzero((pixels != pixels[-1, -1]).any(axis=(1, 2)))

@@ -32,13 +32,13 @@ _LOCK: Final = threading.RLock()
 def loading(
     limits: Limits, notes: list[str] | None = None, *, cut: bool = False, libtiff: bool = False
 ) -> Iterator[None]:
-    """Let Pillow work under our limits.
+    """Apply our limits to Pillow.
 
     Pillow keeps its pixel limit, its tolerance for cut files and the threads of its AVIF decoder in
     module globals, and gives warnings for harmless oddities, which become notes here.
 
     Args:
-        limits: `max_pixels` is what Pillow's own check refuses too.
+        limits: Pillow's own check refuses more than `max_pixels` too.
         notes: Takes Pillow's warnings.
         cut: Whether an image that ends early is loaded as far as it goes.
         libtiff: Whether libtiff reads uncompressed TIFFs too.
@@ -51,7 +51,7 @@ def loading(
             AvifImagePlugin.DEFAULT_MAX_THREADS,
             TiffImagePlugin.READ_LIBTIFF,
         )
-        # Pillow refuses above twice this number.
+        # Pillow refuses more than twice this number.
         Image.MAX_IMAGE_PIXELS = (limits.max_pixels + 1) // 2
         ImageFile.LOAD_TRUNCATED_IMAGES = cut
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -79,7 +79,7 @@ def open_image(file: LocalFile, head: bytes = b"") -> Image.Image:
         head: First bytes in place of the file's own; in a TIFF they say which page is the first.
 
     Raises:
-        Exception: Whatever Pillow's plug-ins raise; hostile files find every kind.
+        Exception: Whatever Pillow's plug-ins raise; malicious files cause every kind.
     """
     _load_plugins()
     return Image.open(file.buffered(head), formats=[kind for kind in FORMATS if kind in Image.OPEN])

@@ -30,11 +30,11 @@ def still_by_ffmpeg(
     Args:
         file: The open file.
         limits: For its size.
-        restate: Sets matrix, range, transfer and primaries of the frame where the file knows better than its
+        restate: Sets matrix, range, transfer and primaries of the frame if the file states others than its
             stream.
 
     Returns:
-        The image, and sentences on what was lost of it.
+        The image, and sentences about what was lost.
 
     Raises:
         MediaError: If FFmpeg cannot read it either, or it is too large, or made of several parts.
@@ -43,7 +43,7 @@ def still_by_ffmpeg(
     container = open_container(file, limits, damage.opening)
     try:
         streams = [s for s in container.streams.video if not is_attached(s)]
-        # A HEIF file shows every tile and thumbnail as a stream: the image is the one marked so.
+        # Every tile and thumbnail of a HEIF file is a stream; the image is the one that is marked.
         primary = [s for s in streams if s.disposition & 1]
         if len(streams) > 1 and not primary:
             raise Refused(

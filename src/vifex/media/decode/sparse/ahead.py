@@ -99,7 +99,7 @@ class Ahead:
         self.timeline: deque[Planned] = deque()
         """Frames decided and not shown yet, in presentation order."""
         self.is_over = False
-        """Whether nothing that comes later is wanted."""
+        """Whether no later frame is wanted."""
         self._n_bytes = 0
         self._group: Group | None = None
         self._unsettled: list[tuple[int, int, Planned]] = []
@@ -113,7 +113,7 @@ class Ahead:
         """Take the next packet.
 
         Raises:
-            Unclear: If it is unlike any that can be planned with.
+            Unclear: If the packet has properties that cannot be planned with.
         """
         if packet.pts is None or any(s.data_type in _CHANGES for s in packet.iter_sidedata()):
             raise Unclear
@@ -134,7 +134,7 @@ class Ahead:
             self._settle()
 
     def end(self) -> None:
-        """Decide what is left at the end of the file.
+        """Decide the remaining packets at the end of the file.
 
         Raises:
             Unclear: If there is no frame.
@@ -156,7 +156,7 @@ class Ahead:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more can wait."""
+        """Return whether the queue is full."""
         return len(self.queue) > _MOST_PACKETS or self._n_bytes > _MOST_BYTES
 
     def is_decided(self, group: Group) -> bool:

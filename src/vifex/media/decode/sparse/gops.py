@@ -1,4 +1,4 @@
-"""What a compressed packet is to the others: where decoding can start, and which packets no other depends on.
+"""The roles of compressed packets: where decoding can start, and on which packets no other depends.
 
 A container's flags do not suffice: an H.264 stream marks images as keyframes that depend on earlier ones, and
 marks hardly any image as disposable. The first bytes of each packet are therefore parsed by the codec's own
@@ -33,7 +33,7 @@ def roles(context: Any) -> Callable[[Packet[Any]], Role]:
         A function that is given every packet in the order of the file; it raises `Unclear` too.
 
     Raises:
-        Unclear: If nothing can be said of such streams.
+        Unclear: If the roles are not known for such streams.
     """
     codec, extradata = context.codec.canonical_name, bytes(context.extradata or b"")
     if codec in _ALONE:
@@ -49,5 +49,5 @@ def roles(context: Any) -> Callable[[Packet[Any]], Role]:
 
 
 def holds_back(context: Any) -> int:
-    """Describe how many frames may follow one in the file and be shown before it, at most."""
+    """Return how many frames may follow one in the file and be shown before it, at most."""
     return 32 if context.codec.canonical_name in ("h264", "hevc") else 1

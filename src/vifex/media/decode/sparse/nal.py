@@ -60,7 +60,7 @@ class _NalUnits:
 
 
 class H264(_NalUnits):
-    """Reads H.264."""
+    """Reads packets of H.264."""
 
     header_bytes = 1
 
@@ -85,7 +85,7 @@ class H264(_NalUnits):
 
 
 class Hevc(_NalUnits):
-    """Reads H.265."""
+    """Reads packets of H.265."""
 
     header_bytes = 2
 

@@ -9,21 +9,21 @@ __all__ = ["ENTRY", "HIDDEN", "INNER", "SPARE", "Role", "Unclear"]
 
 
 class Unclear(Exception):
-    """It cannot be told beforehand what decoding a part of this stream alone would give."""
+    """The result of decoding a part of this stream alone is not known in advance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one packet, which is one frame at most, is to the others."""
+    """The role of one packet, which is at most one frame, for the others."""
 
     is_entry: bool = False
     """Decoding can start here: nothing but leading frames after it needs what comes before it."""
     is_spare: bool = False
-    """No other frame is made from this one."""
+    """No other frame depends on this one."""
     is_leading: bool = False
-    """It may be made from frames before the entry that it follows, and is shown before that entry."""
+    """It may depend on frames before the entry that it follows, and is shown before that entry."""
     is_shown: bool = True
-    """Whether a frame comes of it; else others are made from what it holds."""
+    """Whether it gives a frame; if not, other packets depend on it."""
 
 
 ENTRY: Final = Role(is_entry=True)

@@ -37,7 +37,7 @@ from vifex.values import Box, Limits, PixelSpec, ViewRequest
 __all__ = ["Unclear", "can_pay", "sparse_frames"]
 
 SHARE: Final = 0.75
-"""Share of wanted frames from which on nothing is gained (measured: docs/adr/0026)."""
+"""Share of wanted frames above which nothing is gained (measured: docs/adr/0026)."""
 _SAMPLERS: Final = frozenset({"fps", "uniform", "every"})
 _FORMATS: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
@@ -48,10 +48,10 @@ def can_pay(
     """Whether a video may be decoded in part, and few enough of its frames are wanted.
 
     Args:
-        requests: All that is wanted of it.
-        parts: The part of the video that counts for each request.
-        opened: The file; what its header says of frame rate and length is only used to guess what pays.
-        surveyed: What demuxing told, if it was needed.
+        requests: All requests for it.
+        parts: The part of the video for each request.
+        opened: The file; the frame rate and length in its header are used only for this estimate.
+        surveyed: The result of demuxing, if it was needed.
     """
     is_plain = all(
         w.sampling.sampler in _SAMPLERS and w.pixels.decode == "fast" and w.sampling.assume_fps is None
@@ -72,7 +72,7 @@ def can_pay(
 
 
 def _share(request: ViewRequest, covered: float, rate: float, surveyed: Survey | None) -> float:
-    """Guess the share of frames that a request takes, if its part covers so much of them."""
+    """Estimate the share of frames that a request takes, given the share that its part covers."""
     sampling = request.sampling
     if sampling.sampler == "every":
         return covered / (sampling.every or 1)
@@ -82,7 +82,7 @@ def _share(request: ViewRequest, covered: float, rate: float, surveyed: Survey |
 
 
 def _covered(part: Part, duration_s: float) -> float:
-    """Guess how much of what is read a part covers: what comes after it is not read at all."""
+    """Estimate the share of the packets read that a part covers; nothing after the part is read."""
     end_s = duration_s if part.end is None else min(duration_s, float(part.end))
     return 1 - min(1.0, float(part.start or 0) / end_s) if end_s > 0 else 1.0
 
@@ -94,7 +94,7 @@ def sparse_frames(
     damage: Damage,
     progress: Callable[[], None],
 ) -> Iterator[TimedFrame]:
-    """Yield the frames of a video as `shown_frames` does, those that nobody wants without an image.
+    """Yield the frames of a video as `shown_frames` does; unwanted frames have no image.
 
     Args:
         opened: The file.
@@ -105,7 +105,7 @@ def sparse_frames(
         progress: Called for each packet.
 
     Raises:
-        Unclear: If a part of the video cannot be had, or not be sure to be what decoding in full gives.
+        Unclear: If a part of the video cannot be decoded alone, or may differ from a full decode.
     """
     clock = opened.clock
     context = prepare(opened, limits)
@@ -130,7 +130,7 @@ def sparse_frames(
 
 
 class _Decoder:
-    """Sends the packets that count, and sees that each gives the frame that was expected of it."""
+    """Sends the needed packets, and checks that each gives the expected frame."""
 
     def __init__(self, context: Any, damage: Damage, clock: Clock) -> None:
         self._context = context
@@ -143,7 +143,7 @@ class _Decoder:
         self._n_sent = 0
 
     def work(self, ahead: Ahead) -> None:
-        """Send or leave out all packets of which it is known what is to become of them."""
+        """Send or drop all packets that are decided."""
         while ahead.queue:
             planned = ahead.queue[0]
             group = planned.group
@@ -177,7 +177,7 @@ class _Decoder:
         self._take(frames_of(self._context, planned.packet, self._damage, self._clock))
 
     def _go_to(self, group: Group, planned: Planned) -> None:
-        """Start on a group: on from the one before, or anew."""
+        """Start a group, as a continuation of the previous one or from a clean decoder."""
         before = self._group
         if before is not None and before.number + 1 == group.number and not before.is_cut:
             group.is_joined = True
@@ -195,7 +195,7 @@ class _Decoder:
             self._drain()
 
     def _drain(self) -> None:
-        """Have the decoder give all that it holds back."""
+        """Drain the decoder."""
         if self._group is None or self._is_drained:
             return
         self._is_drained = True
@@ -219,7 +219,7 @@ class _Decoder:
 
 
 class _Unseen:
-    """The image of a frame that was not decoded because nobody looks at it."""
+    """The image of a frame that was not decoded because nothing needs it."""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -17,7 +17,7 @@ __all__ = ["SHOWN_S", "is_too_short", "stated_delays"]
 
 _TOO_SHORT_S: Final = Fraction(10, 1000)
 SHOWN_S: Final = Fraction(100, 1000)
-"""What browsers make of a frame that states 10 ms or less."""
+"""Time for which browsers show a frame that states 10 ms or less."""
 
 _MOST_FRAMES: Final = 1_000_000
 
@@ -30,7 +30,7 @@ def is_too_short(delay: Fraction) -> bool:
 def stated_delays(file: LocalFile) -> Sequence[Fraction] | None:
     """Read the seconds that each frame of a GIF or PNG states; `None` for other files.
 
-    FFmpeg puts times of its own in the place of short ones, and other ones than browsers.
+    FFmpeg replaces short times by others than browsers do.
     """
     head = file.head()
     try:

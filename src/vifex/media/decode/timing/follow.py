@@ -52,7 +52,7 @@ class TimedFrames:
     Args:
         opened: The file.
         limits: How many frames at most.
-        damage: Takes what is lost.
+        damage: Counts what is lost.
         progress: Called for each packet.
         order: Where the container keeps no pts: the packets' own, which frames take in rising order.
         assume_fps: Frame rate for a stream without any times.
@@ -196,7 +196,7 @@ class TimedFrames:
         self._own = pts
 
     def notes(self) -> list[str]:
-        """Say, once frames were taken, where times are not the frames' own."""
+        """Return notes on times that are not the frames' own, after decoding."""
         said = list(self._notes)
         if self._first.is_late:
             said.insert(0, "Its video stream starts late; the start of the file does not list it.")

@@ -82,11 +82,11 @@ class FrameTimes:
         self._n_joining = _REORDERED
 
     def enter(self, gap: int, most_gap: int) -> None:
-        """Go on with the next stream.
+        """Continue with the next stream.
 
         Args:
             gap: As above.
-            most_gap: A longer gap between the streams, in ticks, is no gap but another clock.
+            most_gap: A longer gap between the streams, in ticks, means another clock.
         """
         self._gap = gap
         self._best = BestEffort()

@@ -38,7 +38,7 @@ class Leg:
 
 
 class Window:
-    """A part of an open file, as FFmpeg reads it: as if it were all."""
+    """A part of an open file that FFmpeg reads like a whole file."""
 
     def __init__(self, file: LocalFile, start: int, end: int) -> None:
         self.shown = file.shown
@@ -64,13 +64,13 @@ class Window:
 
 
 def open_legs(container: InputContainer, file: LocalFile, limits: Limits, log: Log) -> Opened:
-    """Choose the video stream that counts, and find out where it comes from and goes on.
+    """Choose the video stream, and find the streams that it continues and that continue it.
 
     Args:
         container: The whole file, open; closed here if a part of it is opened in its place.
         file: The file.
-        limits: What it may cost.
-        log: Takes what FFmpeg says.
+        limits: Limits per medium.
+        log: Takes FFmpeg's messages.
 
     Raises:
         Skip: If there is no video stream anywhere in the file.

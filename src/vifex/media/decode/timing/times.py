@@ -22,7 +22,7 @@ _MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Turns ticks of a stream into seconds of the video's own time."""
+    """Converts ticks of a stream into seconds in the video."""
 
     time_base: Fraction
     """Seconds per tick."""
@@ -73,7 +73,7 @@ class Survey:
     """What demuxing learns about a stream, without decoding."""
 
     pts: npt.NDArray[np.int64]
-    """Of all packets that are shown, in rising order."""
+    """Times of all packets that are shown, in rising order."""
     end: int | None
     """Where the last frame ends, in ticks; `None` if no packet has a time."""
     is_rising: bool

@@ -24,7 +24,7 @@ _PACKET_BYTES: Final = 188
 _SYNC_BYTES: Final = 1 << 16
 _VIDEO_IDS: Final = range(0xE0, 0xF0)
 _EXTENDED_ID: Final = 0xFD
-"""VC-1 and others stand under it, but so do sounds: a table of the programme must call it a video."""
+"""Id of VC-1 and others, and also of sounds: a table of the programme must say that it is a video."""
 _SOUND_TYPES: Final = frozenset(
     {0x03, 0x04, 0x0F, 0x11, 0x1C, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87}
 )
@@ -35,7 +35,7 @@ UInt8Array = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One video under one id and of one kind; all places are bytes of the file."""
+    """One video with one id and of one kind; positions are bytes of the file."""
 
     id: int
     """PID, or stream id with 0x100 before it, as FFmpeg numbers streams."""
@@ -46,7 +46,7 @@ class Track:
     last: int
     """Where its last packet ends."""
     open_at: int
-    """Where a reader may start and meets the tables that name it."""
+    """Where a reader may start to see the tables that name the video."""
 
 
 def find_tracks(file: LocalFile, format_name: str) -> list[Track]:
@@ -57,7 +57,7 @@ def find_tracks(file: LocalFile, format_name: str) -> list[Track]:
         format_name: FFmpeg's name of it.
 
     Returns:
-        Tracks; none for formats other than `mpegts` and `mpeg`, or where the file is not as it should be.
+        Tracks; none for formats other than `mpegts` and `mpeg`, or if the file is malformed.
     """
     if format_name == "mpegts":
         return _Transport(file).tracks()
@@ -81,7 +81,7 @@ class _Transport:
         self._tables = _Tables()
 
     def tracks(self) -> list[Track]:
-        """Return all that was found."""
+        """Return the tracks."""
         for at, step, packets in _pieces(self._file):
             self._look_through(at, step, packets)
         found = [track for pid in self._starts for track in self._of(pid)]
@@ -105,7 +105,7 @@ class _Transport:
                 self._ends[pid] = at + int(of[-1]) * step + _PACKET_BYTES
 
     def _start(self, pid: int, where: int, packet: UInt8Array) -> None:
-        """See whether what begins here is a video's."""
+        """Examine a packet in which a frame may begin."""
         body = bytes(_body(packet)[:4])
         if len(body) < 4 or body[:3] != b"\x00\x00\x01":
             return
@@ -143,7 +143,7 @@ class _Transport:
                 yield Track(pid, kind, at, end, self._open_at(pid, at))
 
     def _open_at(self, pid: int, at: int) -> int:
-        """Return where the tables lie that come before a place."""
+        """Return the position of the tables before a position."""
         return max((table for where, table in self._opens[pid] if where <= at), default=0)
 
 

@@ -19,10 +19,10 @@ _DECODERS: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def has_alpha_beside(stream: VideoStream) -> bool:
-    """Whether a stream says that its packets carry alpha as an addition.
+    """Return whether a stream states that its packets carry alpha.
 
-    What such a packet needs of others is known for the images only, not for their alpha: these streams
-    are decoded from their start.
+    The dependencies between packets are known for the images but not for their alpha, so these streams are
+    decoded from their start.
     """
     is_said = stream.metadata.get("alpha_mode") == "1"
     return is_said and stream.codec_context.codec.canonical_name in _DECODERS
@@ -36,7 +36,7 @@ def alpha_context(stream: VideoStream) -> Any:
     except UnknownCodecError:
         return None
     context.extradata = own.extradata
-    # What the container says of colours; the codec's own header comes first where it says something.
+    # Colours of the container; those in the codec's own header take precedence.
     for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
         setattr(context, name, getattr(own, name))
     return context

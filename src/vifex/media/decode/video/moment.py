@@ -1,4 +1,4 @@
-"""One moment of a medium: the frame that is on screen at a time, found by seeking where seeking is exact."""
+"""One moment of a medium: the frame on screen at a time, found by seeking if seeking is exact."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["Kind", "Moment", "at"]
 # Below this, decoding from the start is no slower than finding a key frame.
 _SEEK_FROM_S: Final = 4
 _INDEXED: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
-"""Formats whose clock never starts anew; of others all packets are read to see that."""
+"""Formats whose clock never restarts; in others all packets are read to check that."""
 # How far before the moment the first key frame is looked for, and then the second try.
 _BACK_S: Final = (0, 15)
 
@@ -39,7 +39,7 @@ Kind = Literal["image", "video", "animation"]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An image, with its place in time if it is of a video."""
+    """An image, with its times if it is a frame of a video."""
 
     file: str
     image: DecodedImage
@@ -48,7 +48,7 @@ class Moment:
     """Whether the frames before it were decoded, so that its number is known."""
 
     def sample(self, spec: PixelSpec) -> Sample:
-        """Make ready pixels of it."""
+        """Return ready pixels."""
         try:
             pixels = self.image.ready(spec, None)
         except (OSError, ValueError, MemoryError) as exc:
@@ -69,7 +69,7 @@ class Moment:
         )
 
     def thumbnail(self, box: Box | None, max_side_px: int) -> Image.Image:
-        """Make a small image of it, or of a box in it."""
+        """Return a thumbnail, or one of a box."""
         try:
             image = self.image.upright()
         except (OSError, ValueError, MemoryError) as exc:
@@ -106,16 +106,16 @@ def at(
 
     Args:
         file: The open file.
-        t_s: Seconds of the video's own time.
-        limits: What it may cost.
+        t_s: Seconds in the video.
+        limits: Limits per medium.
         kind: What the file is.
-        spec: What the whole image will be made into, so that a JPEG is decoded just as `read` does it;
-            `None` decodes it in full.
+        spec: Pixels that will be made of the whole image, so that a JPEG is decoded as `read` does it; `None`
+            decodes it in full.
         assume_fps: Frame rate for a stream without any times.
-        page: Which page of an image.
+        page: Page of an image, from 0.
 
     Raises:
-        MediaError: If the file cannot be read, or ends before.
+        MediaError: If the file cannot be read or ends earlier.
         Skip: If it has no video stream.
     """
     if kind == "image":
@@ -139,7 +139,7 @@ _MOST_KEPT: Final = 1024
 
 
 def _can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
-    """Whether seeking pays, and gives the times that decoding from the start would give."""
+    """Return whether seeking is faster and gives the same times as decoding from the start."""
     if t < _SEEK_FROM_S:
         return False
     opened = open_video(file, limits, Log())
@@ -160,8 +160,8 @@ def _can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
 def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedFrame | None:
     """Decode from a key frame before the moment; `None` unless that is sure to give the same frame.
 
-    It is where the first frame that comes out is a key frame shown no later than the moment: what
-    follows it in presentation order does not depend on what was skipped.
+    It is sure if the first frame is a key frame shown no later than the moment: later frames in presentation
+    order do not depend on what was skipped.
     """
     damage = Damage()
     opened = open_video(file, limits, damage.opening)

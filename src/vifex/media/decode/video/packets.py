@@ -36,7 +36,7 @@ def decoded(
     Args:
         opened: The file; its codec context is set to one thread.
         limits: `max_frames` ends the decoding, `max_pixels` makes the decoder refuse larger frames.
-        damage: Takes errors, flags and messages.
+        damage: Counts errors, flags and messages.
         progress: Called for each packet.
         clock: For the times in messages.
         packet_clock: Moves the packets' timestamps past joins.
@@ -74,11 +74,11 @@ def prepare(opened: Opened, limits: Limits) -> Any:
 def packets_of(
     opened: Opened, damage: Damage, packet_clock: PacketClock | SoundClock | None = None
 ) -> Iterator[Packet[Any] | None]:
-    """Yield the stream's packets, then `None`, which drains the decoder; a broken end is an end.
+    """Yield the stream's packets, then `None`, which drains the decoder; an error ends the packets.
 
     Args:
         opened: The file.
-        damage: Takes errors, flags and messages.
+        damage: Counts errors, flags and messages.
         packet_clock: Moves the packets' timestamps past joins.
     """
     demuxer = demuxed(opened.container, opened.stream, damage.note_skipped_packets)
@@ -87,7 +87,7 @@ def packets_of(
             with listening(damage.log):
                 packet = next(demuxer)
         except (StopIteration, IndexError):
-            # PyAV ends so where FFmpeg's list of streams grew on the way: all packets were given.
+            # PyAV ends like this if FFmpeg found further streams meanwhile; all packets were given.
             break
         except (FFmpegError, OSError) as exc:
             damage.read_error = exc

@@ -48,7 +48,7 @@ _FLAGS: Final = {
 _PLAIN: Final = "field_mode=prog:color_primaries=unknown:color_trc=unknown"
 _FULL_RANGE: Final = 2
 _UNSAID: Final = 2
-"""A colour space that the stream does not state; swscale takes BT.601 for it, which no HDR is made in."""
+"""A colour space that is not stated; swscale assumes BT.601, which HDR never uses."""
 _DEEP_RGB: Final = {"rgb24": "rgb48le", "rgba": "rgba64le"}
 _DEEP_YUV: Final = {"rgb24": "yuv444p16le", "rgba": "yuva444p16le"}
 """Formats by way of which HDR, and matrices that swscale lacks, become those of 8 bits."""
@@ -62,7 +62,7 @@ _MAX_GRAPHS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a filter graph makes of frames: a part of them, scaled, in a pixel format."""
+    """The output of a filter graph: a part of a frame, scaled, in a pixel format."""
 
     size: tuple[int, int] | None
     part: _Part | None
@@ -116,15 +116,15 @@ class Converter:
     aspect: Fraction | None
     """Width over height of one stored pixel, as the stream says."""
     margins: Margins = UNCROPPED
-    """What the container says to cut off each frame."""
+    """The cropping that the container states."""
     notes: list[str] = field(default_factory=list)
-    """Takes a sentence, once, for each way in which colours were changed."""
+    """Takes one sentence for each kind of colour conversion."""
     _scalers: dict[_Target, _Scaler] = field(default_factory=dict)
     _turns: dict[int, Turn] = field(default_factory=dict)
 
     @classmethod
     def of(cls, opened: Opened, notes: list[str] | None = None) -> Converter:
-        """Make the converter of a stream that was opened; notes go to its list, or to another."""
+        """Make the converter of an open stream; notes go to its list, or to another."""
         return cls(opened.aspect, opened.stated.margins, opened.notes if notes is None else notes)
 
     def shape(self, frame: VideoFrame) -> Shape:
@@ -155,9 +155,9 @@ class Converter:
         Args:
             frame: As decoded.
             size: Width and height to scale to; `None` keeps them.
-            part: What to take first of the visible part; `None` takes all of that.
-            flags: Of swscale.
-            background: What shows through where the frame has alpha.
+            part: A part of the visible image that is taken first; `None` takes all of it.
+            flags: Flags of swscale.
+            background: The colour under transparent pixels.
 
         Returns:
             uint8 `[H, W, 3]`.
@@ -235,7 +235,7 @@ class FrameImage:
 
     @cached_property
     def _shape(self) -> Shape:
-        return self._converter.shape(self._frame)  # most frames are never looked at
+        return self._converter.shape(self._frame)  # most frames are never converted
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -244,7 +244,7 @@ class FrameImage:
 
     @property
     def is_key(self) -> bool:
-        """Whether the frame needs no other to be decoded."""
+        """Whether the frame is decoded without others."""
         return self._frame.key_frame
 
     @property

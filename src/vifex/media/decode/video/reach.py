@@ -21,16 +21,16 @@ class Reached(Protocol):
     """A progress callback that also takes how far a medium is decoded."""
 
     def reach(self, t_s: float, end_s: float | None) -> None:
-        """Take the seconds that were reached, and where the decoding will end, where that is known."""
+        """Take the seconds that were reached, and the end of the decoding if it is known."""
 
 
 class Reach:
-    """Tells one medium's progress, if the callback takes it.
+    """Reports one medium's progress, if the callback takes it.
 
     Args:
-        progress: Called for each packet or image; told more if it is a `Reached`.
+        progress: Called for each packet or image; it gets the seconds if it is a `Reached`.
         container: Of the medium.
-        parts: What is wanted of it; nothing is decoded behind the last end.
+        parts: The requested parts; nothing is decoded after the last end.
     """
 
     def __init__(

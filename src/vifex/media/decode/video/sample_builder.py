@@ -28,7 +28,7 @@ _FAILS: Final = (FFmpegError, OSError, ValueError, MemoryError)
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """What one sample shows: a box cut out, or the whole with the boxes that are read off its maps."""
+    """The part of an image that one sample contains: a box, or the whole with boxes for its maps."""
 
     box: Box | None = None
     boxes: tuple[Box, ...] = ()
@@ -36,14 +36,14 @@ class Crop:
 
     @property
     def n_rows(self) -> int:
-        """Rows that the sample becomes."""
+        """Rows of the sample."""
         return max(1, len(self.boxes))
 
 
 def find_crops(
     request: ViewRequest, boxes: Sequence[Box], size: tuple[int, int]
 ) -> tuple[list[Crop | None], list[str]]:
-    """Describe what a request takes of an image.
+    """Return the parts that a request takes of an image.
 
     Args:
         request: Its regions decide.
@@ -51,8 +51,7 @@ def find_crops(
         size: Width and height of that image.
 
     Returns:
-        A cut for each sample, `None` in the place of a box that misses the image; and sentences about
-        boxes that do.
+        A part for each sample, `None` for a box outside the image; and sentences about boxes outside.
     """
     regions = request.regions
     if regions is not None and regions.grid is not None:
@@ -126,7 +125,7 @@ class SampleBuilder:
         self._held: dict[int, _Held] = {}
 
     def feed(self, timed_frame: TimedFrame) -> Iterator[Sample]:
-        """Show the next frame; return the samples that it completes."""
+        """Take the next frame; return the samples that it completes."""
         if self._sampler.feed(timed_frame.index, timed_frame.start, timed_frame.end):
             held = self._hold(timed_frame)
             if held is not None:
@@ -136,7 +135,7 @@ class SampleBuilder:
             del self._held[index]
 
     def finish(self) -> Iterator[Sample]:
-        """Yield what is left after the last frame."""
+        """Yield the remaining samples after the last frame."""
         yield from self._samples(self._sampler.finish())
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
@@ -164,13 +163,13 @@ class SampleBuilder:
         for pick in picks:
             numbers = [i for i in pick.frames if i is not None]
             if not all(i in self._held for i in numbers):
-                continue  # a frame of it could not be converted; the tally says so
+                continue  # one of its frames could not be converted; the tally counts it
             for place in range(len(self._held[numbers[0]].pixels)):
                 if all(self._held[i].pixels[place] is not None for i in numbers):
                     yield self._sample(pick, place)
 
     def _sample(self, pick: Pick, place: int) -> Sample:
-        """Make a sample of one part, by its place among them, of frames that are all held."""
+        """Make a sample of one part, given by its position, from frames that are all held."""
         real = [self._held[i] for i in pick.real]
         anchor = real[pick.anchor - pick.first_real]
         found = [None if i is None else self._held[i].pixels[place] for i in pick.frames]

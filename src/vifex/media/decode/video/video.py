@@ -45,11 +45,11 @@ _KNOWN_IMAGES: Final = frozenset(
 
 
 class StillInside(Exception):
-    """What looked like a video is one image."""
+    """A file that looked like a video is a single image."""
 
 
 def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
-    """Open a file, choose its stream and see that its frames are not too large.
+    """Open a file, choose its stream and check the size of its frames.
 
     Raises:
         Skip: If it has no video stream.
@@ -78,7 +78,7 @@ def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
 
 
 def _holds_several(container: InputContainer) -> bool:
-    """Whether FFmpeg takes a kind of image into several that no other reader knows."""
+    """Return whether an image of a kind that only FFmpeg reads contains several frames."""
     if container.format.name in _KNOWN_IMAGES:
         return False
     try:
@@ -234,9 +234,9 @@ def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterato
     """Yield the frames of a video in presentation order, each with the time for which it is on screen.
 
     Args:
-        frames: Of the video.
+        frames: The frames of the video.
         opened: The file.
-        damage: Takes what is lost.
+        damage: Counts what is lost.
 
     Raises:
         OutOfOrder: If their times fall although they must not.

@@ -42,7 +42,7 @@ class Viewing:
         self.choices: list[str] = []
 
     def show(self, timed_frame: TimedFrame) -> Iterator[Sample]:
-        """Show the next frame to all requests; return the samples that it completes."""
+        """Give the next frame to all requests; return the samples that it completes."""
         if self._n_frames == 0:
             self._size = timed_frame.image.size
         self._n_frames += 1
@@ -53,16 +53,16 @@ class Viewing:
             yield from builder.feed(timed_frame)
 
     def finish(self) -> Iterator[Sample]:
-        """Yield what is left after the last frame."""
+        """Yield the remaining samples after the last frame."""
         for builder in self._builders:
             yield from builder.finish()
 
     def is_over(self, timed_frame: TimedFrame) -> bool:
-        """Whether no request needs what comes after a frame."""
+        """Return whether no request needs later frames."""
         return all(t.part.is_over(timed_frame.end) for t in self._builders)
 
     def report(self) -> DecodeReport:
-        """Describe what was learned.
+        """Return the report.
 
         Raises:
             MediaError: If there is no sample for any request.

@@ -99,7 +99,7 @@ def compose(
         The image, upright; sentences on what was lost of it, and on how its colours were changed.
 
     Raises:
-        Refused: If it is of a kind that cannot be put together, or too large.
+        Refused: If it is of a kind that cannot be assembled, or too large.
         MediaError: If it cannot be decoded.
     """
     damage = Damage()
@@ -109,7 +109,7 @@ def compose(
     try:
         frame = work.frame(item)
         profile = _profile(item)
-        if profile:  # it says all; code points are for those who cannot read it
+        if profile:  # the profile is complete; code points are for readers without profiles
             frame.color_trc = frame.color_primaries = _UNSAID
         image = Image.fromarray(converter.rgb(frame))
         alpha = heif.alpha_of(item)
@@ -228,7 +228,7 @@ class _Canvas:
             plane[:] = middle
 
     def lay(self, tile: VideoFrame, column: int, row: int) -> None:
-        """Lay a tile's planes where they belong; what reaches beyond the image is left out."""
+        """Copy a tile's planes to their position; parts beyond the image are dropped."""
         if tile.format.name != self._first.format.name or (tile.width, tile.height) != self._tile:
             raise BadBoxes("its tiles differ in size or in format")
         for index, plane in enumerate(self._planes):
@@ -238,7 +238,7 @@ class _Canvas:
             target[:] = part[: target.shape[0], : target.shape[1]]
 
     def frame(self) -> VideoFrame:
-        """Return the whole, colours as the first tile says."""
+        """Return the whole image, with the colours of the first tile."""
         out, first = self._out, self._first
         out.colorspace, out.color_range = first.colorspace, first.color_range
         out.color_trc, out.color_primaries = first.color_trc, first.color_primaries
@@ -264,7 +264,7 @@ def _layout(data: bytes) -> tuple[int, int, int, int]:
 
 
 def _set_colours(frame: VideoFrame, item: Item) -> None:
-    """Let what the item says of its colours count, not what its stream says."""
+    """Use the colours that the item states instead of those of its stream."""
     stated = _code_points(item)
     if stated is None:
         return

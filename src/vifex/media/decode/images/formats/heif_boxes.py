@@ -19,7 +19,7 @@ _ALPHA: Final = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:au
 
 
 class BadBoxes(ValueError):
-    """The boxes do not hold together."""
+    """The boxes contradict each other."""
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Heif:
         """Read an item's bytes.
 
         Raises:
-            BadBoxes: If they are not where the boxes say.
+            BadBoxes: If they are not at the stated position.
         """
         if item.where not in (0, 1) or not item.extents:
             raise BadBoxes(f"the data of item {item.number} are not in the file")
@@ -82,7 +82,7 @@ class Heif:
         return b"".join(parts)
 
     def alpha_of(self, item: Item) -> Item | None:
-        """Return the item that holds how much of another shows."""
+        """Return the item with the alpha of another."""
         for other in self.items.values():
             kind = (other.first("auxC") or b"")[4:].split(b"\0")[0]
             if item.number in other.refers.get("auxl", ()) and kind in _ALPHA:
@@ -94,7 +94,7 @@ def read_heif(file: LocalFile) -> Heif | None:
     """Read the boxes of a file; `None` where it names no image, e.g. in a sequence.
 
     Raises:
-        BadBoxes: If they do not hold together.
+        BadBoxes: If they contradict each other.
     """
     meta = _find_meta(file)
     if meta is None:

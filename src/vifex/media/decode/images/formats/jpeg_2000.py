@@ -38,14 +38,14 @@ class Depths:
 
     @property
     def by_ffmpeg(self) -> bool:
-        """Whether FFmpeg is to read it."""
+        """Whether FFmpeg reads it instead of Pillow."""
         return not self.has_palette and (self.is_uneven or (max(self.bits) > 8 and self.bits != (16,)))
 
     def check(self, file: LocalFile) -> None:
-        """Check that it is of a kind that somebody reads right.
+        """Check that some reader reads it correctly.
 
         Raises:
-            Refused: If not.
+            Refused: If no reader does.
         """
         mixed = len(set(self.bits)) > 1 and max(self.bits) > 8
         # FFmpeg does not scale gray with alpha of 9 to 15 bits, takes CMYK for RGB with alpha, and knows no

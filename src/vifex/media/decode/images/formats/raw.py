@@ -51,14 +51,14 @@ _MOST_JPEG_BYTES: Final = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """An image inside a raw file that needs no developing."""
+    """An image inside a raw file that need not be developed."""
 
     width: int
     height: int
     page: Directory | None = None
     """A directory that holds plain pixels."""
     offset: int = 0
-    """Where a JPEG starts, where it is none."""
+    """Position of a JPEG; `None` if it is not a JPEG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class Raw:
     """A raw file."""
 
     kind: str
-    """As people call it, e.g. `DNG`."""
+    """Its usual name, e.g. `DNG`."""
     size: tuple[int, int]
-    """Width and height of the largest image in it; 0 x 0 where nothing states them."""
+    """Width and height of the largest image in it; 0 x 0 if nothing states them."""
     orientation: int
     """EXIF orientation of the photograph, 1 to 8."""
     previews: tuple[Preview, ...]
@@ -87,13 +87,13 @@ class Raw:
         return f"{told} of {self.size[0]} x {self.size[1]}; the preview of {size} embedded in it was read."
 
     def is_enough(self, preview: Preview) -> bool:
-        """Whether a preview may stand for the photograph: no thumbnail."""
+        """Return whether a preview may replace the photograph, because it is not a thumbnail."""
         longer = max(preview.width, preview.height)
         return longer >= (min(1024, max(self.size) / 2) if any(self.size) else 512)
 
 
 def find_raw(file: LocalFile) -> Raw | None:
-    """Look into a raw file; `None` for any other."""
+    """Read the structure of a raw file; `None` for any other file."""
     head = file.head()
     named = next((kind for at, mark, kind in _SIGNATURES if head[at : at + len(mark)] == mark), None)
     found = list(_all_directories(file)) if is_tiff(head) else []
@@ -103,7 +103,7 @@ def find_raw(file: LocalFile) -> Raw | None:
     pages = [d for d in found if _is_plain(d)]
     previews = [Preview(d.width, d.height, page=d) for d in pages]
     previews += [Preview(w, h, offset=at) for at, w, h in _jpegs(file, _inside(found))]
-    # Of equals the JPEG, which the camera made to be looked at.
+    # Of images of one size the JPEG, which the camera made for viewing.
     previews.sort(key=lambda p: (p.width * p.height, p.page is None), reverse=True)
     sizes = [(d.width, d.height) for d in found]
     size = max(sizes, key=lambda s: s[0] * s[1], default=(0, 0))
@@ -170,7 +170,7 @@ def _kind_of_tiff(found: list[Directory]) -> str | None:
     if _DNG_VERSION in found[0].tags:
         return "DNG"
     if any(d.photometric in _OF_SENSOR or d.compression in _RAW_COMPRESSIONS for d in found):
-        # Without a camera's name nobody knows what the numbers mean, and LibRaw would guess.
+        # Without a camera's name the meaning of the numbers is unknown, and LibRaw would guess.
         return bytes(found[0].tags.get(271, b"")).split(b"\0")[0].decode("ascii", "replace").strip() or None
     return None
 
@@ -182,7 +182,7 @@ def _is_plain(directory: Directory) -> bool:
 
 
 def _inside(found: list[Directory]) -> list[tuple[int, int]]:
-    """Return the places of what may look like JPEGs and is none: tiles, and data of the sensor."""
+    """Return the positions of data that may look like JPEGs: tiles and sensor data."""
     return [
         (offset, offset + size)
         for d in found

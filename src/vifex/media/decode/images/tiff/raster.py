@@ -33,7 +33,7 @@ COMPRESSIONS: Final = {
 }  # fmt: skip
 """Names of compressions that are not of plain bytes, for messages."""
 _BYTES_ONLY: Final = frozenset({1, 5, 8, 32773, 32946, 34925, 50000})
-"""Nothing, LZW, Deflate, PackBits, LZMA, Zstandard: what they hold are bytes of any meaning."""
+"""None, LZW, Deflate, PackBits, LZMA, Zstandard: they hold plain bytes."""
 _REVERSED: Final = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 
 
@@ -46,9 +46,9 @@ class Raster:
     bits: int
     """Bits of each as stored, e.g. 12 of what came as uint16."""
     lost: tuple[int, int] = (0, 0)
-    """Of how many strips or tiles how many could not be had; there all numbers are 0."""
+    """Strips or tiles in all, and those that could not be read, whose numbers are 0."""
     cause: str = ""
-    """Why the first of them could not."""
+    """Why the first of them could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ def read_raster(file: LocalFile, page: Directory, limits: Limits, wanted: int) -
 
     Args:
         file: The open file.
-        page: What to read of it.
-        limits: For the decoder of what is compressed.
+        page: The page to read.
+        limits: Limits for the decoder.
         wanted: How many samples of each pixel to keep, the first ones.
 
     Raises:
-        Refused: If they are of a kind that cannot be read, which the sentence names.
+        Refused: If they are of a kind that cannot be read; the message names it.
     """
     bits, number_format = _one_kind(page, file)
     if page.compression not in _BYTES_ONLY:
@@ -89,7 +89,7 @@ def read_raster(file: LocalFile, page: Directory, limits: Limits, wanted: int) -
             break
         n_all += 1
         if place.offset == place.size == 0:
-            continue  # a hole, which is how GDAL writes a part of nothing but zeros
+            continue  # a hole, which is how GDAL writes a part with only zeros
         try:
             part = _numbers(_unpacked(file, page, place, samples * bits, limits), page, place, samples, bits)
         except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as exc:

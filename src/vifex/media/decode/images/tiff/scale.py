@@ -26,21 +26,21 @@ _FLOAT_WHITES: Final = ((1.0, 4.0), (255.0, 510.0), (65535.0, 131070.0))
 _MOST_NEGATIVE: Final = 0.5
 """Floats may be below black by this part of white."""
 _TOLD_NEGATIVE: Final = 0.02
-"""Below that it is told."""
+"""Below that a note says so."""
 
 
 class NoScale(Exception):
-    """No rule says which numbers are black and white; the message says what they are."""
+    """No rule gives black and white; the message describes the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Two numbers of a page and what they stand for."""
+    """The numbers of a page that are black and white."""
 
     black: float
     white: float
     is_stated: bool
-    """Whether the kind of numbers says so by itself; else it was found from the numbers."""
+    """Whether the type of the numbers decides them; if not, the numbers did."""
     low: float = 0.0
     """The smallest number."""
     peak: float = 0.0
@@ -48,7 +48,7 @@ class Scale:
 
     @property
     def sentence(self) -> str:
-        """Describe what was taken for black and white."""
+        """Return a sentence about what was taken for black and white."""
         told = f"{self.black:.10g} was taken for black and {self.white:.10g} for white"
         if self.low < self.black or self.peak > self.white:
             told += f"; numbers run from {self.low:g} to {self.peak:g}, and values outside are clipped"
@@ -63,7 +63,7 @@ def find_scale(values: npt.NDArray[Any], bits: int) -> Scale:
         bits: Of each as stored.
 
     Raises:
-        NoScale: If they fit no rule.
+        NoScale: If no rule fits.
     """
     kind = values.dtype.kind
     if kind == "u" and bits <= 16:

@@ -32,7 +32,7 @@ _TYPES: Final = {
 _RATIONALS: Final = {5: "u4", 10: "i4"}
 _MOST_ENTRIES: Final = 4_096
 _MOST_BYTES: Final = 64 << 20
-"""Of one tag's values; a colour table has 393 kB, the offsets of a million tiles 8 MB."""
+"""Most bytes of one tag's values; a colour table has 393 kB, the offsets of a million tiles 8 MB."""
 _MOST_SAMPLES: Final = 4_096
 _MOST_DIRECTORIES: Final = 65_536
 
@@ -86,7 +86,7 @@ class Directory:
 
     @property
     def samples(self) -> int:
-        """Numbers for each pixel; a file that claims thousands is not believed."""
+        """Samples per pixel; a claim of thousands is not believed."""
         return min(max(1, self.number(277, 1)), _MOST_SAMPLES)
 
     @cached_property
@@ -97,7 +97,7 @@ class Directory:
     @cached_property
     def formats(self) -> tuple[int, ...]:
         """What each sample is: 1 unsigned, 2 signed, 3 floating point, 5 and 6 complex."""
-        # 4 says that nothing is known, and 0 is no valid value: both are unsigned to every reader.
+        # 4 means unknown, and 0 is not valid: every reader takes both for unsigned.
         return tuple(1 if f in (0, 4) else f for f in self._for_each(self.numbers(339) or (1,)))
 
     def _for_each(self, values: tuple[int, ...]) -> tuple[int, ...]:
@@ -131,7 +131,7 @@ class Directory:
 
     @property
     def is_reduced(self) -> bool:
-        """Whether it is a smaller copy or a mask of another image of the file."""
+        """Whether it is a reduced copy or a mask of another image of the file."""
         return bool(self.number(254) & 5) or self.number(255) == 2
 
     @property

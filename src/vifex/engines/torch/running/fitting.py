@@ -20,10 +20,14 @@ from vifex.engines.torch.running.steps import Network
 
 __all__ = ["GpuFit", "fit_to_gpu"]
 
-_SMALLEST: Final = 32
 _LARGEST: Final = 256
-_BATCH_BYTES: Final = 32 << 20
+"""Inputs of the largest batch."""
+_LEAST_BYTES: Final = 20 << 20
+"""Pixels of the smallest batch that is tried: smaller ones cost the processor more than they spare memory."""
+_MOST_BYTES: Final = 40 << 20
 """Pixels of the largest batch: every decoder process fills one, and some wait."""
+_ONE_BY_ONE: Final = 32
+"""Inputs of a batch whose inputs are run one by one."""
 _TIMED_S: Final = 0.05
 """What the timing of one batch size takes about."""
 
@@ -72,12 +76,13 @@ def fit_to_gpu(
     with torch.cuda.device(device), torch.inference_mode(), settings(device):
         if not together:
             capture(1)
-            return GpuFit(fitted[1], batch or _SMALLEST, 1)
+            return GpuFit(fitted[1], batch or _ONE_BY_ONE, 1)
         if batch is None:
-            most = max(1, _BATCH_BYTES // (int(np.prod(shape)) * dtype.itemsize))
-            most = min(_LARGEST, 1 << (most.bit_length() - 1))
+            input_bytes = int(np.prod(shape)) * dtype.itemsize
             batch = choose_batch(
-                lambda size: _rate(*capture(size), device), first=min(_SMALLEST, most), most=most
+                lambda size: _rate(*capture(size), device),
+                first=_inputs(_LEAST_BYTES, input_bytes),
+                most=_inputs(_MOST_BYTES, input_bytes),
             )
         else:
             try:
@@ -86,6 +91,11 @@ def fit_to_gpu(
                 fitted[batch] = network  # it runs in smaller steps
         torch.cuda.empty_cache()
     return GpuFit(fitted[batch], batch, batch)
+
+
+def _inputs(batch_bytes: int, input_bytes: int) -> int:
+    """Return the largest power of two of inputs that takes no more than some bytes; at least 1."""
+    return min(_LARGEST, 1 << (max(1, batch_bytes // input_bytes).bit_length() - 1))
 
 
 def _pixels(shape: tuple[int, ...], dtype: np.dtype[Any], device: torch.device, seed: int) -> Tensor:

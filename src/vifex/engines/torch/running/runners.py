@@ -99,6 +99,8 @@ class CudaRunner:
         self._copy_in, self._arithmetic, self._copy_out = (torch.cuda.Stream(device) for _ in range(3))
         # What made the network ran on another stream.
         self._arithmetic.wait_stream(torch.cuda.current_stream(device))
+        self._slots: dict[tuple[int, tuple[int, ...]], Tensor] = {}
+        """Tensors over the slots of pinned memory, by address and shape."""
         self._lanes: queue.SimpleQueue[_Lane] = queue.SimpleQueue()
         for _ in range(lanes):
             self._lanes.put(_Lane())
@@ -124,6 +126,7 @@ class CudaRunner:
 
     def close(self) -> None:
         """Unpin the memory of the decoder processes."""
+        self._slots.clear()
         self._pinned.close()
 
     def _queue(self, pixels: Pixels, lane: _Lane) -> torch.cuda.Event:
@@ -150,7 +153,10 @@ class CudaRunner:
         """Return pinned memory with the pixels, theirs where it can be pinned."""
         if self._pinned.holds(pixels):
             lane.pixels = pixels
-            return _borrow(pixels)
+            place = (pixels.ctypes.data, pixels.shape)
+            if place not in self._slots:
+                self._slots[place] = _borrow(pixels)
+            return self._slots[place]
         if lane.staging is None:
             lane.staging = torch.empty(pixels.shape, dtype=_TYPES[pixels.dtype.name], pin_memory=True)
         lane.staging.numpy()[...] = pixels

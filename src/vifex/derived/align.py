@@ -1,4 +1,4 @@
-"""The inputs of a fusion, row by row: of each base row its partners in the other views, and their vectors."""
+"""The inputs of a fusion: the partners of each base row in the other views, and their vectors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """The rows that a medium will have, and where their inputs stand."""
+    """The rows that a medium will have, and the places of their inputs."""
 
     outcome: Outcome
     facts: pa.Table
@@ -109,7 +109,7 @@ def _chunks(media: Iterable[MadeFrom], base: SourceView) -> Iterator[list[MadeFr
 
 
 def _facts(source: SourceView, media: Sequence[MadeFrom]) -> dict[str, pa.Table]:
-    """Read what the rows of some media are of, in one go."""
+    """Read the facts of the rows of several media in one call."""
     places = [source.places(m.medium_id) for m in media]
     table = source.facts(np.concatenate(places))
     stops = np.cumsum([len(p) for p in places])
@@ -160,7 +160,7 @@ def _nothing(outcome: Outcome, base: pa.Table, n_inputs: int) -> Aligned:
 
 
 def _of_sources(medium_id: str, sources: Sequence[SourceView]) -> tuple[Status, str]:
-    """Describe what the sources have of a medium: the first that lacks it decides, else all count."""
+    """Return status and reasons of a medium in the sources: the first source that lacks it decides."""
     problems: list[str] = []
     for view, entry in {s.name: s.entries.get(medium_id) for s in sources}.items():
         if entry is None:

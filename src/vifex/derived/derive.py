@@ -1,8 +1,7 @@
-"""Views made from views: each medium's rows are made of its rows elsewhere in the store, and committed.
+"""Derived views: the rows of each medium are computed from its rows in other views of the store.
 
-A medium is made anew when the newest entry of one of its sources is new, and left alone otherwise, so that
-the same command again does what is left to do. What the sources could not give is an outcome of the medium,
-as anywhere.
+A medium is computed again when one of its sources has a newer entry for it, and skipped otherwise, so the
+same command resumes a run. A medium that the sources cannot supply gets an outcome with the reason.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ Array = npt.NDArray[Any]
 
 
 def derived_recipe(name: str, column: str, size: int, weights_sha256: str = "", **made: Any) -> Recipe:
-    """Return the recipe of a view with one column that was made from other views.
+    """Return the recipe of a derived view with one column.
 
     Args:
         name: What stands for the model, e.g. `fuse/concat(frames:head + sound:embedding)`.
@@ -68,11 +67,11 @@ def facts_of_run() -> str:
 def media_to_make(
     sources: Sequence[SourceView], views: Sequence[ViewWriter], tally: Tally
 ) -> Iterator[MadeFrom]:
-    """Yield the media of the first source that are not yet, or no longer, as they should be.
+    """Yield the media of the first source that are missing in a derived view or out of date there.
 
     Args:
-        sources: What the rows are made of; the first one names the media.
-        views: A medium is done where all of them have it.
+        sources: The source columns; the first one decides which media there are.
+        views: A medium is finished when all of them have it.
         tally: Counts those that are done.
     """
     for medium_id, entry in sources[0].entries.items():
@@ -98,7 +97,7 @@ def media_to_make(
 def batch_of(
     recipe: Recipe, facts: Mapping[str, pa.Array], vectors: npt.NDArray[np.float32]
 ) -> pa.RecordBatch:
-    """Lay derived rows out in the store's columns.
+    """Arrange derived rows as a batch in the schema of the view.
 
     Args:
         recipe: Of the view.
@@ -115,19 +114,19 @@ def batch_of(
 
 
 def note(tally: Tally, outcome: Outcome, on_outcome: Callable[[Outcome], None] | None) -> None:
-    """Count a medium's end and tell of it where it was not well."""
+    """Count an outcome, and report it if it is not `ok`."""
     tally.note(outcome)
     if outcome.status != "ok" and on_outcome is not None:
         on_outcome(outcome)
 
 
 def report_of(store: str | os.PathLike[str], views: Sequence[str], tally: Tally, began_s: float) -> Report:
-    """Tell how a run ended.
+    """Build the report of a run.
 
     Args:
         store: The store's folder.
-        views: Names of the views that were made.
-        tally: What was counted.
+        views: Names of the derived views.
+        tally: The counts of the run.
         began_s: When the run began, on `time.monotonic`.
     """
     seconds = round(time.monotonic() - began_s, 3)

@@ -42,7 +42,7 @@ def fuse_views(
     learn: Learn | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Report:
-    """Make a view whose rows are fused from rows of others, or bring one up to date.
+    """Make a view whose rows are fused from rows of other views, or update it.
 
     Args:
         store: The store's folder.
@@ -60,7 +60,7 @@ def fuse_views(
 
     Raises:
         InputError: If views, columns or options do not fit each other.
-        StoreError: If there is no such store, or the view was made by another recipe.
+        StoreError: If the store does not exist, or the view has another recipe.
     """
     began_s = time.monotonic()
     tally = Tally()

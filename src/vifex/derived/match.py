@@ -1,13 +1,15 @@
 """Which row of another view belongs to a row: same medium, same part of the image, same time.
 
-- **Part of the image.** A row with a box goes with rows of the same box. Where there is none, it goes with
-  rows without a box: the whole image, or the sound, holds every box of it. A row without a box never goes
-  with a row that has one.
-- **Time.** Of these the row counts whose `[t_start_s, t_end_s)` overlaps most with that of the base row, of
-  equal ones the first. Where none overlaps, the nearest in time, if the gap between both is at most
-  `within_s` seconds. A row without times (an image) goes with rows without times of the same page, the
-  first of them; an image that is not read by pages is its first page.
-- Where nothing is left a row has no partner, and none is made up.
+- **Part of the image.** A row with a box matches rows with the same box. If there are none, it matches rows
+without
+  a box, since the whole image, or the sound, contains every box. A row without a box never matches a row with
+  one.
+- **Time.** Among these, the partner is the row whose `[t_start_s, t_end_s)` overlaps most with that of the
+base row;
+  the first one, if several overlap equally. If none overlaps, the partner is the nearest row in time,
+  provided the gap is at most `within_s` seconds. A row without times (an image) matches the first row without
+  times of the same page; an image that is not read page by page counts as its first page.
+- Otherwise the row has no partner.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A fused view is planned: which inputs, and what is learned from them or was before."""
+"""The plan of a fused view: its inputs, and the arrays that are learned from them or given."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Arrays = Mapping[str, Array]
 PARAMETERS: Final = "fusion.npz"
 """Name of the file of learned arrays in a view's folder."""
 _LEARN_ROWS: Final = 20_000
-"""Rows that are learned from at most, spread evenly."""
+"""Largest number of rows to learn from, spread evenly."""
 
 Learn = Callable[[list[npt.NDArray[np.float32]], Sequence[str | None]], Arrays]
 """Learns arrays from inputs, float32 `[N, D_i]` each, and the rows' labels."""
@@ -45,7 +45,7 @@ class FusionPlan:
     sources: tuple[SourceView, ...]
     learned: Arrays
     file: bytes | None
-    """The learned arrays as the view keeps them."""
+    """The learned arrays as the view stores them."""
 
     @property
     def recipe(self) -> Recipe:
@@ -81,7 +81,9 @@ def open_inputs(
     wanted = [split_name(text, known) for text in views]
     for other in mean:
         if other not in [view for view, _ in wanted[1:]]:
-            raise InputError(f"{other!r} is to be averaged and is no other view of this fusion.")
+            raise InputError(
+                f"{other!r} cannot be averaged: it is not one of the other views of this fusion."
+            )
     if name in [view for view, _ in wanted]:
         raise InputError(f"the view {name!r} cannot be made of itself.", todo="Name another: -o NAME.")
     sources: list[SourceView] = []
@@ -104,7 +106,7 @@ def open_inputs(
     try:
         return Fusion(method, inputs, unit=unit, within_s=within_s, weights=shares), tuple(sources)
     except ValueError as exc:
-        raise InputError(f"the fusion makes no sense: {exc}.", todo="Give at least two views.") from exc
+        raise InputError(f"the fusion is not possible: {exc}.", todo="Give at least two views.") from exc
 
 
 def plan_fusion(
@@ -116,7 +118,7 @@ def plan_fusion(
     learn: Learn | None,
     dims: int | None,
 ) -> FusionPlan:
-    """Settle what is learned: what was given, what the view has already, or what its rows teach.
+    """Resolve the learned arrays: those given, those that the view already has, or those learned from rows.
 
     Args:
         store: The store's folder.
@@ -169,7 +171,7 @@ def plan_fusion(
 
 
 def _with(plan: FusionPlan, dims: int | None) -> FusionPlan:
-    """Check that what a view has learned is of the size that is asked for."""
+    """Check that the learned arrays of a view have the requested size."""
     size = plan.recipe.layers[0].size
     if dims is not None and dims != size:
         raise StoreError(
@@ -183,7 +185,7 @@ def _same_but_learned(recipe: Recipe, fusion: Fusion) -> bool:
 
 
 def learned_of(folder: Path, fusion: Fusion) -> dict[str, Array]:
-    """Read what a view's fusion learned, empty where it learned nothing.
+    """Read the learned arrays of a view; empty if its method learns nothing.
 
     Args:
         folder: The view's.

@@ -22,10 +22,10 @@ __all__ = ["FACTS", "ROWS_AT_ONCE", "MadeFrom", "SourceView", "split_name"]
 Array = npt.NDArray[Any]
 
 ROWS_AT_ONCE: Final = 4096
-"""Rows whose vectors are in memory at the same time."""
+"""Largest number of rows whose vectors are in memory at the same time."""
 
 FACTS: Final = tuple(name for name in ROW_NAMES if name != "key")
-"""What a row has beside its key and its vectors."""
+"""The columns of a row besides its key and its vectors."""
 
 _ENTRY: Final = (
     "medium_id",
@@ -48,7 +48,8 @@ class MadeFrom(Medium):
     """A medium of a view that is made from other views.
 
     It is the source's medium, so it has its id, whose span is not known here. What a manifest says of a
-    medium elsewhere is said here by the sources' entries: where one of them is new, the rows are made anew.
+    medium elsewhere is given here by the entries of the sources: if one of them is new, the rows are computed
+    again.
     """
 
     id: str = ""
@@ -60,15 +61,15 @@ class MadeFrom(Medium):
 
     @property
     def spec_hash(self) -> str:
-        """Hash of the entries that the rows come of."""
+        """Return the hash of the source entries."""
         return hash_of_sources(self.entries)
 
 
 class SourceView:
-    """One column of a view that is read, by medium.
+    """A feature column of a view, read by medium.
 
     Args:
-        view: Open; its state stays as it is.
+        view: An open view.
         column: A feature column of it.
     """
 
@@ -98,13 +99,13 @@ class SourceView:
         return None if entry is None else (self.view.id, entry["commit"])
 
     def places(self, medium_id: str) -> Array:
-        """Where the rows of a medium stand in the view, int64."""
+        """Return the places of the rows of a medium in the view, int64."""
         runs = self._runs.get(medium_id, ())
         parts = [np.arange(start, stop, dtype=np.int64) for start, stop in runs]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
     def facts(self, places: Array) -> pa.Table:
-        """Read what rows are of: `FACTS`."""
+        """Read the columns `FACTS` of some rows."""
         return self.view.take(places.tolist(), FACTS).combine_chunks()
 
     def vectors(self, places: Array) -> npt.NDArray[np.float32]:
@@ -144,7 +145,7 @@ def split_name(text: str, views: Sequence[str]) -> tuple[str, str | None]:
 
 
 def _runs(view: View) -> dict[str, list[tuple[int, int]]]:
-    """Find where the rows of each medium stand, without holding a name for each row."""
+    """Find the places of the rows of each medium as ranges; memory does not hold a name per row."""
     runs: dict[str, list[tuple[int, int]]] = {}
     at = 0
     for batch in view.batches(["medium_id"], batch_rows=1 << 16):

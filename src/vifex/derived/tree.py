@@ -42,20 +42,20 @@ def grow_trees(
     on_outcome: Callable[[Outcome], None] | None = None,
     **choices: Any,
 ) -> Report:
-    """Make the three views of a tree, or bring them up to date.
+    """Make the three views of a tree, or update them.
 
     Args:
         store: The store's folder.
-        view: Whose rows are the leaves.
-        column: Feature column of it; may be left out where there is one.
-        name: What the names of the new views begin with.
+        view: The view whose rows are the leaves.
+        column: Feature column of that view; `None` means the only one.
+        name: Prefix of the names of the new views.
         on_outcome: Called for each medium that did not end `ok`.
         **choices: Of `vifex.pool.tree.build_tree`: `pooling`, `radius`, `factor`, `least`, `shortest`,
             `similar`.
 
     Raises:
-        InputError: If the column or a choice makes no sense.
-        StoreError: If there is no such store or view, or a view was made by another recipe.
+        InputError: If the column does not exist or a choice is out of range.
+        StoreError: If the store or the view does not exist, or a view has another recipe.
     """
     began_s = time.monotonic()
     tally = Tally()
@@ -109,7 +109,7 @@ def _make(
 
 
 def _status(entry: dict[str, Any], facts: pa.Table) -> tuple[Status, str]:
-    """Describe what can become of a medium: a tree takes rows that have times and are whole frames."""
+    """Return the status and reason of a medium. A tree needs rows that have times and are whole frames."""
     if entry["status"] in ("skipped", "failed"):
         return entry["status"], entry["reason"]
     if not facts.num_rows or facts.column("t_start_s").null_count:
@@ -140,7 +140,7 @@ def _rows(nodes: Sequence[Node], facts: pa.Table, end_s: float) -> dict[str, pa.
     first = facts.take(pa.array([node.start for node in nodes])).combine_chunks()
     rows = {name: first.column(name).combine_chunks() for name in FACTS}
     starts_s = pa.array([node.t_start_s for node in nodes], pa.float64())
-    # Where the next part begins is known; behind the last frame nothing is.
+    # A part ends where the next one begins; the last part ends with the last frame.
     ends_s = [min(node.t_end_s, end_s) for node in nodes]
     return {
         **rows,

@@ -45,7 +45,7 @@ def load_pooling(name: str) -> Pooling:
     """Load a pooling by its name.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If the name is unknown.
     """
     pooling: Pooling = load(POOLINGS, name, group=GROUP, what="pooling")
     return pooling
@@ -55,7 +55,7 @@ def pooled_shape(name: str, layer: Layer) -> tuple[int, ...]:
     """Return the shape of one row after pooling.
 
     Raises:
-        InputError: If there is no such pooling, or it does not fit the layer.
+        InputError: If the pooling is unknown, or it does not fit the layer.
     """
     return _fitting(name, layer.kind, of=layer.name).shape(layer.kind, layer.shape)
 
@@ -72,7 +72,7 @@ def pool(name: str, kind: LayerKind, array: npt.NDArray[Any]) -> npt.NDArray[Any
         float32 `[N, *pooled_shape]`; `none` and `flatten` may give a view of the input.
 
     Raises:
-        InputError: If there is no such pooling, or it does not fit the kind.
+        InputError: If the pooling is unknown, or it does not fit the kind.
     """
     return _fitting(name, kind, of=None).apply(kind, array)
 

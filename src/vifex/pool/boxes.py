@@ -51,7 +51,7 @@ def map_boxes(boxes: Array, width: float, height: float, spec: PixelSpec) -> Map
             `stretch_crop` scale to the whole size that the resize gives, and take the crop's corner off.
 
     Raises:
-        ValueError: If the boxes are no `[K, 4]`, or the image has no size.
+        ValueError: If the boxes are not `[K, 4]`, or the image is empty.
     """
     import numpy as np
 

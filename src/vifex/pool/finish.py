@@ -26,7 +26,7 @@ def l2_normalize(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
     Returns:
         float32 of the same shape. A row of zeros stays zeros; a row with an infinite or undefined
-        number stays as it is, so that `rows_that_fit` still finds it.
+        number is kept, so that `rows_that_fit` finds it.
     """
     import numpy as np
 
@@ -39,7 +39,7 @@ def l2_normalize(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def rows_that_fit(array: npt.NDArray[Any], dtype: Dtype) -> npt.NDArray[np.bool_]:
-    """Tell which rows a store of this dtype can hold: every number finite there.
+    """Return which rows a store of this dtype can hold: those whose numbers are all finite in it.
 
     Args:
         array: float32 `[N, ...]`.

@@ -60,7 +60,7 @@ class FusionRule:
     """Fuses float32 `[N, D_i]` to float32 `[N, size]`, given shares that sum to 1 and the learned arrays."""
     takes_weights: bool = False
     learns: Callable[[int], tuple[str, ...]] = lambda n_inputs: ()
-    """Names of the arrays that are learned for so many inputs; empty where nothing is learned."""
+    """Names of the arrays to learn for a number of inputs; empty if the method learns nothing."""
 
 
 def fusion_names() -> list[str]:
@@ -72,7 +72,7 @@ def load_fusion(name: str) -> FusionRule:
     """Load a fusion by its name.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If the name is unknown.
     """
     rule: FusionRule = load(FUSIONS, name, group=FUSION_GROUP, what="way to fuse")
     return rule

@@ -1,4 +1,4 @@
-"""No pooling: a layer as it is, whole maps and all."""
+"""No pooling: the output of a layer is kept unchanged."""
 
 from __future__ import annotations
 

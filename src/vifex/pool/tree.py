@@ -1,18 +1,18 @@
 """A tree over time: frames in shots, shots in scenes, scenes in the video, each node with its own vector.
 
-Takes the features of frames and their times; knows neither networks nor files. A node's vector is pooled
-from its children's, not from the frames again: recursive pooling. With the default, the mean weighted by
-duration, both are the same.
+The input is features of frames and their times; networks and files are not known here. The vector of a node
+is pooled from the vectors of its children (recursive pooling), not from the frames. With the default, the
+mean weighted by duration, the two are equal.
 
-**Shots.** Between frame t and t + 1 lies the cosine distance d_t of their features. A new shot starts
-behind a gap whose d_t is at least `least` and at least `factor` times the median of the other distances
-within `radius` gaps on both sides: so a pan, where all distances are high, is one shot, and so is a part
-that jumps at every frame. Of cuts less than `shortest` frames apart the largest counts, of equal ones the
-first. (PySceneDetect's adaptive detector compares with the mean of a window of pixel differences; the
-median lets a second cut stand nearby.)
+**Shots.** d_t is the cosine distance between the features of frames t and t + 1. A new shot starts at frame t
++ 1 if d_t is at least `least` and at least `factor` times the median of the other distances within `radius`
+gaps on both sides. A pan, where all distances are high, is therefore one shot, and so is a part that jumps at
+every frame. Among cuts less than `shortest` frames apart, the one with the largest distance is kept; among
+equal ones, the first. (PySceneDetect's adaptive detector compares with the mean of a window of pixel
+differences; the median does not suppress a second cut nearby.)
 
-**Scenes.** Neighbouring groups of shots are joined, the two with the most similar vectors first, as long as
-their cosine is at least `similar`.
+**Scenes.** Neighbouring groups of shots are joined, the most similar pair first, while its cosine is at least
+`similar`.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Node:
     start: int
     """Its first frame."""
     stop: int
-    """The frame behind its last."""
+    """The frame after its last."""
     t_start_s: float
     t_end_s: float
-    """Where its last frame gives way to the next, or the video ends: children meet without a gap."""
+    """Start of the next frame after its last one, or the end of the video: children meet without a gap."""
     weight: float
-    """What it counts in its parent's mean: seconds, or frames where the video has no duration."""
+    """Weight in the mean of the parent: seconds, or frames if the video has no duration."""
     vector: Array
     """float32 `[D]`."""
     children: tuple[Node, ...] = ()
@@ -121,7 +121,7 @@ def build_tree(
 def shot_starts(
     features: Array, *, radius: int = 5, factor: float = 3.0, least: float = 0.05, shortest: int = 1
 ) -> Array:
-    """Find the first frames of shots by the rule above.
+    """Find the first frame of each shot; the module describes the rule.
 
     Args:
         features: float `[T, D]`, T at least 1.
@@ -134,7 +134,7 @@ def shot_starts(
         int64, rising, 0 first.
 
     Raises:
-        InputError: If a number makes no sense.
+        InputError: If a number is out of range.
     """
     import numpy as np
 
@@ -256,7 +256,7 @@ def _pool_of(pooling: str | Pool) -> Pool:
 
 
 def _unit(rows: Array) -> Array:
-    """Divide rows by their length; a row of zeros stays, and so is as far from all others as can be right."""
+    """Divide rows by their length. A row of zeros stays, so its cosine to every other row is 0."""
     import numpy as np
 
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -22,12 +22,12 @@ _MAX_BATCH_ROWS = 16_384
 
 
 def layer_of(view: View, column: str) -> LayerSpec:
-    """Give the layer of a feature column: its shape, its dtype, its pooling."""
+    """Return the layer of a feature column: its shape, its dtype, its pooling."""
     return next(spec for spec in view.recipe.layers if spec.column == column)
 
 
 def rows_per_batch(size: int) -> int:
-    """Give the number of rows of `size` float32 numbers that make a batch of about 8 MiB."""
+    """Return the number of rows of `size` float32 numbers that make a batch of about 8 MiB."""
     return max(1, min(_MAX_BATCH_ROWS, _BATCH_BYTES // (4 * max(1, size))))
 
 

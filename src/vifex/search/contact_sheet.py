@@ -1,8 +1,8 @@
-"""Contact sheets: the hits of a search as one HTML file that needs nothing else, now or in ten years.
+"""Contact sheets: the hits of a search as one self-contained HTML file.
 
-Styles and images are inside; there is no script and no address to load from, and the page forbids both
-to itself. Every word that comes from a store or a file name is escaped. Sources are linked, videos at
-the time of the hit; the links work where the page is opened from a disk that has the sources.
+Styles and images are embedded. The page has no script and loads nothing, and its policy forbids both. Text
+from a store or a file name is escaped. Sources are linked, videos at the time of the hit; the links work on a
+machine that has the sources.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Thumbnail", "write_contact_sheet"]
 
 Thumbnail = Callable[[Hit], "Image | None"]
-"""Gives a hit's image (its frame, its box cut out), or `None` where it cannot be had any more."""
+"""Returns the image of a hit (its frame, cropped to its box), or `None` if it can no longer be read."""
 
 _SIDE_PX = 480
 _QUALITY = 80
@@ -90,9 +90,9 @@ def write_contact_sheet(
     store_name: str,
     overwrite: bool = False,
 ) -> None:
-    """Write hits with their images to one HTML file, which appears whole or not at all.
+    """Write hits with their images to one HTML file. The file appears complete or not at all.
 
-    Images are asked for one by one and written at once, so memory does not grow with the hits.
+    Images are read and written one at a time, so memory does not grow with the number of hits.
 
     Args:
         path: The file.

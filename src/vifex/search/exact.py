@@ -131,7 +131,7 @@ class Searcher:
         return Pass(ready, k, how, _Keys(self.view), coarse=self._coarse).over(blocks)
 
     def _passing(self, where: str) -> Iterator[Block]:
-        """Give the rows that pass a filter, block by block."""
+        """Return the rows that pass a filter, block by block."""
         places = self.view.places(where)
         owners = np.searchsorted(self._firsts, places, side="right") - 1
         for owner in np.unique(owners):
@@ -205,7 +205,7 @@ def _checked(queries: npt.ArrayLike, column: str, size: int, k: int, how: Distan
 
 
 def unlike_rows(given: int, column: str, size: int) -> InputError:
-    """Give the error for a query of `given` numbers where a row of the column has `size`."""
+    """Return the error for a query of `given` numbers where a row of the column has `size`."""
     return InputError(
         f"the query has {given} numbers, but a row of column {column!r} has {size}.",
         todo="Use a query made by the same model and layer, or name another column.",

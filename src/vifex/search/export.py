@@ -24,20 +24,20 @@ def export(
     where: str | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Write rows of a view to one file, which appears whole or not at all.
+    """Write rows of a view to one file. The file appears complete or not at all.
 
-    Memory is bounded by a batch of rows, whatever the size of the view.
+    Memory holds one batch of rows, whatever the size of the view.
 
     Args:
-        view: What to write.
-        path: The file; it gets exactly this name.
+        view: The view to export.
+        path: The file, with exactly this name.
         to: Name in the registry of formats: `npy`, `npz`, `parquet`, `csv`.
-        column: Feature column; `None` means all of them, or the only one where a file holds just one.
+        column: Feature column; `None` means all, or the only one if the format holds one column.
         where: SQL filter over the row columns.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
-        How many rows were written; none is no error.
+        Number of rows written; 0 is not an error.
 
     Raises:
         InputError: If the format, the column or the filter is unknown, or the file cannot be written.

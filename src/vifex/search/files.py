@@ -1,7 +1,6 @@
-"""Files that a user names to be written: they appear whole or not at all, and replace nothing unasked.
+"""Output files: they appear complete or not at all, and replace a file only if that was requested.
 
-Each is written aside, synced, then renamed. An existing file is replaced only where that was asked for, and a
-file in a store's folder never.
+A file is written under a temporary name, synced, then renamed. Files inside a store are never replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ __all__ = ["check_names_file", "check_target", "written_whole"]
 
 
 def check_names_file(path: str | os.PathLike[str]) -> None:
-    """Check that a path is meant as a file's.
+    """Check that a path names a file.
 
     Raises:
         InputError: If it ends in a separator, or is a folder.
@@ -34,13 +33,13 @@ def check_names_file(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """Yield a path to write to; what stands there at the end becomes `path` in one step.
+    """Yield a temporary path to write to; at the end the file there becomes `path` in one step.
 
-    After an error or an interrupt nothing is left, and an older file at `path` is as it was. A process
+    After an error or an interrupt nothing is left, and an older file at `path` is unchanged. A process
     that is killed may leave a hidden file `.NAME.XXXX.part` beside it.
 
     Args:
-        path: The file to make; its folder must exist.
+        path: The file to write; its folder must exist.
         overwrite: Whether it may replace a file.
 
     Raises:
@@ -65,7 +64,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Check that a file may be written, before the work for it is done.
 
     Args:
-        path: The file to make.
+        path: The file to write.
         overwrite: Whether it may replace a file.
 
     Raises:
@@ -85,7 +84,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     if target.exists() and not target.is_file():
         # A rename would put a plain file in the place of /dev/null, for all programs of the machine.
         raise InputError(
-            "this is no plain file but a device, a pipe or a socket, and nothing is written into those.",
+            "this is a device, a pipe or a socket, not a file.",
             of=str(target),
             todo="Name a file.",
         )
@@ -106,7 +105,7 @@ def _taken(target: Path) -> InputError:
 
 
 def _make(aside: Path, target: Path) -> None:
-    """Make the empty file that is written. Every error here is about the place, as nothing is read yet."""
+    """Create the empty file. Nothing is read yet, so every error here concerns the target folder."""
     try:
         with _translated(target):
             aside.touch(exist_ok=False)

@@ -1,7 +1,6 @@
-"""Media that are gone from disk: their rows stay, as nobody said that they should go.
+"""Media whose files no longer exist. Their rows stay in the store until somebody deletes them.
 
-A look at a file costs some microseconds on a local disk. A search looks at the media of its hits; who asks
-for all media of a view pays for each.
+To examine a file takes some microseconds on a local disk. A search examines the media of its hits only.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ if TYPE_CHECKING:
 __all__ = ["count_gone", "existing_hits", "gone_uris"]
 
 _MORE: Final = 4
-"""How many times as many hits are asked for when too many of them are gone."""
+"""Factor by which more hits are fetched when too many of them are gone."""
 
 
 def gone_uris(uris: Iterable[str]) -> set[str]:
-    """Return those addresses whose file is no longer there.
+    """Return the addresses whose file no longer exists.
 
-    A file that the system will not let us look at is there, and so is what is no local file.
+    A file that may not be examined counts as existing, and so does an address that is not a local file.
     """
     return {uri for uri in set(uris) if _is_gone(uri)}
 
 
 def count_gone(batches: Iterable[Sequence[str]]) -> int:
-    """Count the different addresses whose file is no longer there.
+    """Count the different addresses whose file no longer exists.
 
-    It holds 8 bytes for each of them, not its text.
+    Memory: 8 bytes per address.
 
     Args:
         batches: Addresses, some thousand at a time.
@@ -50,10 +49,10 @@ def count_gone(batches: Iterable[Sequence[str]]) -> int:
 
 
 def existing_hits(find: Callable[[int], list[Hit]], k: int) -> list[Hit]:
-    """Return the nearest `k` hits whose media are still there, ranked anew.
+    """Return the nearest `k` hits whose media still exist, ranked from 1.
 
     Args:
-        find: Gives the nearest N hits, or fewer where there are no more.
+        find: Returns the nearest N hits, or fewer if there are no more.
         k: How many hits at most.
     """
     count, known = k, dict[str, bool]()

@@ -54,7 +54,7 @@ class Hit:
 
     @property
     def page(self) -> int | None:
-        """Page of an image file, from 0; `None` where it is no row of one page among several."""
+        """Page of an image file with several pages, from 0; `None` for other rows."""
         return self.frame_index if self.t_s is None else None
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def distance(name: str) -> Distance:
     """Load a distance.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If the name is unknown.
     """
     return cast("Distance", load(DISTANCES, name, group=_DISTANCE_GROUP, what="distance"))
 
@@ -48,7 +48,7 @@ def export_format(name: str) -> Format:
     """Load an export format.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If the name is unknown.
     """
     return cast("Format", load(EXPORTS, name, group=_EXPORT_GROUP, what="export format"))
 

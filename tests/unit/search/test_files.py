@@ -102,7 +102,7 @@ def test_a_device_a_pipe_and_a_socket_are_left_as_they_are(tmp_path, overwrite):
     (tmp_path / "null").symlink_to(os.devnull)
     for name in ("pipe", "socket", "link", "null"):
         with (
-            pytest.raises(InputError, match="this is no plain file"),
+            pytest.raises(InputError, match="this is a device, a pipe or a socket"),
             written_whole(tmp_path / name, overwrite=overwrite),
         ):
             raise AssertionError("not reached")

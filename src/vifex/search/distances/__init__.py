@@ -1,4 +1,4 @@
-"""How near two vectors are: one file per distance, one line each in `vifex.search.registry`."""
+"""Distances between vectors: one file per distance, one line each in `vifex.search.registry`."""
 
 from vifex.search.distances.base import Distance, FloatArray
 

@@ -1,6 +1,6 @@
-"""What a distance is: an exact score, and where it can be had a cheap estimate that is never wrong.
+"""A distance: an exact score and, where possible, a cheap estimate with a bound on its error.
 
-The scan ranks by `score`, in float64. `estimate` only spares it rows that cannot be among the best.
+The scan ranks by `score`, in float64. It uses `estimate` to leave out rows that cannot be among the best.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an export format is: a function that writes rows of a view to a file, and a few facts for listings."""
+"""An export format: a function that writes rows of a view to a file, and facts for listings."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ class Format:
 
 
 def row_columns(view: View) -> list[str]:
-    """The columns of a view that are no features: keys, names, times, boxes, labels."""
+    """Return the columns of a view that hold no features: keys, names, times, boxes, labels."""
     features = set(view.columns)
     return [name for name in view.schema.names if name not in features]

@@ -36,7 +36,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     fields += [pa.field(f"{c}_{i}", pa.float32()) for c, size in sizes.items() for i in range(size)]
     schema = pa.schema(fields)
     rows = 0
-    # An open file, as Arrow takes no path with bytes that are no text.
+    # Arrow does not accept paths with bytes that are not text, so it gets an open file.
     with path.open("wb") as file, pc.CSVWriter(file, schema) as writer:
         step = rows_per_batch(4 * sum(sizes.values()))
         for batch in view.batches(columns=[*plain, *columns], where=where, batch_rows=step):

@@ -19,9 +19,9 @@ __all__ = ["NPY", "write_matrix"]
 
 
 def write_matrix(view: View, file: IO[bytes], column: str, where: str | None) -> int:
-    """Write a feature column as one `.npy` stream, batch by batch; gives the number of rows.
+    """Write a feature column as one `.npy` stream, batch by batch, and return the number of rows.
 
-    It is not a mapped file: where the disk is full, writing to one ends the process by a signal.
+    The file is not memory-mapped: on a full disk, writing to a map kills the process by a signal.
     """
     spec = layer_of(view, column)
     n_rows = view.count_rows(where)

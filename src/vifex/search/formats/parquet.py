@@ -34,7 +34,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     rows = 0
     # Dictionaries gain nothing on features and cost the time of trying them.
     texts = [f.name for f in schema if pa.types.is_string(f.type)]
-    # An open file, as Arrow takes no path with bytes that are no text.
+    # Arrow does not accept paths with bytes that are not text, so it gets an open file.
     with (
         path.open("wb") as file,
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=texts) as writer,

@@ -56,7 +56,7 @@ class Best:
         """A row whose upper bound is below this is not among the best."""
 
     def bar_with(self, low: FloatArray) -> float:
-        """Give what the bar would be with lower bounds `[n]` of some more rows; nothing is changed."""
+        """Return what the bar would be with lower bounds `[n]` of some more rows; nothing is changed."""
         bounds = _top(np.concatenate([self._bounds, low]), self._k)
         return max(self.bar, float(bounds.min())) if len(bounds) == self._k else self.bar
 
@@ -88,7 +88,7 @@ class Best:
         return places
 
     def matches(self, keys: Mapping[int, str]) -> list[Match]:
-        """Give the best rows, nearest first.
+        """Return the best rows, nearest first.
 
         Args:
             keys: Of `places`.
@@ -115,7 +115,7 @@ class Best:
 
 
 def _top(values: FloatArray, k: int) -> FloatArray:
-    """Give the `k` largest of some values, in no order."""
+    """Return the `k` largest of some values, in no order."""
     return values if len(values) <= k else np.partition(values, len(values) - k)[-k:]
 
 

@@ -37,7 +37,7 @@ class Block:
     """The smallest of `lengths`, NaN left out."""
 
     def part(self, some: slice) -> Block:
-        """Give neighbouring rows of the block; the slice has a start and a stop."""
+        """Return neighbouring rows of the block; the slice has a start and a stop."""
         return Block(
             self.rows[some],
             self.first + int(some.start),
@@ -47,12 +47,12 @@ class Block:
         )
 
     def places_of(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
-        """Give the places of some rows by their index in the block."""
+        """Return the places of some rows by their index in the block."""
         return rows.astype(np.int64) + self.first if self.places is None else self.places[rows]
 
 
 def rows_per_block(size: int) -> int:
-    """Give the number of rows of `size` numbers in a block."""
+    """Return the number of rows of `size` numbers in a block."""
     return max(1, _NUMBERS // max(1, size))
 
 

@@ -29,7 +29,7 @@ _KEPT_HIGH: Final = np.array(0x8FFF, np.uint16).view(np.int16)[()]
 
 
 def can_shift() -> bool:
-    """Tell whether shifting works in this thread: little-endian bytes, subnormals not flushed to 0."""
+    """Return whether shifting works in this thread: little-endian bytes, subnormals not flushed to 0."""
     tiny = np.array([2.0**-140, 1.0], np.float32)
     return sys.byteorder == "little" and bool((tiny * tiny[::-1])[0] > 0)
 
@@ -53,7 +53,7 @@ class Halves:
     def coarse(
         self, rows: npt.NDArray[np.float16]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Give the numbers of rows `[n, D]` (D even) to about 7 bits, in half the work of `widened`.
+        """Return the numbers of rows `[n, D]` (D even) to about 7 bits, in half the work of `widened`.
 
         The upper 16 bits of a float32 are made of each number, in place. Two neighbours are then one float32:
         the second is its upper half, and the first lies among its last digits. Shifted by 16, the first is
@@ -75,5 +75,5 @@ class Halves:
 
 
 def as_halves(rows: npt.NDArray[Any]) -> bool:
-    """Tell whether rows can be read by `Halves`."""
+    """Return whether rows can be read by `Halves`."""
     return rows.dtype == np.dtype("<f2") and rows.flags.c_contiguous

@@ -173,7 +173,7 @@ class _Bounds:
         """Rows that can be among the best: also those without a bound, which is NaN."""
 
     def low(self, query: int, rows: npt.NDArray[np.intp]) -> FloatArray:
-        """Give the lower bounds of some rows; -inf where nothing is known."""
+        """Return the lower bounds of some rows; -inf where nothing is known."""
         margin = np.broadcast_to(self._margin, self._values.shape)[query, rows]
         low = self._values[query, rows].astype(np.float64) - margin
         return np.where(np.isfinite(low) & np.isfinite(self.high[query, rows]), low, -np.inf)

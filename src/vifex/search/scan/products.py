@@ -65,7 +65,7 @@ class Queries:
         return len(self.vectors)
 
     def part(self, some: slice) -> Queries:
-        """Give some of the queries."""
+        """Return some of the queries."""
         return Queries(
             self.vectors[some],
             self.norms[some],
@@ -104,7 +104,7 @@ class Products:
     def fine_with_lengths(
         self, rows: npt.NDArray[Any], queries: Queries
     ) -> tuple[Float32Array, Float32Array]:
-        """Give products as `fine` does, and the lengths `[n]` of the rows as `Block.lengths`."""
+        """Return products as `fine` does, and the lengths `[n]` of the rows as `Block.lengths`."""
         dots = np.empty((len(queries), len(rows)), np.float32)
         squares = np.empty(len(rows), np.float32)
         for part in self._parts(rows):
@@ -114,7 +114,7 @@ class Products:
         return dots, _lengths(squares, rows)
 
     def lengths(self, rows: npt.NDArray[Any]) -> Float32Array:
-        """Give the lengths `[n]` of rows as `Block.lengths`."""
+        """Return the lengths `[n]` of rows as `Block.lengths`."""
         squares = np.empty(len(rows), np.float32)
         for part in self._parts(rows):
             wide = self._true(rows[part])
@@ -126,7 +126,7 @@ class Products:
             yield slice(start, min(start + self._step, len(rows)))
 
     def _true(self, rows: npt.NDArray[Any]) -> Float32Array:
-        """Give rows as float32; infinity and NaN in float16 become large numbers."""
+        """Return rows as float32; infinity and NaN in float16 become large numbers."""
         if self._halves is None or not as_halves(rows):
             return rows.astype(np.float32, copy=False)
         wide = self._halves.widened(rows)
@@ -140,7 +140,7 @@ class Products:
         )
 
     def can_be_coarse(self, rows: npt.NDArray[Any]) -> bool:
-        """Tell whether `coarse` takes these rows."""
+        """Return whether `coarse` takes these rows."""
         return self._halves is not None and self._size % 2 == 0 and as_halves(rows)
 
     def coarse(self, rows: npt.NDArray[Any], queries: Queries) -> Float32Array:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vifex.api.stores.store import open_store as open
     from vifex.api.stores.view import View
     from vifex.api.streaming import stream
-    from vifex.api.types import TensorLike
+    from vifex.api.types import Images, OneImage, OneQuery, Precision, TensorLike, Transform
     from vifex.api.views import Choices, ViewOptions
     from vifex.engines.options import EngineOptions
     from vifex.extraction.progress import FileInWork, Progress
@@ -73,6 +73,7 @@ __all__ = [
     "Fusion",
     "FusionInput",
     "Hit",
+    "Images",
     "InputError",
     "InstallationError",
     "Interrupted",
@@ -89,8 +90,11 @@ __all__ = [
     "ModelCard",
     "ModelError",
     "ModelRef",
+    "OneImage",
+    "OneQuery",
     "Outcome",
     "PixelSpec",
+    "Precision",
     "Problem",
     "Processor",
     "Progress",
@@ -103,6 +107,7 @@ __all__ = [
     "StoreError",
     "StreamBatch",
     "TensorLike",
+    "Transform",
     "Tree",
     "UnknownViewError",
     "View",
@@ -131,6 +136,7 @@ _HOMES = {
     "Fusion": ("vifex.values", "Fusion"),
     "FusionInput": ("vifex.values", "FusionInput"),
     "Hit": ("vifex.search.hits", "Hit"),
+    "Images": ("vifex.api.types", "Images"),
     "InputError": ("vifex.values", "InputError"),
     "InstallationError": ("vifex.values", "InstallationError"),
     "Interrupted": ("vifex.values.reports", "Interrupted"),
@@ -147,8 +153,11 @@ _HOMES = {
     "ModelCard": ("vifex.values", "ModelCard"),
     "ModelError": ("vifex.values", "ModelError"),
     "ModelRef": ("vifex.values", "ModelRef"),
+    "OneImage": ("vifex.api.types", "OneImage"),
+    "OneQuery": ("vifex.api.types", "OneQuery"),
     "Outcome": ("vifex.values", "Outcome"),
     "PixelSpec": ("vifex.values", "PixelSpec"),
+    "Precision": ("vifex.api.types", "Precision"),
     "Problem": ("vifex.values.reports", "Problem"),
     "Processor": ("vifex.values", "Processor"),
     "Progress": ("vifex.extraction.progress", "Progress"),
@@ -161,6 +170,7 @@ _HOMES = {
     "StoreError": ("vifex.values", "StoreError"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
+    "Transform": ("vifex.api.types", "Transform"),
     "Tree": ("vifex.values", "Tree"),
     "UnknownViewError": ("vifex.values", "UnknownViewError"),
     "View": ("vifex.api.stores.view", "View"),

@@ -28,6 +28,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "Fusion",
         "FusionInput",
         "Hit",
+        "Images",
         "InputError",
         "InstallationError",
         "Interrupted",
@@ -44,8 +45,11 @@ def test_public_names_are_the_reviewed_list() -> None:
         "ModelCard",
         "ModelError",
         "ModelRef",
+        "OneImage",
+        "OneQuery",
         "Outcome",
         "PixelSpec",
+        "Precision",
         "Problem",
         "Processor",
         "Progress",
@@ -58,6 +62,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "StoreError",
         "StreamBatch",
         "TensorLike",
+        "Transform",
         "Tree",
         "UnknownViewError",
         "View",
@@ -75,7 +80,11 @@ def test_public_names_are_the_reviewed_list() -> None:
     assert sorted(dir(vifex)) == sorted(vifex.__all__)
 
 
-@pytest.mark.parametrize("name", [n for n in vifex.__all__ if n != "__version__"])
+ALIASES = ("Precision", "Transform")
+"""Types without a docstring that Python can show; `vifex.api.types` says what they are."""
+
+
+@pytest.mark.parametrize("name", [n for n in vifex.__all__ if n not in ("__version__", *ALIASES)])
 def test_every_public_name_loads_and_is_documented(name: str) -> None:
     assert getattr(vifex, name).__doc__
 

@@ -13,6 +13,9 @@ With `--decode-ms` a decoder sleeps so long over each image. Then few cores show
 of a large machine ask of the parent, and the parent is not always busy: it wakes for less at a time, which
 costs more.
 
+The rate is that from the first decoder's readiness to the last commit. The steady rate leaves the first third
+of the images out, in which many decoder processes are still starting.
+
 Each run is a process of its own. The number of decoder processes is the contender; they alternate.
 """
 
@@ -61,6 +64,8 @@ class ConstantNetwork:
         self._arrays = {
             layer.name: rng.standard_normal((self.batch, *layer.shape), dtype=np.float32) for layer in layers
         }
+        self.times_s: list[float] = []
+        """When each batch was submitted."""
         self._waiting: queue.SimpleQueue[Future[dict[str, npt.NDArray[Any]]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -68,6 +73,7 @@ class ConstantNetwork:
     def submit(self, pixels: npt.NDArray[Any]) -> Future[dict[str, npt.NDArray[Any]]]:
         if pixels.shape != self.input_shape:
             raise ValueError(f"pixels must be {self.input_shape}, got {pixels.shape}")
+        self.times_s.append(time.perf_counter())
         future: Future[dict[str, npt.NDArray[Any]]] = Future()
         self._waiting.put(future)
         return future
@@ -104,6 +110,7 @@ class ConstantEngine:
 
     def __init__(self, batch: int) -> None:
         self._batch = batch
+        self.network: ConstantNetwork | None = None
 
     def layers(self, model: Model) -> list[Layer]:
         raise NotImplementedError("the plan has its layers")
@@ -124,7 +131,15 @@ class ConstantEngine:
         cores: int | None = None,
     ) -> ConstantNetwork:
         side = (model.card.height_px, model.card.width_px, 3)
-        return ConstantNetwork(layers, (batch or self._batch, *side))
+        self.network = ConstantNetwork(layers, (batch or self._batch, *side))
+        return self.network
+
+    def steady_rate(self) -> float:
+        """Return images a second without the first third, in which decoder processes are still starting."""
+        if self.network is None:
+            raise RuntimeError("nothing was compiled")
+        times_s = self.network.times_s[len(self.network.times_s) // 3 :]
+        return (len(times_s) - 1) * self.network.batch / (times_s[-1] - times_s[0])
 
 
 def make_files(folder: Path, count: int) -> None:
@@ -138,7 +153,8 @@ def make_files(folder: Path, count: int) -> None:
 
 def run_one(files: Path, images: int, batch: int, workers: int, profile: bool) -> dict[str, float]:
     """Run once in this process and tell the rate and what the parent spent."""
-    plan = replace(plan_view("main", "default", precision="fp32"), engine=ConstantEngine(batch))
+    engine = ConstantEngine(batch)
+    plan = replace(plan_view("main", "default", precision="fp32"), engine=engine)
     profiler = cProfile.Profile(time.thread_time) if profile else None
     with tempfile.TemporaryDirectory() as folder:
         before = resource.getrusage(resource.RUSAGE_SELF)
@@ -154,6 +170,7 @@ def run_one(files: Path, images: int, batch: int, workers: int, profile: bool) -
     spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "images_per_s": images / report.busy_s,
+        "steady_images_per_s": engine.steady_rate(),
         "parent_ms_per_image": 1000 * spent_s / images,
         "seconds": report.seconds,
     }
@@ -198,11 +215,9 @@ def main() -> None:
             return told[workers][-1]["images_per_s"]
 
         alternate({str(n): lambda n=n: contender(n) for n in asked.workers}, asked.rounds)  # type: ignore[misc]
+    keys = ("images_per_s", "steady_images_per_s", "parent_ms_per_image")
     results: dict[str, Any] = {
-        str(n): {
-            key: spread([t[key] for t in told[n][1:]]) for key in ("images_per_s", "parent_ms_per_image")
-        }
-        for n in asked.workers
+        str(n): {key: spread([t[key] for t in told[n][1:]]) for key in keys} for n in asked.workers
     }
     write(
         asked.name,

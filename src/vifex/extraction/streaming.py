@@ -157,16 +157,7 @@ class _Running:
 
     def _settle(self, medium: MediumInFlight) -> None:
         self.yielded.pop(medium, None)
-        outcome = outcome_of(
-            medium.medium,
-            medium.ending,
-            place=0,
-            rows=medium.rows[0],
-            refused=medium.refused.get(0),
-            wall_s=medium.wall_s,
-            content_hash=medium.content_hash,
-        )
-        self.on_outcome(outcome)
+        self.on_outcome(outcome_of(medium, 0))
 
 
 def stream_plan(

@@ -52,7 +52,7 @@ def rows_that_fit(array: npt.NDArray[Any], dtype: Dtype) -> npt.NDArray[np.bool_
 
     rows = array.reshape(array.shape[0], math.prod(array.shape[1:]))
     with np.errstate(over="ignore"):
-        fits: npt.NDArray[np.bool_] = np.isfinite(rows.astype(dtype)).all(axis=1)
+        fits: npt.NDArray[np.bool_] = np.isfinite(rows.astype(dtype, copy=False)).all(axis=1)
     return fits
 
 

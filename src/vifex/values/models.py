@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -88,6 +89,14 @@ class Layer:
         return math.prod(self.shape)
 
 
+@lru_cache(maxsize=256)  # each batch asks for it
+def _column_of(layer: str) -> str:
+    import re
+
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", layer)
+    return f"{name}_" if name.lower() in RESERVED_COLUMNS else name
+
+
 @dataclass(frozen=True, slots=True)
 class LayerSpec:
     """A layer as a store keeps it: where it is read, and what is done before it is stored."""
@@ -106,10 +115,7 @@ class LayerSpec:
 
         A name that a column of every view has already, in any case, gets a `_` behind it: `label_`.
         """
-        import re
-
-        name = re.sub(r"[^A-Za-z0-9_]+", "_", self.layer.name)
-        return f"{name}_" if name.lower() in RESERVED_COLUMNS else name
+        return _column_of(self.layer.name)
 
     @property
     def size(self) -> int:

@@ -29,14 +29,11 @@ class Dispatcher:
         self._decoders = decoders
         self._job_s = _AHEAD_S
         """What a medium takes, a running mean."""
+        self._ahead = _AHEAD[0]
+        """Media that a decoder of images may hold."""
         self._waiting: list[tuple[Decoder, list[Assignment]]] = []
         self.jobs = 0
         """Media that are not over."""
-
-    @property
-    def _ahead(self) -> int:
-        least, most = _AHEAD
-        return min(max(least, int(_AHEAD_S / max(self._job_s, 1e-6))), most)
 
     def _most(self, decoder: Decoder, ahead: int) -> int:
         # A video may take an hour: little waits behind it that another decoder could do.
@@ -82,6 +79,8 @@ class Dispatcher:
             decoder.long -= job.medium.kind != "image"
             self._job_s += 0.1 * (wall_s - self._job_s)
         self.jobs -= len(finished.attempts)
+        least, most = _AHEAD
+        self._ahead = min(max(least, int(_AHEAD_S / max(self._job_s, 1e-6))), most)
 
     def forget(self, decoder: Decoder) -> None:
         """Take note that a decoder died, and what it held will not be finished by it."""

@@ -90,7 +90,9 @@ class Slots:
             self._grant_all(request)
             return
         self._pools[request].fill()
-        attempts = tuple(a for wrote in written for a in wrote.attempts)
+        attempts = written[0].attempts
+        for wrote in written[1:]:
+            attempts += wrote.attempts
         facts = SampleFacts.joined([wrote.facts for wrote in written])
         self._filled.append(Filled(request, slot, attempts, facts))
 

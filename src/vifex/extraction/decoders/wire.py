@@ -20,7 +20,9 @@ from vifex.extraction.decoders.protocol import (
     Assignment,
     Finished,
     FromDecoder,
+    Grant,
     Jobs,
+    Need,
     ToDecoder,
     Wrote,
 )
@@ -32,7 +34,7 @@ __all__ = ["FrameReader", "frame", "receive", "send"]
 Message = ToDecoder | FromDecoder
 
 _HEADER: Final = struct.Struct("<I")
-_JOBS, _WROTE, _FINISHED, _OTHER = range(4)
+_JOBS, _WROTE, _FINISHED, _NEED, _GRANT, _OTHER = range(6)
 _FIELDS: Final = attrgetter(*(f.name for f in dataclasses.fields(Medium) if f.init))
 """Gives a medium as the arguments that make it again."""
 
@@ -103,6 +105,10 @@ def _plain(message: Message) -> tuple[Any, ...]:
                 message.content_hashes,
                 message.endings,
             )
+        case Need():
+            return _NEED, message.request
+        case Grant():
+            return _GRANT, message.request, message.slot
         case _:
             return _OTHER, message
 
@@ -116,5 +122,9 @@ def _message(plain: tuple[Any, ...]) -> Message:
         return Wrote(request, slot, attempts, SampleFacts(np.frombuffer(records, FACT_DTYPE), *(more or ())))
     if kind == _FINISHED:
         return Finished(*fields)
+    if kind == _NEED:
+        return Need(*fields)
+    if kind == _GRANT:
+        return Grant(*fields)
     message: Message = fields[0]
     return message

@@ -43,10 +43,10 @@ class MediumInFlight:
 
     def reset(self) -> None:
         """Begin anew: nothing has come of the attempt that goes on now."""
-        self.parts: dict[int, list[Part]] = {view: [] for view in self.views}
-        """View to its rows that are here."""
-        self.rows = dict.fromkeys(self.views, 0)
-        """View to the number of its rows, those on the disk included."""
+        self.parts: list[list[Part]] = [[] for _ in self.views]
+        """For each of `views` the rows that are here."""
+        self.rows = [0] * len(self.views)
+        """For each of `views` the number of its rows, those on the disk included."""
         self.missing = 0
         """Samples that have not come back; below 0 as long as the decoder has not said how many it wrote."""
         self.is_ended = False
@@ -55,25 +55,26 @@ class MediumInFlight:
         self.wall_s = self.media_s = 0.0
         """What decoding took, and seconds of video or sound that were gone through."""
         self.content_hash = ""
-        self.refused: dict[int, str] = {}
-        """View to the reason why its numbers cannot be stored."""
-        self.spilled: dict[int, SpilledRows] = {}
+        self.refused: dict[int, str] | None = None
+        """Place among `views` to the reason why its numbers cannot be stored."""
+        self.spilled: dict[int, SpilledRows] | None = None
+        """Place among `views` to the rows that went to the disk."""
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing more will come."""
         return self.is_ended and not self.missing
 
-    def held(self, view: int) -> int:
-        """Count the rows of a view that are in memory."""
-        return sum(stop - start for _, start, stop in self.parts[view])
+    def held(self, place: int) -> int:
+        """Count the rows in memory of the view at this place among `views`."""
+        return sum(stop - start for _, start, stop in self.parts[place])
 
-    def take(self, view: int) -> MediumRows | None:
-        """Give the rows of a view that are here, ordered by ordinal, and forget them."""
-        parts = self.parts[view]
+    def take(self, place: int) -> MediumRows | None:
+        """Return the rows that are here, ordered by ordinal, and forget them."""
+        parts = self.parts[place]
         if not parts:
             return None
-        self.parts[view] = []
+        self.parts[place] = []
         return MediumRows(self.medium, in_order(parts))
 
 
@@ -152,12 +153,13 @@ def _is_lost(ending: Ending | None) -> bool:
 
 def _give(medium: MediumInFlight, view: int, batch: BatchRows, start: int, stop: int) -> None:
     medium.missing -= stop - start
+    place = 0 if len(medium.views) == 1 else medium.views.index(view)
     if not batch.all_fit:
         try:
             batch.check(start, stop)
         except InputError as exc:
-            medium.refused[view] = exc.sentences
+            medium.refused = {**(medium.refused or {}), place: exc.sentences}
             return
     first, end = batch.rows_of(start, stop)
-    medium.parts[view].append((batch.chunk, first, end))
-    medium.rows[view] += end - first
+    medium.parts[place].append((batch.chunk, first, end))
+    medium.rows[place] += end - first

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from vifex.extraction.decoders.protocol import Broken, Ending, Failed, Skipped
-from vifex.values import Medium, NothingDecoded, Outcome, Status
+from vifex.extraction.decoders.protocol import Broken, Failed, Skipped
+from vifex.extraction.pipeline.in_flight import MediumInFlight
+from vifex.values import NothingDecoded, Outcome, Status
 from vifex.values.outcomes import BADNESS
 
 __all__ = ["outcome_of", "worst"]
@@ -18,30 +19,18 @@ def worst(outcomes: list[Outcome]) -> Outcome:
     return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=lambda o: BADNESS[o.status])
 
 
-def outcome_of(
-    medium: Medium,
-    ending: Ending | None,
-    *,
-    place: int,
-    rows: int,
-    refused: str | None = None,
-    wall_s: float = 0.0,
-    content_hash: str = "",
-) -> Outcome:
+def outcome_of(state: MediumInFlight, place: int) -> Outcome:
     """Return how a medium ended for one view.
 
     Args:
-        medium: The medium.
-        ending: How decoding ended; `None` for an image of which nothing is to be said.
-        place: Of the view among those that the decoder was asked for.
-        rows: How many rows the view has of it.
-        refused: Why its numbers cannot be kept; `None` where they can.
-        wall_s: What decoding took.
-        content_hash: Of the file.
+        state: Of the medium, whose decoding has ended.
+        place: Of the view among those that want the medium.
     """
-    facts: Any = {"wall_s": round(wall_s, 6), "content_hash": content_hash}
+    medium, ending, rows, wall_s = state.medium, state.ending, state.rows[place], round(state.wall_s, 6)
+    refused = state.refused.get(place) if state.refused else None
     if ending is None and rows and refused is None:
-        return Outcome(medium, "ok", rows=rows, **facts)
+        return Outcome(medium, "ok", rows=rows, wall_s=wall_s, content_hash=state.content_hash)
+    facts: Any = {"wall_s": wall_s, "content_hash": state.content_hash}
     if isinstance(ending, Skipped):
         return Outcome(medium, "skipped", ending.reason, **facts)
     if isinstance(ending, Failed):

@@ -38,6 +38,8 @@ _SPILL_BYTES: Final = 2 << 20
 """Rows of one medium that are kept in memory before they go to the disk uncommitted..."""
 _SPILL_ROWS: Final = 16
 """... and the least that are worth it."""
+_FACTS_BYTES: Final = 200
+"""What a row takes beside its vectors, about."""
 _LOOKED_AT: Final = 256
 """Media that are looked at before decoders are listened to again."""
 
@@ -242,15 +244,19 @@ class Pipeline:
         for medium, is_complete in self._in_flight.collect(number, filled.attempts, batch):
             if is_complete:
                 self._settle(medium)
-            elif medium.rows[number] >= _SPILL_ROWS:
+            else:
                 self._spill_if_large(medium, number)
 
     def _spill_if_large(self, medium: MediumInFlight, number: int) -> None:
-        held = medium.held(number)
-        if held >= _SPILL_ROWS and held * (self._sinks[number].row_bytes + 200) > _SPILL_BYTES:
-            rows = medium.take(number)
+        place = medium.views.index(number)
+        if medium.rows[place] < _SPILL_ROWS:
+            return
+        sink, held = self._sinks[number], medium.held(place)
+        if held >= _SPILL_ROWS and held * (sink.row_bytes + _FACTS_BYTES) > _SPILL_BYTES:
+            rows = medium.take(place)
             if rows is not None:
-                self._sinks[number].spill(medium.spilled.setdefault(number, SpilledRows()), rows)
+                medium.spilled = medium.spilled or {}
+                sink.spill(medium.spilled.setdefault(place, SpilledRows()), rows)
 
     def _end(self, event: Ended) -> None:
         for medium in self._in_flight.end(event.finished):
@@ -258,8 +264,8 @@ class Pipeline:
 
     def _retry(self, event: Retried) -> None:
         medium = self._in_flight.retry(event.before, event.now)
-        for number, spill in medium.spilled.items():
-            self._sinks[number].discard(spill)
+        for place, spill in (medium.spilled or {}).items():
+            self._sinks[medium.views[place]].discard(spill)
         medium.reset()
 
     # -- outcomes out -------------------------------------------------------------------------------
@@ -270,19 +276,11 @@ class Pipeline:
         self._course.ended(medium.medium, medium.wall_s, medium.media_s)
         outcomes = []
         for place, view in enumerate(medium.views):
-            sink, spill = self._sinks[view], medium.spilled.get(view)
-            outcome = outcome_of(
-                medium.medium,
-                medium.ending,
-                place=place,
-                rows=medium.rows[view],
-                refused=medium.refused.get(view),
-                wall_s=medium.wall_s,
-                content_hash=medium.content_hash,
-            )
+            sink, outcome = self._sinks[view], outcome_of(medium, place)
             outcomes.append(outcome)
             self.tally.rows += outcome.rows
-            rows = medium.take(view) if outcome.rows else None
+            rows = medium.take(place) if outcome.rows else None
+            spill = medium.spilled.get(place) if medium.spilled else None
             if spill is None:
                 sink.settle(outcome, rows)
             elif outcome.rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,16 +34,14 @@ Part = tuple[RowChunk, int, int]
 """Rows `[start, stop)` of a chunk."""
 
 
-@dataclass(frozen=True, slots=True)
-class MediumRows:
+class MediumRows(NamedTuple):
     """Rows of one medium, ordered by ordinal."""
 
     medium: Medium
     parts: Sequence[Part]
 
-    @property
-    def count(self) -> int:
-        """How many rows they are."""
+    def row_count(self) -> int:
+        """Count the rows."""
         return sum(stop - start for _, start, stop in self.parts)
 
 
@@ -64,7 +62,7 @@ def build_rows(media: Sequence[MediumRows], schema: pa.Schema, recipe: Recipe) -
     """
     slices = _merged([part for rows in media for part in rows.parts])
     records = _joined([chunk.records[start:stop] for chunk, start, stop in slices])
-    owners = [(rows.medium, rows.count) for rows in media]
+    owners = [(rows.medium, rows.row_count()) for rows in media]
     columns = _texts(owners, records) | _facts(records, schema)
     for spec in recipe.layers:
         column = spec.column

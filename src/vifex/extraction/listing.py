@@ -5,6 +5,7 @@ A slow disk is listed while decoders work, and at most a few thousand media are 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -69,7 +70,7 @@ class Listing:
     def prime(self) -> None:
         """Wait for the first medium, so that errors of the sources come first."""
         if self._thread is None:
-            self._waiting += self._pull(1)
+            self._pull(1)
         else:
             self._wait()
         if not self._waiting:
@@ -92,8 +93,8 @@ class Listing:
         Raises:
             VifexError: What the sources raised, after all that they gave before.
         """
-        if self._thread is None and len(self._waiting) < most:
-            self._waiting += self._pull(most - len(self._waiting))
+        if self._thread is None and len(self._waiting) < most and not self._all_found:
+            self._pull(most - len(self._waiting))
         elif wait:
             self._wait()
         found: list[Found] = []
@@ -123,16 +124,15 @@ class Listing:
             failure, self._failure = self._failure, None
             raise failure
 
-    def _pull(self, most: int) -> list[Found]:
+    def _pull(self, most: int) -> None:
         """Take media from the sources here and now."""
-        found: list[Found] = []
-        while len(found) < most and not self._all_found:
-            item = next(self._found, None)
-            if item is None:
-                self._all_found = True
-            else:
-                found.append(item)
-        return found
+        try:
+            for item in itertools.islice(self._found, most):
+                self._waiting.append(item)
+                most -= 1
+        except Exception as exc:
+            self._failure = exc  # raised after what was found before
+        self._all_found = most > 0
 
     def _wait(self) -> None:
         while not self._waiting and not self._all_found:

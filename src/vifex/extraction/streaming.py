@@ -93,7 +93,7 @@ class _Running:
         more = True
         while more or self.in_flight or computing or waiting:
             more = more and self._feed(found)
-            for event in self.loop.step():
+            for event in self.loop.step(more=more):
                 match event:
                     case Filled():
                         waiting.append(event)

@@ -40,7 +40,7 @@ def step(supervisor: Supervisor) -> list[Event]:
     supervisor.flush()
     for decoder in supervisor._poller.wait(0.1):
         supervisor.listen(decoder)  # type: ignore[arg-type]
-    return supervisor.events()
+    return supervisor.events(more=False)
 
 
 def run_until_idle(supervisor: Supervisor, events: list[Event]) -> None:

@@ -113,8 +113,12 @@ class DecodingLoop(Generic[Posted]):
         """Send decoders what waits for them, before the caller does something that may take long."""
         self._supervisor.flush()
 
-    def step(self) -> list[Event | Posted]:
+    def step(self, *, more: bool) -> list[Event | Posted]:
         """Wait until something happens, at most a tenth of a second.
+
+        Args:
+            more: Whether more media will be given; where none will be, slots that are not full come out as
+                soon as all decoders are idle.
 
         Returns:
             What happened, in order; a `Filled` slot is the caller's until it is freed.
@@ -126,7 +130,7 @@ class DecodingLoop(Generic[Posted]):
         for decoder in self._poller.wait(0.0 if self._posted else _TICK_S):
             self._supervisor.listen(cast(Decoder, decoder))
         posted = [self._posted.popleft() for _ in range(len(self._posted))]
-        return [*posted, *self._supervisor.events()]
+        return [*posted, *self._supervisor.events(more=more)]
 
     def events(
         self, media: Iterator[Medium], *, busy: Callable[[], bool] = lambda: False
@@ -148,7 +152,7 @@ class DecodingLoop(Generic[Posted]):
                     more = False
                     break
                 self.give(medium)
-            yield from self.step()
+            yield from self.step(more=more)
 
     def close(self) -> None:
         """End every decoder."""

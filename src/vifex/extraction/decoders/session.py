@@ -1,7 +1,8 @@
 """A decoder's work: media from its supervisor become samples in shared memory.
 
-Answers leave in blocks. What is written and what is finished wait until a batch is full, until there is
-nothing more to read, or for a fifth of a second: each frame that is sent wakes the supervisor.
+Answers leave in blocks. What is written and what is finished wait until a batch is full, until half of the
+media are read, until there is nothing more to read, or for a fifth of a second: each frame that is sent wakes
+the supervisor.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class Session:
         self._asked: set[int] = set()
         """Requests for which a slot was asked and has not come."""
         self._jobs: deque[Assignment] = deque()
+        self._refill_at = 0
+        """Media left at which the supervisor is told, so that more come before there are none."""
         self._unsent: list[FromDecoder] = []
         self._over = _Over()
         self._sent_s = 0.0
@@ -159,6 +162,7 @@ class Session:
         match message:
             case Jobs():
                 self._jobs += message.block
+                self._refill_at = len(self._jobs) // 2
             case Grant():
                 pixels = view_slot(self._memory, self._setup.slots[message.request], message.slot)
                 self._open[message.request] = _OpenSlot(message.slot, pixels)
@@ -185,7 +189,7 @@ class Session:
         over.media_s.append(self._heartbeat.at_s)
         if not (isinstance(ending, DecodeReport) and _is_plain(ending)):
             over.endings[job.attempt] = ending
-        if self._full or job.medium.kind != "image":
+        if self._full or job.medium.kind != "image" or len(self._jobs) == self._refill_at:
             self._send()
         self._heartbeat.stop()
 

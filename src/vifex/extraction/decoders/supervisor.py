@@ -153,10 +153,15 @@ class Supervisor:
         for message in said:
             self._handle(decoder, message)
 
-    def events(self) -> list[Event]:
-        """Watch the decoders, and return what happened since the last call, in order."""
+    def events(self, *, more: bool) -> list[Event]:
+        """Watch the decoders, and return what happened since the last call, in order.
+
+        Args:
+            more: Whether more media will be given: then slots are left to decoders that have nothing to do
+                now, as they will fill them.
+        """
         self._watch()
-        if self.is_idle:
+        if self.is_idle and not more:
             self._slots.take_partial(self._decoders.values())
         events = [*self._events, *self._slots.take_filled()]
         self._events = []

@@ -110,10 +110,11 @@ class Pipeline:
         try:
             while True:
                 self._feed(listing)
-                if listing.is_over and not self._found and not self._in_flight:
+                more = bool(self._found) or not listing.is_over
+                if not more and not self._in_flight:
                     break
                 if self._loop is not None:
-                    self._listen(self._loop)
+                    self._listen(self._loop, more=more)
                 self._tick()
                 self._show_progress(listing)
             self._commit()
@@ -207,8 +208,8 @@ class Pipeline:
 
     # -- events -------------------------------------------------------------------------------------
 
-    def _listen(self, loop: DecodingLoop[_Computed]) -> None:
-        for event in loop.step():
+    def _listen(self, loop: DecodingLoop[_Computed], *, more: bool) -> None:
+        for event in loop.step(more=more):
             match event:
                 case Filled():
                     self._views[event.request].ready.append(event)

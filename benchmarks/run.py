@@ -37,6 +37,7 @@ RUNS = (
     Run("startup", (), ("--rounds", "1")),
     Run("first_row", (), ("--rounds", "1")),
     Run("search_cold", (), ("--rounds", "1")),
+    Run("image_queries", (), ("--rounds", "2")),
     Run("search_exact", (), ("--rows", "20000", "--rounds", "1")),
     Run("search_halves", (), ("--rows", "20000", "--alone", "20000", "--rounds", "1")),
     Run("commits", (), ("--rounds", "1", "--commits", "20")),

@@ -240,7 +240,7 @@ def test_another_recipe_is_refused_with_the_difference(store: Path) -> None:
         (["rgb", "sound"], {"weights": [1, 2]}, "takes no weights"),
         (["rgb", "sound"], {"method": "weighted", "weights": [1]}, "1 weights for 2 inputs"),
         (["rgb", "sound"], {"method": "weighted", "weights": [0, 0]}, "not all 0"),
-        (["rgb", "sound"], {"mean": ["rgb"]}, "no other view of this fusion"),
+        (["rgb", "sound"], {"mean": ["rgb"]}, "not one of the other views of this fusion"),
         (["rgb", "sound"], {"within_s": -1.0}, "within_s must be at least 0"),
         (["rgb", "sound"], {"method": "gated"}, "has nothing to go by"),
         (["rgb", "sound"], {"dims": 3}, "no dimensions"),

@@ -57,7 +57,7 @@ def test_boxes_find_their_image_and_are_pooled_in_parts(monkeypatch: pytest.Monk
     boxes = np.sort(rng.uniform(0, 6, size=(11, 2, 2)), axis=1).reshape(11, 4)
     options = {"spatial_scale": 1.0, "output_size": (2, 3), "image_index": rng.integers(0, 3, size=11)}
     whole = [f(maps, boxes, **options) for f in (roi_align, roi_pool)]
-    monkeypatch.setattr("vifex.pool.regions._ROOM_BYTES", 1)
+    monkeypatch.setattr("vifex.pool.regions._MOST_BYTES", 1)
     for f, expected in zip((roi_align, roi_pool), whole, strict=True):
         np.testing.assert_allclose(f(maps, boxes, **options), expected, atol=1e-6)
         i = int(options["image_index"][4])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vifex.api.deriving import fuse, tree
+    from vifex.api.estimating import estimate
     from vifex.api.extracting import extract
     from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.api.stores.item import Item
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
         UnknownViewError,
         VifexError,
     )
-    from vifex.values.reports import Interrupted, Problem, Report
+    from vifex.values.reports import Estimate, Interrupted, Problem, Report
 
 __version__ = "0.1.0"
 
@@ -68,6 +69,7 @@ __all__ = [
     "Choices",
     "EngineError",
     "EngineOptions",
+    "Estimate",
     "FileInWork",
     "FileProblem",
     "Fusion",
@@ -115,6 +117,7 @@ __all__ = [
     "ViewOptions",
     "VifexError",
     "__version__",
+    "estimate",
     "extract",
     "fuse",
     "load_model",
@@ -131,6 +134,7 @@ _HOMES = {
     "Choices": ("vifex.api.views", "Choices"),
     "EngineError": ("vifex.values", "EngineError"),
     "EngineOptions": ("vifex.engines.options", "EngineOptions"),
+    "Estimate": ("vifex.values.reports", "Estimate"),
     "FileInWork": ("vifex.extraction.progress", "FileInWork"),
     "FileProblem": ("vifex.store", "FileProblem"),
     "Fusion": ("vifex.values", "Fusion"),
@@ -177,6 +181,7 @@ _HOMES = {
     "ViewCheck": ("vifex.store", "ViewCheck"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
+    "estimate": ("vifex.api.estimating", "estimate"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.models.loaded", "load_model"),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO, Unpack, cast
 
 from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
+from vifex.extraction.estimate import folder_bytes
 from vifex.extraction.planning.shards import parse_shard
 from vifex.extraction.progress import Progress
 from vifex.extraction.run import run_views
 from vifex.values import InputError, Limits, Outcome
-from vifex.values.reports import Report
+from vifex.values.reports import Estimate, Report
 
-__all__ = ["extract", "listed_sources"]
+__all__ = ["extract", "listed_sources", "wanted_views"]
 
 
 @checked("sources", "model")
@@ -32,6 +34,7 @@ def extract(
     memory: int | None = None,
     limits: Limits | None = None,
     shard: str | None = None,
+    estimate: Estimate | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
     progress: bool = False,
@@ -56,6 +59,7 @@ def extract(
         memory: Bytes of memory for all processes together; by default the limit of the cgroup, if it has one.
         limits: What one file may cost.
         shard: `I/N`: take the I-th of N parts of the media. Each medium is in one part, by its path.
+        estimate: From `vifex.estimate`, to stand in the report beside what the run took.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         progress: Show on standard error how far the run is: a few lines on a terminal, else a line every
@@ -110,11 +114,12 @@ def extract(
     Raises:
         VifexError: If the run cannot be done at all.
     """
+    before = 0 if estimate is None else folder_bytes(store)
     with shown_progress(progress) as show:
-        return run_views(
+        report = run_views(
             listed_sources(sources),
             store,
-            plan_views(_wanted(model, view, views), choices, on_notice),
+            plan_views(wanted_views(model, view, views), choices, on_notice),
             workers=workers,
             cores=cores,
             memory_bytes=memory,
@@ -126,6 +131,9 @@ def extract(
             on_outcome=on_outcome,
             on_notice=on_notice,
         )
+    if estimate is None:
+        return report
+    return replace(report, estimate=estimate, added_bytes=folder_bytes(store) - before)
 
 
 def listed_sources(sources: Any) -> list[str | os.PathLike[str]]:
@@ -163,7 +171,7 @@ def _both(
     return call
 
 
-def _wanted(
+def wanted_views(
     model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None,
     view: str | None,
     views: Mapping[str, ViewOptions] | None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast
 
 from cyclopts import Parameter
 
@@ -30,12 +32,12 @@ from vifex.cli.options import (
     split_names,
 )
 from vifex.cli.output import clean, print_json, print_line
-from vifex.cli.reporting import Problems, counts, print_notice
+from vifex.cli.reporting import Notices, Problems, counts, duration, size
 from vifex.cli.targets import as_typed
 
 if TYPE_CHECKING:
     from vifex.api.views import ViewOptions
-    from vifex.values.reports import Report
+    from vifex.values.reports import Estimate, Report
 
 __all__ = ["extract"]
 
@@ -47,6 +49,8 @@ def extract(
     *sources: Annotated[Path | str, Parameter(converter=as_typed, group=SOURCE)],
     shard: Annotated[str | None, Parameter(group=SOURCE)] = None,
     retry_failed: Annotated[Flag, Parameter(group=SOURCE)] = False,
+    dry_run: Annotated[Flag, Parameter(group=SOURCE)] = False,
+    estimate: Annotated[Flag, Parameter(group=SOURCE)] = False,
     output: Annotated[Path, Parameter(name=["--output", "-o"], group=OUTPUT)],
     view: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     views: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
@@ -113,6 +117,11 @@ def extract(
         store each. The part of a medium depends on its path alone.
     retry_failed
         Try media again that failed in an earlier run.
+    dry_run
+        Extract nothing: say how many media there are, how long they will take and how much disk they will
+        fill, from at most 20 s of probing.
+    estimate
+        Estimate as with --dry-run first, then run. The report compares the estimate with what the run took.
     output
         The store, e.g. lib.vifex. It is created if it does not exist.
     view
@@ -205,7 +214,8 @@ def extract(
     import vifex
 
     problems = Problems(quiet=quiet)
-    report = vifex.extract(
+    call = partial(
+        vifex.extract,
         list(sources) or _no_sources(),
         output,
         model=model,
@@ -255,11 +265,21 @@ def extract(
             stall_s=stall_limit,
             memory_bytes=_bytes(memory_limit, "memory_bytes"),
         ),
+        on_notice=Notices().print,
+    )
+    expected = None
+    # Two passes over the sources read a list on standard input twice.
+    listed = sys.stdin.buffer.read() if estimate and not dry_run and "-" in sources else None
+    if dry_run or estimate:
+        expected = vifex.estimate(*call.args, **call.keywords, stdin=_stdin(listed), progress=not quiet)
+        if dry_run:
+            return _print_estimate(expected, json=json)
+    report = call(
         retry_failed=retry_failed,
-        stdin=sys.stdin.buffer,
+        estimate=expected,
+        stdin=_stdin(listed),
         progress=not quiet,
         on_outcome=problems.print,
-        on_notice=print_notice,
     )
     problems.close(report.store)
     if json:
@@ -267,6 +287,10 @@ def extract(
     else:
         _print_report(report)
     return report.exit_status
+
+
+def _stdin(listed: bytes | None) -> BinaryIO:
+    return sys.stdin.buffer if listed is None else io.BytesIO(listed)
 
 
 def _bytes(gib: float, option: str) -> int:
@@ -309,9 +333,29 @@ def _no_sources() -> list[str]:
     )
 
 
+def _print_estimate(estimate: Estimate, *, json: bool) -> int:
+    if json:
+        print_json(estimate.to_dict())
+        return 0
+    print_line(
+        f"{estimate.media} media: {estimate.images} images and {estimate.videos_and_sounds} videos or sounds "
+        f"to do, {estimate.already_done} already done."
+    )
+    print_line(
+        f"About {duration(estimate.seconds)} and {size(estimate.size_bytes)} for {estimate.rows} rows, "
+        f"estimated from {estimate.probed_media} media."
+    )
+    return 0
+
+
 def _print_report(report: Report) -> None:
     precision = ", ".join(sorted(set(report.precision.values())))
     print_line(f"{counts(report)} ({precision}) -> {clean(report.store)}")
+    if report.estimate is not None and report.added_bytes is not None:
+        print_line(
+            f"estimated {duration(report.estimate.seconds)} and {size(report.estimate.size_bytes)}, took "
+            f"{duration(report.seconds)} and {size(report.added_bytes)}"
+        )
     if report.already_failed:
         print_line(
             f"{report.already_failed} of those already done had problems: vifex show {clean(report.store)}"

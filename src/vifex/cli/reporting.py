@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vifex.values import Outcome
     from vifex.values.reports import Report
 
-__all__ = ["Problems", "counts", "print_notice"]
+__all__ = ["Notices", "Problems", "counts", "duration", "print_notice", "size"]
 
 _SHOWN = 20
 
@@ -19,6 +19,19 @@ _SHOWN = 20
 def print_notice(text: str) -> None:
     """Print a sentence that the user must know on standard error."""
     print_line(f"vifex: {clean(as_options(text))}", err=True)
+
+
+class Notices:
+    """Prints each notice of a command once."""
+
+    def __init__(self) -> None:
+        self._printed: set[str] = set()
+
+    def print(self, text: str) -> None:
+        """Print a notice on standard error, if it is new."""
+        if text not in self._printed:
+            self._printed.add(text)
+            print_notice(text)
 
 
 class Problems:
@@ -54,3 +67,21 @@ def counts(report: Report) -> str:
     ]
     ends = ", ".join(f"{n} {word}" for n, word in numbers if n) or "nothing to do"
     return f"{report.media} media: {ends}. {report.rows} rows in {report.seconds:.1f} s"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration with two units at most, e.g. `2 h 05 min` or `4.2 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def size(n_bytes: int) -> str:
+    """Write a size in the binary unit that fits, e.g. `3.4 MiB`."""
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if n_bytes >= 1 << 10 * power:
+            return f"{n_bytes / (1 << 10 * power):.1f} {unit}"
+    return f"{n_bytes} bytes"

@@ -9,7 +9,7 @@ from typing import Any
 from vifex.values import Outcome, Status
 from vifex.values.printing import clean
 
-__all__ = ["Interrupted", "Problem", "Report", "Tally"]
+__all__ = ["Estimate", "Interrupted", "Problem", "Report", "Tally"]
 
 _PROBLEMS_KEPT = 1_000
 
@@ -21,6 +21,32 @@ class Problem:
     name: str
     status: Status
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run will take, as a short probe of its media says."""
+
+    media: int
+    """Every medium that the sources give."""
+    already_done: int
+    """Of those, how many the store holds in every view."""
+    images: int
+    """To be done."""
+    videos_and_sounds: int
+    """To be done."""
+    rows: int
+    """That the run will write, over all views."""
+    seconds: float
+    """Of the whole run, start-up included."""
+    size_bytes: int
+    """By which the store will grow."""
+    probed_media: int
+    """From how many media this was estimated."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +76,10 @@ class Report:
     ledger has all."""
     precision: dict[str, str] = field(default_factory=dict)
     """For each view, the precision that `auto` chose."""
+    added_bytes: int | None = None
+    """By which the folder of the store grew, where that was measured."""
+    estimate: Estimate | None = None
+    """What was estimated before the run, if it was."""
     notices: tuple[str, ...] = ()
     """Sentences on the sources and on what the views learned from them."""
 

@@ -226,21 +226,20 @@ def read_entries(
     names = list(schema.names) if convert is None else convert.reads
     starts = _starts(ledger) if mask is not None and where is not None else {}
     at = 0
-    with lance_calls(ledger.path, _UNREADABLE):
-        scan = ledger.scan(names, where=where, batch_rows=_BATCH_ROWS, addresses=bool(starts))
-        for batch in scan:
-            places = _ordinals(batch, starts) if starts else np.arange(at, at + batch.num_rows)
-            at += batch.num_rows
-            arrays = batch.select(names).columns
-            found = pa.RecordBatch.from_arrays(
-                convert(arrays) if convert is not None else arrays, schema=schema
-            )
+    # The scan itself tells damage from a filter that cannot be evaluated.
+    for batch in ledger.scan(names, where=where, batch_rows=_BATCH_ROWS, addresses=bool(starts)):
+        places = _ordinals(batch, starts) if starts else np.arange(at, at + batch.num_rows)
+        at += batch.num_rows
+        arrays = batch.select(names).columns
+        with lance_calls(ledger.path, _UNREADABLE):
+            arrays = arrays if convert is None else convert(arrays)
+            found = pa.RecordBatch.from_arrays(arrays, schema=schema)
             # Texts that are no UTF-8 would fail wherever they are first looked at.
             found.validate(full=True)
-            if mask is not None:
-                found = found.filter(pa.array(mask[places]))
-            if found.num_rows:
-                yield found
+        if mask is not None:
+            found = found.filter(pa.array(mask[places]))
+        if found.num_rows:
+            yield found
 
 
 def take_entries(ledger: Table, places: Sequence[int]) -> pa.Table:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from vifex.store.checking import FileProblem, ViewCheck, check_view
 from vifex.store.faults import DamagedError, explained
 from vifex.store.filters import checked_filter, evaluation_error
+from vifex.store.format_1 import is_format_1
 from vifex.store.head import Head, find_head
 from vifex.store.layout import (
     StoreInfo,
@@ -310,7 +311,13 @@ class View:
         schema = self._ledger_schema(columns)
         table = self._head.ledger
         # Texts are plain for a filter, and so is every column of the ledger.
-        ready = None if where is None else checked_filter(where, table.schema.names, [])
+        try:
+            ready = None if where is None else checked_filter(where, table.schema.names, [])
+        except InputError as exc:
+            if not is_format_1(table):
+                raise
+            more = "The store has format 1; `vifex upgrade` gives its ledger all columns of format 2."
+            raise InputError(exc.what, of=exc.of, todo=f"{exc.todo or ''} {more}".strip()) from exc
         return self._ledger_batches(schema.names, where, ready, history)
 
     def runs(self) -> dict[int, str]:
@@ -347,6 +354,8 @@ class View:
 
     def _ledger_schema(self, columns: Sequence[str] | None) -> pa.Schema:
         known = LEDGER_SCHEMA.names
+        if columns is not None and not columns:
+            raise InputError("no column of the ledger is named.", todo=f"It has: {', '.join(known)}.")
         for name in columns or ():
             if name not in known:
                 raise InputError(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import vifex
-from vifex.search.gone import gone_uris
+from vifex.search.gone import count_gone, gone_uris
 from vifex.values.media import path_to_uri
 
 Command = Callable[..., object]
@@ -80,3 +80,12 @@ def test_what_counts_as_gone(tmp_path: Path) -> None:
     uris = {n: path_to_uri(tmp_path / n) for n in ("there", "link", "absent", "there/below", "n" * 300)}
     uris |= {"odd": path_to_uri(odd), "remote": "s3://bucket/a.png"}
     assert gone_uris(uris.values()) == {uris["link"], uris["absent"], uris["there/below"]}
+
+
+def test_each_address_that_is_gone_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    gone = [path_to_uri(tmp_path / str(number)) for number in range(5)]
+    there = path_to_uri(tmp_path / "there")
+    assert count_gone([]) == count_gone([[]]) == count_gone([[there]]) == 0
+    assert count_gone([[gone[0]]]) == 1
+    assert count_gone([[*gone, there], [gone[1], gone[1]], [], [there]]) == 5

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from store_maker import DIM, bits, medium, outcome, recipe, rows_of
 
-from vifex.store import Store, open_store, open_writer, row_schema
+from vifex.store import CommitRule, Store, open_store, open_writer, row_schema
 from vifex.values import InputError, StoreError
 
 
@@ -144,3 +144,34 @@ def test_threads_may_share_a_store(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 20
+
+
+def test_the_ledger_by_columns_and_filters(tmp_path: Path) -> None:
+    """Newest entries alone, whatever fragments they stand in and in whatever order columns are named."""
+    store = tmp_path / "s.vifex"
+    with open_writer(store, run="{1}", rule=CommitRule(media=2)) as writer:
+        view = writer.view("main", recipe())
+        for edition in (0, 1):
+            for number in range(5):
+                status = "failed" if (number + edition) % 2 else "ok"
+                rows = 0 if status == "failed" else 2
+                what = medium(number, edition)
+                view.add(outcome(what, rows, status), rows_of(what, rows) if rows else None)  # type: ignore[arg-type]
+    with open_store(store) as read:
+        opened = read.view()
+        whole = opened.ledger().to_pylist()
+        assert [e["mtime_ns"] for e in whole] == [1] * 5
+        failed = opened.ledger(columns=["rows", "name"], where="status = 'failed'")
+        assert failed.column_names == ["rows", "name"]
+        assert failed.to_pylist() == [
+            {"rows": e["rows"], "name": e["name"]} for e in whole if e["status"] == "failed"
+        ]
+        assert opened.ledger(where="mtime_ns = 0").num_rows == 0, "older entries do not count"
+        assert opened.ledger(history=True, where="mtime_ns = 0 AND kind = 'medium'").num_rows == 5
+        assert opened.ledger(where="name = 'it''s'").num_rows == 0
+        assert opened.ledger(columns=["run"]).column(0).to_pylist() == [1] * 5
+        assert list(opened.runs().values()) == ["{1}"]
+        for wrong in ({"columns": ["rowss"]}, {"columns": []}, {"where": "bogus = 1"}, {"where": "rows >"}):
+            with pytest.raises(InputError):
+                opened.ledger(**wrong)  # type: ignore[arg-type]
+        assert opened.id == read.view().id

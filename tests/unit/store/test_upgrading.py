@@ -231,3 +231,15 @@ def test_texts_of_any_size_are_taken(old: Path) -> None:
     texts = [f.type for f in table.schema if not pa.types.is_primitive(f.type)]
     assert texts
     assert all(kind == pa.large_string() for kind in texts)
+
+
+def test_a_filter_on_a_new_column_says_what_to_do(old: Path) -> None:
+    with (
+        open_store(old) as read,
+        pytest.raises(vifex.InputError, match=r"no column 'label'.*`vifex upgrade` gives its ledger all"),
+    ):
+        read.view().ledger(where="label = 'cat'")
+    upgrade(old)
+    with open_store(old) as read:
+        found = read.view().ledger(where="label = 'cat'", columns=["name"]).column(0).to_pylist()
+    assert sorted(found) == [medium(n).name for n in (1, 2, 4, 9)]

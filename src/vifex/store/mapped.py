@@ -26,6 +26,8 @@ __all__ = ["MappedColumn", "MappedPart", "map_column", "row_places"]
 
 _DTYPES: dict[pa.DataType, np.dtype[Any]] = {pa.float16(): np.dtype("<f2"), pa.float32(): np.dtype("<f4")}
 _SCAN_ROWS = 1 << 16
+_MOST_FILES = 400
+"""Largest number of files to map: each map holds a file open, and systems limit those to about 1,000."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +81,7 @@ def map_column(table: Table, column: str) -> MappedColumn | None:
         column: A feature column of it.
 
     Returns:
-        The mapped column, or `None` where a page of it is not plain.
+        The mapped column; `None` if a page of it is not plain or it has more than 400 files.
 
     Raises:
         StoreError: If a file is shorter than its pages.
@@ -88,9 +90,12 @@ def map_column(table: Table, column: str) -> MappedColumn | None:
     dtype, size = _DTYPES.get(kind.value_type), int(kind.list_size)
     if dtype is None:
         return None
+    fragments = table.fragments()
+    if sum(len(fragment.files) for fragment in fragments) > _MOST_FILES:
+        return None
     parts: list[MappedPart] = []
     place = 0
-    for fragment in table.fragments():
+    for fragment in fragments:
         pages = table.flat_pages(fragment, column, size, 8 * dtype.itemsize)
         if pages is None:
             return None

@@ -147,6 +147,7 @@ class View:
         self.recipe = read_recipe(paths)
         self._head = head
         self._store = store  # keeps the registration alive
+        self._mapped: dict[str, MappedColumn | None] = {}
         self._layers: dict[str, LayerSpec] = {t.column: t for t in self.recipe.layers}
         self._newest: npt.NDArray[np.bool_] | None = None
         self._id = read_view_id(paths)
@@ -264,8 +265,11 @@ class View:
         Raises:
             InputError: If there is no such column.
         """
-        with explained(self._store.path):
-            return map_column(self._head.rows, self._column(column))
+        name = self._column(column)
+        if name not in self._mapped:
+            with explained(self._store.path):
+                self._mapped[name] = map_column(self._head.rows, name)
+        return self._mapped[name]
 
     def places(self, where: str) -> npt.NDArray[np.int64]:
         """Find the rows that an SQL filter lets through, as places in the stored order, rising.

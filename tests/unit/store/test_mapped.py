@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from vifex.store import View, open_store
+from vifex.store import mapped as mapped_module
 from vifex.store.lance_adapter import Table
 from vifex.store.mapped import _pages, map_column, row_places
 from vifex.values import StoreError
@@ -62,6 +63,13 @@ def test_a_column_of_several_pages_is_mapped_whole(make):
 
 def test_short_vectors_are_not_mapped(make):
     assert make(numbers(300, 4), dtype="float16").mapped("head") is None
+
+
+def test_a_column_is_mapped_once_and_not_where_too_many_files_would_stay_open(make, monkeypatch):
+    view = make(numbers(300), commits=3)
+    assert view.mapped("head") is view.mapped("head")
+    monkeypatch.setattr(mapped_module, "_MOST_FILES", 0)
+    assert make(numbers(300)).mapped("head") is None
 
 
 def test_an_empty_view_is_mapped(make):

@@ -1,6 +1,6 @@
 """Engines: a model, layers and batches of ready pixels become arrays.
 
-An engine knows no files but the model's, and no videos. Its library is imported when it is loaded.
+An engine reads only the files of the model. Its library is imported when the engine is loaded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every engine can do: list layers, compile a network for some of them, and run it."""
+"""The interface of engines: list layers, compile a network for some of them, and run it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Engine", "Network"]
 
 
 class Network(Protocol):
-    """A compiled network: takes batches of ready pixels, gives arrays per layer."""
+    """A compiled network: it takes batches of ready pixels and returns an array per layer."""
 
     batch: int
-    """Inputs in one batch; it never changes, so a caller pads the last one."""
+    """Inputs per batch. It is fixed, so the caller pads the last batch."""
     requests: int
     """How many batches run at once."""
     runs_on: str
-    """The device, as torch writes it (`cpu`, `cuda:0`): networks on the same one share it."""
+    """The device in torch's notation (`cpu`, `cuda:0`); networks on the same device share it."""
     input_shape: tuple[int, ...]
-    """Of one batch: `(B, H, W, 3)`, or `(B, T, H, W, 3)` for windows, uint8; `(B, S)` for sound, float32."""
+    """Shape of one batch: uint8 `(B, H, W, 3)`, for clips `(B, T, H, W, 3)`; for sound float32 `(B, S)`."""
     layers: tuple[Layer, ...]
 
     def submit(self, pixels: npt.NDArray[Any]) -> Future[dict[str, npt.NDArray[Any]]]:
@@ -36,8 +36,8 @@ class Network(Protocol):
                 so it must stay as it is until the future is done.
 
         Returns:
-            A future of layer name -> float32 `[B, *layer.shape]` in memory of its own. It resolves in a
-            thread of the engine, which a callback must not hold up: it may not submit or close.
+            A future of layer name -> float32 `[B, *layer.shape]` in its own memory. It resolves in a thread
+            of the engine, so a callback must be quick and must not submit or close.
 
         Raises:
             ValueError: If the pixels have another shape, dtype or order.
@@ -70,20 +70,20 @@ class Engine(Protocol):
         """
 
     def resolve_layers(self, model: Model, wanted: Sequence[str]) -> list[Layer]:
-        """Find layers by name or alias, in the order they were asked for, each once.
+        """Find layers by name or alias, in the given order, each once.
 
         Args:
             model: The network.
-            wanted: Names or aliases; none asks for the card's default layers, or the last vector.
+            wanted: Names or aliases; without any, the card's default layers or the last vector.
 
         Raises:
-            ModelError: If there is no such layer; the message offers near names.
+            ModelError: If there is no such layer; the message offers similar names.
         """
 
     def resolve_precision(self, wanted: str) -> str:
         """Turn `auto`, `fp32`, `bf16` or `int8` into what this machine will run.
 
-        `auto` becomes `fp32` or `bf16`, `int8` says what computes all that is not quantised: `int8+bf16`.
+        `auto` becomes `fp32` or `bf16`. `int8` gets the precision of all that is not quantised: `int8+bf16`.
 
         Raises:
             EngineError: If it is unknown, or the hardware or the engine does not have it.
@@ -103,9 +103,9 @@ class Engine(Protocol):
         Args:
             model: The network.
             layers: What to read, from `resolve_layers`.
-            precision: As `resolve_precision` gave it.
-            batch: Inputs per batch; chosen from the size of the network where it is `None`.
-            cores: CPU cores to use; all that this process may use where it is `None`.
+            precision: A result of `resolve_precision`.
+            batch: Inputs per batch; `None` chooses by the size of the network.
+            cores: CPU cores to use; `None` uses all that this process may use.
 
         Raises:
             ModelError: If a layer is not one of the model's.

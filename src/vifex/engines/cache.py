@@ -1,8 +1,7 @@
-"""Compiled graphs on disk, so that a second start is quicker.
+"""Compiled graphs on disk, so that later starts are faster.
 
-An entry is written aside and moved into place, begins with the hash of what follows, and is only used
-if that still fits: a cut or damaged file is made anew, never run. A folder that cannot be written
-costs the gain and nothing else.
+An entry is written under another name and moved into place. It begins with the hash of its contents and is
+used only if the hash is right; a damaged file is made again. Without a writable folder nothing is cached.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _DIGEST_BYTES: Final = 32
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again: `VIFEX_CACHE`, or the platform's place for such."""
+    """Return the cache folder: `VIFEX_CACHE`, or the platform's usual place."""
     chosen = os.environ.get("VIFEX_CACHE")
     if chosen:
         return Path(chosen)
@@ -42,7 +41,7 @@ def cache_folder() -> Path:
 
 
 def _builders() -> str:
-    """Hash the code that builds graphs: a graph that other code built is another graph."""
+    """Return a hash of the code that builds graphs, because other code builds other graphs."""
     digest = hashlib.sha256()
     for path in sorted(
         [*Path(__file__).parent.glob("*.py"), *Path(__file__).parent.glob("openvino/**/*.py")]
@@ -61,12 +60,12 @@ class Cache:
 
     @classmethod
     def of_user(cls, core: Any, ov: Any) -> Cache:
-        """Open the user's own cache; without a home folder there is none."""
+        """Open the user's cache; without a home folder there is none."""
         try:
             folder: Path | None = cache_folder() / "graphs"
-        except RuntimeError:  # no home folder is known
+        except RuntimeError:  # the home folder is not known
             folder = None
-        # A home folder may be shared by machines: what one compiled, another may not be able to run.
+        # Machines may share a home folder, and one may not be able to run what another compiled.
         capabilities = sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
         device = core.get_property("CPU", "FULL_DEVICE_NAME")
         machine = f"{_builders()} {ov.get_version()} {platform.machine()} {device} {capabilities}"
@@ -80,12 +79,12 @@ class Cache:
         batch: int,
         config: Mapping[str, str],
     ) -> str:
-        """Name a compiled graph by everything that decides it."""
+        """Return the key of a compiled graph, a hash of everything that determines it."""
         parts = [self._machine, weights_sha256, card, list(layers), batch, sorted(config.items())]
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def load(self, key: str, config: Mapping[str, str]) -> Any | None:
-        """Return a compiled graph, or `None` where there is none that is whole."""
+        """Return a compiled graph, or `None` if there is no intact one."""
         if self._folder is None:
             return None
         path = self._folder / (key + _SUFFIX)
@@ -97,10 +96,10 @@ class Cache:
                 os.utime(path)  # used just now
             return self._core.import_model(io.BytesIO(raw[_DIGEST_BYTES:]), "CPU", dict(config))
         except (OSError, RuntimeError):
-            return None  # absent, unreadable, or not to this OpenVINO's taste
+            return None  # absent, unreadable, or not accepted by this OpenVINO
 
     def save(self, key: str, compiled: Any) -> None:
-        """Keep a compiled graph, if that is possible."""
+        """Store a compiled graph, if possible."""
         if self._folder is None:
             return
         try:
@@ -119,4 +118,4 @@ class Cache:
                 Path(name).unlink(missing_ok=True)
                 raise
         except (OSError, RuntimeError):
-            return  # a full or read-only disk: compiling again costs time only
+            return  # a full or read-only disk; the graph is then compiled again

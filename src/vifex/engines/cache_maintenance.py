@@ -1,10 +1,10 @@
-"""Maintenance of the cache: what is in it, what leaves it first, and what another process is using.
+"""Maintenance of the cache: its contents, what is removed first, and what other processes use.
 
-An entry is a compiled graph (`graphs/KEY.graph`), a converted network with the verdict on it
-(`converted/KEY.xml`, `.bin`, `.json`), or what a killed process left behind. Every entry can be made again.
-Entries that were used longest ago go first. A converted network is read by OpenVINO from its file while it
-runs, so whoever uses one holds a shared lock on `converted/KEY.lock` until its process ends, and an entry
-with such a lock stays.
+An entry is a compiled graph (`graphs/KEY.graph`), a converted network with the result of its check
+(`converted/KEY.xml`, `.bin`, `.json`), or a leftover of a killed process. Every entry can be made again.
+Entries that were not used for the longest time are removed first. OpenVINO reads a converted network from its
+file while it runs, so a process that uses one holds a shared lock on `converted/KEY.lock` until it ends, and
+a locked entry is not removed.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ LIMIT: Final = "VIFEX_CACHE_LIMIT"
 """Environment variable: the size in GiB that the cache is kept to; 0 sets no limit."""
 _LIMIT_GIB: Final = 10.0
 _RECENT_S: Final = 3600.0
-"""Where the system has no locks, what was used within this time may be in use."""
+"""Without locks, an entry that was used within this time may be in use."""
 _UNLOCKED_S: Final = 86400.0
-"""What was written aside within this time may be in work yet."""
+"""A temporary file that was written within this time may still be in use."""
 LOCK: Final = ".lock"
 _PARTS: Final = (".json", ".xml", ".bin")
-"""Of a converted network; the verdict goes first, as nothing is used without it."""
+"""Suffixes of a converted network; the result of its check is removed first, because it is needed for use."""
 
 _KEY: Final = "[0-9a-f]" * 32
 _LEFTOVERS: Final = ("graphs/tmp????????.tmp", "converted/new-????????", "scratch/vifex-????????")
-"""Names are matched closely: the folder may be one that somebody else uses too."""
+"""Strict patterns of names, because the folder may contain other files."""
 
 Kind = Literal["graph", "converted", "leftover"]
 
@@ -62,21 +62,21 @@ _held: dict[str, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What leaves the cache together."""
+    """Files that are removed together."""
 
     kind: Kind
     paths: tuple[Path, ...]
     size_bytes: int
     used_s: float
-    """When it was used last, in seconds since 1970."""
+    """Time of the last use, in seconds since 1970."""
 
     def is_used(self) -> bool:
-        """Whether some process, this one included, may be using it now."""
+        """Whether any process, including this one, may be using it."""
         with self._claimed() as is_ours:
             return not is_ours
 
     def remove(self) -> bool:
-        """Remove it, unless it is used; tells whether it is gone."""
+        """Remove it unless it is in use; return whether it is gone."""
         with self._claimed() as is_ours:
             if not is_ours:
                 return False
@@ -90,10 +90,10 @@ class Entry:
 
     @contextlib.contextmanager
     def _claimed(self) -> Iterator[bool]:
-        """Keep others from beginning to use it; gives whether nobody does."""
+        """Prevent others from using it meanwhile; yield whether nobody uses it."""
         lock = self._lock()
         if self.kind == "graph":
-            yield True  # it is read whole and checked before it is used
+            yield True  # it is read as a whole and checked before use
         elif fcntl is None or not lock.exists():
             yield self._is_old()
         else:
@@ -110,23 +110,23 @@ class Entry:
                 os.close(handle)
 
     def _is_old(self) -> bool:
-        """Whether it is too old to be in use, where no lock tells."""
-        # A leftover without a lock may be what another process is just writing.
+        """Return whether it is too old to be in use, if there are no locks."""
+        # Another process may just be writing a leftover without a lock.
         quiet_s = _UNLOCKED_S if self.kind == "leftover" else _RECENT_S if fcntl is None else 0.0
         return time.time() - self.used_s >= quiet_s
 
     def _lock(self) -> Path:
-        """Return the file that whoever uses or writes this holds a lock on."""
+        """Return the file that users and writers of this entry lock."""
         if self.kind == "converted":
             return self.paths[-1]
         return self.paths[0] / LOCK if self.paths[0].is_dir() else self.paths[0]
 
 
 def limit_bytes() -> int | None:
-    """Return the size that the cache is kept to; `None` where there is no limit.
+    """Return the limit of the cache's size; `None` if there is none.
 
     Raises:
-        InputError: If `VIFEX_CACHE_LIMIT` is no number.
+        InputError: If `VIFEX_CACHE_LIMIT` is not a number.
     """
     text = os.environ.get(LIMIT) or str(_LIMIT_GIB)
     try:
@@ -141,7 +141,7 @@ def limit_bytes() -> int | None:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """Return what is in a cache, that which was used longest ago first."""
+    """Return the entries of a cache, the least recently used first."""
     found = [_entry("graph", [path]) for path in folder.glob(f"graphs/{_KEY}.graph")]
     for key in {path.stem for part in _PARTS for path in folder.glob(f"converted/{_KEY}{part}")}:
         own = [folder / "converted" / (key + part) for part in (*_PARTS, LOCK)]
@@ -152,27 +152,27 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def free_space(folder: Path, size_bytes: int) -> None:
-    """Remove what was used longest ago until `size_bytes` more fit below the limit.
+    """Remove the least recently used entries until `size_bytes` more fit below the limit.
 
-    Leftovers of killed processes go in any case.
+    Leftovers of killed processes are removed in any case.
     """
     try:
         limit = limit_bytes()
     except InputError:
-        limit = int(_LIMIT_GIB * (1 << 30))  # told by `vifex cache`; an extraction must not end of it
+        limit = int(_LIMIT_GIB * (1 << 30))  # `vifex cache` reports it; an extraction goes on
     prune(folder, None if limit is None else max(0, limit - size_bytes))
 
 
 def prune(folder: Path, size_bytes: int | None = 0, *, dry_run: bool = False) -> list[Entry]:
-    """Remove leftovers, and what was used longest ago until the rest takes at most `size_bytes`.
+    """Remove leftovers, and the least recently used entries until the rest takes at most `size_bytes`.
 
     Args:
         folder: The cache.
-        size_bytes: What may stay; `None` removes leftovers alone.
+        size_bytes: Size that may remain; `None` removes only leftovers.
         dry_run: Remove nothing.
 
     Returns:
-        What was removed, or would be. Entries in use stay.
+        The entries that were removed, or would be. Entries in use are kept.
     """
     there = entries(folder)
     total = sum(e.size_bytes for e in there)
@@ -187,7 +187,7 @@ def prune(folder: Path, size_bytes: int | None = 0, *, dry_run: bool = False) ->
 
 
 def remove_leftovers(folder: Path, patterns: Sequence[str] = _LEFTOVERS) -> None:
-    """Remove what processes that are gone had begun to write.
+    """Remove unfinished files of processes that have ended.
 
     Args:
         folder: The cache, or another folder in which `patterns` name such files and folders.
@@ -217,7 +217,7 @@ def hold(folder: Path, key: str) -> None:
 
 
 def lock_open_file(handle: int) -> None:
-    """Show that this process is writing a file, until it closes it or ends.
+    """Lock a file that this process writes, until it closes it or ends.
 
     Args:
         handle: The descriptor of the open file.
@@ -229,7 +229,7 @@ def lock_open_file(handle: int) -> None:
 
 @contextlib.contextmanager
 def taken_lock(folder: Path) -> Iterator[None]:
-    """Say that this process uses a folder, which has just been made, until it ends."""
+    """Lock a new folder for this process until it ends."""
     if fcntl is None:
         yield
         return
@@ -238,14 +238,14 @@ def taken_lock(folder: Path) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):  # a disk without locks
             fcntl.flock(handle, fcntl.LOCK_SH)
-        aside.replace(folder / LOCK)  # it is never there without being locked
+        aside.replace(folder / LOCK)  # it is never visible without its lock
         yield
     finally:
         os.close(handle)
 
 
 def _entry(kind: Kind, paths: list[Path]) -> Entry | None:
-    """Look at an entry; `None` where it has gone meanwhile."""
+    """Return an entry; `None` if it was removed meanwhile."""
     size_bytes, used_s = 0, 0.0
     for path in paths:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Settling which engine runs a model's layers, before a recipe is written."""
+"""The choice of the engine that runs a model's layers, before a recipe is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many CPU cores this process may use, and the cgroups that say so."""
+"""The number of CPU cores that this process may use, and its cgroups."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def cgroup_folders() -> list[Path]:
 
 
 def _quota() -> float | None:
-    """Read the smallest CPU quota in cores; `None` where there is none."""
+    """Read the smallest CPU quota in cores; `None` if there is none."""
     found = []
     for folder in cgroup_folders():
         try:

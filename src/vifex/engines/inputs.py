@@ -1,4 +1,4 @@
-"""What batches hold, by a network's card, and made-up ones to try a network with."""
+"""The dtype of batches, and batches of noise to test a network with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def input_dtype(card: ModelCard) -> np.dtype[Any]:
 
 
 def noise(shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
-    """Make a batch of noise: of all values for pixels, about as loud as speech for sound."""
+    """Make a batch of noise: uniform for pixels, about as loud as speech for sound."""
     if dtype == np.uint8:
         return rng.integers(0, 256, shape, dtype=np.uint8)
     loud: npt.NDArray[Any] = (0.1 * rng.standard_normal(shape)).clip(-1, 1).astype(dtype)

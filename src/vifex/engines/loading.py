@@ -14,14 +14,14 @@ __all__ = ["load_engine"]
 
 
 def load_engine(name: str = "openvino", options: EngineOptions | None = None) -> Engine:
-    """Load an engine; the same one at every call with the same device and the same `compile`.
+    """Load an engine; calls with the same device and `compile` return the same one.
 
     Args:
         name: In the registry of engines.
         options: The device and `compile` of the torch engine; other engines have neither.
 
     Raises:
-        InputError: If there is none of that name.
+        InputError: If there is no engine of that name.
         EngineError: If this machine lacks the device.
     """
     chosen = options or EngineOptions()

@@ -1,17 +1,17 @@
-"""Names of layers: from the words of a user to layers, for every engine.
+"""Names of layers: from the user's words to layers, for every engine.
 
-A word means, first match first:
+A word is, in this order:
 
 1. the layer of that name;
-2. an alias of the model's card, which may name any of what follows but an alias;
-3. another name that the engine's graph has for a layer;
-4. `head`, `logits`, `penultimate` or `stem`, where the graph makes it plain (see `_GENERIC`);
-5. a pattern. Names are read as parts between dots. `*`, `?` and `[...]` stand for characters of one part;
-   where nothing fits so, they cross dots, so `blocks.*` is every block and `layer*.conv2` finds
-   `layer1.0.conv2` too. `**` stands for any number of parts. A negative number counts a numbered family
-   from its end: `blocks.-1` is the last block, `blocks.-1.attn*` what begins so in it.
+2. an alias of the model's card, which may name anything below;
+3. another name of a layer in the engine's graph;
+4. `head`, `logits`, `penultimate` or `stem`, if the graph shows which layer that is (see `_GENERIC`);
+5. a pattern. Names have parts between dots. `*`, `?` and `[...]` match characters of one part; if nothing
+   matches, they cross dots, so `blocks.*` is every block and `layer*.conv2` finds `layer1.0.conv2` too. `**`
+   matches any number of parts. A negative number counts a numbered family from its end: `blocks.-1` is the
+   last block, `blocks.-1.attn*` what begins so in it.
 
-What a pattern finds comes in the order in which the network computes it.
+A pattern gives layers in the order in which the network computes them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vifex.values.registry import near
 __all__ = ["Named", "resolve_names"]
 
 _HEADS: Final = ("head", "heads", "fc", "classifier", "linear", "logits", "last_linear", "predictions")
-"""Parts of the names that classifiers have."""
+"""Parts of the usual names of classifiers."""
 _STEMS: Final = (
     "stem",
     "patch_embed",
@@ -39,33 +39,33 @@ _STEMS: Final = (
     "conv1a",
     "Conv3d_1a_7x7",
 )
-"""What the first stage is called, a whole stage before its first layer."""
+"""Usual names of the first stage; a whole stage comes before its first layer."""
 _NUMBER: Final = re.compile(r"-[1-9][0-9]*")
 _WILD: Final = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The layers of a model and what else they are called."""
+    """The layers of a model and their other names."""
 
     layers: Sequence[Layer]
-    """In the order in which they are computed."""
+    """Layers in the order in which they are computed."""
     others: Mapping[str, str] = field(default_factory=dict)
-    """Further name of a layer to its name."""
+    """Other name of a layer to its name."""
     twins: Mapping[str, str] = field(default_factory=dict)
-    """Name of a layer that is the very tensor of an earlier one, to that one's."""
+    """Name of a layer to the name of an earlier layer with the same tensor."""
 
 
 def resolve_names(wanted: Sequence[str], named: Named, card: ModelCard) -> list[Layer]:
-    """Find layers, in the order they were asked for, each once.
+    """Find layers, in the given order, each once.
 
     Args:
-        wanted: Words as above; none asks for the card's default layers, or the last vector.
+        wanted: Words as above; without any, the card's default layers or the last vector.
         named: The model's layers.
         card: Its card, for its aliases and its name.
 
     Raises:
-        ModelError: If there is no such layer, or nothing to take by default.
+        ModelError: If there is no such layer, or no default.
     """
     words = list(wanted) or list(card.default_layers)
     if not words:
@@ -115,14 +115,14 @@ def _unknown(word: str, named: Named, card: ModelCard) -> ModelError:
 
 
 def _matching(word: str, names: list[str]) -> list[str]:
-    """Return the names that a pattern fits, in their order."""
+    """Return the names that match a pattern, in their order."""
     parts = word.split(".")
     if not _WILD.search(word) and not any(_NUMBER.fullmatch(p) for p in parts):
         return []
     split = {name: name.split(".") for name in names}
     found = {
         tuple(path) for path in _walk(parts, [], list(split.values()))
-    }  # paths, counted parts put in their place
+    }  # paths, with counted parts resolved
     hits = [name for name in names if tuple(split[name]) in found]
     if hits or any(_NUMBER.fullmatch(p) for p in parts):
         return hits
@@ -130,7 +130,7 @@ def _matching(word: str, names: list[str]) -> list[str]:
 
 
 def _walk(parts: list[str], before: list[str], names: list[list[str]]) -> list[list[str]]:
-    """Follow a pattern's parts into the names that begin with `before`."""
+    """Resolve the counted parts of a pattern among the names that begin with `before`."""
     if not parts:
         return [before]
     depth, part, rest = len(before), parts[0], parts[1:]
@@ -151,7 +151,7 @@ def _walk(parts: list[str], before: list[str], names: list[list[str]]) -> list[l
 
 
 def _head(named: Named) -> Layer | None:
-    """The last vector, where it carries a classifier's name in one of its parts."""
+    """Return the last vector, if one part of its name is a classifier's."""
     vectors = [t for t in named.layers if t.kind == "vector"]
     if not vectors or not set(re.split(r"[./]", vectors[-1].name)) & set(_HEADS):
         return None
@@ -159,7 +159,7 @@ def _head(named: Named) -> Layer | None:
 
 
 def _penultimate(named: Named) -> Layer | None:
-    """The last vector that is computed before the head's: what its last layer takes."""
+    """Return the last vector before the head's, which is the input of the last layer."""
     head = _head(named)
     if head is None:
         return None
@@ -174,7 +174,7 @@ def _penultimate(named: Named) -> Layer | None:
 
 
 def _stem(named: Named) -> Layer | None:
-    """The layer with a first stage's usual name, a stage before a layer."""
+    """Return the layer with a usual name of the first stage."""
     by_name = {t.name: t for t in named.layers}
     return next((by_name[name] for name in _STEMS if name in by_name), None)
 
@@ -185,4 +185,4 @@ _GENERIC: Final[Mapping[str, Callable[[Named], Layer | None]]] = {
     "penultimate": _penultimate,
     "stem": _stem,
 }
-"""Names for what most networks have, resolved where the card has no such alias and no layer is called so."""
+"""Names that most networks have; they are resolved if neither an alias nor a layer has the name."""

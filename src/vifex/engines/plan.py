@@ -8,29 +8,29 @@ from typing import Any, Final
 __all__ = ["Plan", "choose_batch", "choose_plan", "count_macs"]
 
 _BATCH_MACS: Final = 34_000_000_000
-"""Multiplications that make a batch worth its overhead."""
+"""Multiplications above which the overhead of a batch does not matter."""
 _MAX_BATCH: Final = 32
 _BATCH_BYTES: Final = 8 * 224 * 224 * 2
 """Pixels of a batch times the bytes of a number, so that maps stay in the caches: ResNet-50 was fastest with
-8 images in bf16 and with 4 in fp32, twice and half as many lost 2 to 6 %."""
+8 images in bf16 and 4 in fp32; twice and half as many were 2 to 6 % slower."""
 _LIGHT_MACS: Final = 16_000
-"""Multiplications per pixel below which a network waits for memory, and does better with half a batch:
-MobileNetV3 was faster by 8 % in bf16 (4 images) and by 17 % in fp32 (2)."""
+"""Multiplications per pixel below which memory limits a network, so that half the batch is faster:
+MobileNetV3 by 8 % in bf16 (4 images) and by 17 % in fp32 (2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the cores are shared out."""
+    """How the cores are distributed."""
 
     cores: int
     streams: int
-    """Batches that are computed side by side."""
+    """Batches computed at the same time."""
     requests: int
-    """Batches in flight: one waits behind each stream, so that none of them idles."""
+    """Batches in flight: one more waits for each stream, so that no stream idles."""
 
 
 def choose_plan(cores: int) -> Plan:
-    """Share out the cores: a stream per core on small machines, per two cores on large ones."""
+    """Distribute the cores: one stream per core on small machines, per two cores on large ones."""
     streams = cores if cores <= 8 else cores // 2
     return Plan(cores=cores, streams=streams, requests=2 * streams)
 
@@ -38,13 +38,13 @@ def choose_plan(cores: int) -> Plan:
 def choose_batch(macs: int, pixels: int = 0, number_bytes: int = 2) -> int:
     """Choose the inputs per batch for a network of so many multiplications and pixels per input.
 
-    Small networks get large batches, which share the cost of each call; large ones small batches, which
-    keep memory, waiting and the padding of the last one low. The batch never decides the numbers.
+    Small networks get large batches, which share the cost of each call. Large networks get small batches,
+    which need less memory, waiting and padding. The batch does not change the results.
 
     Args:
         macs: Multiplications for one input.
-        pixels: Of one input; 0 where they are not known.
-        number_bytes: What a number of a map takes at the network's precision.
+        pixels: Pixels of one input; 0 if they are not known.
+        number_bytes: Bytes of a number at the network's precision.
     """
     most_numbers = _BATCH_BYTES // number_bytes // (2 if macs < _LIGHT_MACS * pixels else 1)
     batch = 1

@@ -1,7 +1,7 @@
-"""Precision: always an explicit choice, since OpenVINO takes bf16 silently where the processor has it.
+"""Precision: always an explicit choice, because OpenVINO silently uses bf16 if the processor has it.
 
-`int8` is a graph whose linear layers compute in int8; what is left over computes in bf16 where the
-hardware has it, which is decided once and said in the precision's full name.
+`int8` is a graph whose linear layers compute in int8. The rest computes in bf16 if the hardware has it, which
+is decided once and is part of the precision's full name.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from vifex.values.registry import near
 __all__ = ["HINTS", "is_int8", "native_bf16", "resolve"]
 
 HINTS: Final = {"fp32": "f32", "bf16": "bf16", "int8+fp32": "f32", "int8+bf16": "bf16"}
-"""By resolved precision, OpenVINO's name for what computes all that is not quantised."""
+"""Resolved precision to OpenVINO's name for the precision of all that is not quantised."""
 
 _CHOICES: Final = ("auto", "fp32", "bf16", "int8")
 
 
 def native_bf16(core: Any) -> bool:
-    """Return whether the processor computes in bf16 itself.
+    """Return whether the processor computes in bf16 natively.
 
-    OpenVINO lists BF16 among the capabilities of every AVX-512 processor, though most would emulate
-    it; what it takes when it is not told is bf16 only where that is native.
+    OpenVINO lists BF16 among the capabilities of every AVX-512 processor, although most emulate it. Its
+    default precision is bf16 only on processors with native bf16.
     """
     return str(core.get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()) == "bf16"
 
@@ -37,8 +37,8 @@ def resolve(wanted: str, *, bf16: bool, int8: bool = False) -> str:
     """Turn a request into `fp32`, `bf16`, `int8+fp32` or `int8+bf16`.
 
     Args:
-        wanted: `auto`, `fp32`, `bf16`, `int8`, or what this gave.
-        bf16: Whether the hardware has it.
+        wanted: `auto`, `fp32`, `bf16`, `int8`, or a resolved precision.
+        bf16: Whether the hardware has bf16.
         int8: Whether the engine runs quantised graphs.
 
     Raises:

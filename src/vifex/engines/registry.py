@@ -8,7 +8,7 @@ from typing import Final
 __all__ = ["ENGINES", "GROUP"]
 
 GROUP: Final = "vifex.engines"
-"""Entry point group for engines that other packages bring."""
+"""Entry point group for engines of other packages."""
 
 ENGINES: Final[Mapping[str, str]] = {
     "openvino": "vifex.engines.openvino.engine:OpenVinoEngine",

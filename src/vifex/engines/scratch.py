@@ -1,4 +1,4 @@
-"""A folder for files that are needed for a while, which the next run removes where a killed one left it."""
+"""Temporary folders in the cache; the next run removes those that a killed process left."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["scratch_folder"]
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a folder that is gone afterwards.
+    """Yield a folder that is removed afterwards.
 
-    It lies in the cache, not among the system's temporary files, where nobody would know whose it is. Its
-    lock ends with this process, however that ends.
+    It is in the cache, not among the system's temporary files, so that a later run recognises it. Its lock
+    ends with this process, however that ends.
     """
     try:
         parent = cache_folder() / "scratch"
         parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(parent.parent)
         path = Path(tempfile.mkdtemp(dir=parent, prefix="vifex-"))
-    except (OSError, RuntimeError):  # no home, or one that cannot be written
+    except (OSError, RuntimeError):  # no home folder, or one that cannot be written
         path = Path(tempfile.mkdtemp(prefix="vifex-"))
     try:
         with taken_lock(path):

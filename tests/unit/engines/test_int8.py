@@ -68,7 +68,7 @@ def test_a_graph_is_named_by_both_its_files(convnet: Any, tmp_path: Path) -> Non
             with_graph(convnet, graph, sha256)
         file.write_bytes(kept)
     graph.with_suffix(".bin").unlink()
-    with pytest.raises(EngineError, match="is not there"):
+    with pytest.raises(EngineError, match="graph is missing"):
         with_graph(convnet, graph, sha256)
 
 

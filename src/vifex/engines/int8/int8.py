@@ -1,7 +1,7 @@
 """int8: a network whose linear layers are quantised after training, their ranges learned from samples.
 
-NNCF does it, in a process of its own. What comes out is a graph file that the OpenVINO engine runs in the
-place of the model's own; its hash names it, since other samples give other numbers.
+NNCF does this in a separate process. The result is a graph file that the OpenVINO engine runs instead of the
+model's own. The recipe has its hash, because other samples give other numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vifex.values.registry import missing_extra
 __all__ = ["SUFFIXES", "Quantised", "graph_sha256", "has_nncf", "quantise", "require_nncf", "with_graph"]
 
 SUFFIXES: Final = (".xml", ".bin")
-"""A graph is two files: its operations, and its weights beside them."""
+"""The two files of a graph: operations and weights."""
 
 _SHOWN: Final = 300
 
@@ -38,9 +38,9 @@ class Quantised:
     """A graph that NNCF made."""
 
     graph: Path
-    """The `.xml`; the `.bin` lies beside it."""
+    """The `.xml`; the `.bin` is beside it."""
     sha256: str
-    """Of both files, see `graph_sha256`."""
+    """Hash of both files, see `graph_sha256`."""
 
 
 def has_nncf() -> bool:
@@ -49,20 +49,20 @@ def has_nncf() -> bool:
 
 
 def require_nncf() -> None:
-    """Check that NNCF is there.
+    """Check that NNCF is installed.
 
     Raises:
-        MissingExtraError: If it is not.
+        MissingExtraError: If it is not installed.
     """
     if not has_nncf():
         raise missing_extra("nncf", extra="int8", needed_for="int8")
 
 
 def graph_sha256(graph: Path) -> str:
-    """Hash a graph's `.xml` followed by its `.bin`.
+    """Return the hash of a graph's `.xml` followed by its `.bin`.
 
     Raises:
-        OSError: If one of them is not there.
+        OSError: If one of them is missing.
     """
     digest = hashlib.sha256()
     for suffix in SUFFIXES:
@@ -73,22 +73,22 @@ def graph_sha256(graph: Path) -> str:
 
 
 def with_graph(model: Model, graph: Path, sha256: str) -> Model:
-    """Return a model that runs a quantised graph in the place of its own.
+    """Return a model that runs a quantised graph instead of its own.
 
     Raises:
-        EngineError: If the file is not the one that the hash names.
+        EngineError: If the file has another hash.
     """
     try:
         found = graph_sha256(graph)
     except OSError as exc:
         raise EngineError(
-            f"the quantised graph is not there ({exc.strerror}).",
+            f"the quantised graph is missing ({exc.strerror}).",
             of=str(graph),
             todo="Restore it from a copy of the store, or make another view.",
         ) from exc
     if found != sha256:
         raise EngineError(
-            "the quantised graph is damaged or another one: it has not the hash that the recipe names.",
+            "the quantised graph is damaged or replaced: it does not have the hash in the recipe.",
             of=str(graph),
             todo="Restore it from a copy of the store, or make another view.",
         )
@@ -102,10 +102,10 @@ def quantise(
 
     Args:
         model: A network that OpenVINO runs.
-        layers: Where it will be read; the graph is cut there.
+        layers: The layers to read; the graph is cut there.
         samples: uint8 `[N, H, W, 3]`, or `[N, T, H, W, 3]` for windows: what it will see.
         folder: Where the graph is written.
-        name: Of its files, without their suffixes.
+        name: Name of its files, without suffixes.
 
     Raises:
         MissingExtraError: If NNCF is not installed.
@@ -135,7 +135,8 @@ def _run(task: Task) -> None:
         )
         answer = b""
         try:
-            # Its input stays open while it works. It ends when that closes: it never outlives this process.
+            # Its input stays open while it works. It ends when that closes, so it never outlives this
+            # process.
             with contextlib.suppress(BrokenPipeError):
                 cast(BinaryIO, process.stdin).write(pickle.dumps(task))
                 cast(BinaryIO, process.stdin).flush()

@@ -1,7 +1,7 @@
 """The process in which NNCF quantises a network; started as `python -P -m vifex.engines.int8.quantising`.
 
-A process of its own, since NNCF writes to standard output, puts its own class in the place of Python's
-loggers, and tells its maker of each use. It takes a `Task` on its standard input and ends when that closes.
+It is a separate process because NNCF writes to standard output, replaces the class of Python's loggers, and
+sends usage data. It takes a `Task` on its standard input and ends when that closes.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ _UNSUITED: Final = frozenset({"FakeQuantize", "FakeConvert"})
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be quantised, and from what."""
+    """A network to quantise, and the samples for it."""
 
     model: Model
     layers: tuple[Layer, ...]
     samples: Path
     """A `.npy` file: uint8 `[N, H, W, 3]`, or `[N, T, H, W, 3]` for windows."""
     output: Path
-    """The `.xml` that is written; its `.bin` goes beside it."""
+    """The `.xml` to write; its `.bin` is written beside it."""
 
 
 def quantise_graph(task: Task) -> None:
-    """Write the quantised graph of a network, cut at the layers, for one input; in a process of its own.
+    """Write the quantised graph of a network, cut at the layers, for one input; in a separate process.
 
-    The layers are outputs before anything is quantised, so their numbers stay floats that no quantiser has
-    rounded, and NNCF knows that they are read. All ranges are symmetric (asymmetric ones ran slower and came
-    out no nearer to fp32). A transformer's outliers are moved into its weights first (SmoothQuant, Xiao et
-    al., arXiv:2211.10438), and its residual stream is bf16, where OpenVINO would keep it in f32.
+    The layers are outputs before anything is quantised, so NNCF knows that they are read, and no quantiser
+    rounds their numbers. All ranges are symmetric (asymmetric ones were slower and no closer to fp32). A
+    transformer's outliers are moved into its weights first (SmoothQuant, Xiao et al., arXiv:2211.10438), and
+    its residual stream is bf16, where OpenVINO would keep it in f32.
 
     Raises:
-        ModelError: If the graph is quantised already, or takes no real numbers.
+        ModelError: If the graph is quantised already, or its input is not floating point.
     """
-    # NNCF imports OpenVINO's telemetry and sends with it; without it, it takes a stub. It imports torch where
-    # it finds it, and takes twice as long to start.
+    # NNCF sends usage data with OpenVINO's telemetry; without that module it uses a stub. It imports torch if
+    # it can, which doubles its start time.
     for left_out in ("openvino_telemetry", "torch"):
         sys.modules[left_out] = None  # type: ignore[assignment]
     import nncf
@@ -78,7 +78,7 @@ def quantise_graph(task: Task) -> None:
     )
     if transformer:
         narrow_stream(quantised)
-    # How the engine finds the layers again, as in a converted network's file.
+    # By this the engine finds the layers, as in a converted network's file.
     layers = [
         {"name": t.name, "kind": t.kind, "shape": list(t.shape), "output": i}
         for i, t in enumerate(task.layers)
@@ -110,11 +110,11 @@ def _is_multiplied(op: Any) -> bool:
 
 
 def network_input(pixels: npt.NDArray[np.uint8], card: ModelCard) -> npt.NDArray[np.float32]:
-    """Return the network's own input for one sample: what the compiled graph makes of it inside.
+    """Return the network's own input for one sample, as the compiled graph computes it.
 
     Args:
         pixels: uint8 `[H, W, 3]` or `[T, H, W, 3]`.
-        card: Says channel order, normalisation and layout.
+        card: Channel order, normalisation and layout.
 
     Returns:
         float32, in the card's layout with a batch of one.
@@ -144,17 +144,19 @@ def _check(part: Any, model: Model) -> None:
     kinds = Counter(op.get_type_name() for op in part.get_ops())
     if any(kinds[kind] for kind in _UNSUITED) or not part.inputs[0].get_element_type().is_real():
         raise ModelError(
-            "the network is quantised already.", of=model.card.name, todo="Use fp32 or bf16: they keep it so."
+            "the network is quantised already.",
+            of=model.card.name,
+            todo="Use fp32 or bf16; it stays quantised.",
         )
 
 
 def _end_with_parent(pipe: BinaryIO) -> None:
     pipe.read()
-    os._exit(1)  # what is half done here is of use to nobody
+    os._exit(1)  # unfinished work is useless
 
 
 def main() -> None:
-    """Do the task that comes on standard input; errors that a user can mend go out as a pickle."""
+    """Run the task from standard input; errors for the user are written as a pickle."""
     pipe = os.fdopen(os.dup(0), "rb")
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints

@@ -1,4 +1,4 @@
-"""The graph that is compiled: uint8 pixels, normalised inside, or sound go in; the wanted layers come out."""
+"""The graph that is compiled: its input is uint8 pixels or sound, its outputs are the wanted layers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cut(graph: Graph, places: Sequence[Place], card: ModelCard, batch: int) -> A
 
 
 def with_pixels(part: Any, card: ModelCard) -> Any:
-    """Put normalisation, channel order and layout before a graph, and float32 behind it.
+    """Add normalisation, channel order and layout before a graph, and float32 after it.
 
     The result takes uint8 pixels, channels last. With `p` a pixel's value in the network's channel
     order the network sees `(p / scale - mean) / std`. Sound goes in as it is, float32.
@@ -59,7 +59,7 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
         raise ModelError(
             f"the network takes {port.get_element_type().get_type_name()}, not normalised pixels.",
             of=card.name,
-            todo="Write scale = 1.0 and no mean and std into its card: it normalises by itself.",
+            todo="Write scale = 1.0 without mean and std into its card, because it normalises pixels itself.",
         )
     entry.tensor().set_element_type(ov.Type.f32 if normalised else ov.Type.u8)
     entry.tensor().set_layout(ov.Layout("NHWC" if card.frames is None else "NTHWC"))
@@ -72,12 +72,12 @@ def with_pixels(part: Any, card: ModelCard) -> Any:
 
 
 def _normalised(built: Any, mean: Sequence[float], divisor: Sequence[float]) -> Any:
-    """Put `(pixel - mean) / divisor` before a graph that takes float32, channels last.
+    """Add `(pixel - mean) / divisor` before a graph that takes float32, channels last.
 
-    A row of pixels and their channels is one axis for that time: three channels alone are too short for
-    vectors. With the transposition after it, which the first convolution takes for a mere layout, it costs
-    less than half of what OpenVINO's own steps do, and gives the same numbers. Where a quantiser comes first,
-    it goes along: behind a reshape it would be given numbers rounded to bf16, and round them once more.
+    Columns and channels are one axis meanwhile, because three channels alone are too short for vectors. With
+    the transposition after it, which the first convolution treats as a layout, it costs less than half of
+    OpenVINO's own steps and gives the same numbers. A quantiser at the start is moved along: after a reshape
+    it would get numbers rounded to bf16 and round them again.
     """
     ov = import_openvino()
     op = ov.opset13
@@ -102,7 +102,7 @@ def _normalised(built: Any, mean: Sequence[float], divisor: Sequence[float]) -> 
 
 
 def _first_quantiser(pixels: Any) -> Any:
-    """Find the quantiser of a graph's input, one range for all numbers; none if something else takes it."""
+    """Return the quantiser of a graph's input if it has one range and is the only consumer; else `None`."""
     consumers = pixels.get_target_inputs()
     op = next(iter(consumers)).get_node() if len(consumers) == 1 else None
     if op is not None and op.get_type_name() == "Transpose":

@@ -97,10 +97,10 @@ class OpenVinoEngine:
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": str(plan.streams),
             "INFERENCE_NUM_THREADS": str(plan.cores),
-            # Decoders share the cores with the engine: the system places threads better than a fixed plan.
+            # Decoders share the cores with the engine; the system places threads better than a fixed plan.
             "ENABLE_CPU_PINNING": "NO",
         }
-        # A converted network's file is named by all that decided the conversion.
+        # The name of a converted network's file is a hash of everything that determines the conversion.
         layers = [(model.file.name, model.int8_sha256, p.layer.name, p.layer.shape) for p in places]
         key = self._cache.key(model.weights_sha256, model.card, layers, batch, config)
         compiled = self._cache.load(key, config)
@@ -116,8 +116,8 @@ class OpenVinoEngine:
         return compiled
 
     def _graph(self, model: Model) -> Graph:
-        # The card is part of the key: sizes and layout decide the layers. One network may be converted to
-        # several files, each with layers of its own.
+        # The card is part of the key, because sizes and layout determine the layers. One network may be
+        # converted to several files with different layers.
         key = (model.weights_sha256, model.int8_sha256, repr(model.card), str(model.file))
         with self._lock:
             if key not in self._graphs:
@@ -138,7 +138,7 @@ class OpenVinoEngine:
 
 
 def _check_quantised(model: Model, precision: str) -> None:
-    """Check that int8 is what its name says: a substitute would be silent."""
+    """Check that a graph for int8 is quantised; otherwise fp32 or bf16 would replace it silently."""
     if is_int8(precision) and not model.int8_sha256:
         raise EngineError(
             "int8 needs a graph that was quantised on media, and this network has none.",

@@ -1,4 +1,4 @@
-"""What a graph says of each of its outputs: size, axes, and whether inputs stay apart in a batch."""
+"""Facts about each output of a graph: size, axes, and whether inputs stay apart in a batch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Fact", "gather"]
 _LINEAR: Final = frozenset({
     "Convolution", "GroupConvolution", "ConvolutionBackpropData", "GroupConvolutionBackpropData", "MatMul",
 })  # fmt: skip
-"""Operations that a bias may follow: with it they are one layer."""
+"""Operations that form one layer with a bias after them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is known of one output that depends on the pixels."""
+    """What is known about one output that depends on the pixels."""
 
     key: Key
     port: int
@@ -29,11 +29,11 @@ class Fact:
     kind: str
     """Type of the operation, e.g. `Relu`."""
     layer: str
-    """That, or the type of the operation whose bias this adds."""
+    """The same, or the type of the operation whose bias this adds."""
     names: frozenset[str]
-    """Of the tensor, as the file gave them."""
+    """Names of the tensor in the file."""
     shape: tuple[int, ...]
-    """For one input, batch axis included."""
+    """Shape for one input, batch axis included."""
     element: str
     """Type of a number, e.g. `f32`."""
     layout: str | None
@@ -43,11 +43,11 @@ class Fact:
     is_output: bool
     """Whether it is an output of the whole network."""
     bias_follows: bool
-    """Whether the only thing that takes it adds a bias."""
+    """Whether its only consumer adds a bias."""
 
 
 class _Trace(NamedTuple):
-    """What an output hands on to those that take it."""
+    """What an output passes on to its consumers."""
 
     layout: str | None
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ class _Trace(NamedTuple):
 
 
 def gather(graph: Any, model: Model) -> list[Fact]:
-    """Learn the facts of every output that depends on the pixels and has a fixed size, in graph order.
+    """Return the facts of every output that depends on the pixels and has a fixed size, in graph order.
 
     Raises:
         ModelError: If the graph cannot take the input that its card describes.
@@ -71,7 +71,7 @@ def gather(graph: Any, model: Model) -> list[Fact]:
             if (place := (value.get_node().get_name(), value.get_index())) in traces
         ]
         if kind in ("ShapeOf", "Result") or not (taken or kind == "Parameter"):
-            continue  # sizes are no features, and constants do not depend on the pixels
+            continue  # sizes are not features, and constants do not depend on the pixels
         for port in range(op.get_output_size()):
             shape = one.get((key, port))
             if shape is None:
@@ -106,7 +106,7 @@ def _fact(key: Key, op: Any, port: int, shape: tuple[int, ...], layout: str | No
 
 
 def _layer(op: Any) -> str:
-    """Name the layer that an operation ends: that of the linear operation whose bias it adds."""
+    """Return the type of the layer that an operation ends: the linear operation whose bias it adds."""
     if _adds_constant(op):
         for value in op.input_values():
             node = value.get_node()
@@ -129,7 +129,7 @@ def _is_constant(node: Any) -> bool:
 
 
 def _alone(graph: Any, model: Model) -> Shapes:
-    """Give the sizes for one input, or say why the graph does not take it."""
+    """Return the sizes for one input, or raise the error that says why the graph does not take it."""
     channels = _channels(graph.inputs[0].get_partial_shape(), model.card.layout)
     if channels is not None and channels != CHANNELS:
         raise wrong_channels(channels, of=str(model.graph))
@@ -153,7 +153,7 @@ def _alone(graph: Any, model: Model) -> Shapes:
 
 
 def _channels(shape: Any, layout: str) -> int | None:
-    """Give the channels of a graph's declared input; `None` where the graph leaves them open."""
+    """Return the channels of a graph's declared input; `None` if they are dynamic."""
     at = layout.find("C")
     if at < 0 or shape.rank.is_dynamic or len(shape) != len(layout) or shape[at].is_dynamic:
         return None

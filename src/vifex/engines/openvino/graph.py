@@ -1,4 +1,4 @@
-"""A network's graph, read: which nodes are worth tapping, and what each of them is called."""
+"""A network's graph: which nodes are layers, and their names."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ _DULL: Final = frozenset({
     "Assign", "Broadcast", "Constant", "Convert", "ConvertLike", "FakeConvert", "FakeQuantize",
     "Parameter", "ReadValue", "Result", "Select", "ShapeOf", "Tile", "Transpose",
 })  # fmt: skip
-"""Operations whose output is another's in other clothes, or no feature at all."""
+"""Operations whose output repeats another's, or is not a feature."""
 
 _LAYERS: Final = ["vifex", "taps"]
-"""Where a converted network's file names its layers: a JSON list of name, kind, shape and place among
-the outputs."""
+"""Key under which a converted file lists its layers: JSON with name, kind, shape and output number."""
 
 _REAL: Final = frozenset({"f16", "bf16", "f32", "f64"})
 
@@ -36,12 +35,12 @@ class Place:
     key: Key
     port: int
     names: frozenset[str]
-    """Every lasting name that the graph has for it."""
+    """Every persistent name of it in the graph."""
     order: tuple[int, ...] | None
-    """Transposition that gives the layer's axes (batch first); `None` where they are right already."""
+    """Transposition to the layer's axes (batch first); `None` if none is needed."""
     batching: str
-    """`sure`: every node up to here has one slice of its first axis per input. `likely`: this one has,
-    but a node before it moves the batch elsewhere. `no`: there is none for more than one input."""
+    """`sure`: every node up to here has one slice of its first axis per input. `likely`: this node has, but
+    an earlier one moves the batch elsewhere. `no`: the node does not work with more than one input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +53,13 @@ class Graph:
     """In graph order."""
 
     def find(self, name: str) -> Place | None:
-        """Find a place by its layer's name or any other that the graph has for it."""
+        """Find a place by its layer's name or another name in the graph."""
         by_layer = next((p for p in self.places if p.layer.name == name), None)
         return by_layer or next((p for p in self.places if name in p.names), None)
 
     @property
     def named(self) -> Named:
-        """The layers and all names that the graph has for them; the first to have a name keeps it."""
+        """The layers and all their names in the graph; the first layer with a name keeps it."""
         others = {name: p.layer.name for p in reversed(self.places) for name in p.names}
         return Named([p.layer for p in self.places], others)
 
@@ -76,14 +75,14 @@ def read_graph(core: Any, model: Model) -> Graph:
     except RuntimeError as exc:
         why = str(exc).strip().splitlines()[-1]
         raise ModelError(
-            f"the graph cannot be read: {why}.", of=str(model.graph), todo="Export it anew."
+            f"the graph cannot be read: {why}.", of=str(model.graph), todo="Export it again."
         ) from exc
     inputs = [p.get_friendly_name() for p in graph.get_parameters()]
     if len(inputs) != 1:
         raise ModelError(
             f"the network takes {len(inputs)} inputs ({', '.join(inputs)}), not one image.",
             of=str(model.graph),
-            todo="Export the part of it that takes pixels alone.",
+            todo="Export only the part of it that takes pixels.",
         )
     facts = gather(graph, model)
     if graph.has_rt_info(_LAYERS):
@@ -92,7 +91,7 @@ def read_graph(core: Any, model: Model) -> Graph:
 
 
 def _converted_places(graph: Any, facts: list[Fact]) -> Iterator[Place]:
-    """Yield the places of a network that was converted for its layers: its outputs, as the file says."""
+    """Yield the places of a converted network, which are the outputs listed in its file."""
     places = {(fact.key, fact.port): fact for fact in facts}
     keys = {op.get_name(): key for key, op in keyed(graph).items()}
     layers = json.loads(graph.get_rt_info(_LAYERS).astype(str))
@@ -114,7 +113,7 @@ def _places(facts: list[Fact], model: Model) -> Iterator[Place]:
     counted: Counter[str] = Counter()
     for fact in facts:
         if not _worth(fact) or (suffix == ".onnx" and not fact.names):
-            continue  # what has no name in an ONNX file is a piece of one of its nodes
+            continue  # an output without a name is a part of one node of the ONNX file
         shown = _kind_and_order(fact, model.card)
         if shown is None:
             continue
@@ -128,7 +127,7 @@ def _places(facts: list[Fact], model: Model) -> Iterator[Place]:
 
 
 def _worth(fact: Fact) -> bool:
-    """Return whether a node's output is a feature: real numbers, one slice per input, not a mere step."""
+    """Return whether a node's output is a feature: real numbers, one slice per input, no mere step."""
     if fact.element not in _REAL or len(fact.shape) < 2 or fact.shape[0] != 1:
         return False
     return fact.is_output or (fact.kind not in _DULL and not fact.bias_follows)
@@ -137,7 +136,7 @@ def _worth(fact: Fact) -> bool:
 def _kind_and_order(
     fact: Fact, card: ModelCard
 ) -> tuple[LayerKind, tuple[int, ...], tuple[int, ...] | None] | None:
-    """Tell what the axes of a node's output are, and how to bring them into the promised order."""
+    """Return the kind of a node's output, its sizes, and the transposition to the canonical axes."""
     rank, layout = len(fact.shape), fact.layout
     if rank == 2:
         return "vector", fact.shape[1:], None
@@ -152,7 +151,7 @@ def _kind_and_order(
     if rank == 4 and fact.kind == "Softmax" and fact.shape[-1] == fact.shape[-2]:
         return "attention", fact.shape[1:], None
     if fact.is_output:
-        # Nothing in the graph says it: outputs have the axes that the input has.
+        # The graph does not say it, so outputs are taken to have the axes of the input.
         last = card.layout.endswith("C")
         return _ordered(kind, fact.shape, canonical.replace("C", "") + "C" if last else canonical, canonical)
     return None
@@ -175,9 +174,9 @@ def _friendly(fact: Fact) -> str:
 def _name(fact: Fact, suffix: str, counted: Counter[str]) -> str:
     """Choose a layer's name.
 
-    An IR's nodes have names. An ONNX graph names the outputs of its nodes. Of a quantised TensorFlow
-    Lite graph OpenVINO keeps hardly a name, and what it makes up changes from one reading to the next:
-    there a node is called after its operation and its place among those.
+    An IR's nodes have names. An ONNX graph names the outputs of its nodes. For a quantised TensorFlow Lite
+    graph OpenVINO keeps few names, and generated names change from one reading to the next, so a node is
+    named after its operation and its position among those.
     """
     if suffix not in (".onnx", ".tflite"):
         return _friendly(fact)

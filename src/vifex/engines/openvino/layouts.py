@@ -1,9 +1,9 @@
 """Layouts: which axis of a node's output is which, followed through the graph.
 
-OpenVINO's convolutions and poolings are channels-first whatever file a graph came from, so an axis'
-meaning is known at each of them and carried along by what keeps axes: elementwise operations,
-transposes, reductions that keep their axes. A reshape forgets it, but for two that are plain: one that
-changes no size, and one that lays the cells of a map in a row.
+OpenVINO's convolutions and poolings are channels-first for every file format, so the meaning of each axis is
+known there. Operations that keep axes pass it on: elementwise operations, transposes, and reductions that
+keep their axes. A reshape loses it, with two exceptions: a reshape that changes no size, and one that
+flattens the cells of a map.
 
 Letters: `N` batch, `C` channels, `D` time, `H` and `W` space, `L` cells in a row.
 """
@@ -20,11 +20,11 @@ _CHANNELS_FIRST: Final = frozenset({
     "DepthToSpace", "GroupConvolution", "GroupConvolutionBackpropData", "GroupNormalization", "LRN",
     "MaxPool", "PSROIPooling", "ROIAlign", "ROIPooling", "SpaceToBatch", "SpaceToDepth",
 })  # fmt: skip
-"""Operations that OpenVINO defines on channels-first data alone."""
+"""Operations that OpenVINO defines only on channels-first data."""
 
 _BY_RANK: Final = {3: "NCL", 4: "NCHW", 5: "NCDHW"}
 _FORGET: Final = frozenset({"Gather", "GatherElements", "GatherND", "MatMul", "Tile", "Broadcast"})
-"""Operations whose output has its axes for reasons of its own, unless only the last axis changed."""
+"""Operations whose output has other axes than the input, unless only the last axis changed."""
 
 
 def of_card(layout: str) -> str:
@@ -38,10 +38,10 @@ def follow(op: Any, inputs: list[tuple[str | None, tuple[int, ...]]], shape: tup
     Args:
         op: The operation.
         inputs: Layout and shape of each of its inputs that depends on the pixels.
-        shape: Of its output, batch included.
+        shape: Shape of its output, batch included.
 
     Returns:
-        One letter per axis, or `None` where the axes are not known.
+        One letter per axis, or `None` if the axes are not known.
     """
     kind = op.get_type_name()
     rank = len(shape)

@@ -1,4 +1,4 @@
-"""A compiled network at work: several requests in flight, results through futures."""
+"""Running a compiled network: several requests in flight, results as futures."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 class _Job:
-    """One submitted batch: what it gave so far, and how many requests still work on it."""
+    """One submitted batch: its results so far, and the number of requests still running for it."""
 
     def __init__(self, pixels: npt.NDArray[Any], parts: int) -> None:
-        self.pixels = pixels  # kept alive: the requests read it in place
+        self.pixels = pixels  # kept alive, because the requests read it in place
         self.future: Future[Arrays] = Future()
-        # From here on nobody can cancel it: the engine will read the pixels.
+        # From here on it cannot be cancelled, because the engine reads the pixels.
         self.future.set_running_or_notify_cancel()
         self.parts_left = parts
         self.arrays: Arrays = {}
@@ -47,9 +47,8 @@ class _Job:
 class OpenVinoNetwork:
     """Runs batches on a compiled OpenVINO model (see `base.Network`).
 
-    A thread of its own waits for the requests in the order in which they were started, copies what
-    they gave and resolves the futures. Where the graph holds one input only, each input of a batch is
-    a request, and nothing else differs.
+    A thread waits for the requests in the order in which they were started, copies their results and resolves
+    the futures. If the graph takes only one input, each input of a batch is a request.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class OpenVinoNetwork:
             self._free.put(compiled.create_infer_request())
         self._lock = threading.Lock()
         self._closed = False
-        # A daemon: a program that forgets to close may still end.
+        # A daemon, so that a program that forgets to close can still end.
         self._waiter = threading.Thread(target=self._wait, name="vifex-engine", daemon=True)
         self._waiter.start()
 
@@ -111,7 +110,7 @@ class OpenVinoNetwork:
             try:
                 request.wait()
                 self._take(request, job, start)
-            except Exception as exc:  # whatever it is belongs to the batch, not to this thread
+            except Exception as exc:  # any error belongs to the batch, not to this thread
                 failure = EngineError(f"the network could not be run: {exc}.")
                 failure.__cause__ = exc
                 job.error = job.error or failure
@@ -119,7 +118,7 @@ class OpenVinoNetwork:
             job.finish_part()
 
     def _take(self, request: Any, job: _Job, start: int) -> None:
-        """Copy what a request gave: its memory is the next batch's."""
+        """Copy the results of a request, whose memory the next batch reuses."""
         for i, layer in enumerate(self.layers):
             data = request.get_output_tensor(i).data
             if self._step == self.batch:
@@ -154,9 +153,9 @@ class OpenVinoNetwork:
 
 
 def _writeable(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Look at read-only memory through an array that claims to be writeable; nobody writes to it.
+    """Return a view of read-only memory that is marked writeable; nothing writes to it.
 
-    OpenVINO only reads its input, but takes no array in place that is marked read-only.
+    OpenVINO only reads its input, but copies an array that is marked read-only.
     """
     raw = (ctypes.c_uint8 * pixels.nbytes).from_address(pixels.ctypes.data)
     alias: npt.NDArray[Any] = np.ctypeslib.as_array(raw).view(pixels.dtype).reshape(pixels.shape)

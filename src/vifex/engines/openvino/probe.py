@@ -1,4 +1,4 @@
-"""Does a compiled network keep the inputs of a batch apart? Tried, where its graph does not show it."""
+"""A test whether a compiled network keeps the inputs of a batch apart, if its graph does not show it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from vifex.engines.inputs import noise
 __all__ = ["inputs_stay_apart"]
 
 _TOLERANCE: Final = {"fp32": 1e-4, "bf16": 2e-2, "int8+fp32": 5e-2, "int8+bf16": 5e-2}
-"""Largest difference, as a part of the largest value, that the order of the arithmetic may make; in int8 it
-may carry a value over the edge of a step."""
+"""Largest difference, as a share of the largest value, that the order of the arithmetic may cause; in int8
+it may move a value to the next step."""
 
 
 def inputs_stay_apart(
@@ -24,8 +24,8 @@ def inputs_stay_apart(
     Args:
         compiled: Takes a batch of `shape`.
         shape: `(B, ..., 3)` with `B` of at least 2, or `(B, S)` of sound.
-        precision: That it was compiled for.
-        dtype: Of the batch.
+        precision: The precision that it was compiled for.
+        dtype: The dtype of the batch.
     """
     rng = np.random.default_rng(0)
     first, last = (noise(shape, np.dtype(dtype), rng) for _ in range(2))

@@ -1,7 +1,7 @@
-"""What becomes of a graph at another batch: the sizes of its nodes, as far as they can be had.
+"""The sizes of a graph's nodes at another batch, as far as they exist.
 
-A graph may hold constants that are right for one batch alone (a reshape to `[1, 1001]`). Such a node
-and all that follows it have no sizes at a batch of two; what lies before it has.
+A graph may contain constants that fit only one batch size (a reshape to `[1, 1001]`). Such a node and all
+later nodes have no sizes at a batch of two; the nodes before it have.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Key(NamedTuple):
 
 
 Shapes = dict[tuple[Key, int], tuple[int, ...]]
-"""Of every output (operation, port) whose size is known."""
+"""Sizes of every output (operation, port) whose size is known."""
 
 
 def keyed(graph: Any) -> dict[Key, Any]:
@@ -46,19 +46,19 @@ def submodel(graph: Any, outputs: Sequence[Any]) -> Any:
 
 
 def reshape(graph: Any, shape: Sequence[int]) -> None:
-    """Return a graph's only input this shape, in place.
+    """Give a graph's only input this shape, in place.
 
     Raises:
-        RuntimeError: If some node cannot take what follows from it.
+        RuntimeError: If some node does not fit the resulting sizes.
     """
     ov = import_openvino()
     graph.reshape({graph.inputs[0]: ov.PartialShape(list(shape))})
 
 
 def shapes_at(graph: Any, shape: Sequence[int]) -> Shapes:
-    """Return the sizes that a graph's outputs have when its input has this shape.
+    """Return the sizes of a graph's outputs if its input has this shape.
 
-    What lies behind a node that refuses the shape is left out.
+    Outputs after a node that does not fit the shape are missing.
     """
     blocked: set[Key] = set()
     while True:
@@ -67,13 +67,13 @@ def shapes_at(graph: Any, shape: Sequence[int]) -> Shapes:
         if shapes is not None:
             return shapes
         blocked |= _with_followers(graph, wanted[_first_refusing(graph, wanted, shape)])
-        # The input itself refuses: nothing can be had.
+        # The input itself does not take the shape.
         if any(op.get_type_name() == "Parameter" for k, op in keyed(graph).items() if k in blocked):
             return {}
 
 
 def _first_refusing(graph: Any, wanted: list[Key], shape: Sequence[int]) -> int:
-    """Find the first operation without which all before it take the shape, by halving."""
+    """Find the first operation that does not fit the shape, by bisection."""
     good, bad = 0, len(wanted)
     while bad - good > 1:
         middle = (good + bad) // 2
@@ -85,7 +85,7 @@ def _first_refusing(graph: Any, wanted: list[Key], shape: Sequence[int]) -> int:
 
 
 def _try(graph: Any, wanted: list[Key], shape: Sequence[int]) -> Shapes | None:
-    """Return the sizes of these operations, or `None` where one of them refuses the shape."""
+    """Return the sizes of these operations, or `None` if one of them does not fit the shape."""
     clone = graph.clone()
     ops = keyed(clone)
     chosen = {ops[k].get_name() for k in wanted}

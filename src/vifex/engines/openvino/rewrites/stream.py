@@ -1,9 +1,10 @@
 """The residual stream of a quantised transformer, kept in bf16.
 
-OpenVINO computes in f32 whatever lies between an output and the convolutions and matrix products before it.
-Every addition of a residual stream reaches the output through additions alone, so the whole stream is f32,
-and each block converts it to bf16 and back. A product with the identity, where the output reads the stream,
-ends that: it gives each number rounded to bf16, and the additions before it are the output's no longer.
+OpenVINO computes in f32 everything between an output and the convolutions and matrix products before it.
+Every addition of a residual stream reaches the output only through additions, so the whole stream is f32, and
+each block converts it to bf16 and back. A product with the identity at the point where the output reads the
+stream prevents this: it rounds each number to bf16, and the additions before it no longer belong to the
+output.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ _ENDS = frozenset({"MatMul", "Convolution", "GroupConvolution", "Constant", "Par
 
 
 def narrow_stream(graph: Any) -> None:
-    """Let the residual stream of a transformer be bf16 where the engine computes in bf16, in place.
+    """Make the residual stream of a transformer bf16 if the engine computes in bf16, in place.
 
-    In fp32 the numbers stay as they are.
+    In fp32 the numbers do not change.
 
     Args:
         graph: An OpenVINO graph, its streams `[B, N, C]` or `[B, H, W, C]`.

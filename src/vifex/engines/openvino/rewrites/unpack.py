@@ -1,9 +1,9 @@
-"""Attention whose queries, keys and values come out of one linear layer, given a layer for each.
+"""Splits the linear layer that gives queries, keys and values of attention into three.
 
-Most transformers compute the three together and then take them apart: a reshape to `[B, N, 3, H, D]`, a
-transposition that brings the 3 to the front, a split. The engine carries that transposition out in memory.
-With three layers, each with its columns of the weights, `[B, N, H, D]` to `[B, H, N, D]` is left, which the
-engine takes into the attention itself. The sums are the same ones, of the same numbers.
+Most transformers compute the three together and then separate them: a reshape to `[B, N, 3, H, D]`, a
+transposition that moves the 3 to the front, and a split. The engine executes that transposition in memory.
+With three layers, each with its columns of the weights, only `[B, N, H, D]` to `[B, H, N, D]` remains, which
+the engine fuses into the attention. The sums are the same.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ _QUANTISED = frozenset({"FakeQuantize", "FakeConvert"})
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """A linear layer and how its output is taken apart."""
+    """A linear layer, and how its output is split."""
 
     product: Any
     """The matrix product that has the packed columns as its last axis."""
     bias: npt.NDArray[Any] | None
     shape: tuple[int, ...]
-    """After the reshape."""
+    """Shape after the reshape."""
     axis: int
-    """Of that shape: the one that counts the pieces."""
+    """The axis of that shape that counts the pieces."""
     order: tuple[int, ...]
-    """Of the transposition."""
+    """The order of the transposition."""
     pieces: tuple[tuple[int, Any], ...]
-    """Number, and the output that is this piece."""
+    """Number of each piece to its output."""
 
 
 def unpack(part: Any) -> None:
-    """Give every piece of a packed linear layer a layer of its own, in place.
+    """Replace a packed linear layer by one layer for each piece, in place.
 
-    A scalar by which a piece is multiplied goes to its layer as well, where it costs nothing. A graph that is
-    quantised already is left as it is: its weights are no plain constants.
+    A scalar by which a piece is multiplied is moved into its layer, where it costs nothing. A quantised graph
+    is not changed, because its weights are not plain constants.
 
     Args:
         part: An OpenVINO graph with fixed sizes.
@@ -79,14 +79,14 @@ def _packed(op: Any) -> _Packed | None:
 
 
 def _gains(packed: _Packed) -> bool:
-    """Return whether no transposition is left that the engine would carry out, one for each piece."""
+    """Return whether no transposition per piece would remain for the engine to execute."""
     if _order(packed) == sorted(_order(packed)):
         return True
     return all(_is_attended(output) for _, output in packed.pieces)
 
 
 def _is_attended(output: Any) -> bool:
-    """Return whether a value feeds the products of attention, through a scalar or a transposition at most."""
+    """Return whether a value feeds attention, at most through a scalar or a transposition."""
     consumers = [t.get_node() for t in output.get_target_inputs()]
     consumers = [op for op in consumers if op.get_type_name() != "ShapeOf"]
     if len(consumers) != 1:
@@ -98,7 +98,7 @@ def _is_attended(output: Any) -> bool:
 
 
 def _before(output: Any) -> Any:
-    """Return what makes a value, behind a squeeze that undoes the unsqueeze before it."""
+    """Return the source of a value, skipping a squeeze that undoes an unsqueeze."""
     op = output.get_node()
     if op.get_type_name() == "Squeeze":
         inner = op.input_value(0).get_node()
@@ -108,7 +108,7 @@ def _before(output: Any) -> Any:
 
 
 def _linear(output: Any) -> tuple[Any, npt.NDArray[Any] | None] | None:
-    """Return the matrix product and the bias of a linear layer, if this is its output and nobody else's."""
+    """Return the matrix product and the bias of a linear layer, if this is its only output."""
     op, bias = output.get_node(), None
     if not _is_alone(output):
         return None
@@ -119,7 +119,7 @@ def _linear(output: Any) -> tuple[Any, npt.NDArray[Any] | None] | None:
         if side is None or not _is_alone(sides[1 - side]):
             return None
         bias, op = values[side], sides[1 - side].get_node()
-        # One number a column: a constant of that size along another axis is none.
+        # One number per column; a constant of that size along another axis is not a bias.
         if not bias.ndim or bias.size != bias.shape[-1] or bias.size != _shape(output)[-1]:
             return None
     if op.get_type_name() != "MatMul" or op.get_attributes()["transpose_a"]:
@@ -171,7 +171,7 @@ def _dropped(output: Any, number: int, axis: int) -> list[tuple[int, Any]] | Non
 
 
 def _slice_start(op: Any, axis: int, rank: int) -> int | None:
-    """Tell where a slice of one begins; none if it is another kind of slice."""
+    """Return the start of a slice of length one; `None` for other slices."""
     start, step = _constant(op.input_value(1)), _constant(op.input_value(3))
     along = _constant(op.input_value(4)) if op.get_input_size() > 4 else None
     if start is None or step is None or along is None or start.size != 1 or step.size != 1:
@@ -183,10 +183,10 @@ def _slice_start(op: Any, axis: int, rank: int) -> int | None:
 
 
 def _replace(packed: _Packed, number: int, output: Any) -> None:
-    """Put a layer's value in the place of a piece, and the scalar that multiplies it before its arranging."""
+    """Replace a piece by a layer's value, and move the scalar that multiplies it before the arranging."""
     layer = _layer(packed, number)
     shaped = _arranged(packed, layer)
-    # The scalar may be computed from the piece's own size: that is asked of the value without it.
+    # The scalar may be computed from the size of the piece; then the value without it gives the size.
     for consumer in output.get_target_inputs():
         if consumer.get_node().get_type_name() == "ShapeOf":
             consumer.replace_source_output(shaped)
@@ -233,7 +233,7 @@ def _layer(packed: _Packed, number: int) -> Any:
 def _arranged(packed: _Packed, layer: Any) -> Any:
     """Reshape and transpose a piece as the packed value was, without the axis of the pieces."""
     op = import_openvino().opset13
-    # 0 stands for the size that is there: the batch stays free.
+    # 0 keeps the size of the batch axis.
     target = [0] * packed.axis + list(packed.shape[packed.axis + 1 :])
     value = op.reshape(layer, op.constant(np.array(target, np.int64)), special_zero=True)
     return op.transpose(value, op.constant(np.array(_order(packed), np.int64))).output(0)

@@ -219,6 +219,9 @@ def main() -> None:
     results: dict[str, Any] = {
         str(n): {key: spread([t[key] for t in told[n][1:]]) for key in keys} for n in asked.workers
     }
+    if {2, 16} <= set(asked.workers):
+        two, sixteen = (results[n]["steady_images_per_s"]["median"] for n in ("2", "16"))
+        results["steady_16_over_2"] = round(sixteen / two, 3)
     write(
         asked.name,
         config={

@@ -65,6 +65,18 @@ _PEERS = (
 )
 
 
+def _machinery() -> list[Figure]:
+    parent, rate = ("2", "parent_ms_per_image", "median"), ("2", "images_per_s", "median")
+    image = "an image without decoding and arithmetic"
+    return [
+        Figure(f"{image}: processor time of the parent", "machinery", parent, most=0.12, unit="ms"),
+        Figure(f"{image}: the same before blocks", "machinery.before", parent, unit="ms"),
+        Figure(f"{image}: images a second", "machinery", rate, least=6000),
+        Figure(f"{image}: images a second before blocks", "machinery.before", rate),
+        Figure(f"{image}: 16 decoder processes over two", "machinery", ("steady_16_over_2",), least=0.9),
+    ]
+
+
 def _ledger(size: str, named: str) -> list[Figure]:
     memory = {
         "index": "the index for a resume",
@@ -157,6 +169,7 @@ FIGURES = (
         most=0.03,
     ),
     Figure("resuming 100,000 files over ResNet-50 on them", "resume", ("resume_over_again",), most=0.01),
+    *_machinery(),
     *_ledger("5000000", "5,000,000 media"),
     Figure("two networks over inference plus one decoding", "two_models", ("over_bound",), most=1.1),
     *_jpegs("resnet50", "ResNet-50", 4.5),

@@ -44,6 +44,7 @@ RUNS = (
     Run("memory", (), ("--rounds", "1")),
     Run("memory_images", (), ("--rounds", "1", "--few", "50", "--many", "100")),
     Run("resume", (), ("--rounds", "1", "--files", "2000")),
+    Run("machinery", (), ("--rounds", "1", "--images", "1000", "--workers", "1", "2")),
     Run("ledger", (), ("--media", "2000")),
     Run("store_cost", ("--network", "resnet50"), MOMENT),
     Run("store_cost", ("--network", "default"), MOMENT),

@@ -30,7 +30,7 @@ class Counter:
     """Counts media in a thread of its own.
 
     Args:
-        find: Finds the media anew.
+        find: Finds the media; each call starts from the beginning.
     """
 
     def __init__(self, find: Callable[[], Iterator[Medium | Outcome]]) -> None:

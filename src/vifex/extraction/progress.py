@@ -1,4 +1,4 @@
-"""How far a run is, how quick, and how long it may still take."""
+"""Progress of a run: counts, rates, and an estimate of the time left."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vifex.values.reports import Tally
 __all__ = ["Course", "FileInWork", "Progress"]
 
 _WINDOW_S: Final = 20.0
-"""Rates are of this much of the time just gone."""
+"""Rates are averages over the last so many seconds."""
 _SETTLED_S: Final = 2.0
-"""Before that much of decoding no rate is told."""
+"""No rate is shown before this much of decoding."""
 _ENOUGH_S: Final = 3.0
-"""Seconds of video from which it is told how long others take."""
+"""Seconds of video that must be decoded before the time for other videos is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class FileInWork:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is; handed to a callback a few times a second."""
+    """Progress of a run, passed to a callback a few times a second."""
 
     found: int
     finished: int
@@ -63,7 +63,7 @@ class Progress:
 
 
 class Course:
-    """Adds up what decoding took, by kind of medium, and tells from that what is left.
+    """Adds up what decoding took, by kind of medium, and estimates the time left from it.
 
     Images cost by the piece, videos and sounds by their seconds. What decoders spend while they wait for
     the network is not in it, so a slow network shows in how many of their seconds pass in one.
@@ -159,7 +159,7 @@ class Course:
         since_s, done_then, video_then_s = self._marks[0]
         if at_s - since_s < _SETTLED_S:
             return None, None
-        # A file that is read anew goes back to its start.
+        # A file that is read again goes back to its start.
         return (done - done_then) / (at_s - since_s), max(0.0, video_s - video_then_s) / (at_s - since_s)
 
     def _left(

@@ -107,8 +107,8 @@ def run_views(
             notices[notice] = None
             (on_notice or _warn)(notice)
 
-    def find_media(told: Callable[[str], None] = notify) -> Iterator[Medium | Outcome]:
-        found = find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=told)
+    def find_media(on_notice: Callable[[str], None] = notify) -> Iterator[Medium | Outcome]:
+        found = find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=on_notice)
         return found if shard is None else shard.filtered(found)
 
     with contextlib.ExitStack() as stack:
@@ -160,7 +160,7 @@ def _check_place(store: Path) -> None:
     try:
         around = store_around(store.resolve().parent)
     except (OSError, RuntimeError, ValueError):
-        return  # whoever opens the store says what is wrong with its path
+        return  # opening the store reports what is wrong with its path
     if around is not None:
         todo = f"Choose a folder outside of {around} for the store."
         raise InputError("this lies inside a store.", of=str(store), todo=todo)

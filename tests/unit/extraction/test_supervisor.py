@@ -36,11 +36,11 @@ def clip(shared_media: Path) -> Medium:
     return medium
 
 
-def step(supervisor: Supervisor) -> list[Event]:
+def step(supervisor: Supervisor, *, more: bool = False) -> list[Event]:
     supervisor.flush()
     for decoder in supervisor._poller.wait(0.1):
         supervisor.listen(decoder)  # type: ignore[arg-type]
-    return supervisor.events(more=False)
+    return supervisor.events(more=more)
 
 
 def run_until_idle(supervisor: Supervisor, events: list[Event]) -> None:
@@ -99,3 +99,19 @@ def test_what_a_dead_decoder_had_not_begun_is_read_under_another_number(
     assert "It took too long." in str(endings[before[0]])
     samples = [a for e in events if isinstance(e, Filled) for a in e.attempts]
     assert samples.count(retried[0].now) == SAMPLES
+
+
+def test_a_slot_that_is_not_full_waits_while_more_media_are_to_come(
+    supervisor: Supervisor, clip: Medium
+) -> None:
+    """Else its batch would be padded each time that all decoders have nothing to do for a moment."""
+    supervisor.give(clip, (0,))
+    events: list[Event] = []
+    until_s = time.monotonic() + 60
+    while not supervisor.is_idle and time.monotonic() < until_s:
+        events += step(supervisor, more=True)
+    events += supervisor.events(more=True)
+    assert [len(e.attempts) for e in events if isinstance(e, Filled)] == [ROWS]
+    assert [len(e.attempts) for e in supervisor.events(more=False) if isinstance(e, Filled)] == [
+        SAMPLES - ROWS
+    ]

@@ -55,7 +55,7 @@ def settle_int8(
     Args:
         plans: Of all views of a run.
         store: Their store; a view that is there keeps its graph.
-        find_media: Finds the media anew at each call.
+        find_media: Finds the media; each call starts from the beginning.
         folder: Where new graphs are written.
         workers: Decoder processes.
         limits: What one file may cost.
@@ -119,7 +119,7 @@ def _learn_from_media(
 def learn(
     plan: ViewPlan, samples: npt.NDArray[np.uint8], folder: Path, *, media: int | None = None
 ) -> ViewPlan:
-    """Quantise a plan's network on samples; gives the plan that runs the graph.
+    """Quantise a plan's network on samples, and return the plan that runs the graph.
 
     Args:
         plan: Its recipe's precision is int8, without a graph.

@@ -1,4 +1,4 @@
-"""One decoder process as its supervisor knows it: how it is started, spoken to, listened to and ended."""
+"""One decoder process as its supervisor sees it: starting it, sending, receiving, and ending it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Decoder:
     """A decoder process.
 
     Args:
-        setup: What it is told first.
+        setup: The first message to it.
         block: The shared memory.
         heartbeat_at: Offset of its heartbeat in that.
         seat: Which of the decoders it is; one that takes its place has the same.
@@ -110,7 +110,7 @@ class Decoder:
         return bool(self._unwritten)
 
     def listen(self) -> list[FromDecoder] | None:
-        """Return the messages that have come; `None` if it said its last."""
+        """Return the messages that have arrived; `None` at the end of its output."""
         data = self._read()
         if data is None:
             return []

@@ -1,4 +1,4 @@
-"""What comes out of decoding: full slots, finished media, and attempts that begin again."""
+"""Events of decoding: full slots, finished media, and media that are read again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """A decoder died before it had told what it made of a medium, which is read again under a new number."""
+    """A decoder died before it reported on a medium, which is read again under a new number."""
 
     before: int
     now: int

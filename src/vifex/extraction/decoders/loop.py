@@ -1,4 +1,4 @@
-"""The event loop of decoding: media in, and out come full slots, endings and whatever other threads post.
+"""The event loop of decoding: media in; full slots, endings and items from other threads out.
 
 A run, a calibration and a measurement of rates all decode through this loop. One thread owns it and takes its
 events; any thread may post to it.
@@ -135,7 +135,7 @@ class DecodingLoop(Generic[Posted]):
     def events(
         self, media: Iterator[Medium], *, busy: Callable[[], bool] = lambda: False
     ) -> Iterator[Event | Posted]:
-        """Decode media until all are over and nobody is busy.
+        """Decode media until all are over and `busy` returns false.
 
         Args:
             media: To be decoded for all requests.

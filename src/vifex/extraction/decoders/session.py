@@ -58,7 +58,7 @@ class _OpenSlot:
 
 
 class _Over:
-    """Attempts that are over and not yet told."""
+    """Attempts that are over and not yet reported."""
 
     def __init__(self) -> None:
         self.attempts: list[int] = []
@@ -99,7 +99,8 @@ class Session:
         """Requests for which a slot was asked and has not come."""
         self._jobs: deque[Assignment] = deque()
         self._refill_at = 0
-        """Media left at which the supervisor is told, so that more come before there are none."""
+        """Number of media left at which finished ones are reported, so that more arrive before none is
+        left."""
         self._unsent: list[FromDecoder] = []
         self._over = _Over()
         self._sent_s = 0.0

@@ -1,4 +1,4 @@
-"""Slots of shared memory between decoders and whoever takes the samples.
+"""Slots of shared memory between decoders and the consumer of their samples.
 
 A decoder that needs a slot is granted one, reports what it writes, and hands the slot over when it is full. A
 slot that is not full is taken back when its decoder has nothing to do and others wait, or after a while.

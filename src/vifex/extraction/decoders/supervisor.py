@@ -1,7 +1,7 @@
 """The supervisor of the decoder processes: feeds them, watches them, ends and replaces them.
 
 A decoder that hangs, crashes or grows too large costs the medium that it was reading, nothing else. What it
-had finished and not yet told is read again, as another attempt. What becomes of the pixels is not decided
+had finished but not yet reported is read again, as another attempt. What becomes of the pixels is not decided
 here.
 """
 
@@ -49,7 +49,7 @@ class Supervisor:
         extra_slots: Slots beyond the two of each decoder: batches queued or inside the engine.
         workers: How many processes.
         limits: What one file may cost.
-        poller: Where their answers are waited for; it is the caller's to close.
+        poller: Waits for their answers; the caller closes it.
     """
 
     def __init__(

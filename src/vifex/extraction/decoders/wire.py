@@ -62,7 +62,7 @@ def receive(pipe: BinaryIO) -> list[Message] | None:
 
 
 class FrameReader:
-    """Takes bytes as they come and gives the messages of whole frames."""
+    """Collects bytes as they arrive and returns the messages of complete frames."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()

@@ -1,7 +1,8 @@
-"""Whose batch runs next, where the networks of several views share a device.
+"""Decides which view's batch runs next, where the networks of several views share a device.
 
-Two networks at once on the same cores push each other's weights and sums out of the caches; one after the
-other, some batches at a time, is faster. A network's turn lasts while it has batches, but not for ever.
+Two networks at once on the same cores push each other's weights and activations out of the caches. It is
+faster to run some batches of one, then some of the other. A network's turn lasts while it has batches, up to
+a limit.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Protocol
 __all__ = ["LONGEST", "BatchScheduler", "Waiting"]
 
 LONGEST = 32
-"""Batches of one turn while others wait."""
+"""Most batches in one turn while another network waits."""
 
 
 class _Requests(Protocol):
@@ -21,7 +22,7 @@ class _Requests(Protocol):
 
 
 class Waiting(Protocol):
-    """A view as far as scheduler are concerned."""
+    """What the scheduler needs to know of a view."""
 
     in_flight: int
     """Batches in the engine."""
@@ -36,7 +37,7 @@ class Waiting(Protocol):
 
 
 class BatchScheduler:
-    """Networks of one device, taking scheduler."""
+    """Schedules the networks of one device."""
 
     def __init__(self, views: Sequence[Waiting]) -> None:
         self._views = views

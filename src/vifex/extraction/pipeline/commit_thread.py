@@ -13,7 +13,7 @@ from typing import Final
 __all__ = ["CommitThread"]
 
 _WAITING: Final = 8
-"""Calls that wait for the thread: whoever has more waits too."""
+"""Calls that may wait for the thread; `do` blocks while there are as many."""
 
 
 class CommitThread:

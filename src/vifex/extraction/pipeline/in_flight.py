@@ -1,4 +1,4 @@
-"""Media between their decoder and the store: what has come of each, and whether it is complete."""
+"""Media between their decoder and the store: the rows of each so far, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["InFlight", "MediumInFlight"]
 
 
 class MediumInFlight:
-    """One medium, and what has come back of it for each view that wants it.
+    """One medium, and its rows so far for each view that wants it.
 
     Args:
         medium: Which one.
@@ -42,7 +42,7 @@ class MediumInFlight:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: nothing has come of the attempt that goes on now."""
+        """Set everything back for another attempt at the medium."""
         self.parts: list[list[Part]] = [[] for _ in self.views]
         """For each of `views` the rows that are here."""
         self.rows = [0] * len(self.views)

@@ -1,4 +1,5 @@
-"""The run: media in, committed rows and outcomes out. It joins the parts and holds no rule of theirs.
+"""The run: media in, committed rows and outcomes out. It connects the parts; their rules are in their
+modules.
 
 One thread owns everything here. Decoders answer through the decoding loop, to which the engine's threads post
 what they computed; what is finished goes to the commit thread.
@@ -54,14 +55,14 @@ class _Computed:
 
 
 class Pipeline:
-    """One run over some media for some views.
+    """One run over media, for one or more views.
 
     Args:
         views: What is to be filled.
         workers: Decoder processes.
         limits: What one file may cost.
         retry_failed: Whether media that failed in an earlier run are tried again.
-        counter: Counts the media ahead; it is the caller's to start and to close.
+        counter: Counts the media ahead; the caller starts and closes it.
         on_progress: Called a few times a second.
         on_outcome: Called once for each medium that did not end `ok`, or has a note.
     """
@@ -102,7 +103,7 @@ class Pipeline:
         """Take every medium to its end and commit what came of it.
 
         Args:
-            listing: Gives the media; it is the caller's to close.
+            listing: The media; the caller closes it.
 
         Raises:
             VifexError: If the run cannot go on; what was finished before stays.
@@ -163,7 +164,7 @@ class Pipeline:
                 capacity -= self._admit(self._found.popleft(), listing)
 
     def _settle_at_once(self, outcome: Outcome) -> None:
-        """Write what a source already knew: no file of that name, not a medium at all."""
+        """Write an outcome that the source found: a missing file, or a file that is no medium."""
         self._course.over(outcome.medium)
         open_sinks = [s for s in self._sinks if self._done(s, outcome.medium) is None]
         if not open_sinks:

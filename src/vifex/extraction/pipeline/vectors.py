@@ -1,4 +1,5 @@
-"""From what the engine gives to what a view stores: pooling, time, normalisation, type."""
+"""Turns the outputs of a network into the rows of a view: pooling over space and time, normalisation,
+dtype."""
 
 from __future__ import annotations
 

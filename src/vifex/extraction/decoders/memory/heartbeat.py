@@ -1,6 +1,6 @@
 """What a decoder says of itself without a message: a few numbers in shared memory.
 
-Writing here wakes nobody and costs next to nothing, so it is done for every file and packet. The
+Writing here wakes no process and costs next to nothing, so it is done for every file and packet. The
 supervisor looks a few times a second, and when the decoder has died.
 """
 

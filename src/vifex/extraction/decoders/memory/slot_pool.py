@@ -1,7 +1,7 @@
-"""The slots of one request: which are free, and when a decoder that waits for one is given it.
+"""The slots of one request: which are free, and when a waiting decoder gets one.
 
-A decoder that is woken for every slot that comes back finds its caches full of the network each time. So,
-once all are taken, none is given before the engine has worked off what waits, down to a mark; then all are.
+A decoder that wakes for every single slot finds its caches filled by the network each time. So once all slots
+are taken, none is given out until the filled ones are down to a low mark; then all free ones are.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ __all__ = ["Signals", "Terminated", "watch_signals"]
 _SAME_S: Final = 0.5
 """Signals within this time are one: `timeout` sends each to its child and then to the whole group."""
 _PATIENCE_S: Final = 1.0
-"""How long the ending may take before a word is said."""
+"""Seconds that the end of a run may take before a message says so."""
 _NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _STOPPING: Final = "vifex: stopping; what is finished is being kept. Ctrl-C again ends at once."
 _AT_ONCE: Final = (
@@ -31,17 +31,17 @@ _AT_ONCE: Final = (
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP came; whoever treats `KeyboardInterrupt` well treats it well."""
+    """SIGTERM or SIGHUP came. Code that handles `KeyboardInterrupt` handles it as well."""
 
 
 class Signals:
-    """What came so far."""
+    """The signals that came so far."""
 
     def __init__(self) -> None:
         self.first: int | None = None
         """The signal that ends the command."""
         self.sockets: tuple[socket.socket, ...] = ()
-        """Kept open as long as signals may come."""
+        """The ends of the pipe through which signals wake the thread."""
 
     @property
     def status(self) -> int:

@@ -38,12 +38,12 @@ def show(store: Path, /, *, view: str | None = None, problems: Flag = False, jso
     if view is not None:
         names = [view]
     kept = None if json or problems else _SHOWN
-    told = [_facts(store, name, kept) for name in names]
+    described = [_facts(store, name, kept) for name in names]
     if json:
-        print_json({"store": str(store), "id": store_id, "views": [facts for facts, _ in told]})
+        print_json({"store": str(store), "id": store_id, "views": [facts for facts, _ in described]})
         return 0
     print_line(f"{clean(store)}: {len(names)} view{'s' * (len(names) != 1)}")
-    for facts, listed in told:
+    for facts, listed in described:
         _print_view(facts, listed, limit=kept)
     return 0
 
@@ -146,16 +146,16 @@ def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> Non
             for c in facts["columns"]
         ],
     )
-    told = [*facts["problems"], *facts["notes"]]
-    if told:
-        shown = told[:limit]
+    listed_media = [*facts["problems"], *facts["notes"]]
+    if listed_media:
+        printed = listed_media[:limit]
         print_table(
             ["status", "name", "rows", "why"],
-            [[p["status"], p["name"], p["rows"], as_options(p["reason"])] for p in shown],
+            [[p["status"], p["name"], p["rows"], as_options(p["reason"])] for p in printed],
             right=["rows"],
         )
-        if len(shown) < listed:
-            print_line(f"... and {listed - len(shown)} more: --problems shows all")
+        if len(printed) < listed:
+            print_line(f"... and {listed - len(printed)} more: --problems shows all")
 
 
 def _times(shape: list[int]) -> str:
@@ -163,11 +163,11 @@ def _times(shape: list[int]) -> str:
 
 
 def _sound(audio: dict[str, Any]) -> str:
-    told = (
+    text = (
         f"{audio['channels']}, {audio['sample_rate_hz']} Hz, windows of {audio['window_s']:g} s every "
         f"{audio['hop_s']:g} s, tail {audio['tail']}"
     )
-    return told + _between(audio)
+    return text + _between(audio)
 
 
 def _fusion(fusion: dict[str, Any]) -> str:
@@ -206,24 +206,24 @@ def _pixels(pixels: dict[str, Any]) -> str:
 def _sampling(sampling: dict[str, Any]) -> str:
     match sampling["sampler"]:
         case "fps":
-            told = f"{sampling['fps']:g} per second"
+            text = f"{sampling['fps']:g} per second"
         case "every":
-            told = f"every {sampling['every']} frames"
+            text = f"every {sampling['every']} frames"
         case "uniform":
-            told = f"{sampling['uniform']} spread evenly"
+            text = f"{sampling['uniform']} spread evenly"
         case _:
             centre = sampling.get("centre")
             hop = sampling["hop"] or (1 if centre else sampling["clip_length"] * sampling["frame_step"])
             rate = f" at {sampling['clip_fps']:g} per second" if sampling.get("clip_fps") else ""
-            told = (
+            text = (
                 f"clips of {sampling['clip_length']} frames{rate}, step {sampling['frame_step']}, "
                 f"hop {hop}, {'centred, ' if centre else ''}tail {sampling['tail']}"
             )
     pages = ", a row for each page" if sampling.get("pages") == "all" else ""
-    return told + _between(sampling) + pages
+    return text + _between(sampling) + pages
 
 
 def _between(chosen: dict[str, Any]) -> str:
     start_s, end_s = chosen["t_start_s"], chosen["t_end_s"]
-    told = "" if start_s is None else f", from {start_s:g} s"
-    return told if end_s is None else f"{told}, to {end_s:g} s"
+    text = "" if start_s is None else f", from {start_s:g} s"
+    return text if end_s is None else f"{text}, to {end_s:g} s"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -71,11 +71,12 @@ def extracting(model: vifex.LoadedModel) -> None:
 
 def streaming(model: vifex.LoadedModel) -> None:
     batches = vifex.stream("media", model=model, fps=2, layers=["embedding"], normalize=True)
-    assert_type(batches, Iterator[vifex.StreamBatch])
+    assert_type(batches, Generator[vifex.StreamBatch, None, None])
     for batch in batches:
         assert_type(batch.names, tuple[str, ...])
         assert_type(batch.t_s, npt.NDArray[np.float64])
         assert_type(batch.features["embedding"], npt.NDArray[Any])
+    batches.close()
 
 
 def stores(model: vifex.LoadedModel) -> None:

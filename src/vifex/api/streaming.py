@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Unpack
 
 from vifex.api.arguments import checked
@@ -29,7 +29,7 @@ def stream(
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
     **choices: Unpack[Choices],
-) -> Iterator[StreamBatch]:
+) -> Generator[StreamBatch, None, None]:
     """Read features and times of images, videos and sound, batch by batch. Nothing is stored.
 
     The rows are those that `vifex.extract` would store. Memory does not grow with the number or the length of
@@ -48,7 +48,7 @@ def stream(
         **choices: As for `vifex.extract`: `fps`, `clip`, `layers`, `pool`, `precision`, `device` and others.
 
     Yields:
-        Batches of rows. Close the iterator, or read it to its end, so that the decoder processes end.
+        Batches of rows. Close the generator, or read it to its end, so that the decoder processes end.
 
     Raises:
         VifexError: If a choice is wrong, the model cannot be used, or nothing is found. One bad medium is an

@@ -7,7 +7,7 @@ decoders and the batches in flight: while the caller keeps a batch, the decoders
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,7 +167,7 @@ def stream_plan(
     workers: int | None,
     limits: Limits | None,
     on_outcome: Callable[[Outcome], None],
-) -> Iterator[StreamBatch]:
+) -> Generator[StreamBatch, None, None]:
     """Yield the rows that a view's plan makes of media.
 
     Args:

@@ -108,7 +108,7 @@ def test_decoders_end_with_the_iterator(media: Path) -> None:
     batches = vifex.stream(media, fps=8, workers=2)
     next(batches)
     assert set(decoders()) - before
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
     assert set(decoders()) <= before
     batches = vifex.stream(media, fps=8, workers=1)
     next(batches)

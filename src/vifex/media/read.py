@@ -132,10 +132,10 @@ def is_image(file: LocalFile, limits: Limits) -> bool | None:
         MediaError: If it is text or an archive.
     """
     head = file.head()
-    refuse_archive(head, file.shown)
+    refuse_archive(head, file.display_name)
     kind = look(head)
     if kind == "text":
-        raise text_error(head, file.shown, wanted="an image or a video")
+        raise text_error(head, file.display_name, wanted="an image or a video")
     if kind == "video" or (kind == "image" and image_stream(file) is not None):
         return False
     if is_animated(file, limits):

@@ -103,8 +103,8 @@ def _converted_places(graph: Any, facts: list[Fact]) -> Iterator[Place]:
             raise ModelError(
                 f"the converted network's layer {layer['name']!r} has another shape than it says."
             )
-        shown = Layer(layer["name"], layer["kind"], shape)
-        yield Place(shown, fact.key, fact.port, frozenset(), None, fact.batching)
+        found = Layer(layer["name"], layer["kind"], shape)
+        yield Place(found, fact.key, fact.port, frozenset(), None, fact.batching)
 
 
 def _places(facts: list[Fact], model: Model) -> Iterator[Place]:
@@ -114,10 +114,10 @@ def _places(facts: list[Fact], model: Model) -> Iterator[Place]:
     for fact in facts:
         if not _worth(fact) or (suffix == ".onnx" and not fact.names):
             continue  # an output without a name is a part of one node of the ONNX file
-        shown = _kind_and_order(fact, model.card)
-        if shown is None:
+        form = _kind_and_order(fact, model.card)
+        if form is None:
             continue
-        kind, sizes, order = shown
+        kind, sizes, order = form
         names = fact.names if suffix == ".tflite" else fact.names | {_friendly(fact)}
         name = _name(fact, suffix, counted)
         taken[name] += 1

@@ -42,8 +42,8 @@ class Pick:
     @property
     def real(self) -> list[int]:
         """Numbers of the real frames."""
-        shown = self.frames[self.first_real : self.first_real + self.n_real]
-        return [number for number in shown if number is not None]
+        real = self.frames[self.first_real : self.first_real + self.n_real]
+        return [number for number in real if number is not None]
 
 
 @dataclass(frozen=True, slots=True)

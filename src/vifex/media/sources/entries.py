@@ -11,7 +11,7 @@ from typing import Any
 
 from vifex.media.sources.paths import not_yet
 from vifex.media.sources.rows import FIELDS, Row
-from vifex.media.sources.source import local_path, remote, shown
+from vifex.media.sources.source import local_path, printable, remote
 from vifex.values.media import Box, Span, path_to_uri
 
 __all__ = ["Entry", "entry_of"]
@@ -71,7 +71,7 @@ def _place(row: Row, folder: str) -> Entry:
             return Entry(row.number, uri=given, name=given, problem=not_yet(scheme))
         path = local_path(os.fsdecode(given.encode("utf-8", "surrogateescape")))
         absolute = os.path.join(folder, path)  # noqa: PTH118
-        return Entry(row.number, uri=path_to_uri(absolute), path=absolute, name=shown(path))
+        return Entry(row.number, uri=path_to_uri(absolute), path=absolute, name=printable(path))
     except UnicodeError:
         return Entry(row.number, problem="uri holds a character that no name can have")
     except ValueError as exc:

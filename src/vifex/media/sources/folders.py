@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from vifex.media.sources.files import found_file
-from vifex.media.sources.source import Found, failed, shown, skipped, why
+from vifex.media.sources.source import Found, failed, printable, skipped, why
 
 __all__ = ["Verdict", "is_store", "walk"]
 
@@ -88,17 +88,17 @@ def _enter(state: _Walk, path: str, below: str) -> list[str] | Found:
     try:
         stat = os.stat(path)  # noqa: PTH116
         if (stat.st_dev, stat.st_ino) in state.read:
-            return skipped(path, shown(below), READ_ALREADY, stat)
+            return skipped(path, printable(below), READ_ALREADY, stat)
         names = sorted(os.listdir(path), key=os.fsencode)  # noqa: PTH208
     except (OSError, ValueError) as exc:
-        return failed(path, shown(below) or shown(path), f"the folder cannot be listed: {why(exc)}")
+        return failed(path, printable(below) or printable(path), f"the folder cannot be listed: {why(exc)}")
     state.read.add((stat.st_dev, stat.st_ino))
     return names
 
 
 def _look(state: _Walk, path: str, below: str, entry: str) -> Found | Literal["enter"] | None:
     """Classify one entry of a folder: `"enter"` for a real folder, `None` for one to ignore."""
-    name = shown(below)
+    name = printable(below)
     if state.wants and state.wants(below, True) == "no":
         return None
     try:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from vifex.media.sources.folders import Verdict, walk
-from vifex.media.sources.source import Found, NothingHere, Source, failed, remote, shown
+from vifex.media.sources.source import Found, NothingHere, Source, failed, printable, remote
 
 __all__ = ["GLOB", "Pattern"]
 
@@ -93,7 +93,7 @@ def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
             empty = False
             yield found
     if empty:
-        outcome = failed(given, shown(given), "no file matches this pattern, and no file has this name")
+        outcome = failed(given, printable(given), "no file matches this pattern, and no file has this name")
         raise NothingHere(outcome, todo="Check it; ** stands for any number of folders, * stays within one.")
 
 

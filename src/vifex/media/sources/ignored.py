@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from vifex.media.sources.source import Notice, shown
+from vifex.media.sources.source import Notice, printable
 
 __all__ = ["ignored_fields"]
 
@@ -45,7 +45,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _named(name: str) -> str:
-    return shown(name) or "(one without a name)"
+    return printable(name) or "(one without a name)"
 
 
 def _snake(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from vifex.media.sources.files import named_file
 from vifex.media.sources.paths import read_path
-from vifex.media.sources.source import Found, NothingHere, Source, shown, skipped
+from vifex.media.sources.source import Found, NothingHere, Source, printable, skipped
 from vifex.values.errors import InputError
 
 __all__ = ["LIST", "paths_of"]
@@ -85,7 +85,7 @@ def _take(path: str) -> Iterator[Found]:
     except (OSError, ValueError):
         stat = None
     if stat and not modes.S_ISDIR(stat.st_mode):
-        yield named_file(path, shown(path), stat)
+        yield named_file(path, printable(path), stat)
         return
     try:
         yield from read_path(path)

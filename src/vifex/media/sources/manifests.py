@@ -17,7 +17,16 @@ from vifex.media.sources.files import named_file
 from vifex.media.sources.id_set import IdSet
 from vifex.media.sources.ignored import ignored_fields
 from vifex.media.sources.rows import Row, json_rows, table_rows
-from vifex.media.sources.source import Found, NothingHere, Notice, Source, failed, local_path, shown, skipped
+from vifex.media.sources.source import (
+    Found,
+    NothingHere,
+    Notice,
+    Source,
+    failed,
+    local_path,
+    printable,
+    skipped,
+)
 from vifex.values.errors import InputError
 from vifex.values.media import Box, Medium
 from vifex.values.outcomes import Outcome
@@ -56,16 +65,16 @@ def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
     plan = _plan(path, rows)
     if not plan.n_media and not plan.nameless:
         raise NothingHere(
-            skipped(path, shown(path), "this manifest names no medium"),
+            skipped(path, printable(path), "this manifest names no medium"),
             todo="Write one line per medium below the head.",
         )
     if not plan.n_media:
         first = plan.nameless[0]
         raise InputError(
-            f"{first.problem}.", of=f"{shown(path)}, line {first.number}", todo="No line could be used."
+            f"{first.problem}.", of=f"{printable(path)}, line {first.number}", todo="No line could be used."
         )
     if plan.ignored:
-        yield ignored_fields(shown(path), list(plan.ignored), has_boxes=plan.has_boxes)
+        yield ignored_fields(printable(path), list(plan.ignored), has_boxes=plan.has_boxes)
     for group in _groups(path, rows, plan.last_line):
         yield _medium(group, path)
     if plan.nameless:
@@ -126,11 +135,11 @@ def _medium(group: list[Entry], manifest: str) -> Found:
     first = group[0]
     wrong = next((e for e in group if e.problem), None) or _clash(group)
     if wrong:
-        reason = f"{shown(manifest)}, line {wrong.number}: {wrong.problem}"
+        reason = f"{printable(manifest)}, line {wrong.number}: {wrong.problem}"
         return failed(first.path, first.name, reason, span=first.span, uri=first.uri)
     found = named_file(first.path, first.name)
     if isinstance(found, Outcome):
-        reason = f"{found.reason} ({shown(manifest)}, line {first.number})"
+        reason = f"{found.reason} ({printable(manifest)}, line {first.number})"
         return replace(found, medium=replace(found.medium, span=first.span), reason=reason)
     return _with_words(found, group)
 
@@ -169,7 +178,7 @@ def _nameless(plan: _Plan, path: str) -> Outcome:
     """Return one outcome for all lines that do not name a medium, under the manifest's name."""
     first = plan.nameless[0]
     more = f" (and {plan.n_nameless - 1} more lines name no medium)" if plan.n_nameless > 1 else ""
-    return failed(path, shown(path), f"{shown(path)}, line {first.number}: {first.problem}{more}")
+    return failed(path, printable(path), f"{printable(path)}, line {first.number}: {first.problem}{more}")
 
 
 def _source(rows: Rows, *suffixes: str) -> Source:

@@ -16,8 +16,8 @@ from vifex.media.sources.source import (
     Source,
     failed,
     local_path,
+    printable,
     remote,
-    shown,
     skipped,
     why,
 )
@@ -42,14 +42,14 @@ def read_path(given: str) -> Iterator[Found]:
     except (FileNotFoundError, NotADirectoryError):
         raise _missing(path) from None
     except (OSError, ValueError) as exc:
-        yield failed(path, shown(path), why(exc))
+        yield failed(path, printable(path), why(exc))
         return
     if not modes.S_ISDIR(stat.st_mode):
-        yield named_file(path, shown(os.path.basename(path)), stat)  # noqa: PTH119
+        yield named_file(path, printable(os.path.basename(path)), stat)  # noqa: PTH119
         return
     if is_store(path):
         raise NothingHere(
-            failed(path, shown(path), "this is a store of features, not a folder of media", stat=stat),
+            failed(path, printable(path), "this is a store of features, not a folder of media", stat=stat),
             todo="Name the folder that holds the images and videos, and give the store with -o.",
         )
     empty = True
@@ -58,7 +58,7 @@ def read_path(given: str) -> Iterator[Found]:
         yield found
     if empty:
         raise NothingHere(
-            skipped(path, shown(path), "there is no file in this folder", stat),
+            skipped(path, printable(path), "there is no file in this folder", stat),
             todo="Name a folder that holds images or videos.",
         )
 
@@ -81,10 +81,10 @@ def _local(given: str) -> str:
 
 def _missing(path: str) -> NothingHere:
     if os.path.islink(path):  # noqa: PTH114
-        outcome = failed(path, shown(path), "a link that leads nowhere")
+        outcome = failed(path, printable(path), "a link that leads nowhere")
         return NothingHere(outcome, todo="Fix the link or name the file itself.")
-    outcome = failed(path, shown(path) or "(an empty path)", "there is no such file or folder")
-    return NothingHere(outcome, todo=f"Check the path; relative ones start at {shown(str(Path.cwd()))}.")
+    outcome = failed(path, printable(path) or "(an empty path)", "there is no such file or folder")
+    return NothingHere(outcome, todo=f"Check the path; relative ones start at {printable(str(Path.cwd()))}.")
 
 
 def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, TextIO
 
-from vifex.media.sources.source import shown, why
+from vifex.media.sources.source import printable, why
 from vifex.values.errors import InputError
 
 __all__ = ["FIELDS", "Row", "json_rows", "table_rows"]
@@ -75,7 +75,7 @@ def json_rows(path: str) -> Iterator[Row]:
                 continue
             row = _json_row(number, line)
             if first and row.problem and row.fields:
-                raise InputError(f"{row.problem}.", of=shown(path), todo=_FORM)
+                raise InputError(f"{row.problem}.", of=printable(path), todo=_FORM)
             first = False
             yield row
 
@@ -100,9 +100,11 @@ def _open(path: str) -> TextIO:
         with open(path, "rb") as file:  # noqa: PTH123
             start = file.read(4096)
     except OSError as exc:
-        raise InputError(f"{why(exc)}.", of=shown(path), todo="Give a manifest that can be read.") from exc
+        raise InputError(
+            f"{why(exc)}.", of=printable(path), todo="Give a manifest that can be read."
+        ) from exc
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
-        raise InputError("this manifest is not UTF-8 text.", of=shown(path), todo="Save it as UTF-8.")
+        raise InputError("this manifest is not UTF-8 text.", of=printable(path), todo="Save it as UTF-8.")
     return open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")  # noqa: PTH123
 
 
@@ -140,7 +142,7 @@ def _check_head(head: list[str], path: str, problem: str | None) -> None:
     if not problem and corners and len(corners) < 4:
         problem = f"it has {', '.join(corners)} but not all four of x0, y0, x1, y1"
     if problem:
-        raise InputError(f"{problem}.", of=f"{shown(path)}, head line", todo=_FORM)
+        raise InputError(f"{problem}.", of=f"{printable(path)}, head line", todo=_FORM)
 
 
 def _misspelt(names: list[str]) -> str | None:

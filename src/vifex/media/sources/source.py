@@ -21,8 +21,8 @@ __all__ = [
     "Source",
     "failed",
     "local_path",
+    "printable",
     "remote",
-    "shown",
     "skipped",
     "why",
 ]
@@ -70,7 +70,7 @@ def _nothing_here(outcome: Outcome, todo: str) -> NothingHere:
     return NothingHere(outcome, todo=todo)
 
 
-def shown(path: str) -> str:
+def printable(path: str) -> str:
     r"""Return a path as text that any file can hold: `/` between its parts, undecodable bytes as `\xNN`."""
     if os.name == "nt":
         return path.replace("\\", "/").encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace")

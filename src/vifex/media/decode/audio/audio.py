@@ -68,10 +68,10 @@ def read_audio(
 
 def _open(file: LocalFile, limits: Limits, damage: Damage) -> Opened:
     head = file.head()
-    refuse_archive(head, file.shown)
+    refuse_archive(head, file.display_name)
     kind = look(head)
     if kind == "text":
-        raise text_error(head, file.shown, wanted="sound")
+        raise text_error(head, file.display_name, wanted="sound")
     if kind == "image":
         raise Skip(NO_AUDIO)
     container = open_container(file, limits, damage.opening)
@@ -83,7 +83,7 @@ def _open(file: LocalFile, limits: Limits, damage: Damage) -> Opened:
         if getattr(best, "codec_context", None) is None:
             raise MediaError(
                 "there is no decoder for its sound.",
-                of=file.shown,
+                of=file.display_name,
                 todo="Convert it with a tool that has one.",
             )
         return Opened(container, best, len(container.streams.audio))

@@ -67,8 +67,8 @@ def _track(file: LocalFile, start: int, end: int, track_id: int) -> VideoTrack |
     entry = _bytes(file, places[0][0] + 8, places[0][1])
     size = struct.unpack_from(">I", entry)[0]
     width, height = struct.unpack_from(">HH", entry, 32)
-    shown: tuple[int, int] = struct.unpack_from(">II", fields, display)
-    return VideoTrack(width, height, shown, _boxes(entry[_ENTRY_FIELDS:size]))
+    size_on_screen: tuple[int, int] = struct.unpack_from(">II", fields, display)
+    return VideoTrack(width, height, size_on_screen, _boxes(entry[_ENTRY_FIELDS:size]))
 
 
 def _boxes(data: bytes) -> dict[bytes, bytes]:

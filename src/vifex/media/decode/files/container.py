@@ -66,7 +66,7 @@ def allowed_formats() -> str:
 class Readable(Protocol):
     """What FFmpeg reads: an open file, or a part of one."""
 
-    shown: str
+    display_name: str
     """What to call it in a message."""
 
     def read(self, size: int) -> bytes:
@@ -159,7 +159,7 @@ def open_container(file: Readable, limits: Limits, log: Log, *, format: str | No
     except (av.error.FFmpegError, OSError, ValueError, RuntimeError, MemoryError) as exc:
         raise MediaError(
             f"no image, video or sound could be found in it: {why_not(exc)}.",
-            of=file.shown,
+            of=file.display_name,
             todo="Check the file with a player, or get a fresh copy.",
         ) from exc
 
@@ -176,7 +176,7 @@ def pick_stream(container: InputContainer, file: LocalFile) -> Opened:
         if not len(container.streams):
             raise MediaError(
                 "the file names no stream of its own.",
-                of=file.shown,
+                of=file.display_name,
                 todo="It may only point at another file: give that one.",
             )
         raise Skip(NO_VIDEO)
@@ -185,7 +185,9 @@ def pick_stream(container: InputContainer, file: LocalFile) -> Opened:
     # A stream whose codec FFmpeg does not know has no context at all, whatever the types say.
     if getattr(stream, "codec_context", None) is None:
         raise MediaError(
-            "there is no decoder for its video.", of=file.shown, todo="Convert it with a tool that has one."
+            "there is no decoder for its video.",
+            of=file.display_name,
+            todo="Convert it with a tool that has one.",
         )
     said = stated(file, container.format.name, stream.id, real.index(stream))
     return Opened(container, stream, len(real), said, [said.note] if said.note else [])

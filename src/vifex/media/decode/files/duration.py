@@ -19,7 +19,7 @@ def duration_s(medium: Medium) -> float | None:
         `None` if the file cannot be opened or does not state its duration.
     """
     try:
-        with open_uri(medium.uri, shown=medium.name) as file:
+        with open_uri(medium.uri, display_name=medium.name) as file:
             container = open_container(file, Limits(), Log())
             try:
                 return None if container.duration is None else container.duration / av.time_base

@@ -60,26 +60,26 @@ def _tracks_place(file: LocalFile) -> tuple[int, int] | None:
     if segment is None:
         return None
     _, first, last = segment
-    told = None
+    listed = None
     for name, start, end in _elements(file, first, last):
         if name == _TRACKS:
             return start, end
-        if name == _SEEK_HEAD and told is None:
-            told = _told_place(file, start, end)
+        if name == _SEEK_HEAD and listed is None:
+            listed = _listed_position(file, start, end)
         if name == _CLUSTER:
             break
-    if told is None:
+    if listed is None:
         return None
-    found = next(_elements(file, first + told, last), None)
+    found = next(_elements(file, first + listed, last), None)
     return found[1:] if found is not None and found[0] == _TRACKS else None
 
 
-def _told_place(file: LocalFile, start: int, end: int) -> int | None:
+def _listed_position(file: LocalFile, start: int, end: int) -> int | None:
     for name, *place in _elements(file, start, end):
         if name == _SEEK:
-            told = {inner: _number(file, a, b) for inner, a, b in _elements(file, *place)}
-            if told.get(_SEEK_ID) == _TRACKS:
-                return told.get(_SEEK_POSITION)
+            entry = {inner: _number(file, a, b) for inner, a, b in _elements(file, *place)}
+            if entry.get(_SEEK_ID) == _TRACKS:
+                return entry.get(_SEEK_POSITION)
     return None
 
 

@@ -27,6 +27,6 @@ def check_pixels(width: int, height: int, limits: Limits, file: LocalFile) -> No
     if width * height > limits.max_pixels:
         raise Refused(
             f"it is {width} x {height} pixels large, more than the limit of {limits.max_pixels:,} pixels.",
-            of=file.shown,
+            of=file.display_name,
             todo="Raise the limit if you trust the file.",
         )

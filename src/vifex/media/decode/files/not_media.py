@@ -39,7 +39,7 @@ def archive_kind(head: bytes) -> str | None:
     return "a tar archive" if head[_TAR_AT : _TAR_AT + 5] == b"ustar" else None
 
 
-def refuse_archive(head: bytes, shown: str) -> None:
+def refuse_archive(head: bytes, display_name: str) -> None:
     """Refuse an archive, and say how its contents can be read.
 
     Raises:
@@ -49,25 +49,25 @@ def refuse_archive(head: bytes, shown: str) -> None:
     if words is not None:
         raise MediaError(
             f"it is {words}, and archives are not opened.",
-            of=shown,
+            of=display_name,
             todo="Unpack it and give the folder or the file that comes out.",
         )
 
 
-def text_error(head: bytes, shown: str, *, wanted: str) -> MediaError:
+def text_error(head: bytes, display_name: str, *, wanted: str) -> MediaError:
     """Return the error for a text file: what it is, and how to read the media that it names.
 
     Args:
         head: Its first 4096 bytes, or all of a shorter file.
-        shown: What to call it.
+        display_name: What to call it.
         wanted: What it is not, e.g. `an image or a video`.
     """
-    name = os.path.basename(shown) or shown  # noqa: PTH119
+    name = os.path.basename(display_name) or display_name  # noqa: PTH119
     words, todo = text_kind(head), "Give the file that is meant."
     is_playlist = head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U") and b"#EXT-X-" not in head
     if words == "a text file" or is_playlist:
         words, todo = _named(head, name) or (words, todo)
-    return MediaError(f"it is {words}, not {wanted}.", of=shown, todo=todo)
+    return MediaError(f"it is {words}, not {wanted}.", of=display_name, todo=todo)
 
 
 def _named(head: bytes, name: str) -> tuple[str, str] | None:

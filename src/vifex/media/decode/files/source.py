@@ -27,14 +27,14 @@ HEAD_BYTES: Final = 4096
 class LocalFile:
     """An open file without a name, as FFmpeg and Pillow read it."""
 
-    def __init__(self, path: str, shown: str) -> None:
-        self.shown = shown
+    def __init__(self, path: str, display_name: str) -> None:
+        self.display_name = display_name
         """What to call the file in a message."""
-        self._file = _open(path, shown)
+        self._file = _open(path, display_name)
         self.stat = os.fstat(self._file.fileno())
         if not stat.S_ISREG(self.stat.st_mode):
             self._file.close()
-            raise MediaError("this is not a regular file.", of=shown, todo="Give files or folders.")
+            raise MediaError("this is not a regular file.", of=display_name, todo="Give files or folders.")
 
     def read(self, size: int) -> bytes:
         """Read up to `size` bytes."""
@@ -103,8 +103,8 @@ class _View(io.RawIOBase):
         at = self._file.tell()
         n = self._file.readinto(buffer)
         if at < len(self._head):
-            shown = self._head[at : at + n]
-            memoryview(buffer).cast("B")[: len(shown)] = shown
+            part = self._head[at : at + n]
+            memoryview(buffer).cast("B")[: len(part)] = part
         return n
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
@@ -124,7 +124,7 @@ def open_medium(medium: Medium) -> Iterator[LocalFile]:
     Raises:
         MediaError: If it cannot be opened, or has changed since it was found, or changes meanwhile.
     """
-    with open_uri(medium.uri, shown=medium.name) as file:
+    with open_uri(medium.uri, display_name=medium.name) as file:
         found = (medium.size_bytes, medium.mtime_ns)
         if (file.stat.st_size, file.stat.st_mtime_ns) != found:
             raise _changed("since it was found", medium.name)
@@ -135,17 +135,19 @@ def open_medium(medium: Medium) -> Iterator[LocalFile]:
 
 
 @contextmanager
-def open_uri(path_or_uri: str | os.PathLike[str], shown: str | None = None) -> Iterator[LocalFile]:
+def open_uri(path_or_uri: str | os.PathLike[str], display_name: str | None = None) -> Iterator[LocalFile]:
     """Open a local file by path or `file://` address.
 
     Raises:
         MediaError: If it cannot be opened, is not a regular file, is empty, or is not local.
     """
     text = os.fspath(path_or_uri)
-    file = LocalFile(_local(text), shown or text)
+    file = LocalFile(_local(text), display_name or text)
     try:
         if file.size_bytes == 0:
-            raise MediaError("the file is empty (0 bytes).", of=file.shown, todo="Get a fresh copy of it.")
+            raise MediaError(
+                "the file is empty (0 bytes).", of=file.display_name, todo="Get a fresh copy of it."
+            )
         yield file
     finally:
         file.close()
@@ -162,7 +164,7 @@ def _local(text: str) -> str:
         ) from exc
 
 
-def _open(path: str, shown: str) -> io.FileIO:
+def _open(path: str, display_name: str) -> io.FileIO:
     # Without O_NONBLOCK, opening a FIFO would wait for a writer that never comes.
     flags = (
         os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -172,7 +174,9 @@ def _open(path: str, shown: str) -> io.FileIO:
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or str(exc)
         raise MediaError(
-            f"the file cannot be opened: {why}.", of=shown, todo="Check that it is there and may be read."
+            f"the file cannot be opened: {why}.",
+            of=display_name,
+            todo="Check that it is there and may be read.",
         ) from exc
 
 

@@ -179,7 +179,9 @@ def _by_pillow(file: LocalFile, limits: Limits, progress: Callable[[], None]) ->
         except Exception as exc:  # as in _images; the end of the file among them
             if not delays and not isinstance(exc, EOFError):
                 raise MediaError(
-                    f"no frame could be decoded: {why_not(exc)}.", of=file.shown, todo="Get a fresh copy."
+                    f"no frame could be decoded: {why_not(exc)}.",
+                    of=file.display_name,
+                    todo="Get a fresh copy.",
                 ) from exc
             break
         delays.append(max(0, round(float(animation.info.get("duration") or 0))))

@@ -226,8 +226,8 @@ def load_image(
     if pages:
         loaded = _load_page(file, limits, pages[min(page, len(pages) - 1)])
         if len(pages) > 1 and page == 0 and all(w.sampling.pages == "first" for w in requests):
-            told = f'It has {len(pages):,} pages, of which the first was read (`pages="all"` reads each).'
-            loaded = replace(loaded, choices=(told, *loaded.choices))
+            choice = f'It has {len(pages):,} pages, of which the first was read (`pages="all"` reads each).'
+            loaded = replace(loaded, choices=(choice, *loaded.choices))
         return loaded
     if is_jpeg_xl(file.head()):
         prepare_jpeg_xl(file, limits)
@@ -407,7 +407,7 @@ def _too_large(file: LocalFile, limits: Limits, exc: Exception) -> Refused:
     claimed = f"{int(found[1]):,} pixels" if found else "more pixels than allowed"
     return Refused(
         f"it claims {claimed}; the limit is {limits.max_pixels:,} pixels.",
-        of=file.shown,
+        of=file.display_name,
         todo="Raise the limit if you trust the file.",
     )
 
@@ -415,6 +415,6 @@ def _too_large(file: LocalFile, limits: Limits, exc: Exception) -> Refused:
 def _broken(file: LocalFile, exc: BaseException) -> MediaError:
     return MediaError(
         f"the image could not be decoded: {why_not(exc)}.",
-        of=file.shown,
+        of=file.display_name,
         todo="Open it in a viewer, or get a fresh copy.",
     )

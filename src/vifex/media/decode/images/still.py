@@ -48,13 +48,13 @@ def still_by_ffmpeg(
         if len(streams) > 1 and not primary:
             raise Refused(
                 "its image consists of several parts whose layout cannot be read.",
-                of=file.shown,
+                of=file.display_name,
                 todo="Convert it to JPEG or PNG.",
             )
         stream = next(iter(primary or streams), None)
         if stream is None or getattr(stream, "codec_context", None) is None:
             raise MediaError(
-                "there is no decoder for its image.", of=file.shown, todo="Convert it to JPEG or PNG."
+                "there is no decoder for its image.", of=file.display_name, todo="Convert it to JPEG or PNG."
             )
         context = stream.codec_context
         check_pixels(context.width, context.height, limits, file)
@@ -65,7 +65,7 @@ def still_by_ffmpeg(
             kind = Refused if damage.too_large else MediaError
             raise kind(
                 f"the image could not be decoded: {damage.cause()}.",
-                of=file.shown,
+                of=file.display_name,
                 todo="Open it in a viewer, or get a fresh copy.",
             )
         if context.name in _LINEAR:

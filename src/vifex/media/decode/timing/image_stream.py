@@ -63,7 +63,7 @@ def _jpeg(file: LocalFile) -> str | None:
     if second is None or not _ends_before(file, second):
         return None
     other = _jpeg_size(_read(file, second, _HEAD_BYTES))
-    if other is None or (other[0] != size and not file.shown.lower().endswith(_STREAMS)):
+    if other is None or (other[0] != size and not file.display_name.lower().endswith(_STREAMS)):
         return None
     return "jpegls_pipe" if head[3] == _LOSSLESS else "mjpeg"
 

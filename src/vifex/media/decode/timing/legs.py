@@ -41,7 +41,7 @@ class Window:
     """A part of an open file that FFmpeg reads like a whole file."""
 
     def __init__(self, file: LocalFile, start: int, end: int) -> None:
-        self.shown = file.shown
+        self.display_name = file.display_name
         self._whole = file
         self._start, self._size = start, end - start
         self._at = 0

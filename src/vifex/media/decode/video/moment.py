@@ -120,18 +120,18 @@ def at(
     """
     if kind == "image":
         requests = () if spec is None else (ViewRequest(Sampling(), spec),)
-        return Moment(file.shown, load_image(file, limits, requests, page=page).image)
+        return Moment(file.display_name, load_image(file, limits, requests, page=page).image)
     t = exact(t_s)
     damage = Damage()
     if kind == "animation":
         timed_frame = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
-        return Moment(file.shown, timed_frame.image, timed_frame)
+        return Moment(file.display_name, timed_frame.image, timed_frame)
     for back_s in _BACK_S if _can_seek(file, t, limits) else ():
         sought = _sought(file, t, limits, back_s)
         if sought is not None:
-            return Moment(file.shown, sought.image, sought, is_counted=False)
+            return Moment(file.display_name, sought.image, sought, is_counted=False)
     timed_frame = _from_start(file, t, limits, assume_fps)
-    return Moment(file.shown, timed_frame.image, timed_frame)
+    return Moment(file.display_name, timed_frame.image, timed_frame)
 
 
 _PLAIN: Final[dict[tuple[int, int, int, int], bool]] = {}
@@ -223,12 +223,12 @@ def _on_screen(frames: Iterator[TimedFrame], t: Fraction, file: LocalFile, damag
     if last is None:
         raise MediaError(
             f"no frame could be decoded: {damage.cause()}.",
-            of=file.shown,
+            of=file.display_name,
             todo="Get a fresh copy of the file.",
         )
     raise MediaError(
         f"there is no frame at {float(t):g} s: the video ends at {float(last.end):.3f} s.",
-        of=file.shown,
+        of=file.display_name,
         todo="Give an earlier time.",
     )
 

@@ -73,7 +73,7 @@ def text_tower(name: str, weights: str) -> HfText:
     source = Source.of(name)
     network = _whole(source, weights)
     if not hasattr(network, "get_text_features"):
-        raise no_tower(source.shown)
+        raise no_tower(source.display_name)
     _drop(network, lambda part: part.startswith("vision") or part.startswith("visual"))
     return HfText(network, source.tokenizer())
 
@@ -134,7 +134,7 @@ class HfFamily:
             return hf_audio.load(source, weights)
         channels = getattr(getattr(source.config, "vision_config", source.config), "num_channels", CHANNELS)
         if channels != CHANNELS:
-            raise wrong_channels(channels, of=source.shown)
+            raise wrong_channels(channels, of=source.display_name)
         network: Any = build(source.name, weights)
         frames = source.frames
         place = next(p for p in ("embedding", "penultimate", "pooled") if hasattr(network, p))
@@ -144,8 +144,8 @@ class HfFamily:
             aliases |= {"logits": last_linear(network, head), "head": head}
         own = dict(network.named_modules())
         card = ModelCard(
-            name=source.shown,
-            **checked_pixels(source.processor(), of=source.shown),
+            name=source.display_name,
+            **checked_pixels(source.processor(), of=source.display_name),
             frames=frames,
             layout="NCHW" if frames is None else "NTCHW",
             default_layers=(place,),
@@ -163,7 +163,7 @@ def _whole(source: Source, weights: str) -> Any:
     """Make a network with all its parts, its weights in fp32."""
     config = source.config
     if config.model_type in _REFUSED:
-        raise ModelError(f"it cannot be used: {_REFUSED[config.model_type]}.", of=source.shown)
+        raise ModelError(f"it cannot be used: {_REFUSED[config.model_type]}.", of=source.display_name)
     kind = _kind(config, source)
     seed = seed_of(weights)
     if seed is not None:
@@ -187,7 +187,9 @@ def _kind(config: Any, source: Source) -> Any:
         return getattr(library, wanted)
     if type(config) not in library.AutoModel._model_mapping:
         raise ModelError(
-            f"transformers has no features of a {config.model_type}.", of=source.shown, todo="Take another."
+            f"transformers has no features of a {config.model_type}.",
+            of=source.display_name,
+            todo="Take another.",
         )
     return library.AutoModel
 
@@ -199,7 +201,7 @@ def _add_point(network: Any, source: Source) -> None:
         network.forward = MethodType(_classify, network)
         return
     if "image" not in getattr(network, "input_modalities", ("image",)) and source.frames is None:
-        raise ModelError("it is no network of images or videos.", of=source.shown)
+        raise ModelError("it is no network of images or videos.", of=source.display_name)
     if hasattr(network, "get_image_features"):
         point(network, "embedding")
         network.forward = MethodType(_embed, network)

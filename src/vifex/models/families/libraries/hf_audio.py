@@ -53,7 +53,7 @@ def load(source: Source, weights: str) -> Model:
         aliases |= {"logits": last_linear(network, "classifier"), "head": "classifier"}
     own = dict(network.named_modules())
     card = ModelCard(
-        name=source.shown,
+        name=source.display_name,
         height_px=0,
         width_px=0,
         layout="NS",
@@ -98,7 +98,7 @@ def text_tower(name: str, weights: str) -> ClapText:
     """Make the text tower of CLAP; see `text.text_tower`."""
     source = Source.of(name)
     if source.config.model_type != "clap":
-        raise no_tower(source.shown)
+        raise no_tower(source.display_name)
     network = _whole(source, weights)
     network.audio_model = network.audio_projection = None
     return ClapText(network, source.tokenizer())

@@ -62,7 +62,7 @@ class Source:
         return cls(name, None)
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The model's name."""
         return f"hf/{self.name}"
 
@@ -84,7 +84,7 @@ class Source:
             raise ModelError(
                 f"transformers {library.__version__} does not know its kind, or it brings code of its own, "
                 "which is not run.",
-                of=self.shown,
+                of=self.display_name,
                 todo="Take a network that transformers itself has, or a newer transformers.",
             ) from exc
 
@@ -146,9 +146,9 @@ class Source:
                 )
             else:
                 kind = _resolved(kind, self.config)
-                with reading(file, of=self.shown):
+                with reading(file, of=self.display_name):
                     network, info = kind.from_pretrained(None, state_dict=dict(state), **options)
-        return _whole_or_none(network, info, file or self.shown)
+        return _whole_or_none(network, info, file or self.display_name)
 
     def licence(self) -> str:
         """Return the licence that its model card (`README.md`) or the catalogue names, else `unknown`."""
@@ -191,7 +191,7 @@ class Source:
         return locally_first(
             lambda local: load(name, local_files_only=local, **options),
             hub_address(name),
-            of=self.shown,
+            of=self.display_name,
             what=what,
         )
 

@@ -217,7 +217,7 @@ def _own_keys(network: Any, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]
         if "positional_embedding" in found and not hasattr(network, "positional_embedding"):
             found = clip.model.convert_to_custom_text_state_dict(found)
     except (KeyError, RuntimeError, ValueError, AttributeError, TypeError):
-        return state  # no checkpoint of this network: the keys that it has are then told
+        return state  # not a checkpoint of this network; the error names its keys
     translated: Mapping[str, Tensor] = found
     return translated if own <= found.keys() else state
 

@@ -182,7 +182,7 @@ def _own_keys(network: Any, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]
     try:
         found: Mapping[str, Tensor] = translate(dict(state), network)
     except (KeyError, RuntimeError, ValueError, IndexError, AttributeError, TypeError):
-        return state  # no checkpoint of this network: the keys that it has are then told
+        return state  # not a checkpoint of this network; the error names its keys
     return found if own <= found.keys() else state
 
 

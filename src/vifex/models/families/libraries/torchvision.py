@@ -182,8 +182,8 @@ def _pixels(name: str, published: Any) -> dict[str, Any]:
 
 def _frames(published: Any) -> int:
     """Read the length of the clips that torchvision measured the weights with from their description."""
-    told = re.search(r"clip_len=(\d+)", published.meta["_docs"])
-    return int(told[1]) if told else int(published.meta.get("min_temporal_size", 16))
+    length = re.search(r"clip_len=(\d+)", published.meta["_docs"])
+    return int(length[1]) if length else int(published.meta.get("min_temporal_size", 16))
 
 
 def _licence(published: Any) -> str:

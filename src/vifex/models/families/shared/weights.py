@@ -240,8 +240,8 @@ def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _counted(keys: list[str], of: str, what: str) -> str:
     if not keys:
         return ""
-    shown = ", ".join(keys[:_SHOWN]) + (", ..." if len(keys) > _SHOWN else "")
-    return f"{len(keys)} {of} {'is' if len(keys) == 1 else 'are'} {what} ({shown})"
+    named = ", ".join(keys[:_SHOWN]) + (", ..." if len(keys) > _SHOWN else "")
+    return f"{len(keys)} {of} {'is' if len(keys) == 1 else 'are'} {what} ({named})"
 
 
 @contextmanager

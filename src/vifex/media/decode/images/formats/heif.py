@@ -117,7 +117,7 @@ def compose(
             image = _with_alpha(image, work.frame(alpha), "prem" in item.refers)
     except BadBoxes as exc:
         raise MediaError(
-            f"the image could not be assembled: {exc}.", of=file.shown, todo="Get a fresh copy."
+            f"the image could not be assembled: {exc}.", of=file.display_name, todo="Get a fresh copy."
         ) from exc
     image = _turned(image, item.properties)
     if profile:
@@ -147,7 +147,7 @@ class _Work:
         else:
             raise Refused(
                 f"its image is of a kind that cannot be read: {_KINDS.get(item.kind, repr(item.kind))}.",
-                of=self._file.shown,
+                of=self._file.display_name,
                 todo="Convert it to JPEG or PNG.",
             )
         _set_colours(frame, item)
@@ -161,7 +161,7 @@ class _Work:
         if any(name in _TURNS for part in inputs for name, _ in part.properties):
             raise Refused(
                 "its image consists of rotated or cropped parts, which is not supported yet.",
-                of=self._file.shown,
+                of=self._file.display_name,
                 todo="Convert it to JPEG or PNG.",
             )
         frame = self.frame(inputs[0]) if item.kind == "iden" else self._grid(item, inputs)
@@ -206,7 +206,7 @@ class _Work:
             if self._damage.too_large:
                 raise Refused(
                     f"it is {self._damage.too_large} pixels large, more than allowed.",
-                    of=self._file.shown,
+                    of=self._file.display_name,
                     todo="Raise the limit if you trust the file.",
                 ) from exc
             raise BadBoxes(f"item {item.number} ({item.kind}) could not be decoded") from exc
@@ -292,10 +292,10 @@ def _with_alpha(image: Image.Image, alpha: VideoFrame, is_multiplied: bool) -> I
     values = _plane(alpha, 0).astype(np.float32) / (1 << (bits - 8))
     if alpha.color_range == 1:
         values = (values - 16) * 255 / 219
-    shown = Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
-    if shown.size != image.size:
-        shown = shown.resize(image.size, Image.Resampling.BILINEAR)
-    image.putalpha(shown)
+    mask = Image.fromarray(np.clip(values + 0.5, 0, 255).astype(np.uint8))
+    if mask.size != image.size:
+        mask = mask.resize(image.size, Image.Resampling.BILINEAR)
+    image.putalpha(mask)
     if is_multiplied:
         return Image.frombytes("RGBa", image.size, image.tobytes()).convert("RGBA")
     return image

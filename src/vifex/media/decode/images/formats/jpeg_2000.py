@@ -56,7 +56,7 @@ class Depths:
             kind = "CMYK of " if self.is_cmyk else f"{len(self.bits)} components of "
             raise Refused(
                 f"it is a JPEG 2000 of a kind that cannot be read: {kind}{depth} bits.",
-                of=file.shown,
+                of=file.display_name,
                 todo="Convert it to PNG or TIFF.",
             )
 

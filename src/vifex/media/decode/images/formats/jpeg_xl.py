@@ -48,13 +48,15 @@ def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
         if header.is_animated:
             raise Refused(
                 "it is an animated JPEG XL, which no available decoder reads.",
-                of=file.shown,
+                of=file.display_name,
                 todo="Convert it to WebP or to a video.",
             )
     try:
         require("pillow_jxl", extra="jxl", needed_for="it is a JPEG XL, and reading it")
     except MissingExtraError as exc:
-        raise Refused(exc.what, of=file.shown, todo=f"{exc.todo} Or convert it to JPEG or PNG.") from exc
+        raise Refused(
+            exc.what, of=file.display_name, todo=f"{exc.todo} Or convert it to JPEG or PNG."
+        ) from exc
     plugin: Any = import_module("pillow_jxl.JpegXLImagePlugin")
     plugin.DECODE_THREADS = 0  # parallelism comes from several decoders
 
@@ -70,7 +72,7 @@ def check_samples(image: Image.Image, file: LocalFile) -> None:
     if image.mode == "LA" and data is not None and len(data) != 2 * width * height:
         raise Refused(
             "it is a gray JPEG XL with alpha of more than 8 bits, which the plug-in reads wrongly.",
-            of=file.shown,
+            of=file.display_name,
             todo="Convert it to PNG or TIFF.",
         )
 

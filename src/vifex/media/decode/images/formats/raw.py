@@ -76,15 +76,15 @@ class Raw:
 
     def sentence(self, preview: Preview | None) -> str:
         """Describe what was read of it, `None` standing for the sensor's image."""
-        told = f"It is a raw photograph ({clean(self.kind)})"
+        kind = f"It is a raw photograph ({clean(self.kind)})"
         if preview is None:
-            return f"{told}, developed by LibRaw with the camera's white balance."
+            return f"{kind}, developed by LibRaw with the camera's white balance."
         size = f"{preview.width} x {preview.height} pixels"
         if not any(self.size):
-            return f"{told}; the preview of {size} embedded in it was read."
+            return f"{kind}; the preview of {size} embedded in it was read."
         if preview.width * preview.height >= self.size[0] * self.size[1]:
-            return f"{told}; the image of {size} embedded in it was read."
-        return f"{told} of {self.size[0]} x {self.size[1]}; the preview of {size} embedded in it was read."
+            return f"{kind}; the image of {size} embedded in it was read."
+        return f"{kind} of {self.size[0]} x {self.size[1]}; the preview of {size} embedded in it was read."
 
     def is_enough(self, preview: Preview) -> bool:
         """Return whether a preview may replace the photograph, because it is not a thumbnail."""
@@ -139,7 +139,7 @@ def develop(file: LocalFile, raw: Raw, limits: Limits) -> StillImage:
         rawpy: Any = require("rawpy", extra="raw", needed_for="developing it")
     except MissingExtraError as exc:
         todo = f"{exc.todo} Or convert it to JPEG or TIFF."
-        raise MediaError(f"{what}, and {exc.what}", of=file.shown, todo=todo) from exc
+        raise MediaError(f"{what}, and {exc.what}", of=file.display_name, todo=todo) from exc
     check_pixels(*raw.size, limits, file)
     try:
         with rawpy.imread(file.buffered()) as opened:
@@ -149,7 +149,7 @@ def develop(file: LocalFile, raw: Raw, limits: Limits) -> StillImage:
         cause = clean(str(exc.args[0].decode() if exc.args and isinstance(exc.args[0], bytes) else exc))
         raise MediaError(
             f"{what}, and LibRaw cannot develop it: {cause}.",
-            of=file.shown,
+            of=file.display_name,
             todo="Convert it to JPEG or TIFF.",
         ) from exc
     image = Image.fromarray(np.ascontiguousarray(pixels))

@@ -105,8 +105,8 @@ def describe(page: Directory) -> str:
     """Name the kind of a page's numbers, e.g. `3 planes of 16-bit integers`."""
     kinds = {1: "integers", 2: "signed integers", 3: "floats", 5: "complex integers", 6: "complex numbers"}
     bits, formats = sorted(set(page.bits)), sorted(set(page.formats))
-    told = f"{'/'.join(map(str, bits))}-bit {' and '.join(kinds.get(f, f'format {f}') for f in formats)}"
-    return f"{page.samples} planes of {told}" if page.is_planar else told
+    samples = f"{'/'.join(map(str, bits))}-bit {' and '.join(kinds.get(f, f'format {f}') for f in formats)}"
+    return f"{page.samples} planes of {samples}" if page.is_planar else samples
 
 
 def _one_kind(page: Directory, file: LocalFile) -> tuple[int, int]:
@@ -129,7 +129,7 @@ def _one_kind(page: Directory, file: LocalFile) -> tuple[int, int]:
 def _refused(kind: str, file: LocalFile) -> Refused:
     return Refused(
         f"it is a TIFF of a kind that cannot be read: {kind}.",
-        of=file.shown,
+        of=file.display_name,
         todo="Convert it to 8 or 16 bits.",
     )
 

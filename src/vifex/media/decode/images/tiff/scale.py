@@ -25,7 +25,7 @@ _FLOAT_WHITES: Final = ((1.0, 4.0), (255.0, 510.0), (65535.0, 131070.0))
 """White, and up to which largest number it is taken for white."""
 _MOST_NEGATIVE: Final = 0.5
 """Floats may be below black by this part of white."""
-_TOLD_NEGATIVE: Final = 0.02
+_NOTED_NEGATIVE: Final = 0.02
 """Below that a note says so."""
 
 
@@ -49,10 +49,10 @@ class Scale:
     @property
     def sentence(self) -> str:
         """Return a sentence about what was taken for black and white."""
-        told = f"{self.black:.10g} was taken for black and {self.white:.10g} for white"
+        sentence = f"{self.black:.10g} was taken for black and {self.white:.10g} for white"
         if self.low < self.black or self.peak > self.white:
-            told += f"; numbers run from {self.low:g} to {self.peak:g}, and values outside are clipped"
-        return f"{told}."
+            sentence += f"; numbers run from {self.low:g} to {self.peak:g}, and values outside are clipped"
+        return f"{sentence}."
 
 
 def find_scale(values: npt.NDArray[Any], bits: int) -> Scale:
@@ -85,7 +85,7 @@ def _of_floats(values: npt.NDArray[Any]) -> Scale:
     white = next((white for white, most in _FLOAT_WHITES if peak <= most), None)
     if white is None or low < -_MOST_NEGATIVE * white:
         raise NoScale(f"floats from {low:g} to {peak:g}")
-    is_plain = white == 1 >= peak and low >= -_TOLD_NEGATIVE
+    is_plain = white == 1 >= peak and low >= -_NOTED_NEGATIVE
     return Scale(0, white, is_stated=is_plain, low=low, peak=peak)
 
 

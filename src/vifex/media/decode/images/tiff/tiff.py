@@ -114,7 +114,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
     except NoScale as exc:
         raise Refused(
             f"it is a TIFF of {exc}, and nothing says which of them is black and which is white.",
-            of=file.shown,
+            of=file.display_name,
             todo="Scale them to 0 to 1, or convert it to 8 or 16 bits.",
         ) from exc
     profile = page.tags.get(34675)
@@ -124,7 +124,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
     if n_lost == n_all:
         raise MediaError(
             f"none of its strips or tiles could be decoded: {raster.cause}.",
-            of=file.shown,
+            of=file.display_name,
             todo="Open it in a viewer, or get a fresh copy.",
         )
     choices = [] if scale.is_stated else [f"It is a TIFF of {describe(page)}: {scale.sentence}"]
@@ -140,7 +140,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
 
 def _refused(kind: str, file: LocalFile) -> Refused:
     return Refused(
-        f"it is a TIFF that cannot be read: {kind}.", of=file.shown, todo="Convert it to 8 or 16 bits."
+        f"it is a TIFF that cannot be read: {kind}.", of=file.display_name, todo="Convert it to 8 or 16 bits."
     )
 
 

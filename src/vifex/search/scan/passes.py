@@ -29,6 +29,7 @@ __all__ = ["Pass"]
 _QUERIES_AT_ONCE: Final = 128
 _BOUNDS_AT_ONCE: Final = 1 << 18  # rows times queries: 1 MiB of float32
 _FEW_ROWS: Final = 64  # are scored without a look at their lower bounds
+_FEW_QUERIES: Final = 8  # for more, widening is a small part of the work
 _EXACT_NUMBERS: Final = 1 << 20  # that are float64 at the same time
 _EXACT_ERROR: Final = 2.0**-53  # unit roundoff of float64
 _FEW_LEFT: Final = 1 / 16
@@ -115,7 +116,14 @@ class Pass:
         if lengths is None:
             dots, lengths = products.fine_with_lengths(block.rows, queries)
             return self._bounded(dots, lengths, queries, products.error, bars)
-        if self._coarse and block.shortest and np.isfinite(bars).all() and products.can_be_coarse(block.rows):
+        few = len(queries) <= _FEW_QUERIES
+        if (
+            self._coarse
+            and few
+            and block.shortest
+            and np.isfinite(bars).all()
+            and products.can_be_coarse(block.rows)
+        ):
             error = products.coarse_error(block.shortest)
             bounds = self._bounded(products.coarse(block.rows, queries), lengths, queries, error, bars)
             if np.count_nonzero(bounds.maybe) <= _FEW_LEFT * bounds.maybe.size:

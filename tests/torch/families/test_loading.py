@@ -207,7 +207,7 @@ def test_a_misspelt_name_is_told_with_near_ones(
 
 
 def test_an_architecture_without_a_tag_says_no_weights() -> None:
-    with pytest.raises(ModelError, match=r"its name says no weights\. Name them, open_clip/ViT-S-32/TAG"):
+    with pytest.raises(ModelError, match=r"does not name weights\. Name them, open_clip/ViT-S-32/TAG"):
         open_clip.build("ViT-S-32", "pretrained")
 
 
@@ -251,7 +251,7 @@ def test_a_network_of_words_alone_is_refused(tmp_path: Path) -> None:
     BertConfig(
         hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
     ).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="no network of images or videos"):
+    with pytest.raises(ModelError, match="not a network for images or videos"):
         hf.build(str(tmp_path), "random:0")
 
 

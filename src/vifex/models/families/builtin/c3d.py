@@ -13,7 +13,7 @@ from the Keras port of the authors' Caffe weights); all are needed, the network'
 | `fc6.*`, `fc7.*`, `fc8.*` | [4096, 8192], [4096, 4096], [487, 4096] |
 | `mean`, optional | the authors' mean cube, [3, 16, 128, 171], BGR, with a first axis of 1 or without |
 
-Without `mean` the cube's means per channel stand in for it (`nets/c3d.py`), which is close and not equal.
+Without `mean` the cube's means per channel are used (`nets/c3d.py`), which is close but not equal.
 
 Pixels: BGR, 0 to 255, stretched to 171 x 128 by the bilinear of four pixels that OpenCV uses, middle
 112 x 112, corner rounded down (8, 29). The mean is subtracted in the network, the cube cropped alike: that
@@ -112,7 +112,7 @@ class C3DFamily:
 
 
 def _with_mean(state: Mapping[str, Tensor], module: nn.Module) -> Mapping[str, Tensor]:
-    """Put the checkpoint's mean cube, cropped, where the network keeps its mean; else leave that as it is."""
+    """Replace the network's mean by the checkpoint's mean cube, cropped, if there is one."""
     from vifex.models.nets.c3d import SubtractMean
 
     out = {k: v for k, v in state.items() if k != "mean"}

@@ -1,4 +1,4 @@
-"""What the families of networks written here share: weights drawn from a seed, or from a published file."""
+"""What families of built-in networks share: weights drawn from a seed, or from a published file."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def own_module(
         make: Gives the network with its initial weights.
         weights: `random:SEED`, or the path of a checkpoint.
         of: The model's name, for messages.
-        where: Where the published weights are found, for a message: nothing is fetched here.
+        where: Where the published weights are, for a message; nothing is fetched.
         rename: From a published checkpoint's keys to the network's own.
 
     Returns:
         The network in evaluation mode.
 
     Raises:
-        ModelError: If the weights are `pretrained`, which no hub's library serves, or the file cannot be
-            read, or is another network's (which keys, how many).
+        ModelError: If the weights are `pretrained`, which no hub's library serves, or the file cannot be read
+            or belongs to another network.
         MissingExtraError: If torch is not installed.
     """
     require("torch", extra="torch", needed_for=of)
@@ -58,5 +58,5 @@ def own_module(
 
 
 def own_licence(weights: str, published: str) -> str:
-    """Say the licence of weights that come from a file, as the published ones do here."""
+    """Return the licence of weights from a file, which is how the published ones come here."""
     return "none: untrained" if seed_of(weights) is not None else f"{published}, of the published weights"

@@ -1,8 +1,8 @@
-"""The family `hf/`: networks for images and videos of the library transformers, `hf/ORG/NAME[@REVISION]`;
+"""The family `hf/`: networks of the library transformers for images and videos, `hf/ORG/NAME[@REVISION]`;
 those for sound are in `hf_audio`.
 
-A local folder does as well, `hf/./FOLDER` or `hf//FULL/PATH`, as `save_pretrained` writes it. Code that
-lies in a repository is never run. Layers are transformers' own module names, and one point that is no
+A local folder as `save_pretrained` writes it works too: `hf/./FOLDER` or `hf//FULL/PATH`. Code in a
+repository is never run. Layers are transformers' own module names, and one point that is no
 module's output there: `embedding` (CLIP and its like: the image vector after its projection),
 `penultimate` (classifiers: what the last layer takes) or `pooled` (the rest: the library's own pooled
 output, else the class token, else the mean over tokens).
@@ -37,10 +37,10 @@ __all__ = ["FAMILY", "build", "text_tower"]
 
 _CLASSIFIERS: Final = ("ForImageClassification", "ForVideoClassification")
 _KEPT: Final = (*_CLASSIFIERS, "VisionModelWithProjection")
-"""Endings of architectures that are taken as they are; of others the part that gives features is."""
+"""Endings of architectures that are used as a whole; of others only the part that gives features."""
 _HEADS: Final = ("classifier", "head", "cls_classifier")
 _TOKEN_MEAN: Final = ("videomae", "vjepa2", "ijepa")
-"""Kinds of networks without a class token: their own classifiers average the tokens or pool them all."""
+"""Kinds of networks without a class token; their own classifiers average or pool all tokens."""
 _REFUSED: Final = {
     "vit_mae": "it masks patches at random",
     "siglip2": "it takes images as patches of their own number (NaFlex)",
@@ -55,13 +55,13 @@ def build(name: str, weights: str) -> nn.Module:
         weights: `pretrained`, `random:SEED`, or a file's path.
 
     Raises:
-        ModelError: If its configuration or weights are not to be had, it is no network of images or
-            videos, or the weights are not its own.
+        ModelError: If its configuration or weights cannot be read or fetched, it is not a network for images
+            or videos, or the weights belong to another network.
         MissingExtraError: If transformers is not installed.
     """
     source = Source.of(name)
     network = _whole(source, weights)
-    # V-JEPA 2's predictor guesses hidden parts of a clip in training; no feature comes from it.
+    # V-JEPA 2's predictor guesses hidden parts of a clip in training; it gives no features.
     _drop(network, lambda part: part.startswith("text") or part == "predictor")
     _add_point(network, source)
     made: nn.Module = network
@@ -86,11 +86,11 @@ class HfText:
         self._tokenizer = tokenizer
         config = network.config
         self._length = getattr(getattr(config, "text_config", config), "max_position_embeddings", None)
-        # SigLIP was trained on texts filled up to one length and sees the filling, CLIP does not.
+        # SigLIP was trained on padded texts and attends to the padding; CLIP does not.
         self._padding = "max_length" if "siglip" in config.model_type else True
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return one vector a text; see `text.TextTower.vectors`."""
+        """Return one vector per text; see `text.TextTower.vectors`."""
         torch: Any = require("torch", extra="torch", needed_for="a text tower")
         words = self._tokenizer(
             list(texts),
@@ -115,7 +115,7 @@ class HfFamily:
     prefix = "hf"
 
     def catalogue(self) -> Iterator[Entry]:
-        """Yield well-known networks; any other repository of their kinds is taken as well."""
+        """Yield well-known networks; other repositories of their kinds work too."""
         transformers()
         for name, size, terms, paper in CATALOGUE:
             yield Entry(
@@ -160,7 +160,7 @@ FAMILY: Final = HfFamily()
 
 
 def _whole(source: Source, weights: str) -> Any:
-    """Make a network with all its parts, its weights in fp32."""
+    """Make a network with all its parts and its weights in fp32."""
     config = source.config
     if config.model_type in _REFUSED:
         raise ModelError(f"it cannot be used: {_REFUSED[config.model_type]}.", of=source.display_name)
@@ -201,7 +201,7 @@ def _add_point(network: Any, source: Source) -> None:
         network.forward = MethodType(_classify, network)
         return
     if "image" not in getattr(network, "input_modalities", ("image",)) and source.frames is None:
-        raise ModelError("it is no network of images or videos.", of=source.display_name)
+        raise ModelError("it is not a network for images or videos.", of=source.display_name)
     if hasattr(network, "get_image_features"):
         point(network, "embedding")
         network.forward = MethodType(_embed, network)
@@ -231,7 +231,7 @@ def _pool(network: Any, x: Tensor) -> Any:
 
 
 def _pooled_output(found: Any) -> Any:
-    # Up to version 4 of transformers the vector itself, from 5 on an object that holds it.
+    # Up to version 4 of transformers the vector itself, from version 5 on an object that contains it.
     return getattr(found, "pooler_output", found)
 
 

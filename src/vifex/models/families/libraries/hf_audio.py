@@ -1,14 +1,14 @@
 """Networks for sound of the family `hf/`: CLAP, wav2vec 2.0, HuBERT, WavLM and AST, from samples to vectors.
 
-What the library's feature extractor does to samples is done inside the network (see `nets/log_mel.py`), by
-that extractor's own numbers, so that engines are given sound as decoders leave it. Layers are transformers'
-own module names and `front`, what the extractor would give; and `embedding` (CLAP: the sound's vector after
-its projection, of length 1), `pooled` (the others: the mean over time, of AST its library's own), or
-`penultimate` (classifiers of AST).
+The steps of the library's feature extractor run inside the network (see `nets/log_mel.py`), with the numbers
+of that extractor, so that engines take sound as decoders give it. Layers are transformers' own module names
+and `front`, what the extractor would give; and `embedding` (CLAP: the sound's vector after its projection, of
+length 1), `pooled` (the others: the mean over time, of AST its library's own), or `penultimate` (classifiers
+of AST).
 
-Where a feature extractor draws lots, nothing is drawn here: a window is never longer than the network's
-input, so CLAP crops none at random; and its fusion of several crops, which needs sound that is longer, is
-left out, also where the library would mark one sound of a batch at random to be "longer".
+Random steps of a feature extractor are left out: a window is never longer than the network's input, so CLAP
+crops none at random; and its fusion of several crops, which needs longer sound, is not used, although the
+library would mark one sound of a batch at random as "longer".
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KINDS: Final = ("clap", _AST, *_SPEECH)
 """`model_type` of the configurations that are taken."""
 
 _SPEECH_WINDOW_S: Final = 5.0
-"""Networks for speech take any length; this is about a sentence."""
+"""Window of networks for speech, which take any length: about a sentence."""
 _TAILS: Final[dict[str, AudioTail]] = {"repeatpad": "repeat", "repeat": "repeat", "pad": "pad"}
 
 
@@ -74,7 +74,7 @@ def build(name: str, weights: str) -> nn.Module:
         weights: `pretrained`, `random:SEED`, or a file's path.
 
     Raises:
-        ModelError: If its configuration or weights are not to be had, or the weights are not its own.
+        ModelError: If its configuration or weights cannot be read or fetched, or belong to another network.
         MissingExtraError: If transformers is not installed.
     """
     source = Source.of(name)
@@ -115,7 +115,7 @@ class ClapText:
         self._length = config.max_position_embeddings - config.pad_token_id - 1
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return one vector a text; see `text.TextTower.vectors`."""
+        """Return one vector per text; see `text.TextTower.vectors`."""
         torch: Any = require("torch", extra="torch", needed_for="a text tower")
         words = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=self._length, return_tensors="pt"
@@ -205,5 +205,5 @@ def _speech(network: Any, x: Tensor) -> Any:
 
 
 def _pooled(found: Any) -> Any:
-    # Up to version 4 of transformers the vector itself, from 5 on an object that holds it.
+    # Up to version 4 of transformers the vector itself, from version 5 on an object that contains it.
     return getattr(found, "pooler_output", found)

@@ -1,8 +1,8 @@
-"""A processor of transformers compared with what its settings say, on a few made-up images.
+"""Compares a processor of transformers with its settings, on a few synthetic images.
 
-Settings do not tell all: some classes resize by a rule of their own, put borders around images or flip
-channels. Where a card's words give the processor's own pixels, the card stands; where they do not, the
-processor is run itself; where that gives no pixels of one size, the network is refused.
+Settings do not say everything: some classes resize by their own rule, pad images or flip channels. If a card
+gives the same pixels as the processor, the card is used. If not, the processor itself is run. If that does
+not give pixels of one size, the network is refused.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ of two passes. Edges are the worst case: a shift by a part of a pixel changes th
 _ROUNDED: Final = 0.51
 _BEYOND: Final = 0.75
 _OF_ANOTHER_FORM: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""What reading settings raises that are of a form that only their class knows."""
+"""Errors from settings in a form that only their class knows."""
 _FOR_LATER: Final = frozenset({"original_sizes", "reshaped_input_sizes", "target_sizes", "original_images"})
-"""Outputs that are for what comes behind a network, not for the network."""
+"""Outputs that are for the steps after a network, not for the network."""
 _NO_SETTINGS: Final = frozenset(
     {
         "image_processor_type",
@@ -51,14 +51,14 @@ _LARGE_PX: Final = 512 * 512
 
 
 def checked_pixels(processor: Any, *, of: str) -> dict[str, Any]:
-    """Say a processor of images or videos as fields of a card, such that its own pixels come out.
+    """Return fields of a card that give the pixels of an image or video processor.
 
     Args:
         processor: An image or video processor of transformers.
         of: The model, for messages.
 
     Raises:
-        ModelError: If its pixels can be had neither by a card's words nor by running it.
+        ModelError: If neither a card nor the processor itself gives its pixels.
     """
     try:
         said = processor_pixels(processor, of=of)
@@ -76,10 +76,10 @@ def checked_pixels(processor: Any, *, of: str) -> dict[str, Any]:
 
 
 class _Probe:
-    """What a processor makes of a few images: sizes and shapes that a rule may treat in its own way.
+    """The results of a processor for a few images, with sizes and shapes that a rule may treat differently.
 
     Raises:
-        Unsuited: If it makes no three channels of one size of them.
+        Unsuited: If it does not give three channels of one size.
     """
 
     def __init__(self, processor: Any) -> None:
@@ -103,7 +103,7 @@ class _Probe:
 
     @cached_property
     def numbers(self) -> dict[str, Any]:
-        """Scale, mean, std and channel order, as the settings say them where they are right."""
+        """Return scale, mean, std and channel order; the settings are used if they are right."""
         import numpy as np
 
         black, grey, white, red = (
@@ -142,7 +142,7 @@ class _Probe:
             )
 
     def is_made_by(self, card: dict[str, Any]) -> bool:
-        """Whether a card's words give the same pixels, to within rounding."""
+        """Return whether a card gives the same pixels, up to rounding."""
         if (card["height_px"], card["width_px"]) != (self.height_px, self.width_px):
             return False
         if card["interpolation"] == "nearest":
@@ -155,7 +155,7 @@ class _Probe:
         )
 
     def by_processor(self) -> dict[str, Any]:
-        """Fields of a card whose pixels the processor itself makes."""
+        """Return fields of a card for which the processor itself makes the pixels."""
         import numpy as np
 
         own = _undo(self.numbers, type(self._processor).__name__, _settings(self._processor))
@@ -218,7 +218,7 @@ def _sizes(width: int, height: int) -> Iterator[tuple[int, int]]:
 
 
 def _image(width: int, height: int) -> Image.Image:
-    """Make an image with slopes, waves and edges."""
+    """Return an image with slopes, waves and edges."""
     import numpy as np
     from PIL import Image
 
@@ -230,7 +230,7 @@ def _image(width: int, height: int) -> Image.Image:
 
 
 def _edges(width: int, height: int) -> Image.Image:
-    """Make an image of black and white fields."""
+    """Return an image of black and white fields."""
     import numpy as np
     from PIL import Image
 
@@ -251,7 +251,7 @@ def _by_pillow(image: Image.Image, spec: PixelSpec) -> Array:
 
 
 def _unlike_extra(first: dict[str, Any], other: dict[str, Any]) -> str | None:
-    """Name an output beside the pixels that differs between two images."""
+    """Return the name of an output other than pixels that differs between two images."""
     names = sorted((first.keys() | other.keys()) - _FOR_LATER)
     return next((n for n in names if not _equal(first.get(n), other.get(n))), None)
 

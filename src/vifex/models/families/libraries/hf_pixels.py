@@ -1,7 +1,7 @@
-"""What a processor of transformers does to pixels, as fields of a card.
+"""The steps of a processor of transformers as fields of a card.
 
-A processor is the library's own object, with the defaults of its class in place of what a repository's
-configuration leaves out. It rescales and normalises after resize and crop; its crop rounds down.
+A processor is the library's own object, with the defaults of its class where a repository's configuration has
+no value. It rescales and normalises after resize and crop; its crop rounds down.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _WARPED_FROM_PX: Final = 384
 
 
 def processor_pixels(processor: Any, *, of: str) -> dict[str, Any]:
-    """Say a processor of images or videos as fields of a card.
+    """Return the settings of an image or video processor as fields of a card.
 
     Args:
         processor: An image or video processor of transformers.
         of: The model, for messages.
 
     Raises:
-        ModelError: If it does what a card cannot say.
+        ModelError: If a card cannot express what it does.
     """
     config = getattr(processor, "data_config", None)
     if config is not None:  # timm's own transform, wrapped
@@ -111,7 +111,7 @@ def _three(value: Any) -> tuple[float, ...]:
 
 
 def _sizes(value: Any) -> dict[str, int]:
-    """Read a size as any version of the library keeps it: a number, a mapping, an object of sizes."""
+    """Read a size in the form of any version of the library: a number, a mapping, or an object."""
     if isinstance(value, int):
         return {"height": value, "width": value}
     found: dict[str, int] = {}
@@ -123,9 +123,9 @@ def _sizes(value: Any) -> dict[str, int]:
 
 
 def unlike(why: str, of: str) -> ModelError:
-    """Refuse a network for what its processor does, a clause."""
+    """Return the error for a network whose processor is not supported; `why` is a clause."""
     return ModelError(
-        f"its own preprocessing is none that Vifex does: {why}.",
+        f"Vifex does not support its own preprocessing: {why}.",
         of=of,
         todo="Take another network, or export this one to ONNX and write it a card.",
     )

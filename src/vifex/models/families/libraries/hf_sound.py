@@ -1,7 +1,7 @@
-"""What a feature extractor of transformers does to sound, as modules inside a network.
+"""The steps of a feature extractor of transformers as modules inside a network.
 
-An extractor is the library's own object, with the defaults of its class in place of what a repository's
-configuration leaves out; its numbers are taken from it.
+An extractor is the library's own object, with the defaults of its class where a repository's configuration
+has no value; its numbers are used.
 """
 
 from __future__ import annotations

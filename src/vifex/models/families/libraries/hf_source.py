@@ -1,4 +1,4 @@
-"""Where a network of transformers comes from: a repository of the hub or a folder, and what lies there."""
+"""The source of a network of transformers: a repository on the hub or a folder, and its contents."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def transformers() -> Any:
 
 @dataclass(frozen=True)
 class Source:
-    """A repository or a folder."""
+    """A repository or a folder with a network."""
 
     name: str
     """`ORG/NAME`, `ORG/NAME@REVISION`, or a folder's full path."""
@@ -71,7 +71,7 @@ class Source:
         """The network's configuration.
 
         Raises:
-            ModelError: If it is not to be had, or the library does not know its kind.
+            ModelError: If it cannot be read or fetched, or the library does not know its kind.
         """
         library = transformers()
         try:
@@ -98,10 +98,10 @@ class Source:
         return None
 
     def processor(self) -> Any:
-        """Return what makes its pixels.
+        """Return the processor that makes its pixels.
 
         Raises:
-            ModelError: If it is not to be had.
+            ModelError: If it cannot be read or fetched.
         """
         library = transformers()
         if self.frames is None:
@@ -109,10 +109,10 @@ class Source:
         return self._get(library.AutoVideoProcessor.from_pretrained, "its settings of pixels")
 
     def hearing(self) -> Any:
-        """Return what makes its input from sound.
+        """Return the feature extractor that makes its input from sound.
 
         Raises:
-            ModelError: If it is not to be had.
+            ModelError: If it cannot be read or fetched.
         """
         with warnings.catch_warnings():
             # The library's own settings for AST leave the narrowest bands empty, and it says so each time.
@@ -120,10 +120,10 @@ class Source:
             return self._get(transformers().AutoFeatureExtractor.from_pretrained, "its settings of sound")
 
     def tokenizer(self) -> Any:
-        """Return what cuts its texts.
+        """Return its tokenizer.
 
         Raises:
-            ModelError: If it is not to be had.
+            ModelError: If it cannot be read or fetched.
         """
         return self._get(transformers().AutoTokenizer.from_pretrained, "the words of its tokenizer")
 
@@ -132,11 +132,11 @@ class Source:
 
         Args:
             kind: Class of transformers, or one of its `Auto` classes.
-            state: Weights to take in place of its own.
-            file: Where those come from, for messages.
+            state: Weights to use instead of its own.
+            file: Where these weights come from, for messages.
 
         Raises:
-            ModelError: If its weights are not to be had, or those given are not its own.
+            ModelError: If its weights cannot be read or fetched, or the given ones belong to another network.
         """
         options = {"config": self.config, "output_loading_info": True}
         with _quiet():
@@ -160,7 +160,7 @@ class Source:
         return next((terms for name, _, terms, _ in CATALOGUE if name == plain), "unknown")
 
     def provenance(self) -> str:
-        """Say where it comes from."""
+        """Return where it comes from, for the card."""
         if self.folder is not None:
             return f"the folder {self.folder}"
         commit = getattr(self.config, "_commit_hash", None)
@@ -175,7 +175,7 @@ class Source:
         return path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else ""
 
     def _get(self, load: Any, what: str) -> Any:
-        # Left open, the library asks on a terminal whether code of the repository may run.
+        # By default the library asks on a terminal whether code in the repository may run.
         load = partial(load, trust_remote_code=False)
         if self.folder is not None:
             try:
@@ -184,7 +184,7 @@ class Source:
                 raise ModelError(
                     f"{what} cannot be read from this folder ({str(exc).splitlines()[0].rstrip('.')}).",
                     of=str(self.folder),
-                    todo="Write it anew with save_pretrained, the processor's too.",
+                    todo="Write it again with save_pretrained, and the processor too.",
                 ) from exc
         name, _, revision = self.name.partition("@")
         options = {"revision": revision} if revision else {}
@@ -198,7 +198,7 @@ class Source:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the library's bars and reports of keys off the terminal: what matters of them is raised."""
+    """Hide the library's progress bars and reports about keys; problems raise errors."""
     log: Any = require("transformers.utils.logging", extra="hf", needed_for="a network of transformers")
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()
@@ -220,7 +220,7 @@ def _resolved(kind: Any, config: Any) -> Any:
 
 
 def _whole_or_none(network: Any, info: Mapping[str, Any], of: str) -> Any:
-    """Refuse a network of which a part was left untrained; drop a pooler that a checkpoint has not."""
+    """Refuse a network with an untrained part; drop a pooler that is not in the checkpoint."""
     missing = sorted(info["missing_keys"])
     rest = [key for key in missing if not key.startswith("pooler.") and ".pooler." not in key]
     if rest or info.get("mismatched_keys"):

@@ -1,6 +1,6 @@
 """The family `open_clip/`: image towers of open_clip's networks, `open_clip/ARCH[/TAG]`.
 
-`TAG` names the weights and may be left out where those are random or a file's. The layer `embedding` is
+`TAG` names the weights and may be left out if they are random or from a file. The layer `embedding` is
 the image vector after its projection, not scaled to length 1, in the space of the text tower's vectors.
 """
 
@@ -52,7 +52,7 @@ def build(name: str, weights: str) -> nn.Module:
         weights: `pretrained`, `random:SEED`, or a file's path (of the whole network, both towers).
 
     Raises:
-        ModelError: If there is none of that name, or its weights are not to be had or are not its own.
+        ModelError: If there is no such network, or its weights cannot be read or fetched, or are not its own.
         MissingExtraError: If open_clip is not installed.
     """
     tower: Any = _whole(name, weights).visual
@@ -82,7 +82,7 @@ class OpenClipText:
         self._tokenizer = tokenizer
 
     def vectors(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return one vector a text; see `text.TextTower.vectors`."""
+        """Return one vector per text; see `text.TextTower.vectors`."""
         torch: Any = require("torch", extra="torch", needed_for="a text tower")
         with torch.inference_mode():
             found = self._network.encode_text(self._tokenizer(list(texts)), normalize=False)
@@ -177,7 +177,7 @@ def _whole(name: str, weights: str) -> Any:
     if not tag:
         tags = _open_clip().list_pretrained_tags_by_model(arch)
         raise ModelError(
-            "its name says no weights.",
+            "its name does not name weights.",
             of=of,
             todo=f"Name them, open_clip/{arch}/TAG, TAG one of {', '.join(tags)}.",
         )
@@ -243,7 +243,7 @@ def _preprocessing(size: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pixels(config: Mapping[str, Any], *, of: str) -> dict[str, Any]:
-    """Say a configuration of open_clip as fields of a card, as its `image_transform` has it."""
+    """Return a configuration of open_clip as fields of a card, like its `image_transform`."""
     size = config["size"]
     height, width = size if isinstance(size, (list, tuple)) else (size, size)
     if config["resize_mode"] == "squash":

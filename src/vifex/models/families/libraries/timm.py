@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY", "build", "timm_pixels"]
 
 _WEIGHTS: Final = "pytorch_model.bin"
-"""What timm's repositories call their file where its configuration names none; safetensors are preferred."""
+"""The file in timm's repositories if the configuration names none; safetensors are preferred."""
 
 
 def build(name: str, weights: str) -> nn.Module:
@@ -38,7 +38,7 @@ def build(name: str, weights: str) -> nn.Module:
         weights: `pretrained`, `random:SEED`, or a file's path.
 
     Raises:
-        ModelError: If there is none of that name, or its weights are not to be had or are not its own.
+        ModelError: If there is no such network, or its weights cannot be read or fetched, or are not its own.
         MissingExtraError: If timm is not installed.
     """
     name = _full_name(name)
@@ -86,14 +86,14 @@ FAMILY: Final = TimmFamily()
 
 
 def timm_pixels(config: Mapping[str, Any], *, of: str) -> dict[str, Any]:
-    """Say a data configuration of timm as fields of a card, as timm's evaluation transform has it.
+    """Return a data configuration of timm as fields of a card, like timm's evaluation transform.
 
     Args:
         config: As `timm.data.resolve_model_data_config` gives it.
         of: The model, for messages.
 
     Raises:
-        ModelError: If pixels are made in a way that a card cannot say.
+        ModelError: If a card cannot express how pixels are made.
     """
     _check_channels(config["input_size"], of=of)
     _, height, width = config["input_size"]
@@ -133,7 +133,7 @@ def _timm() -> Any:
 
 
 def _full_name(name: str) -> str:
-    """Check a name and complete it by the tag that timm gives it by default."""
+    """Check a name and add the tag that timm uses by default."""
     timm = _timm()
     try:
         config = timm.get_pretrained_cfg(name, allow_unregistered=False)
@@ -148,7 +148,7 @@ def _create(name: str, **options: Any) -> nn.Module:
 
 
 def _pretrained(name: str) -> nn.Module:
-    """Let timm load its own checkpoint: it knows each network's older formats of keys."""
+    """Let timm load its own checkpoint, because it knows each network's older keys."""
     of, config = f"timm/{name}", _timm().get_pretrained_cfg(name)
     if not config.has_weights:
         raise ModelError(
@@ -172,7 +172,7 @@ def _weights_file(config: Any, of: str) -> Path:
 
 
 def _own_keys(network: Any, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Translate another repository's keys where timm knows how and the keys are not its own already."""
+    """Translate the keys of another repository, if timm knows how and the keys are not its own already."""
     from sys import modules
 
     own = network.state_dict().keys()

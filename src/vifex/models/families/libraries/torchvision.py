@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY", "build"]
 
 _HEADS: Final = ("classifier", "fc", "heads", "head")
-"""What torchvision calls the part behind the features."""
+"""Names of the part after the features in torchvision."""
 _DENSE: Final = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..+)")
-"""Keys of its DenseNet checkpoints, from before a module's name could hold no dot."""
+"""Old keys of its DenseNet checkpoints, with a dot that names of modules no longer may have."""
 _SWAG: Final = "cc-by-nc-4.0 (facebookresearch/SWAG)"
 _TORCHVISION: Final = "unknown (torchvision: BSD-3-Clause for its code; the weights carry none of their own)"
 
@@ -41,7 +41,7 @@ def build(name: str, weights: str) -> nn.Module:
         weights: `pretrained`, `random:SEED`, or a file's path.
 
     Raises:
-        ModelError: If there is none of that name, or its weights are not to be had or are not its own.
+        ModelError: If there is no such network, or its weights cannot be read or fetched, or are not its own.
         MissingExtraError: If torchvision is not installed.
     """
     network_name, published = _resolve(name)
@@ -158,7 +158,7 @@ def _classifier(network: nn.Module) -> tuple[str, str]:
 
 
 def _pixels(name: str, published: Any) -> dict[str, Any]:
-    """Say the transform of some weights as fields of a card."""
+    """Return the transform of some weights as fields of a card."""
     preset = published.transforms()
     video = type(preset).__name__ == "VideoClassification"
     height, width = (list(preset.crop_size) * 2)[:2]

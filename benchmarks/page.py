@@ -117,6 +117,11 @@ def _jpegs(network: str, named: str, over_loop: float) -> list[Figure]:
     return figures
 
 
+def _gpu(network: str, named: str) -> Figure:
+    text = f"a GPU and 16 cores, {named}: over decoding alone, or over ready tensors if those are slower"
+    return Figure(text, "gpu", (network, "over_bound"), least=0.85)
+
+
 def _zoo(name: str, named: str, least: float | None = None) -> list[Figure]:
     record, text = f"zoo.{name}", f"{named}, {{}}: over eager PyTorch, {{}}"
     return [
@@ -190,6 +195,13 @@ FIGURES = (
     *_zoo("i3d", "I3D"),
     *_zoo("vit_base_patch16_224", "ViT-B/16"),
     *_zoo("clip_vit_b_32", "CLIP ViT-B/32"),
+    _gpu("resnet50", "ResNet-50"),
+    _gpu("vit_base_patch16_224", "ViT-B/16"),
+    _gpu("r2plus1d_18", "R(2+1)D-18 clips"),
+    Figure("a GPU in fp32 against the CPU, ResNet-50: lowest cosine", "gpu",
+    ("fp32_against_cpu", "resnet50 fp32", "lowest_cosine"), least=0.99999),
+    Figure("a GPU in fp32 against the CPU, ViT-B/16: lowest cosine", "gpu",
+    ("fp32_against_cpu", "vit_base_patch16_224 fp32", "lowest_cosine"), least=0.99999),
 )  # fmt: skip
 
 

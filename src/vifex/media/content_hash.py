@@ -24,21 +24,21 @@ _BLOCKS: Final = 32
 def content_hash(path: str | os.PathLike[str]) -> str:
     """Return the content hash of a file, 32 hex digits.
 
-    It is BLAKE2b with 16 bytes of digest over the size (8 bytes, little-endian) and the bytes that are read,
-    in their order. Block i of n begins at `head + i * (size - head - tail - block) // (n - 1)`.
+    It is the first 16 bytes of SHA-256 over the size (8 bytes, little-endian) and the bytes that are read, in
+    their order. Processors have instructions for SHA-256: it takes half the time of BLAKE2b. Block i of n begins at `head + i * (size - head - tail - block) // (n - 1)`.
 
     Raises:
         OSError: If the file cannot be read.
     """
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a path may have bytes that are no text
         size = os.fstat(file.fileno()).st_size
-        digest = hashlib.blake2b(size.to_bytes(8, "little"), digest_size=16)
+        digest = hashlib.sha256(size.to_bytes(8, "little"))
         for start, count in _parts(size):
             file.seek(start)
             while count > 0 and (data := file.read(count)):
                 digest.update(data)
                 count -= len(data)
-    return digest.hexdigest()
+    return digest.hexdigest()[:32]
 
 
 def _parts(size: int) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ import pytest
 import vifex
 
 WRONG = (b"a", object(), [object()], {"a": object()})
-CHOICES = vifex.ViewOptions.__optional_keys__
+CHOICES = sorted(vifex.ViewOptions.__optional_keys__)
 OWN_WORDS = {"sources": "no source", "model": "no model", "images": "no image", "query": "no query"}
 """Arguments that take more than a few types; their errors say so in words of their own."""
 

@@ -64,9 +64,11 @@ def test_killed_and_resumed_equals_undisturbed(tmp_path: Path, shared_media: Pat
         "-q",
     ]
 
-    began_s = time.monotonic()
-    subprocess.run([*command, "-o", str(tmp_path / "calm.vifex")], check=True, stdout=subprocess.DEVNULL)
-    calm_s = time.monotonic() - began_s
+    calm_s = 0.0
+    for name in ("first.vifex", "calm.vifex"):  # the first run may compile the network, so it says nothing
+        began_s = time.monotonic()
+        subprocess.run([*command, "-o", str(tmp_path / name)], check=True, stdout=subprocess.DEVNULL)
+        calm_s = time.monotonic() - began_s
 
     seed = int(os.environ.get("VIFEX_SEED", str(random.randrange(1 << 30))))
     print(f"seed {seed}")  # shown where the test fails: VIFEX_SEED repeats the moments
@@ -76,7 +78,7 @@ def test_killed_and_resumed_equals_undisturbed(tmp_path: Path, shared_media: Pat
         if number % 5 == 0:  # a few stores, each killed several times on its way
             shutil.rmtree(tmp_path / "torn.vifex", ignore_errors=True)
         killed += run_and_kill(
-            [*command, "-o", str(tmp_path / "torn.vifex")], moments.uniform(0.0, 1.1 * calm_s / 2)
+            [*command, "-o", str(tmp_path / "torn.vifex")], moments.uniform(0.0, calm_s / 2)
         )
         if number % 5 == 4:
             subprocess.run(

@@ -100,7 +100,7 @@ def test_jpeg_2000_of_ycc(tmp_path: Path, ffmpeg: Any, pix_fmt: str, side: tuple
 
 def test_jpeg_xl_of_deep_gray_with_alpha_is_named(tmp_path: Path) -> None:
     data = imagecodecs.jpegxl_encode(KINDS["la"][0].astype(np.uint16) * 257, lossless=True)
-    with pytest.raises(MediaError, match="gray with alpha of more than 8 bits"):
+    with pytest.raises(MediaError, match="gray JPEG XL with alpha of more than 8 bits"):
         _read(tmp_path / "deep.jxl", data)
 
 

@@ -33,7 +33,8 @@ class Script:
     def post(self, item: Any) -> None:
         self.posted.append(item)
 
-    def step(self) -> list[Any]:
+    def step(self, *, more: bool) -> list[Any]:
+        del more
         posted, self.posted = self.posted, []
         return [*posted, *(self.steps.pop(0) if self.steps else [])]
 
@@ -60,11 +61,11 @@ def test_an_attempt_that_was_given_up_leaves_no_row_twice() -> None:
     media: Iterator[Medium] = iter([Medium("file:///a.mp4", "a.mp4", "video", 1, 1)])
 
     class Slow(Script):
-        def step(self) -> list[Any]:
+        def step(self, *, more: bool) -> list[Any]:
             import time
 
             time.sleep(0.005)
-            return super().step()
+            return super().step(more=more)
 
     with compile_plan(plan, batch=BATCH) as network:
         running = _Running(plan, network, Slow(steps), outcomes.append)  # type: ignore[arg-type]

@@ -181,7 +181,7 @@ def test_layers_and_models_are_listed(folder: Path, vifex_command: Any) -> None:
         ("torch:nots:Cnn", "Python finds no module 'nots'. Run the command in the folder of nots.py"),
         ("torch:nets:Cnm", "the module 'nets' has no 'Cnm'. Did you mean Cnn?"),
         ("torch:nets:value", "'value' is a int and cannot be called"),
-        ("torch:nets:no_network", "it gave int, not a torch.nn.Module"),
+        ("torch:nets:no_network", "it returned int, not a torch.nn.Module"),
         ("torch:nets:Attention", "missing 2 required positional arguments"),
     ],
 )

@@ -126,7 +126,7 @@ def test_a_query_goes_through_the_processor_too(padded: Path, media: Path) -> No
 
 
 def test_regions_on_maps_need_a_place_in_the_pixels(padded: Path, media: Path) -> None:
-    options: dict[str, Any] = {"model": f"hf/{padded}", "regions": "align", "grid": "2x2"}
+    options: dict[str, Any] = {"model": f"hf/{padded}", "regions": "roi_align", "grid": "2x2"}
     options["layers"] = ["vit.embeddings.patch_embeddings.projection"]
     with pytest.raises(vifex.InputError, match=r"without saying what went where.*Use `regions=\"crop\"`"):
         vifex.extract(media / "0.png", media.parent / "maps.vifex", **options)

@@ -1,7 +1,8 @@
 """The content hash of a media file, by which a moved or renamed file is recognised.
 
-It reads at most 4 MiB. It covers the size and, of a larger file, its head, its tail and 32 blocks spread
-evenly between them: a change elsewhere is not seen.
+It reads at most 64 KiB, since every file pays for it: whole images of 250 kB cost 4 % of an extraction. It
+covers the size and, of a larger file, its head, its tail and 8 blocks spread evenly between them. A change
+elsewhere is not seen, so who recognises a file by this hash compares its name or its time as well.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Final
 
 __all__ = ["MAX_BYTES", "content_hash"]
 
-MAX_BYTES: Final = 4 << 20
+MAX_BYTES: Final = 64 << 10
 """A file of at most this size is read whole."""
-_END_BYTES: Final = 1 << 20
+_END_BYTES: Final = 16 << 10
 """Bytes read of the head, and of the tail."""
-_BLOCK_BYTES: Final = 64 << 10
-_BLOCKS: Final = 32
+_BLOCK_BYTES: Final = 4 << 10
+_BLOCKS: Final = 8
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:

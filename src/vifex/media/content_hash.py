@@ -1,7 +1,7 @@
 """The content hash of a media file, by which a moved or renamed file is recognised.
 
-It reads at most 64 KiB, since every file pays for it: whole images of 250 kB cost 4 % of an extraction. It
-covers the size and, of a larger file, its head, its tail and 8 blocks spread evenly between them. A change
+It reads at most 24 KiB, since every file pays for it: whole images of 250 kB cost 4 % of an extraction. It
+covers the size and, of a larger file, its head, its tail and 4 blocks spread evenly between them. A change
 elsewhere is not seen, so who recognises a file by this hash compares its name or its time as well.
 """
 
@@ -14,31 +14,35 @@ from typing import Final
 
 __all__ = ["MAX_BYTES", "content_hash"]
 
-MAX_BYTES: Final = 64 << 10
+MAX_BYTES: Final = 24 << 10
 """A file of at most this size is read whole."""
-_END_BYTES: Final = 16 << 10
+_END_BYTES: Final = 8 << 10
 """Bytes read of the head, and of the tail."""
-_BLOCK_BYTES: Final = 4 << 10
-_BLOCKS: Final = 8
+_BLOCK_BYTES: Final = 2 << 10
+_BLOCKS: Final = 4
 
 
 def content_hash(path: str | os.PathLike[str]) -> str:
     """Return the content hash of a file, 32 hex digits.
 
     It is the first 16 bytes of SHA-256 over the size (8 bytes, little-endian) and the bytes that are read, in
-    their order. Processors have instructions for SHA-256: it takes half the time of BLAKE2b. Block i of n begins at `head + i * (size - head - tail - block) // (n - 1)`.
+    their order. Processors have instructions for SHA-256: it takes half the time of BLAKE2b. Block i of n begins
+    at `head + i * (size - head - tail - block) // (n - 1)`.
 
     Raises:
         OSError: If the file cannot be read.
     """
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a path may have bytes that are no text
-        size = os.fstat(file.fileno()).st_size
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size = os.fstat(file).st_size
         digest = hashlib.sha256(size.to_bytes(8, "little"))
         for start, count in _parts(size):
-            file.seek(start)
-            while count > 0 and (data := file.read(count)):
+            os.lseek(file, start, os.SEEK_SET)
+            while count > 0 and (data := os.read(file, count)):
                 digest.update(data)
                 count -= len(data)
+    finally:
+        os.close(file)
     return digest.hexdigest()[:32]
 
 

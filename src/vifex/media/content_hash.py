@@ -26,8 +26,8 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     """Return the content hash of a file, 32 hex digits.
 
     It is the first 16 bytes of SHA-256 over the size (8 bytes, little-endian) and the bytes that are read, in
-    their order. Processors have instructions for SHA-256: it takes half the time of BLAKE2b. Block i of n begins
-    at `head + i * (size - head - tail - block) // (n - 1)`.
+    their order. Processors have instructions for SHA-256: it takes half the time of BLAKE2b. Block i of n
+    begins at `head + i * (size - head - tail - block) // (n - 1)`.
 
     Raises:
         OSError: If the file cannot be read.

@@ -142,3 +142,8 @@ def test_a_bare_install_stays_small() -> None:
     found.remove("vifex")
     assert len(found) <= 32, sorted(found)
     assert "torch" not in found
+
+
+def test_a_run_s_own_process_does_not_import_a_decoder() -> None:
+    code = "import sys, vifex; vifex.extract; sys.exit('av' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

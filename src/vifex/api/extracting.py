@@ -11,7 +11,6 @@ from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
-from vifex.extraction.estimate import folder_bytes
 from vifex.extraction.planning.shards import parse_shard
 from vifex.extraction.progress import Progress
 from vifex.extraction.run import run_views
@@ -114,6 +113,8 @@ def extract(
     Raises:
         VifexError: If the run cannot be done at all.
     """
+    from vifex.extraction.estimate import folder_bytes
+
     before = 0 if estimate is None else folder_bytes(store)
     with shown_progress(progress) as show:
         report = run_views(

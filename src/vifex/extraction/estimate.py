@@ -24,7 +24,6 @@ from vifex.engines.scratch import scratch_folder
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.run import run_views
-from vifex.media.decode.files.duration import duration_s
 from vifex.media.sources import find
 from vifex.store import open_store
 from vifex.values import InputError, Limits, Medium, Outcome, Span, StoreError, UnknownViewError
@@ -260,6 +259,8 @@ def _part(medium: Medium) -> tuple[Medium, float]:
 
 def _medium_s(medium: Medium) -> float:
     """Read how long a medium is, within its span; 1 s if its file does not say."""
+    from vifex.media.decode.files.duration import duration_s  # imports PyAV, which a run's own process lacks
+
     whole_s = duration_s(medium) or 1.0
     span = medium.span or Span()
     return max(0.0, min(whole_s, span.t_end_s or whole_s) - (span.t_start_s or 0.0)) or 1.0

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from vifex.api.arguments import checked
-from vifex.api.models.inputs import Reader, first_two
 from vifex.api.models.kept import KeptNetworks
 from vifex.api.models.own import own_model
 from vifex.api.notices import tell, tell_licence
@@ -278,6 +277,9 @@ class LoadedModel:
 
     def _run(self, images: Any, plan: ViewPlan) -> Iterator[dict[str, npt.NDArray[Any]]]:
         frames = self.card.frames if plan.recipe.audio is None else None
+        # Decoders take time to import, and a run's own process does not decode.
+        from vifex.api.models.inputs import Reader, first_two
+
         reader = Reader(self.card.name, plan.request, frames, self._transform, self._shape)
         ahead, samples = first_two(reader.samples(images, self._tell))
         if ahead:

@@ -2,7 +2,7 @@
 
 It reads at most 24 KiB, since every file pays for it: whole images of 250 kB cost 4 % of an extraction. It
 covers the size and, of a larger file, its head, its tail and 4 blocks spread evenly between them. A change
-elsewhere is not seen, so who recognises a file by this hash compares its name or its time as well.
+elsewhere does not change the hash. Code that recognises a file by it must compare the name or the time too.
 """
 
 from __future__ import annotations

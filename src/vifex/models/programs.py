@@ -105,11 +105,12 @@ def listed_layers(path: Path) -> list[tuple[str, tuple[int, ...]]]:
                 return []
             graph = json.loads(archive.read(info))["graph_module"]["graph"]
         return list(_described(graph).items())
-    except (zipfile.BadZipFile, OSError, StopIteration, ValueError, LookupError, TypeError, RecursionError):
-        return []
-    except (AttributeError, NotImplementedError, RuntimeError):
-        # The description has another format, or zipfile cannot open the entry (encrypted, other compression).
-        return []
+    except (zipfile.BadZipFile, OSError, StopIteration, ValueError, LookupError):
+        return []  # not an archive, or one without a readable description
+    except (TypeError, AttributeError, RecursionError):
+        return []  # the description has another format
+    except (NotImplementedError, RuntimeError):
+        return []  # zipfile cannot open the entry: it is encrypted or compressed in another way
 
 
 def _described(graph: dict[str, Any]) -> dict[str, tuple[int, ...]]:

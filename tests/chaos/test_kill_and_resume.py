@@ -16,7 +16,7 @@ import pytest
 
 import vifex
 
-KILLS = int(os.environ.get("VIFEX_KILLS", "10"))
+KILLS = int(os.environ.get("VIFEX_KILLS", "20"))
 """Each run of the tests kills at other moments; `VIFEX_KILLS=100` kills more often."""
 
 

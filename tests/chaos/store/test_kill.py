@@ -15,7 +15,7 @@ from store_maker import assert_whole, bits
 
 CHILD = Path(__file__).with_name("child.py")
 MEDIA = 60
-KILLS = int(os.environ.get("VIFEX_STORE_KILLS", "12"))
+KILLS = int(os.environ.get("VIFEX_STORE_KILLS", "20"))
 """Each run of the tests kills at other moments; `VIFEX_STORE_KILLS=200` kills more often."""
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

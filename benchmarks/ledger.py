@@ -23,9 +23,9 @@ from record import write
 
 import vifex
 from vifex.store import StoreWriter, open_writer
-from vifex.store.ledger import Seal, seal
+from vifex.store.files.sums import LEDGER
+from vifex.store.ledger.sealing import Seal, seal
 from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, media_entries, row_schema
-from vifex.store.sums import LEDGER
 from vifex.values import Medium, Outcome
 from vifex.values.models import LayerSpec
 
@@ -47,20 +47,21 @@ def make(store: Path, media: int, photo: Path) -> None:
     vifex.extract(photo, store, precision="fp32", layers=["embedding"], dtype="float16")
     with open_writer(store, run=json.dumps({"command": ["made up"]})) as writer:
         view = writer.stored_view("main")
-        rows, ledger = view._rows, view._ledger
+        tables = view._tables
+        rows, ledger = tables.rows, tables.ledger
         new = rows.write(
             _rows(view.recipe.layers[0], row_schema(view.recipe), media), row_schema(view.recipe)
         )
         rows.sync_data(new)
         rows.commit("rows.manifest", new)
-        entries = _Entries(view._seal, rows.table.version, view.recipe.hash, media)
+        entries = _Entries(tables.seal, rows.table.version, view.recipe.hash, media)
         fragments = ledger.write(entries.batches(), LEDGER_SCHEMA)
         ledger.sync_data(fragments)
         ledger.commit("ledger.manifest", fragments)
         # The commit after it names the checksums of all files.
         files = rows.take_sums() | {LEDGER: ledger.sum_of_data()}
         end = maintenance_entry("made up", view.recipe.hash)
-        batch, view._seal = seal(end, entries.last, rows.table.version, files)
+        batch, tables.seal = seal(end, entries.last, rows.table.version, files)
         fragments = ledger.write([batch], LEDGER_SCHEMA)
         ledger.sync_data(fragments)
         ledger.commit("ledger.manifest", fragments)

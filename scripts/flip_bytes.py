@@ -61,7 +61,8 @@ def make(store: Path) -> None:
     """Write a store with everything in it, as of a moment between two times of maintenance."""
     from store_maker import feed, medium, outcome, recipe, rows_of, wanted
 
-    from vifex.store import CommitRule, maintenance, open_writer
+    from vifex.store import CommitRule, open_writer
+    from vifex.store.commit import maintenance
 
     maintenance.EVERY_COMMITS = 6
     view = open_writer(store, rule=CommitRule(media=2)).view("main", recipe())
@@ -80,7 +81,7 @@ def states(store: Path) -> list[list[object]]:
     from store_maker import bits
 
     from vifex.store import open_store
-    from vifex.store.lance_adapter import manifests
+    from vifex.store.files.lance_adapter import manifests
 
     copy = store.with_name("states")
     shutil.copytree(store, copy)
@@ -173,7 +174,8 @@ class Trial:
     def _write(self, store: Path) -> str:
         from store_maker import bits, expected, medium, outcome, recipe, rows_of
 
-        from vifex.store import CommitRule, maintenance, open_store, open_writer
+        from vifex.store import CommitRule, open_store, open_writer
+        from vifex.store.commit import maintenance
 
         maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = 4, 1
         with open_writer(store, rule=CommitRule(media=1)) as writer:

@@ -242,7 +242,7 @@ def test_interrupts_during_a_slow_commit_make_no_second_one(tmp_path: Path) -> N
         Image.new("RGB", (32, 32), (i, i, i)).save(media / f"{i}.png")
     script = (
         "import os, signal, sys, threading, time, vifex\n"
-        "from vifex.store import checkpoints\n"
+        "from vifex.store.commit import checkpoints\n"
         "seen = []\n"
         "def interrupt(step):\n"
         "    if step != 'ledger.written' or seen: return\n"

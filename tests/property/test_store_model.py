@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "store"))
 
 from store_maker import bits, by_key, medium, outcome, recipe, rows_of
 
-from vifex.store import CommitRule, Spilled, View, maintenance, open_store, open_writer, row_schema
+from vifex.store import CommitRule, Spilled, View, open_store, open_writer, row_schema
+from vifex.store.commit import maintenance
 
 MEDIA = st.integers(0, 5)
 NEVER = CommitRule(media=1_000, seconds=1e9)

@@ -17,7 +17,7 @@ from vifex.derived.derive import derived_recipe
 from vifex.derived.sources import ROWS_AT_ONCE, MadeFrom, SourceView, split_name
 from vifex.pool.fusion import FusionRule, fit_pca, load_fusion
 from vifex.store import Store, stored_view
-from vifex.store.columns import one_column
+from vifex.store.reading.columns import one_column
 from vifex.values import Fusion, FusionInput, InputError, Recipe, StoreError
 from vifex.values.spread import evenly
 

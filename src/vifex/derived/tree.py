@@ -16,7 +16,7 @@ from vifex.derived.derive import batch_of, derived_recipe, facts_of_run, media_t
 from vifex.derived.sources import FACTS, MadeFrom, SourceView
 from vifex.pool.tree import Node, build_tree
 from vifex.store import ViewWriter, open_store, open_writer
-from vifex.store.columns import one_column
+from vifex.store.reading.columns import one_column
 from vifex.values import Outcome, Recipe, Status, Tree
 from vifex.values.fusion import TreeLevel
 from vifex.values.reports import Report, Tally

@@ -26,7 +26,7 @@ from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
 from vifex.media.sources import find
 from vifex.store import StoreWriter, open_writer
-from vifex.store.inside import store_around
+from vifex.store.files.inside import store_around
 from vifex.values import InputError, Limits, Medium, Outcome
 from vifex.values.reports import Interrupted, Report, Tally
 from vifex.values.run_facts import run_facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vifex.store.columns import one_column
+from vifex.store.reading.columns import one_column
 from vifex.values import LayerSpec
 
 if TYPE_CHECKING:

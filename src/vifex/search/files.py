@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vifex.store.inside import store_around
-from vifex.store.sync import sync_file
+from vifex.store.files.inside import store_around
+from vifex.store.files.sync import sync_file
 from vifex.values import InputError
 
 __all__ = ["check_names_file", "check_target", "written_whole"]

@@ -5,13 +5,15 @@ what became of every medium. `delete_rows` and `relabel` change what a view hold
 store to the newest format, which docs/store-format.md describes.
 """
 
-from vifex.store.checking import FileProblem, ViewCheck
+from vifex.store.commit.changes import LabelChange
+from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
+from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
 from vifex.store.editing import delete_rows, relabel
-from vifex.store.layout import stored_view
-from vifex.store.reading import Store, View, open_store
+from vifex.store.files.layout import stored_view
+from vifex.store.reading.checking import FileProblem, ViewCheck
+from vifex.store.reading.store import Store, open_store
+from vifex.store.reading.view import View
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
-from vifex.store.view_writer import CommitRule, LabelChange, Spilled, ViewWriter
-from vifex.store.writing import StoreWriter, open_writer, upgrade
 
 __all__ = [
     "LEDGER_SCHEMA",

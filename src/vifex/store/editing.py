@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vifex.store.reading import View, open_store
-from vifex.store.view_writer import LabelChange
-from vifex.store.writing import open_writer
+from vifex.store.commit.changes import LabelChange
+from vifex.store.commit.writing import open_writer
+from vifex.store.reading.store import open_store
+from vifex.store.reading.view import View
 from vifex.values import InputError
 from vifex.values.registry import near
 

@@ -83,7 +83,7 @@ RUN: Final = "run"
 Entries = Mapping[str, Sequence[Any]]
 """Entries on their way into a commit, as columns: it has thousands, and an object for each costs time.
 
-They lack what `vifex.store.ledger.seal` fills in: rows version, run, commit and checksum.
+They lack what `vifex.store.ledger.sealing.seal` fills in: rows version, run, commit and checksum.
 """
 
 

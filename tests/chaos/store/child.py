@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "store"))
 
 from store_maker import feed, last_editions, recipe, wanted
 
-from vifex.store import CommitRule, checkpoints, maintenance, open_writer
+from vifex.store import CommitRule, open_writer
+from vifex.store.commit import checkpoints, maintenance
 
 maintenance.EVERY_COMMITS = 5
 

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "store"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from vifex.store import checkpoints, maintenance
+from vifex.store.commit import checkpoints, maintenance
 
 
 @pytest.fixture

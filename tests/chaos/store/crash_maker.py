@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from vifex.store import checkpoints
+from vifex.store.commit import checkpoints
 
 
 class Disk:

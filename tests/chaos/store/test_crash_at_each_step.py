@@ -9,7 +9,8 @@ import pytest
 from crash_maker import Crash, crashes
 from store_maker import assert_whole, bits, feed, last_editions, recipe, wanted
 
-from vifex.store import CommitRule, checkpoints, open_writer
+from vifex.store import CommitRule, open_writer
+from vifex.store.commit import checkpoints
 from vifex.values import StoreError
 
 MEDIA = 18
@@ -119,7 +120,7 @@ def test_a_store_without_any_whole_version_says_so(folder: Path) -> None:
 
 def test_an_invented_ledger_row_does_not_prove_itself(folder: Path) -> None:
     """A version that Lance finds whole, with an entry that no writer sealed, is not the head."""
-    from vifex.store.lance_adapter import Table, manifests
+    from vifex.store.files.lance_adapter import Table, manifests
     from vifex.store.schema import LEDGER_SCHEMA
 
     store = folder / "s.vifex"

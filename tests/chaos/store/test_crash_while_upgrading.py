@@ -10,7 +10,8 @@ from crash_maker import crashes
 from store_maker import bits, by_key, medium, recipe
 
 import vifex
-from vifex.store import checkpoints, open_store, open_writer, upgrade
+from vifex.store import open_store, open_writer, upgrade
+from vifex.store.commit import checkpoints
 
 PACKED = Path(__file__).parents[2] / "support" / "stores" / "format-1.tar.xz"
 STEPS = {s for s in checkpoints.STEPS if s.startswith("upgrade.")}

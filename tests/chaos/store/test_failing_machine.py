@@ -11,7 +11,7 @@ import pytest
 from store_maker import assert_whole, bits, feed, recipe, wanted
 
 from vifex.store import open_store, open_writer
-from vifex.store.lance_adapter import Table
+from vifex.store.files.lance_adapter import Table
 from vifex.values import StoreError
 
 
@@ -30,7 +30,7 @@ def test_too_many_open_files_remove_nothing(
 
     with monkeypatch.context() as broken:
         if moment == "opening":
-            broken.setattr("vifex.store.lance_adapter._open", fail)
+            broken.setattr("vifex.store.files.lance_adapter._open", fail)
         else:
             broken.setattr(Table, "scan", fail)
         with (

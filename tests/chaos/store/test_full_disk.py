@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, bits, feed, last_editions, recipe, wanted
 
-from vifex.store import CommitRule, checkpoints, open_writer
+from vifex.store import CommitRule, open_writer
+from vifex.store.commit import checkpoints
 from vifex.values import StoreError
 
 HERE = Path(__file__).parent
@@ -23,7 +24,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from store_maker import assert_whole, bits, feed, last_editions, recipe, wanted
-from vifex.store import CommitRule, maintenance, open_writer, checkpoints
+from vifex.store import CommitRule, open_writer
+from vifex.store.commit import maintenance, checkpoints
 from vifex.values import StoreError
 
 maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = 5, 2

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, feed, medium, outcome, recipe, rows_of, wanted
 
-from vifex.store import CommitRule, checkpoints, open_writer
+from vifex.store import CommitRule, open_writer
+from vifex.store.commit import checkpoints
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").is_dir(), reason="needs /proc to see what is synced"
@@ -55,7 +56,7 @@ def test_a_store_whose_first_run_was_killed_before_the_sync_of_its_name(
         raise Killed
 
     with monkeypatch.context() as killed:
-        killed.setattr("vifex.store.sync.sync_folder", die)
+        killed.setattr("vifex.store.files.sync.sync_folder", die)
         with pytest.raises(Killed):
             open_writer(store)
     assert (store / "STORE.json").exists()
@@ -74,7 +75,7 @@ def test_a_view_whose_first_run_was_killed_before_the_sync_of_its_name(
         raise Killed
 
     with open_writer(store) as writer, monkeypatch.context() as killed:
-        killed.setattr("vifex.store.writing.sync_folder", die)
+        killed.setattr("vifex.store.commit.writing.sync_folder", die)
         with pytest.raises(Killed):
             writer.view("main", recipe())
     assert (store / "views/main").is_dir()
@@ -108,7 +109,7 @@ def test_a_commit_that_was_not_synced_is_synced_before_it_counts(
     synced.clear()
     with open_writer(store) as again:
         view = again.view("main", recipe())
-        head = view._ledger.table, view._rows.table
+        head = view._tables.ledger.table, view._tables.rows.table
     for table in head:
         assert table.manifest in synced
         assert table.manifest.parent in synced

@@ -14,7 +14,8 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from store_maker import medium, outcome, recipe, rows_of
-from vifex.store import open_writer, checkpoints
+from vifex.store import open_writer
+from vifex.store.commit import checkpoints
 with open_writer(sys.argv[2]) as writer:
     view = writer.view("main", recipe())
     for number in (1, 3):
@@ -31,7 +32,8 @@ WITH_MAINTENANCE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from store_maker import feed, last_editions, recipe, wanted
-from vifex.store import CommitRule, maintenance, open_store, open_writer
+from vifex.store import CommitRule, open_store, open_writer
+from vifex.store.commit import maintenance
 maintenance.EVERY_COMMITS, maintenance.AT_END_COMMITS = 4, 1
 with open_writer(sys.argv[2], rule=CommitRule(media=1)) as writer:
     view = writer.view("main", recipe())

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, feed, last_editions, recipe
 
-from vifex.store import CommitRule, maintenance, open_writer
-from vifex.store.lance_adapter import Table, manifests
+from vifex.store import CommitRule, open_writer
+from vifex.store.commit import maintenance
+from vifex.store.files.lance_adapter import Table, manifests
 
 WHOLE = json.dumps({"branch": None, "version": 2, "manifestSize": 1000})
 LEFT = {
@@ -49,7 +50,7 @@ def test_the_tag_of_a_killed_run_keeps_no_version(folder: Path) -> None:
         view = writer.view("main", recipe())
         feed(view, last_editions(40)[:3])
         view.commit()
-        for table in (view._rows.table, view._ledger.table):
+        for table in (view._tables.rows.table, view._tables.ledger.table):
             Table.open(table.path, 2)._ds.tags.create("vifex-keep-2", 2)
         writer._lock.free()  # the process dies here
     write(store, 3, 12)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from store_maker import assert_whole, bits, feed, last_editions, medium, outcome, recipe, rows_of
 
-from vifex.store import CommitRule, ViewCheck, maintenance, open_store, open_writer
+from vifex.store import CommitRule, ViewCheck, open_store, open_writer
+from vifex.store.commit import maintenance
 from vifex.values import StoreError
 
 OLD = Path(__file__).parent / "stores" / "without-checksums.tar.xz"
@@ -218,7 +219,7 @@ def test_a_file_that_cannot_be_read_is_no_damage(store: Path, monkeypatch: pytes
     def fail(*_: object) -> str:
         raise OSError(24, os.strerror(24))
 
-    monkeypatch.setattr("vifex.store.sums.file_sum", fail)
+    monkeypatch.setattr("vifex.store.files.sums.file_sum", fail)
     with (
         open_store(store) as read,
         pytest.raises(StoreError, match=r"too many files open|Too many open files"),

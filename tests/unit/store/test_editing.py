@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from store_maker import assert_whole, bits, by_key, feed, last_editions, medium, outcome, recipe, rows_of
 
-from vifex.store import CommitRule, LabelChange, delete_rows, maintenance, open_store, open_writer, relabel
+from vifex.store import CommitRule, LabelChange, delete_rows, open_store, open_writer, relabel
+from vifex.store.commit import maintenance
 from vifex.values import InputError, StoreError
 
 
@@ -115,7 +116,7 @@ def test_many_changes_find_their_rows_without_reading_the_others(
     merging: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Replaced, deleted, relabelled, commit by commit; after the first change only new fragments are read."""
-    from vifex.store import row_places
+    from vifex.store.commit import row_places
 
     if merging:
         monkeypatch.setattr(maintenance, "EVERY_COMMITS", 3)

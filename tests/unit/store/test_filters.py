@@ -10,7 +10,7 @@ import pytest
 from store_maker import medium, outcome, recipe, rows_of
 
 from vifex.store import Store, View, open_store, open_writer
-from vifex.store.filters import FUNCTIONS, MAX_DEPTH, checked_filter
+from vifex.store.reading.filters import FUNCTIONS, MAX_DEPTH, checked_filter
 from vifex.values import InputError
 
 

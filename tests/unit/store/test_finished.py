@@ -11,12 +11,13 @@ import pyarrow as pa
 import pytest
 from store_maker import medium, outcome
 
-from vifex.store import finished
-from vifex.store.faults import BrokenTableError
-from vifex.store.finished import FinishedMedia
-from vifex.store.identities import are_hex, hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
-from vifex.store.lance_adapter import Table
-from vifex.store.ledger import FIRST, Seal, last_of_each, seal
+from vifex.store.files.faults import BrokenTableError
+from vifex.store.files.lance_adapter import Table
+from vifex.store.ledger import finished
+from vifex.store.ledger.entries import last_of_each
+from vifex.store.ledger.finished import FinishedMedia
+from vifex.store.ledger.identities import are_hex, hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
+from vifex.store.ledger.sealing import FIRST, Seal, seal
 from vifex.store.schema import LEDGER_SCHEMA, deleted_entries, media_entries
 from vifex.values import Box, Medium, Span
 

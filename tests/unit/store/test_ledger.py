@@ -11,19 +11,12 @@ import pyarrow as pa
 import pytest
 from store_maker import medium, outcome
 
-from vifex.store.faults import BrokenTableError
-from vifex.store.finished import FinishedMedia
-from vifex.store.lance_adapter import Table
-from vifex.store.ledger import (
-    FIRST,
-    Seal,
-    commits_since_maintenance,
-    newest_mask,
-    prove,
-    read_entries,
-    runs_of,
-    seal,
-)
+from vifex.store.files.faults import BrokenTableError
+from vifex.store.files.lance_adapter import Table
+from vifex.store.ledger.entries import commits_since_maintenance, newest_mask, read_entries, runs_of
+from vifex.store.ledger.finished import FinishedMedia
+from vifex.store.ledger.proving import prove
+from vifex.store.ledger.sealing import FIRST, Seal, seal
 from vifex.store.schema import (
     LEDGER_SCHEMA,
     Entries,

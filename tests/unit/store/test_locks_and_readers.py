@@ -13,14 +13,14 @@ import pytest
 from store_maker import medium, outcome, recipe, rows_of
 
 from vifex.store import open_store, open_writer
-from vifex.store.lock import FileLock
-from vifex.store.readers import Registration, wanted_by_readers
+from vifex.store.files.lock import FileLock
+from vifex.store.files.readers import Registration, wanted_by_readers
 from vifex.values import StoreError
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from vifex.store.lock import FileLock
+from vifex.store.files.lock import FileLock
 lock = FileLock.take(Path(sys.argv[1]))
 print(lock is not None, flush=True)
 sys.stdin.read()

@@ -17,9 +17,10 @@ from store_maker import (
     wide_recipe,
 )
 
-from vifex.store import CommitRule, maintenance, open_store, open_writer
-from vifex.store.faults import BrokenTableError
-from vifex.store.lance_adapter import Fragment, Table, manifests
+from vifex.store import CommitRule, open_store, open_writer
+from vifex.store.commit import maintenance
+from vifex.store.files.faults import BrokenTableError
+from vifex.store.files.lance_adapter import Fragment, Table, manifests
 
 MIB = 1 << 20
 

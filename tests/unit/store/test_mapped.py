@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from vifex.store import View, open_store
-from vifex.store import mapped as mapped_module
-from vifex.store.lance_adapter import Table
-from vifex.store.mapped import _pages, map_column, row_places
+from vifex.store.files.lance_adapter import Table
+from vifex.store.reading import mapped as mapped_module
+from vifex.store.reading.mapped import _pages, map_column, row_places
 from vifex.values import StoreError
 
 ROWS = runpy.run_path(str(Path(__file__).parents[1] / "search" / "rows.py"))

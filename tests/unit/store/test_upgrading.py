@@ -18,8 +18,9 @@ import pytest
 from store_maker import bits, by_key, medium, outcome, recipe, rows_of
 
 import vifex
-from vifex.store import format_1, layout, open_store, open_writer, upgrade
-from vifex.store.ledger import false_commits
+from vifex.store import open_store, open_writer, upgrade
+from vifex.store.files import format_1, layout
+from vifex.store.ledger.proving import false_commits
 from vifex.values import Box, Medium, Span
 
 STORES = Path(__file__).parents[2] / "support" / "stores"

@@ -180,7 +180,7 @@ def test_another_recipe_is_refused_with_the_difference(tmp_path: Path) -> None:
 
 def test_commits_come_by_count_bytes_and_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr("vifex.store.view_writer.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("vifex.store.commit.view_writer.time.monotonic", lambda: now[0])
     rule = CommitRule(media=3, size_bytes=40_000, seconds=5.0)
     of = wide_recipe(512)
     with open_writer(tmp_path / "s.vifex", rule=rule) as writer:
@@ -331,11 +331,11 @@ def test_a_changed_medium_replaces_its_rows_in_one_commit(tmp_path: Path) -> Non
         for i in (1, 2, 3):
             view.add(outcome(medium(i), 4), rows_of(medium(i), 4))
         view.commit()
-        table = view._rows.table.version
+        table = view._tables.rows.table.version
         view.add(outcome(medium(1, 1), 2), rows_of(medium(1, 1), 2))
         view.add(outcome(medium(2, 1), 0, "failed"))
         view.commit()
-        assert view._rows.table.version == table + 1
+        assert view._tables.rows.table.version == table + 1
     rows = assert_whole(store)
     assert rows.num_rows == 2 + 0 + 4
 

@@ -13,7 +13,7 @@ from vifex.search.columns import as_matrix, layer_of
 
 if TYPE_CHECKING:
     from vifex.store import View
-    from vifex.store.mapped import MappedColumn
+    from vifex.store.reading.mapped import MappedColumn
 
 __all__ = ["Block", "mapped_blocks", "read_blocks", "rows_per_block"]
 

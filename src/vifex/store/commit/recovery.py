@@ -8,14 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from vifex.store.checkpoints import checkpoint
-from vifex.store.faults import BrokenTableError, DamagedError
-from vifex.store.head import find_head
-from vifex.store.lance_adapter import Table, manifest_path, manifests
-from vifex.store.layout import ViewPaths
-from vifex.store.ledger import Seal
-from vifex.store.sync import sync_all, sync_folder
-from vifex.store.tables import SyncedTable
+from vifex.store.commit.checkpoints import checkpoint
+from vifex.store.commit.synced_table import SyncedTable
+from vifex.store.files.faults import BrokenTableError, DamagedError
+from vifex.store.files.lance_adapter import Table, manifest_path, manifests
+from vifex.store.files.layout import ViewPaths
+from vifex.store.files.sync import sync_all, sync_folder
+from vifex.store.ledger.head import find_head
+from vifex.store.ledger.sealing import Seal
 
 __all__ = ["recover"]
 

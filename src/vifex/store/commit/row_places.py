@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vifex.store.identities import are_hex, hex_lanes, lanes_of
-from vifex.store.lance_adapter import Table
+from vifex.store.files.lance_adapter import Table
+from vifex.store.ledger.identities import are_hex, hex_lanes, lanes_of
 
 __all__ = ["RowPlaces"]
 

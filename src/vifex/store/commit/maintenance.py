@@ -20,13 +20,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vifex.store.checkpoints import checkpoint
-from vifex.store.faults import BrokenTableError
-from vifex.store.lance_adapter import Fragment, Table, manifests
-from vifex.store.ledger import prove
-from vifex.store.readers import Wanted, wanted_by_readers
-from vifex.store.sums import damaged_files
-from vifex.store.tables import SyncedTable
+from vifex.store.commit.checkpoints import checkpoint
+from vifex.store.commit.synced_table import SyncedTable
+from vifex.store.files.faults import BrokenTableError
+from vifex.store.files.lance_adapter import Fragment, Table, manifests
+from vifex.store.files.readers import Wanted, wanted_by_readers
+from vifex.store.files.sums import damaged_files
+from vifex.store.ledger.proving import prove
 
 __all__ = ["choose", "clean", "compact", "due"]
 

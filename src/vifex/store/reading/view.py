@@ -1,141 +1,39 @@
-"""Reading a store. A view is read as of one commit and stays the same while others write."""
+"""A view as of one commit: its rows, its ledger, its runs. It stays the same while others write."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import os
-import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.store.checking import FileProblem, ViewCheck, check_view
-from vifex.store.faults import DamagedError, explained
-from vifex.store.filters import checked_filter, evaluation_error
-from vifex.store.format_1 import is_format_1
-from vifex.store.head import Head, find_head
-from vifex.store.layout import (
-    StoreInfo,
+from vifex.store.files.faults import explained
+from vifex.store.files.format_1 import is_format_1
+from vifex.store.files.layout import (
     ViewPaths,
-    folder_of,
-    list_views,
     read_recipe,
-    read_store,
     read_view_id,
-    views_without_recipe,
 )
-from vifex.store.ledger import first_checksum, newest_mask, read_entries, runs_of
-from vifex.store.mapped import MappedColumn, map_column, row_places
-from vifex.store.readers import Registration
+from vifex.store.ledger.entries import first_checksum, newest_mask, read_entries, runs_of
+from vifex.store.ledger.head import Head
+from vifex.store.reading.checking import ViewCheck, check_view
+from vifex.store.reading.filters import checked_filter, evaluation_error
+from vifex.store.reading.mapped import MappedColumn, map_column, row_places
 from vifex.store.schema import LEDGER_SCHEMA
-from vifex.values import InputError, LayerSpec, StoreError, VifexError
+from vifex.values import InputError, LayerSpec, VifexError
 from vifex.values.registry import near
 
-__all__ = ["Store", "View", "open_store"]
+if TYPE_CHECKING:
+    from vifex.store.reading.store import Store
+
+__all__ = ["View"]
 
 # A batch of wide rows (whole maps) is cut to about this much.
 _BATCH_BYTES = 32 << 20
-
-
-def open_store(path: str | os.PathLike[str]) -> Store:
-    """Open a store for reading. Nothing in it changes but a file in `readers`.
-
-    Raises:
-        StoreError: If there is no store, or one that this version cannot read.
-    """
-    return Store(read_store(Path(path)))
-
-
-class Store:
-    """A store that is open for reading."""
-
-    def __init__(self, info: StoreInfo) -> None:
-        self.path = info.path
-        self.id = info.id
-        self._info = info
-        self._turn = threading.Lock()
-        self._open: weakref.WeakSet[View] = weakref.WeakSet()
-        self._registration = Registration(info.readers)
-        # Without `close` the registration ends when the object is collected.
-        self._end = weakref.finalize(self, self._registration.close)
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    def views(self) -> list[str]:
-        """Names of all views, sorted."""
-        return list_views(self._info)
-
-    def view(self, name: str = "main") -> View:
-        """Open a view as of its newest commit. A later call may return a newer state.
-
-        Raises:
-            StoreError: If there is none of that name, or none of its versions reads whole.
-        """
-        known = self.views()
-        if name not in known:
-            listed = f"It has: {', '.join(known)}." if known else "It has none yet."
-            raise StoreError(
-                f"the store has no view {name!r}.", of=str(self.path), todo=f"{near(name, known)}{listed}"
-            )
-        if not self._end.alive:
-            raise StoreError("the store is closed.", of=str(self.path), todo="Open it again.")
-        paths = self._info.view(name)
-        with self._turn:
-            # Until the version is chosen, no version may be removed.
-            self._registration.opening()
-            try:
-                view = View(paths, find_head(paths), self)
-                self._open.add(view)
-            finally:
-                self._say()
-        return view
-
-    def verify(
-        self, names: Sequence[str] | None = None, *, tick: Callable[[int], None] | None = None
-    ) -> list[ViewCheck]:
-        """Check views. A view that does not open is reported as damaged.
-
-        Args:
-            names: Names of views; all by default.
-            tick: Called after every fragment, with its size in bytes.
-
-        Raises:
-            StoreError: If there is no such view, or the system cannot read.
-        """
-        lost = views_without_recipe(self._info)
-        return [self._verify(name, lost, tick) for name in names or sorted({*self.views(), *lost})]
-
-    def _verify(self, name: str, lost: list[str], tick: Callable[[int], None] | None) -> ViewCheck:
-        place = f"views/{folder_of(name)}"
-        if name in lost:
-            return ViewCheck(name, problems=(FileProblem(f"{place}/recipe.json", "it is gone"),))
-        try:
-            return self.view(name).verify(tick)
-        except DamagedError as exc:
-            return ViewCheck(name, problems=(FileProblem(place, exc.what),))
-
-    def close(self) -> None:
-        """End the registration, so that versions which only this reader needed can be removed.
-
-        Its views must not be used after that.
-        """
-        self._end()
-
-    def _say(self) -> None:
-        reading: dict[str, list[tuple[int, int]]] = {}
-        for view in self._open:
-            reading.setdefault(view.name, []).append(view.versions)
-        self._registration.say(reading)
 
 
 class View:
@@ -333,7 +231,7 @@ class View:
             return runs_of(self._head.ledger)
 
     def verify(self, tick: Callable[[int], None] | None = None) -> ViewCheck:
-        """Check every file of the view and every commit of its ledger; see `vifex.store.checking`.
+        """Check every file of the view and every commit of its ledger; see `vifex.store.reading.checking`.
 
         It reads the whole view, at about 0.9 GB a second if the disk is as fast.
 
@@ -394,7 +292,7 @@ class View:
         )
 
     def _ready(self, where: str | None) -> str | None:
-        """Check a filter and return it as Lance takes it; see `vifex.store.filters`."""
+        """Check a filter and return it as Lance takes it; see `vifex.store.reading.filters`."""
         if where is None:
             return None
         return checked_filter(where, self._plain(), self.columns)

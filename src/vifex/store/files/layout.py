@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from vifex.store import format_1
-from vifex.store.faults import DamagedError, system_error
-from vifex.store.sync import sync_ancestors, sync_folder, write_aside
+from vifex.store.files import format_1
+from vifex.store.files.faults import DamagedError, system_error
+from vifex.store.files.sync import sync_ancestors, sync_folder, write_aside
 from vifex.values import InputError, Recipe, StoreError
 
 __all__ = [

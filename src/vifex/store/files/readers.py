@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vifex.store.lock import FileLock, NoLocksError
+from vifex.store.files.lock import FileLock, NoLocksError
 
 __all__ = ["Registration", "Wanted", "wanted_by_readers"]
 

@@ -8,7 +8,7 @@ from vifex.values import InputError
 from vifex.values.registry import near
 
 if TYPE_CHECKING:
-    from vifex.store.reading import View
+    from vifex.store.reading.view import View
 
 __all__ = ["one_column"]
 

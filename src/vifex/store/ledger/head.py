@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from vifex.store.faults import BrokenTableError, DamagedError, lance_calls
-from vifex.store.lance_adapter import Table, manifest_path, manifests
-from vifex.store.layout import ViewPaths
-from vifex.store.ledger import Seal, file_sums, prove
-from vifex.store.sums import damaged_files, file_sum
+from vifex.store.files.faults import BrokenTableError, DamagedError, lance_calls
+from vifex.store.files.lance_adapter import Table, manifest_path, manifests
+from vifex.store.files.layout import ViewPaths
+from vifex.store.files.sums import damaged_files, file_sum
+from vifex.store.ledger.entries import file_sums
+from vifex.store.ledger.proving import prove
+from vifex.store.ledger.sealing import Seal
 
 __all__ = ["Head", "find_head", "open_rows"]
 

@@ -18,11 +18,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from vifex.store import format_1
-from vifex.store.checkpoints import checkpoint
-from vifex.store.head import find_head
-from vifex.store.lance_adapter import Table
-from vifex.store.layout import (
+from vifex.store.commit.checkpoints import checkpoint
+from vifex.store.commit.recovery import recover
+from vifex.store.commit.synced_table import SyncedTable
+from vifex.store.files import format_1
+from vifex.store.files.lance_adapter import Table
+from vifex.store.files.layout import (
     FORMAT,
     StoreInfo,
     list_views,
@@ -32,21 +33,12 @@ from vifex.store.layout import (
     write_recipe,
     write_store,
 )
-from vifex.store.ledger import (
-    FIRST,
-    Seal,
-    first_checksum,
-    newest_mask,
-    raw_batches,
-    read_entries,
-    seal,
-    split_by_commit,
-    with_checksum,
-)
-from vifex.store.recovery import recover
+from vifex.store.files.sums import LEDGER
+from vifex.store.ledger.entries import first_checksum, newest_mask, raw_batches, read_entries
+from vifex.store.ledger.head import find_head
+from vifex.store.ledger.proving import split_by_commit
+from vifex.store.ledger.sealing import FIRST, Seal, seal, with_checksum
 from vifex.store.schema import LEDGER_SCHEMA, MEDIUM, maintenance_entry, run_entry
-from vifex.store.sums import LEDGER
-from vifex.store.tables import SyncedTable
 from vifex.values import Recipe
 from vifex.values.fusion import SourceEntry, hash_of_sources
 from vifex.values.media import HASH_OF_WHOLE_MEDIUM

@@ -1,7 +1,7 @@
 """Stores of format 1: how their recipes and ledgers differ, and how they read as format 2.
 
 In format 1 the text of its run stood in every ledger entry, labels were a part of `spec_hash`, and recipes
-called a layer `"tap"`. `vifex.store.upgrading` makes such a store one of format 2.
+called a layer `"tap"`. `vifex.store.commit.upgrading` makes such a store one of format 2.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from vifex.store.faults import lance_calls
-from vifex.store.lance_adapter import Table
+from vifex.store.files.faults import lance_calls
+from vifex.store.files.lance_adapter import Table
 from vifex.values import Medium
 
 __all__ = [

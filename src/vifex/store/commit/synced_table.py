@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from vifex.store.checkpoints import checkpoint
-from vifex.store.lance_adapter import Fragment, Table
-from vifex.store.sums import file_sum, sum_of_sums
-from vifex.store.sync import sync_all
+from vifex.store.commit.checkpoints import checkpoint
+from vifex.store.files.lance_adapter import Fragment, Table
+from vifex.store.files.sums import file_sum, sum_of_sums
+from vifex.store.files.sync import sync_all
 
 __all__ = ["SyncedTable"]
 

@@ -11,10 +11,13 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from vifex.store.checkpoints import checkpoint
-from vifex.store.faults import explained
-from vifex.store.lance_adapter import Table
-from vifex.store.layout import (
+from vifex.store.commit.checkpoints import checkpoint
+from vifex.store.commit.synced_table import SyncedTable
+from vifex.store.commit.upgrading import needs_upgrade, upgrade_views
+from vifex.store.commit.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
+from vifex.store.files.faults import explained
+from vifex.store.files.lance_adapter import Table
+from vifex.store.files.layout import (
     FORMAT,
     StoreInfo,
     ViewPaths,
@@ -26,13 +29,10 @@ from vifex.store.layout import (
     remove_unfinished_views,
     write_recipe,
 )
-from vifex.store.ledger import FIRST, Seal, seal
-from vifex.store.lock import FileLock
+from vifex.store.files.lock import FileLock
+from vifex.store.files.sync import sync_folder, sync_tree
+from vifex.store.ledger.sealing import FIRST, Seal, seal
 from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, row_schema
-from vifex.store.sync import sync_folder, sync_tree
-from vifex.store.tables import SyncedTable
-from vifex.store.upgrading import needs_upgrade, upgrade_views
-from vifex.store.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
 from vifex.values import Recipe, StoreError
 from vifex.values.registry import near
 

@@ -22,7 +22,7 @@ from lance.file import LanceFileReader
 from lance.fragment import write_fragments
 from lance.optimize import Compaction
 
-from vifex.store.faults import BrokenTableError, cut_short, is_panic, lance_calls
+from vifex.store.files.faults import BrokenTableError, cut_short, is_panic, lance_calls
 from vifex.values import StoreError
 
 __all__ = ["Fragment", "Rewrite", "Table", "manifest_path", "manifests"]

@@ -15,13 +15,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from vifex.store.faults import BrokenTableError
-from vifex.store.head import Head
-from vifex.store.lance_adapter import Fragment, Table, manifest_path
-from vifex.store.layout import ViewPaths
-from vifex.store.ledger import false_commits, file_sums, newest_mask, read_entries
+from vifex.store.files.faults import BrokenTableError
+from vifex.store.files.lance_adapter import Fragment, Table, manifest_path
+from vifex.store.files.layout import ViewPaths
+from vifex.store.files.sums import damaged_files
+from vifex.store.ledger.entries import file_sums, newest_mask, read_entries
+from vifex.store.ledger.head import Head
+from vifex.store.ledger.proving import false_commits
 from vifex.store.schema import LEDGER_SCHEMA
-from vifex.store.sums import damaged_files
 from vifex.values import Recipe
 
 __all__ = ["FileProblem", "ViewCheck", "check_view"]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.store.faults import BrokenTableError
+from vifex.store.files.faults import BrokenTableError
 
 __all__ = ["are_hex", "hash_text", "hash_texts", "hex_lanes", "lanes_of", "mix", "mix_lanes"]
 

@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vifex.store import format_1
-from vifex.store.identities import hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
-from vifex.store.lance_adapter import Table
-from vifex.store.ledger import last_of_each, read_entries, take_entries
+from vifex.store.files import format_1
+from vifex.store.files.lance_adapter import Table
+from vifex.store.ledger.entries import last_of_each, read_entries, take_entries
+from vifex.store.ledger.identities import hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
 from vifex.store.schema import DELETED, MEDIUM, LedgerEntry
 from vifex.values import Medium, Status
 

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.store.faults import cut_short
+from vifex.store.files.faults import cut_short
 
 if TYPE_CHECKING:
-    from vifex.store.lance_adapter import Fragment, Table
+    from vifex.store.files.lance_adapter import Fragment, Table
 
 __all__ = ["MappedColumn", "MappedPart", "map_column", "row_places"]
 

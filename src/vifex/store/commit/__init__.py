@@ -1,0 +1,1 @@
+"""Writing: the commit protocol, recovery, maintenance of the tables, upgrading."""

@@ -1,0 +1,97 @@
+"""Deleting and relabelling media of a view; no feature is computed.
+
+Each takes as many media as one commit holds, in one commit: first the rows change, then the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
+
+import pyarrow as pa
+
+from vifex.store.commit.view_tables import ViewTables
+from vifex.store.ledger.entries import take_entries
+from vifex.store.schema import Entries, deleted_entries, relabelled_entries
+
+__all__ = ["LabelChange", "delete_media", "relabel_media"]
+
+
+class LabelChange(TypedDict, total=False):
+    """What is to change of a medium's label and split; `None` takes it away."""
+
+    label: str | None
+    split: str | None
+
+
+def delete_media(tables: ViewTables, medium_ids: Sequence[str]) -> int:
+    """Delete known media with their rows in one commit; return how many.
+
+    Raises:
+        StoreError: If the commit fails; the store stays as it was after the last one.
+    """
+    with tables.failing():
+        entries = _entries_of(tables, medium_ids)
+        tables.change_rows((), tables.with_rows(medium_ids))
+        tables.enter(deleted_entries(entries))
+    tables.maintain(at_end=False)
+    return len(medium_ids)
+
+
+def relabel_media(tables: ViewTables, medium_ids: Sequence[str], changes: Mapping[str, LabelChange]) -> int:
+    """Give known media other labels and splits in one commit; return how many have other ones now.
+
+    Args:
+        tables: Of the view.
+        medium_ids: Each has a change.
+        changes: By id.
+
+    Raises:
+        StoreError: If the commit fails; the store stays as it was after the last one.
+    """
+    with tables.failing():
+        entries = _entries_of(tables, medium_ids)
+        before = list(zip(entries["label"], entries["split"], strict=True))
+        after = [
+            (changes[m].get("label", label), changes[m].get("split", split))
+            for m, (label, split) in zip(medium_ids, before, strict=True)
+        ]
+        kept = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+        if not kept:
+            return 0
+        named = {medium_ids[i]: after[i] for i in kept}
+        entries = {name: [values[i] for i in kept] for name, values in entries.items()}
+        with_rows = tables.with_rows(named)
+        new = tables.write(_relabelled(tables, with_rows, named)) if with_rows else []
+        tables.change_rows(new, with_rows)
+        labels, splits = zip(*named.values(), strict=True)
+        tables.enter(relabelled_entries(entries, labels, splits))
+    tables.maintain(at_end=False)
+    return len(kept)
+
+
+def _relabelled(
+    tables: ViewTables, medium_ids: Sequence[str], named: Mapping[str, tuple[str | None, str | None]]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some media with other labels, in stored order."""
+    schema, rows = tables.schema, tables.rows.table
+    listed = ", ".join(f"'{m}'" for m in medium_ids)
+    for batch in rows.scan(
+        schema.names,
+        where=f"medium_id IN ({listed})",
+        batch_rows=1024,
+        fragments=tables.places.fragments_of(rows, medium_ids),
+    ):
+        said = [named[m] for m in batch.column("medium_id").to_pylist()]
+        columns = dict(zip(schema.names, batch.columns, strict=True))
+        columns["label"] = pa.array([label for label, _ in said], schema.field("label").type)
+        columns["split"] = pa.array([split for _, split in said], schema.field("split").type)
+        yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
+
+
+def _entries_of(tables: ViewTables, medium_ids: Sequence[str]) -> Entries:
+    """Return the newest entries of known media without what belongs to their commits."""
+    places = [tables.finished.place_of(m) for m in medium_ids]
+    table = take_entries(tables.ledger.table, [p for p in places if p is not None])
+    names = [n for n in table.schema.names if n not in ("rows_version", "run", "commit", "checksum")]
+    return {name: table.column(name).to_pylist() for name in names}

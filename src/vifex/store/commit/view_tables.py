@@ -1,0 +1,146 @@
+"""The tables of one view as its writer changes them: first the rows, then the ledger, then maintenance.
+
+The order makes commits safe. Rows are written as fragments and synced, and their manifest is committed and
+synced. Only then are the entries that name this version of the rows appended and synced. The next writer
+removes what no entry names after a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from vifex.store.commit import maintenance
+from vifex.store.commit.checkpoints import checkpoint
+from vifex.store.commit.recovery import recover
+from vifex.store.commit.row_places import RowPlaces
+from vifex.store.files.faults import explained
+from vifex.store.files.lance_adapter import Fragment
+from vifex.store.files.layout import StoreInfo, ViewPaths
+from vifex.store.files.sums import LEDGER
+from vifex.store.ledger.entries import commits_since_maintenance, file_sums, runs_of
+from vifex.store.ledger.finished import FinishedMedia
+from vifex.store.ledger.sealing import seal
+from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, row_schema
+from vifex.values import Recipe, StoreError
+
+__all__ = ["ViewTables"]
+
+
+class ViewTables:
+    """The rows and the ledger of a view that one thread at a time changes.
+
+    Args:
+        info: The store.
+        paths: Where the view lies.
+        recipe: How its rows are made.
+        run: Facts of this run as JSON text; the ledger keeps them once.
+
+    Raises:
+        StoreError: If the view cannot be recovered.
+    """
+
+    def __init__(self, info: StoreInfo, paths: ViewPaths, recipe: Recipe, run: str) -> None:
+        self.name = paths.name
+        self.schema = row_schema(recipe)
+        self.recipe_hash = recipe.hash
+        self.state: Literal["open", "failed", "closed"] = "open"
+        self._info = info
+        with explained(info.path):
+            self.rows, self.ledger, self.seal = recover(paths)
+            self._run = next((n for n, text in runs_of(self.ledger.table).items() if text == run), 0)
+            self.finished = FinishedMedia(lambda: self.ledger.table)
+            self._since_maintenance = commits_since_maintenance(self.ledger.table, self.seal)
+        self.places = RowPlaces()
+        self._run_text = run
+
+    def write(self, batches: Iterable[pa.RecordBatch]) -> list[Fragment]:
+        """Write rows as fragments, neither synced nor committed."""
+        return self.rows.write(batches, self.schema)
+
+    def with_rows(self, medium_ids: Iterable[str]) -> list[str]:
+        """Return those of some media that have rows."""
+        return [medium_id for medium_id in medium_ids if self.finished.has_rows(medium_id)]
+
+    def change_rows(self, new: Sequence[Fragment], replaced: Sequence[str]) -> None:
+        """Commit new fragments, and delete the rows that some media had, as one version of the rows."""
+        if not new and not replaced:
+            return
+        checkpoint("rows.written")
+        changed: list[Fragment] = []
+        gone: list[int] = []
+        if replaced:
+            changed, gone = self.rows.delete_rows(self.places.take(self.rows.table, replaced))
+        checkpoint("rows.deletions_written")
+        self.rows.sync_data(new)
+        checkpoint("rows.data_synced")
+        self.rows.commit("rows.manifest", new, changed, gone)
+
+    def enter(self, entries: Entries) -> None:
+        """Commit the entries that make the newest version of the rows count."""
+        files = self.rows.take_sums() | {LEDGER: self.ledger.sum_of_data()}
+        entered, sealed = seal(
+            entries,
+            self.seal,
+            self.rows.table.version,
+            files,
+            run=self._run,
+            run_text="" if self._run else self._run_text,
+        )
+        fragments = self.ledger.write([entered], LEDGER_SCHEMA)
+        checkpoint("ledger.written")
+        self.ledger.sync_data(fragments)
+        checkpoint("ledger.data_synced")
+        self.ledger.commit("ledger.manifest", fragments)
+        self.seal = sealed
+        if self._run_text and not self._run:
+            self._run = sealed.commit
+        self.finished.update(entered)
+        self._since_maintenance += 1
+
+    def maintain(self, *, at_end: bool) -> None:
+        """Do maintenance if it is due."""
+        if not maintenance.due(self.rows.table, self._since_maintenance, at_end=at_end):
+            return
+        with self.failing():
+            rows = maintenance.compact(self.rows, "maintenance.rows", file_sums(self.ledger.table))
+            ledger = maintenance.compact(self.ledger, "maintenance.ledger")
+            said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
+            self.enter(maintenance_entry(said, self.recipe_hash))
+            checkpoint("maintenance.entered")
+            # The same rows under a second manifest: two versions must not depend on one file.
+            self.rows.commit("maintenance.repeat", ())
+            self.enter(maintenance_entry("removing older versions", self.recipe_hash))
+            checkpoint("maintenance.confirmed")
+            maintenance.clean(self.rows.table, self.ledger.table, self._info.readers, self.name)
+        self._since_maintenance = 0
+
+    def remove(self, fragments: Iterable[Fragment]) -> None:
+        """Remove the files of fragments that were not committed."""
+        names = [n for f in fragments for n in f.files]
+        self.rows.forget(names)
+        for name in names:
+            Path(self.rows.table.data, name).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """Refuse all further work after a failure inside; the next writer recovers the view."""
+        try:
+            with explained(self._info.path):
+                yield
+        except BaseException:
+            self.state = "failed"
+            raise
+
+    def must_be_open(self) -> None:
+        """Raise a StoreError if the tables were closed, or a change of them failed."""
+        if self.state != "open":
+            raise StoreError(
+                f"the writer of the view {self.name!r} has {self.state}.",
+                of=str(self._info.path),
+                todo="Open the store again; all that was committed is kept.",
+            )

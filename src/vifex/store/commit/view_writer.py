@@ -1,0 +1,285 @@
+"""The writer of one view: it gathers finished media until they fill a commit.
+
+`vifex.store.commit.view_tables` commits them, first the rows, then the ledger.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import pyarrow as pa
+
+from vifex.store.commit.changes import LabelChange, delete_media, relabel_media
+from vifex.store.commit.view_tables import ViewTables
+from vifex.store.files.lance_adapter import Fragment
+from vifex.store.files.layout import StoreInfo, ViewPaths
+from vifex.store.ledger.finished import FinishedMedia
+from vifex.store.schema import media_entries
+from vifex.values import Outcome, Recipe
+
+__all__ = ["DEFAULT_RULE", "CommitRule", "Spilled", "ViewWriter"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRule:
+    """When gathered media are committed: at the first of these limits."""
+
+    media: int = 2048
+    size_bytes: int = 64 << 20
+    seconds: float = 5.0
+
+
+DEFAULT_RULE: Final = CommitRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Spilled:
+    """Rows of one unfinished medium that are on disk and not committed."""
+
+    medium_id: str
+    rows: int
+    fragments: tuple[Fragment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    outcome: Outcome
+    spilled: Spilled | None
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _in_turn(method: Callable[Concatenate[ViewWriter, P], T]) -> Callable[Concatenate[ViewWriter, P], T]:
+    """Let a method of a writer wait for the one that another thread is in."""
+
+    @functools.wraps(method)
+    def call(self: ViewWriter, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._turn:
+            return method(self, *args, **kwargs)
+
+    return call
+
+
+class ViewWriter:
+    """Appends finished media to one view.
+
+    One thread is the committer. Another one may close the writer when a run is cut short: it waits for the
+    commit that goes on, as two at once would have the same number.
+    """
+
+    def __init__(
+        self, info: StoreInfo, paths: ViewPaths, recipe: Recipe, *, run: str, rule: CommitRule
+    ) -> None:
+        self.recipe = recipe
+        self.name = paths.name
+        self._rule = rule
+        self._tables = ViewTables(info, paths, recipe, run)
+        self._gathered: dict[str, _Finished] = {}
+        self._gathered_rows: list[pa.RecordBatch] = []
+        self._gathered_bytes = 0
+        self._gathered_since = 0.0
+        self._open_spills: dict[str, Spilled] = {}
+        self._turn = threading.RLock()
+
+    def __enter__(self) -> ViewWriter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another thread is adding or committing."""
+        if not self._turn.acquire(blocking=False):
+            return True
+        self._turn.release()
+        return False
+
+    def finished(self) -> FinishedMedia:
+        """Return the newest committed entry of each medium by its id; it follows this writer's commits."""
+        return self._tables.finished
+
+    @_in_turn
+    def add(
+        self, outcome: Outcome, rows: pa.RecordBatch | None = None, spilled: Spilled | None = None
+    ) -> None:
+        """Add a finished medium with all its rows: the spilled ones, then the given ones.
+
+        They replace the rows that the medium had before, in the same commit. The medium is safe once it is
+        committed; this call commits when the rule says so.
+
+        Raises:
+            StoreError: If a commit fails; the store stays as it was after the last one.
+            ValueError: If rows and outcome do not fit together.
+        """
+        given = (rows.num_rows if rows is not None else 0) + (spilled.rows if spilled else 0)
+        if given != outcome.rows:
+            raise ValueError(f"{outcome.medium.name}: {outcome.rows} rows announced, {given} given")
+        self._gather([(outcome, rows.num_rows if rows is not None else 0)], rows, spilled)
+
+    @_in_turn
+    def add_many(self, outcomes: Sequence[Outcome], rows: pa.RecordBatch | None = None) -> None:
+        """Add several finished media at once, which takes less time than one by one.
+
+        Args:
+            outcomes: One for each medium, no medium twice.
+            rows: The rows of all of them, in the order of `outcomes`, each with `outcome.rows` rows.
+
+        Raises:
+            StoreError: As `add`.
+            ValueError: As `add`.
+        """
+        given, announced = rows.num_rows if rows is not None else 0, sum(o.rows for o in outcomes)
+        if given != announced:
+            raise ValueError(f"{len(outcomes)} media: {announced} rows announced, {given} given")
+        self._gather([(o, o.rows) for o in outcomes], rows, None)
+
+    def _gather(
+        self, media: Sequence[tuple[Outcome, int]], rows: pa.RecordBatch | None, spilled: Spilled | None
+    ) -> None:
+        self._tables.must_be_open()
+        ids = [outcome.medium.medium_id for outcome, _ in media]
+        if rows is not None:
+            rows = self._checked([(m, n) for m, (_, n) in zip(ids, media, strict=True)], rows)
+        if spilled is not None and self._open_spills.pop(ids[0], None) != spilled:
+            raise ValueError(f"{media[0][0].medium.name}: these are not its newest spilled rows")
+        if any(m in self._gathered for m in ids):
+            self.commit()  # one entry per medium in a commit
+        if not self._gathered:
+            self._gathered_since = time.monotonic()
+        for medium_id, (outcome, _) in zip(ids, media, strict=True):
+            self._gathered[medium_id] = _Finished(outcome, spilled)
+        if rows is not None and rows.num_rows:
+            self._gathered_rows.append(rows)
+            self._gathered_bytes += rows.nbytes
+        if len(self._gathered) >= self._rule.media or self._gathered_bytes >= self._rule.size_bytes:
+            self.commit()
+        else:
+            self.tick()
+
+    @_in_turn
+    def spill(self, spilled: Spilled | None, rows: pa.RecordBatch) -> Spilled:
+        """Write rows of an unfinished medium, synced and uncommitted; return all of them so far."""
+        self._tables.must_be_open()
+        medium_id = spilled.medium_id if spilled else str(rows.column("medium_id")[0])
+        rows = self._checked([(medium_id, rows.num_rows)], rows)
+        if self._open_spills.get(medium_id) != spilled:
+            raise ValueError(f"{medium_id}: these are not its newest spilled rows")
+        with self._tables.failing():
+            fragments = self._tables.write([rows])
+            self._tables.rows.sync_data(fragments)
+        before = spilled or Spilled(medium_id, 0, ())
+        spilled = replace(before, rows=before.rows + rows.num_rows, fragments=(*before.fragments, *fragments))
+        self._open_spills[medium_id] = spilled
+        return spilled
+
+    @_in_turn
+    def discard(self, spilled: Spilled) -> None:
+        """Delete spilled rows of a medium that will not be finished."""
+        self._open_spills.pop(spilled.medium_id, None)
+        self._tables.remove(spilled.fragments)
+
+    @_in_turn
+    def delete(self, medium_ids: Iterable[str]) -> int:
+        """Delete media with their rows, in commits of their own; unknown ids are left out.
+
+        The next run over their sources makes them again.
+
+        Returns:
+            How many media were deleted.
+        """
+        return sum(delete_media(self._tables, part) for part in self._known(dict.fromkeys(medium_ids)))
+
+    @_in_turn
+    def relabel(self, changes: Mapping[str, LabelChange]) -> int:
+        """Give media other labels and splits, in commits of their own; unknown ids are left out.
+
+        Rows are copied with their vectors, bit for bit; nothing is computed.
+
+        Args:
+            changes: New `label`, new `split` or both for each id of a medium; what is left out stays.
+
+        Returns:
+            How many media have another label or split now.
+        """
+        return sum(relabel_media(self._tables, part, changes) for part in self._known(changes))
+
+    def _known(self, medium_ids: Iterable[str]) -> Iterator[Sequence[str]]:
+        """Yield the ids of known media, as many at a time as one commit takes, with nothing gathered."""
+        self._tables.must_be_open()
+        self.commit()
+        known = [medium_id for medium_id in medium_ids if medium_id in self._tables.finished]
+        for start in range(0, len(known), self._rule.media):
+            yield known[start : start + self._rule.media]
+
+    @_in_turn
+    def tick(self) -> None:
+        """Commit if the oldest gathered medium has waited long enough; call it while nothing is added."""
+        if self._gathered and time.monotonic() - self._gathered_since >= self._rule.seconds:
+            self.commit()
+
+    @_in_turn
+    def commit(self) -> None:
+        """Commit all gathered media now.
+
+        Raises:
+            StoreError: If the disk is full or may not be written. The writer cannot be used after that. The
+                store holds all earlier commits, and the next writer removes what is unfinished.
+        """
+        self._tables.must_be_open()
+        if not self._gathered:
+            return
+        with self._tables.failing():
+            batch = list(self._gathered.values())
+            self._commit_rows(batch)
+            self._tables.enter(media_entries([f.outcome for f in batch], self._tables.recipe_hash))
+        self._gathered, self._gathered_rows = {}, []
+        self._gathered_bytes = 0
+        self._tables.maintain(at_end=False)
+
+    @_in_turn
+    def close(self) -> None:
+        """Commit what is gathered, delete what is only spilled, and do maintenance if it is due."""
+        if self._tables.state != "open":
+            return
+        try:
+            self.commit()
+            for spilled in list(self._open_spills.values()):
+                self.discard(spilled)
+            self._tables.maintain(at_end=True)
+        finally:
+            self._tables.state = "closed"
+
+    def _commit_rows(self, batch: Sequence[_Finished]) -> None:
+        """Commit the rows, steps one and two: old ones out and new ones in, as one version of their table."""
+        replaced = self._tables.with_rows(self._gathered)
+        new = [f for b in batch if b.spilled for f in b.spilled.fragments]
+        if self._gathered_rows:
+            new += self._tables.write(self._gathered_rows)
+        self._tables.change_rows(new, replaced)
+
+    def _checked(self, media: Sequence[tuple[str, int]], rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Check that rows are of these media, as many as said of each, and of this view, each once."""
+        schema = self._tables.schema
+        if rows.schema.names != schema.names or rows.schema.types != schema.types:
+            raise ValueError(f"rows need the columns of row_schema(recipe), got {rows.schema}")
+        rows = pa.RecordBatch.from_arrays(rows.columns, schema=schema)
+        columns = zip(schema, rows.columns, strict=True)
+        empty = [field.name for field, column in columns if column.null_count and not field.nullable]
+        if empty:
+            raise ValueError(f"rows without a value in {', '.join(empty)}")
+        owners = [medium_id for medium_id, count in media for _ in range(count)]
+        if rows.column("medium_id").to_pylist() != owners:
+            raise ValueError(f"rows of other media than announced among those of {media[0][0]}")
+        ordinals = rows.column("ordinal").to_pylist()
+        expected = [f"{owner}:{ordinal}" for owner, ordinal in zip(owners, ordinals, strict=True)]
+        if rows.column("key").to_pylist() != expected or len(set(expected)) != len(expected):
+            raise ValueError(f"rows of {media[0][0]} need the keys MEDIUM_ID:ORDINAL, each once")
+        return rows

@@ -1,0 +1,1 @@
+"""Figures: numbers that say how good predictions or embeddings are."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vifex.api.models.loaded import LoadedModel
-from vifex.engines import load_engine
+from vifex.engines import EngineOptions, load_engine
+from vifex.engines.choosing import check_file
 from vifex.models import load_model
 from vifex.models.families.shared.base import Entry
 from vifex.models.families.shared.licences import forbids_commerce
@@ -189,7 +190,12 @@ def describe(name: str, *, weights: str | None = None, trust_code: bool = False)
 
 
 def load_architecture(
-    name: str, *, weights: str | None = None, card: Path | None = None, trust_code: bool = False
+    name: str,
+    *,
+    weights: str | None = None,
+    card: Path | None = None,
+    trust_code: bool = False,
+    device: str | None = None,
 ) -> tuple[LoadedModel, str, str]:
     """Load a network of which only the architecture matters. No weights are fetched.
 
@@ -199,6 +205,7 @@ def load_architecture(
             chance.
         card: The model card, where it does not stand beside the model.
         trust_code: Whether a program's file may be opened.
+        device: As `vifex.load_model` takes it.
 
     Returns:
         The model, the licence of the asked weights, and a clause on why they are not used, empty where
@@ -207,19 +214,23 @@ def load_architecture(
     Raises:
         ModelError: If there is none of that name, or its settings are not to be had.
         MissingExtraError: If its library is not installed.
+        EngineError: If there is no such device, or the model is a file that runs on the CPU.
     """
+    options = EngineOptions(device=device)
     if weights is not None or split_name(name) is None:
         model = load_model(name, weights=weights, card=card, trust_code=trust_code)
-        return LoadedModel(model), model.card.licence, ""
+        if model.builder is None:
+            check_file(model, options)
+        return LoadedModel(model, options=options), model.card.licence, ""
     try:
         with _offline():
             model = load_model(name, card=card)
-        return LoadedModel(model), model.card.licence, ""
+        return LoadedModel(model, options=options), model.card.licence, ""
     except ModelError:
         model = load_model(name, weights="random:0", card=card)  # small settings may be fetched
     entry = find_entry(model.card.name)
     licence = entry.licence if entry is not None else "unknown"
-    return LoadedModel(model), licence, "its weights are not here"
+    return LoadedModel(model, options=options), licence, "its weights are not here"
 
 
 def _line(entry: Entry) -> Line:

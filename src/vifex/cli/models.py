@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from vifex.cli.options import MODEL, CardFile, Json, TrustCode, Weights, helped
+from vifex.cli.options import MODEL, CardFile, Device, Json, TrustCode, Weights, helped
 from vifex.cli.output import clean, one_line, print_json, print_line, print_table
 from vifex.cli.reporting import print_notice
 from vifex.cli.targets import as_typed
@@ -113,6 +113,7 @@ def layers(
     weights: Weights = None,
     card: CardFile = None,
     trust_code: TrustCode = False,
+    device: Device = None,
     json: Json = False,
 ) -> int:
     """List every layer that features can be read from, with its shape.
@@ -138,7 +139,9 @@ def layers(
     if closed is not None:
         return _print_unopened(closed, json=json)
     with shown_progress(True):
-        loaded, licence, why_not = load_architecture(model, weights=weights, card=card, trust_code=trust_code)
+        loaded, licence, why_not = load_architecture(
+            model, weights=weights, card=card, trust_code=trust_code, device=device
+        )
         places, described = loaded.layers, loaded.card
         if why_not:
             print_notice(f"{described.name}: {why_not}; these are the layers of its architecture.")

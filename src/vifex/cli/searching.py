@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from vifex.cli.options import MODEL, OUTPUT, QUERY, CardFile, Flag, Json, TrustCode, Weights, helped
+from vifex.cli.options import (
+    MODEL,
+    OUTPUT,
+    QUERY,
+    CardFile,
+    Device,
+    Flag,
+    Json,
+    TrustCode,
+    Weights,
+    helped,
+)
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import print_notice
 from vifex.cli.targets import as_typed, named_file
@@ -40,6 +51,7 @@ def search(
     weights: Weights = None,
     card: CardFile = None,
     trust_code: TrustCode = False,
+    device: Device = None,
 ) -> int:
     """Print the stored rows nearest to a query; the search is exact.
 
@@ -82,7 +94,9 @@ def search(
     if html is not None:
         check_target(html, overwrite=overwrite)
     notes: list[str] = []
-    opened = vifex.open(store, view=view, model=model, weights=weights, card=card, trust_code=trust_code)
+    opened = vifex.open(
+        store, view=view, model=model, weights=weights, card=card, trust_code=trust_code, device=device
+    )
     with opened as collection:
         hits = collection.search(
             str(query),

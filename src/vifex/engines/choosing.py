@@ -10,7 +10,7 @@ from vifex.engines.loading import load_engine
 from vifex.engines.options import EngineOptions
 from vifex.values import EngineError, Layer, Model
 
-__all__ = ["settle"]
+__all__ = ["check_file", "settle"]
 
 
 def settle(
@@ -37,7 +37,11 @@ def settle(
         ModelError: If the network cannot be made.
     """
     options = options or EngineOptions()
-    choice = _of_file(model, options) if model.builder is None else _of_code(model, layers, options, made_by)
+    if model.builder is None:
+        check_file(model, options)
+        choice = EngineChoice(model)
+    else:
+        choice = _of_code(model, layers, options, made_by)
     if options.compile and choice.model.engine != "torch":
         raise EngineError(
             f"compile is for networks that torch runs, and {choice.model.engine} runs this one.",
@@ -47,8 +51,12 @@ def settle(
     return choice
 
 
-def _of_file(model: Model, options: EngineOptions) -> EngineChoice:
-    """Refuse a choice that a file cannot follow. The environment variables are for networks that are code."""
+def check_file(model: Model, options: EngineOptions) -> None:
+    """Refuse a choice that a file cannot follow. The environment variables are for networks that are code.
+
+    Raises:
+        EngineError: If OpenVINO runs the file, and the choice is torch or a device other than the CPU.
+    """
     if model.engine == "openvino" and (options.engine == "torch" or not options.allows_openvino):
         choice = "the engine torch" if options.engine == "torch" else f"the device {options.device}"
         raise EngineError(
@@ -56,7 +64,6 @@ def _of_file(model: Model, options: EngineOptions) -> EngineChoice:
             of=model.card.name,
             todo="Leave that choice out, or name a network of PyTorch; see `vifex models`.",
         )
-    return EngineChoice(model)
 
 
 def _of_code(

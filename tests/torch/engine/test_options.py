@@ -61,6 +61,50 @@ def test_a_device_that_is_not_there_is_told() -> None:
         load_engine("torch", EngineOptions(device="cuda:63"))
 
 
+def test_a_query_runs_on_the_device_that_is_named(image: Path, tmp_path: Path) -> None:
+    """In Python and on the command line; a device of a loaded model counts where none is named."""
+    name, store = "torch:tiny_networks:Cnn", tmp_path / "a.vifex"
+    vifex.extract(image, store, model=name, weights="random:0", engine="torch", device="cpu")
+    named: Any = {"model": name, "weights": "random:0"}
+    with vifex.open(store, device="cpu", **named) as opened:
+        assert opened.search(image)[0].score == pytest.approx(1.0)
+    absent = r"device cuda:63: torch finds no such device"
+    with (
+        vifex.open(store, device="cuda:63", **named) as opened,
+        pytest.raises(vifex.EngineError, match=absent),
+    ):
+        opened.search(image)
+    elsewhere = vifex.load_model(name, weights="random:0", device="cuda:63")
+    with vifex.open(store, model=elsewhere) as opened, pytest.raises(vifex.EngineError, match=absent):
+        opened.search(image)
+    with vifex.open(store, model=elsewhere, device="cpu") as opened:
+        assert opened.search(image)[0].score == pytest.approx(1.0)
+
+
+def test_a_view_made_by_openvino_is_queried_on_the_cpu(image: Path, tmp_path: Path) -> None:
+    name, store = "torch:tiny_networks:Cnn", tmp_path / "a.vifex"
+    vifex.extract(image, store, model=name, weights="random:0", engine="openvino", device="cpu")
+    refused = "OpenVINO runs networks on the CPU, not on cuda:63"
+    with (
+        vifex.open(store, model=name, weights="random:0", device="cuda:63") as opened,
+        pytest.raises(vifex.EngineError, match=refused),
+    ):
+        opened.search(image)
+    elsewhere = vifex.load_model(name, weights="random:0", device="cuda:63")
+    with vifex.open(store, model=elsewhere) as opened:
+        assert opened.search(image)[0].score == pytest.approx(1.0)
+
+
+def test_the_command_lists_layers_on_the_device_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    from vifex.cli.models import layers
+
+    name = "torch:tiny_networks:Cnn"
+    assert layers(name, weights="random:0", device="cpu") == 0
+    assert "fc" in capsys.readouterr().out
+    with pytest.raises(vifex.EngineError, match=r"device cuda:63: torch finds no such device"):
+        layers(name, weights="random:0", device="cuda:63")
+
+
 def test_compile_reaches_torch(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = []
 

@@ -179,3 +179,26 @@ def test_an_image_in_memory_stands_on_a_contact_sheet(
     store.contact_sheet(tmp_path / "hits.html", store.search(image, 2), query=image)
     page = (tmp_path / "hits.html").read_text()
     assert page.count("<img") == 3
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("gpu", "there is no device 'gpu'"),
+        ("cuda", "the device cuda is for networks that are code"),
+    ],
+)
+def test_a_device_that_the_model_cannot_use_is_refused(
+    store_path: Path, media: Path, device: str, said: str
+) -> None:
+    """By `vifex.open`, `vifex search` and `vifex layers`."""
+    from vifex.api.catalogue import load_architecture
+    from vifex.cli.searching import search
+
+    image = media / "a.png"
+    with pytest.raises(vifex.EngineError, match=said), vifex.open(store_path, device=device) as opened:
+        opened.search(image)
+    with pytest.raises(vifex.EngineError, match=said):
+        search(store_path, image, device=device)
+    with pytest.raises(vifex.EngineError, match=said):
+        load_architecture("default", device=device)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vifex.engines.options import EngineOptions
 from vifex.models.stored import is_published, unnamed
 from vifex.store import View as StoredView
 from vifex.values import InputError, Model, ModelRef
@@ -27,6 +28,11 @@ class NamedModel:
     weights: str | None = None
     card: str | os.PathLike[str] | None = None
     trust_code: bool = False
+
+    @property
+    def options(self) -> EngineOptions:
+        """The engine and the device that a loaded model was given; none for a name."""
+        return EngineOptions() if isinstance(self.model, str | os.PathLike) else self.model.options
 
     @cached_property
     def loaded(self) -> Model:
@@ -48,6 +54,8 @@ class ModelFinder:
     """Finds the models of a store's views, and keeps them."""
 
     named: NamedModel | None
+    options: EngineOptions = field(default_factory=EngineOptions)
+    """The device that the user wants for queries."""
     used: bool = False
     """Whether the named model was one of those that were found."""
     _known: dict[ModelRef, Model] = field(default_factory=dict, init=False)
@@ -82,6 +90,16 @@ class ModelFinder:
 
             self._known[known] = load_model(known.name, weights=known.weights)
         return self._known[known]
+
+    def device_for(self, engine: str) -> EngineOptions:
+        """Return the device for queries of a view that an engine made.
+
+        The device of a loaded model is for networks that torch runs. It does not forbid queries of a view
+        that OpenVINO made.
+        """
+        if self.named is None or engine != "torch":
+            return self.options
+        return self.options.or_else(EngineOptions(device=self.named.options.device))
 
     def check_used(self) -> None:
         """Refuse a named model that made none of the views that were searched for it.

@@ -128,7 +128,9 @@ class QueryEncoder:
 
             model = self._finder.find(self.view, of=self._of, is_source=self._is_source)
             graph = graph_files(self.view.folder)[0]
-            self._plan = reopen_view(self.view.name, self.view.recipe, model, graph)
+            recipe = self.view.recipe
+            options = self._finder.device_for(recipe.engine)
+            self._plan = reopen_view(self.view.name, recipe, model, graph, options=options)
         return self._plan
 
     def _compiled(self, plan: ViewPlan, on_notice: Notice) -> Network:

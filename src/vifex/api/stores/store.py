@@ -12,6 +12,7 @@ from vifex.api.arguments import checked
 from vifex.api.stores.naming import ModelFinder, NamedModel
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.view import View, ViewMethods
+from vifex.engines.options import EngineOptions
 from vifex.store import open_store as open_stored
 from vifex.values import InputError, StoreError, UnknownViewError
 from vifex.values.registry import near
@@ -35,13 +36,18 @@ class Store(ViewMethods, Mapping[str, View]):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, view: str | None = None, named: NamedModel | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        view: str | None = None,
+        named: NamedModel | None = None,
+        options: EngineOptions | None = None,
     ) -> None:
         if not isinstance(path, str | os.PathLike):
             raise InputError(f"{type(path).__name__} is no store.", todo="Give the path of its folder.")
         self._stored = open_stored(path)
         self._chosen = view
-        self._finder = ModelFinder(named)
+        self._finder = ModelFinder(named, options or EngineOptions())
         self._lock = threading.RLock()
         self._views: dict[str, View] = {}
         self._sources: dict[str, QueryEncoder] = {}
@@ -170,6 +176,7 @@ def open_store(
     weights: str | None = None,
     card: str | os.PathLike[str] | None = None,
     trust_code: bool = False,
+    device: str | None = None,
 ) -> Store:
     """Open a store for reading.
 
@@ -183,9 +190,12 @@ def open_store(
             published ones.
         card: Of that model, where it does not stand beside it.
         trust_code: Whether code may run that a `.pt` or `.pt2` file holds.
+        device: `cpu`, `cuda`, `cuda:N`, `mps` or `auto`, where torch runs the network of a query; by default
+            that of a model from `vifex.load_model`, else what `VIFEX_TORCH_DEVICE` says.
 
     Raises:
         StoreError: If there is no such store or view, or it cannot be read.
+        EngineError: If there is no device of that name.
     """
     if not isinstance(model, str | os.PathLike | None):
         from vifex.api.models.loaded import LoadedModel
@@ -196,4 +206,4 @@ def open_store(
                 todo="Give a name, the path of a file, or what vifex.load_model returns.",
             )
     named = None if model is None else NamedModel(model, weights, card, trust_code)
-    return Store(path, view=view, named=named)
+    return Store(path, view=view, named=named, options=EngineOptions(device=device))

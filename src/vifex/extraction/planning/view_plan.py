@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vifex.engines import Engine, EngineChoice, EngineOptions, load_engine, settle
+from vifex.engines.choosing import check_file
 from vifex.engines.int8.int8 import with_graph
 from vifex.engines.precision import is_int8
 from vifex.extraction.planning.audio_options import SoundChoice, fit_sound, with_window
@@ -157,7 +158,14 @@ def plan_view(
     )
 
 
-def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = None) -> ViewPlan:
+def reopen_view(
+    name: str,
+    recipe: Recipe,
+    model: Model,
+    graph: Path | None = None,
+    *,
+    options: EngineOptions | None = None,
+) -> ViewPlan:
     """Plan again what a stored recipe says, for the features of a query.
 
     Args:
@@ -165,6 +173,7 @@ def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = No
         recipe: As it is stored.
         model: The one that made the view.
         graph: The view's quantised graph, where the recipe names one.
+        options: The device for the query. The recipe names the engine.
 
     Raises:
         InputError: If the model's weights, or what its card does to pixels, are not the recipe's.
@@ -186,9 +195,11 @@ def reopen_view(name: str, recipe: Recipe, model: Model, graph: Path | None = No
     ref = model.ref or ModelRef(model.address)
     if recipe.graph_sha256 is not None and graph is not None:
         quantised = with_graph(model, graph, recipe.graph_sha256)
+        check_file(quantised, options or EngineOptions())
         return ViewPlan(name, quantised, load_engine(recipe.engine), recipe, ref)
-    choice = settle(model, [spec.layer for spec in recipe.layers], made_by=recipe.engine)
-    return ViewPlan(name, choice.model, load_engine(recipe.engine), recipe, ref)
+    layers = [spec.layer for spec in recipe.layers]
+    choice = settle(model, layers, options=options, made_by=recipe.engine)
+    return ViewPlan(name, choice.model, load_engine(recipe.engine, options), recipe, ref)
 
 
 def _fit_sampling(model: Model, sampling: Sampling | None) -> Sampling:

@@ -22,6 +22,8 @@ FAULTS = {
     "leave": "ended (status 7)",
     "grow": "more memory than a decoder may take",
     "bug": "KeyError: 'a bug in a decoder'",
+    "stuck": "no progress for 4 s",
+    "mute": "ended (status 1: TypeError: cannot pickle '_thread.lock' object)",
 }
 
 
@@ -37,7 +39,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "site"
     folder.mkdir()
     shutil.copy(Path(__file__).parents[1] / "support" / "faulty_decoders.py", folder / "sitecustomize.py")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
 
 
 @pytest.mark.usefixtures("faulty")

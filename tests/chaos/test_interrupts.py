@@ -51,7 +51,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     folder = tmp_path / "site"
     folder.mkdir()
     shutil.copy(Path(__file__).parents[1] / "support" / "slow_decoders.py", folder / "sitecustomize.py")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     return monkeypatch
 
 

@@ -6,11 +6,17 @@ The fault sits where a decoder library would have it: inside the reading of one 
 import sys
 
 if "vifex.extraction.decoders.worker" in getattr(sys, "orig_argv", []):
+    import dataclasses
     import os
     import signal
+    import threading
     import time
 
     import vifex.media.read as reading
+
+    class Stuck:
+        def __reduce__(self):  # type: ignore[no-untyped-def]
+            time.sleep(1_000)
 
     real_read = reading.read
 
@@ -33,6 +39,11 @@ if "vifex.extraction.decoders.worker" in getattr(sys, "orig_argv", []):
                 hoard.append(bytearray(64 << 20))
         if "bug" in medium.name:
             raise KeyError("a bug in a decoder")
-        return (yield from samples)
+        report = yield from samples
+        if "mute" in medium.name:  # the report cannot be sent
+            return dataclasses.replace(report, problems=(threading.Lock(),))
+        if "stuck" in medium.name:  # sending the report never ends
+            return dataclasses.replace(report, problems=(Stuck(),))
+        return report
 
     reading.read = faulty_read

@@ -24,6 +24,8 @@ __all__ = ["Decoder"]
 
 _JOIN_S: Final = 5.0
 _READ_BYTES: Final = 1 << 16
+_LAST_WORDS_S: Final = 0.5
+"""How long the error message of a process that has ended is waited for."""
 
 
 class Decoder:
@@ -155,7 +157,9 @@ class Decoder:
                     f"The decoder crashed ({signal.Signals(-code).name}) while reading it. "
                     "The file may be damaged or hostile; try a fresh copy, then `retry_failed=True`."
                 )
-        return f"The decoder ended (status {code}) while reading it. Try `retry_failed=True`."
+        self._threads[0].join(timeout=_LAST_WORDS_S)
+        error = f": {self._last_words[-1]}" if self._last_words else ""
+        return f"The decoder ended (status {code}{error}) while reading it. Try `retry_failed=True`."
 
     def _read(self) -> bytes | None:
         """Return what has come, nothing at the end of the pipe, and `None` where there may be more later."""

@@ -70,6 +70,9 @@ class Assignment:
     medium: Medium
     requests: tuple[int, ...]
     """Numbers of the requests that want it."""
+    losses: int = 0
+    """Decoders that died with this medium before, and without a sign which of their media was the cause.
+    From the first one on the medium is reported alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ SEND_EVERY_S: Final = 0.2
 """How long messages wait for a full batch."""
 
 
+class _CannotReport(BaseException):
+    """Reporting failed, which is not an error of the medium in work: the process ends."""
+
+
 class _OpenSlot:
     """A slot that is being filled."""
 
@@ -138,6 +142,21 @@ class Session:
             self._send()
 
     def _send(self) -> None:
+        in_work = self._heartbeat.job
+        # If the process dies of this, the medium in work is not the cause where others are reported.
+        is_shared = in_work is not None and any(a != in_work for a in self._over.attempts)
+        if is_shared:
+            self._heartbeat.stop()
+        try:
+            self._send_all()
+        except OSError:
+            raise  # the supervisor is gone
+        except Exception as exc:
+            raise _CannotReport from exc
+        if is_shared and in_work is not None:
+            self._heartbeat.resume(in_work)
+
+    def _send_all(self) -> None:
         # First what was written and then what is over: a medium that is over was written whole.
         for request, slot in self._open.items():
             self._report(request, slot)
@@ -177,7 +196,10 @@ class Session:
 
     def _do(self, job: Assignment) -> None:
         began_s = time.monotonic()
-        self._send_if_due()
+        if job.losses:
+            self._send()  # what was finished before is reported apart from it
+        else:
+            self._send_if_due()
         self._waited_s = 0.0
         self._heartbeat.start(job.attempt)
         counts = [0] * len(self._setup.requests)
@@ -190,7 +212,8 @@ class Session:
         over.media_s.append(self._heartbeat.at_s)
         if not (isinstance(ending, DecodeReport) and _is_plain(ending)):
             over.endings[job.attempt] = ending
-        if self._full or job.medium.kind != "image" or len(self._jobs) == self._refill_at:
+        is_due = self._full or len(self._jobs) == self._refill_at
+        if is_due or job.losses or job.medium.kind != "image":
             self._send()
         self._heartbeat.stop()
 

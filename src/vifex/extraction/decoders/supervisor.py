@@ -8,6 +8,7 @@ here.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Final
 
 from vifex.extraction.decoders.decoder import Decoder
@@ -37,7 +38,13 @@ _WATCH_S: Final = 0.02
 """How often heartbeats are looked at, at most."""
 _PARTIAL_S: Final = 1.0
 """Seconds that a slot which is not full waits with an idle decoder: what is finished is to be kept."""
+_AWAY_S: Final = 1.0
+"""Longer pauses of the supervisor itself do not count: decoders may have waited for it."""
 _START_TRIES: Final = 3
+_MOST_LOSSES: Final = 3
+"""Decoders that may die with a medium without a sign of the cause, before the medium counts as failed."""
+
+_SILENT: Final = "The decoder stopped before it reported on it. Try `retry_failed=True`."
 
 
 class Supervisor:
@@ -89,18 +96,19 @@ class Supervisor:
         """Count the media that decoders would take now."""
         return self._dispatcher.capacity()
 
-    def give(self, medium: Medium, requests: tuple[int, ...]) -> int:
+    def give(self, medium: Medium, requests: tuple[int, ...], losses: int = 0) -> int:
         """Hand a medium to a decoder with the next `flush`.
 
         Args:
             medium: To be read.
             requests: Numbers of the requests that want it.
+            losses: Decoders that died with it before, see `Assignment`.
 
         Returns:
             The number of this attempt.
         """
         self._attempt += 1
-        self._dispatcher.give(Assignment(self._attempt, medium, requests))
+        self._dispatcher.give(Assignment(self._attempt, medium, requests, losses))
         return self._attempt
 
     def flush(self) -> None:
@@ -210,9 +218,12 @@ class Supervisor:
         now_s = time.monotonic()
         if now_s - self._watched_s < _WATCH_S:
             return
+        was_away = now_s - self._watched_s > _AWAY_S
         self._watched_s = now_s
         for decoder in list(self._decoders.values()):
             decoder.look(now_s)
+            if was_away or not decoder.jobs or not decoder.is_ready:
+                decoder.heard_s = now_s
             if not decoder.jobs and decoder.open and now_s - decoder.idle_since_s > _PARTIAL_S:
                 self._slots.take_partial([decoder])
             reason = self._overdue(decoder, now_s)
@@ -221,8 +232,10 @@ class Supervisor:
 
     def _overdue(self, decoder: Decoder, now_s: float) -> str | None:
         """Say why a decoder must be ended, if it must."""
-        if decoder.seen[0] is None or decoder.heartbeat.waiting:
+        if decoder.heartbeat.waiting:
             return None
+        if decoder.seen[0] is None:  # between two media: it reports, or has stopped without an end
+            return None if now_s - decoder.heard_s <= self._limits.stall_s else _SILENT
         if now_s - decoder.heard_s > self._limits.stall_s:
             return (
                 f"Decoding made no progress for {self._limits.stall_s:g} s and was ended. "
@@ -247,17 +260,30 @@ class Supervisor:
         decoder.look(time.monotonic())
         self._slots.take_from_dead(decoder)
         self._dispatcher.forget(decoder)
-        for job in decoder.jobs:
-            if job.attempt == decoder.seen[0]:
-                self._events.append(Ended(self._lost(decoder, job, reason or decoder.cause_of_death())))
-        again = [job for job in decoder.jobs if job.attempt != decoder.seen[0]]
+        again = self._settle_lost(decoder, reason)
         decoder.close()
         if not decoder.is_ready:
             self._count_failed_start(decoder)
         self._start(decoder.seat)
         for job in again:
-            self._events.append(Retried(job.attempt, self.give(job.medium, job.requests)))
+            self._events.append(Retried(job.attempt, self.give(job.medium, job.requests, job.losses)))
         self.flush()
+
+    def _settle_lost(self, decoder: Decoder, reason: str | None) -> list[Assignment]:
+        """End the attempts that a dead decoder cost, and return those that are made again.
+
+        The medium in work is lost. Where none was, the decoder died while it reported on its media: each is
+        read again and reported alone, so that the next death shows which one it is.
+        """
+        in_work = [job for job in decoder.jobs if job.attempt == decoder.seen[0]]
+        others = [job for job in decoder.jobs if job.attempt != decoder.seen[0]]
+        if not in_work:
+            others = [replace(job, losses=job.losses + 1) for job in others]
+            in_work = [job for job in others if job.losses >= _MOST_LOSSES]
+            others = [job for job in others if job.losses < _MOST_LOSSES]
+        for job in in_work:
+            self._events.append(Ended(self._lost(decoder, job, reason or decoder.cause_of_death())))
+        return others
 
     def _lost(self, decoder: Decoder, job: Assignment, reason: str) -> Finished:
         """Say what became of the medium that was in work when a decoder died."""

@@ -90,7 +90,7 @@ def _messages(body: bytes) -> list[Message]:
 def _plain(message: Message) -> tuple[Any, ...]:
     match message:
         case Jobs():
-            return _JOBS, [(a.attempt, _FIELDS(a.medium), a.requests) for a in message.block]
+            return _JOBS, [(a.attempt, _FIELDS(a.medium), a.requests, a.losses) for a in message.block]
         case Wrote():
             facts = message.facts
             more = (facts.boxes, facts.sizes_px) if facts.boxes else None
@@ -116,7 +116,7 @@ def _plain(message: Message) -> tuple[Any, ...]:
 def _message(plain: tuple[Any, ...]) -> Message:
     kind, *fields = plain
     if kind == _JOBS:
-        return Jobs(tuple(Assignment(a, Medium(*medium), r) for a, medium, r in fields[0]))
+        return Jobs(tuple(Assignment(a, Medium(*medium), *rest) for a, medium, *rest in fields[0]))
     if kind == _WROTE:
         request, slot, attempts, records, more = fields
         return Wrote(request, slot, attempts, SampleFacts(np.frombuffer(records, FACT_DTYPE), *(more or ())))

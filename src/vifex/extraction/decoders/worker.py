@@ -12,6 +12,7 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from typing import BinaryIO, cast
 
 from vifex.extraction.decoders.protocol import Setup, ToDecoder
@@ -91,8 +92,15 @@ def main() -> None:
     _yield_to_the_engine()
     inbox: queue.SimpleQueue[ToDecoder] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(stdin, inbox), daemon=True).start()
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+    try:
         Session(setup, inbox, out).run()
+    except (BrokenPipeError, KeyboardInterrupt):
+        os._exit(0)
+    except BaseException as exc:
+        # A usual end would wait for the pipe in which the other thread reads, for ever.
+        traceback.print_exception(exc.__cause__ or exc)
+        sys.stderr.flush()
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,10 @@ class Heartbeat:
         """Report that there is nothing in work."""
         self._numbers[_JOB] = 0
 
+    def resume(self, job: int) -> None:
+        """Report after `stop` that a job goes on, without a new start."""
+        self._numbers[_JOB] = job + 1
+
     def beat(self) -> None:
         """Report that there is progress."""
         self._numbers[_BEATS] += 1

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vifex.models.heads import head_names, make_head
+from vifex.models.heads.positions import add_positions
 from vifex.models.heads.registry import HEADS
 from vifex.models.heads.tcn import TCNBlock, TCNHead
 from vifex.values import InputError
@@ -19,6 +20,7 @@ SMALL = {
     "nonlocal": {"inner": 4},
     "rnn": {"hidden": 5},
     "tcn": {"hidden": 5, "layers": 2},
+    "transformer": {"hidden": 8, "layers": 1, "heads": 2},
 }
 
 
@@ -74,6 +76,38 @@ def test_attention_is_the_papers_formula() -> None:
     for clip, z in zip(X.numpy().astype(np.float64), out, strict=True):
         e = np.array([np.exp(w[0] @ np.tanh(v @ h)) for h in clip])
         np.testing.assert_allclose(z, sum(a * h for a, h in zip(e / e.sum(), clip, strict=True)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["attention", "nonlocal"])
+def test_positions_make_the_order_of_the_frames_count(name: str) -> None:
+    plain, placed = make(name), make_head(name, 6, positions=True, **SMALL[name])
+    placed.load_state_dict(plain.state_dict())
+    for head in (plain, placed):
+        for parameter in head.parameters():
+            torch.nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(2))
+    backwards = X.flip(1)
+    with torch.no_grad():
+        torch.testing.assert_close(plain(X), plain(backwards))
+        assert (placed(X) - placed(backwards)).abs().max() > 0.05
+
+
+def test_positions_are_the_papers_formula() -> None:
+    """Vaswani et al. 2017, section 3.5: sines and cosines of t / 10000^(2i/D)."""
+    placed = add_positions(torch.zeros(1, 3, 4))[0].numpy()
+    hand = [[np.sin(t), np.cos(t), np.sin(t / 100), np.cos(t / 100)] for t in range(3)]
+    np.testing.assert_allclose(placed, hand, atol=1e-6)
+
+
+def test_a_standardised_head_sees_mean_zero_and_deviation_one() -> None:
+    head = make_head("mean", 6, standardise=True)
+    rows = torch.cat([7 + 3 * X.flatten(0, 1)[:, :5], torch.full((21, 1), 2.0)], dim=1)
+    head.measure(rows)
+    with torch.no_grad():
+        seen = head(rows.reshape(21, 1, 6))
+    torch.testing.assert_close(seen[:, :5].mean(dim=0), torch.zeros(5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen[:, :5].std(dim=0, correction=0), torch.ones(5))
+    assert seen[:, 5].abs().max() == 0
+    assert set(head.state_dict()) == {"mean", "deviation"}
 
 
 def test_a_causal_block_by_hand() -> None:

@@ -23,12 +23,13 @@ def head_names() -> list[str]:
     return names(HEADS, group=GROUP)
 
 
-def make_head(name: str, in_features: int, **options: Any) -> nn.Module:
+def make_head(name: str, in_features: int, *, standardise: bool = False, **options: Any) -> nn.Module:
     """Make a head with its initial weights, in training mode.
 
     Args:
         name: In the registry, e.g. `lstm`.
         in_features: Numbers per frame, D.
+        standardise: Whether the head sees standardised features; see `StandardisedHead`.
         **options: The head's own, e.g. `hidden=512`; each head's class says which.
 
     Returns:
@@ -49,4 +50,8 @@ def make_head(name: str, in_features: int, **options: Any) -> nn.Module:
         ) from exc
     except ValueError as exc:
         raise InputError(f"the head {name!r} cannot be made: {exc}.") from exc
+    if standardise:
+        from vifex.models.heads.standardised import StandardisedHead
+
+        return StandardisedHead(in_features, head)
     return head

@@ -24,6 +24,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from vifex.models.heads.positions import add_positions
 from vifex.models.heads.states import States
 
 __all__ = ["NonLocalBlock", "NonLocalHead"]
@@ -117,6 +118,8 @@ class NonLocalHead(nn.Module):
         inner: Channels inside a block.
         pairwise: f.
         norm: A batch norm behind W_z.
+        positions: Whether positions (sines) are added to the frames first. Without them the order of the
+            frames changes nothing.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class NonLocalHead(nn.Module):
         layers: int = 1,
         pairwise: Pairwise = "embedded",
         norm: bool = False,
+        positions: bool = False,
     ) -> None:
         super().__init__()
         blocks = (
@@ -135,10 +139,12 @@ class NonLocalHead(nn.Module):
         )
         self.blocks = nn.Sequential(*blocks)
         self.states = States()
+        self.positions = positions
         self.out_features = in_features
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[B, T, D]` to `[B, D]`."""
+        x = add_positions(x) if self.positions else x
         volume = x.transpose(1, 2)[..., None, None]
         states: Tensor = self.states(self.blocks(volume)[..., 0, 0].transpose(1, 2))
         return states.mean(dim=1)

@@ -19,6 +19,7 @@ HEADS: Final[Mapping[str, str]] = {
     "nonlocal": "vifex.models.heads.non_local:NonLocalHead",
     "rnn": "vifex.models.heads.recurrent:RNNHead",
     "tcn": "vifex.models.heads.tcn:TCNHead",
+    "transformer": "vifex.models.heads.transformer:TransformerHead",
 }
 
 FUSION_GROUP: Final = "vifex.fusion_heads"

@@ -2,10 +2,11 @@
 
     seq/HEAD[:OPTION,...](BACKBONE[#LAYER])
 
-- HEAD is a name of `vifex.models.heads`: mean, max, attention, rnn, lstm, gru, tcn, nonlocal.
+- HEAD is a name of `vifex.models.heads`: mean, max, attention, rnn, lstm, gru, tcn, transformer,
+  nonlocal.
 - An OPTION is a number (the head's `hidden`, for `nonlocal` its `inner`), `bi` (two directions), `KEY=VALUE`
-  (any option of the head's class, e.g. `layers=2`, `take=mean`, `pairwise=dot`), or `frames=T`: frames per
-  clip, 16 by default.
+  (any option of the head's class, e.g. `layers=2`, `take=mean`, `pairwise=dot`), `standardise=true` (the
+  head's weights hold the mean and deviation of the features), or `frames=T`: frames per clip, 16 by default.
 - BACKBONE is any image network of a family, with its prefix; LAYER is one of its modules or aliases, by
   default the default layer of its card. A map or tokens are averaged.
 

@@ -20,6 +20,7 @@ from vifex.models.programs import (
     program_model,
     untrusted,
 )
+from vifex.models.run_folders import load_run_folder, run_folder
 from vifex.values import Model, ModelError
 
 __all__ = ["PROGRAMS", "SUFFIXES", "load_file", "weights_files", "weights_sha256"]
@@ -31,7 +32,7 @@ def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False)
     """Load a model from its file and its card.
 
     Args:
-        path: The graph's file, or the path of its card.
+        path: The graph's file, the path of its card, or the folder of a training run.
         card: The card, if it is not `MODEL.vifex.toml` beside the graph.
         trust_code: Whether the code in a program may run.
 
@@ -39,6 +40,8 @@ def load_file(path: Path, *, card: Path | None = None, trust_code: bool = False)
         ModelError: If a file is missing, of another kind or not the one that the card names, or if it is a
             program and its code is not trusted.
     """
+    if (folder := run_folder(path)) is not None:
+        return load_run_folder(folder, card=card)
     graph = _graph_file(path)
     if graph.suffix.lower() in PROGRAMS:
         check_program(graph)
@@ -116,7 +119,9 @@ def _graph_file(path: Path) -> Path:
         return path.with_suffix(".xml")
     if path.is_dir():
         raise ModelError(
-            "this is a folder, not a model.", of=text, todo=f"Give a file: {', '.join(SUFFIXES)}."
+            "this is a folder, and not one of a finished training run.",
+            of=text,
+            todo=f"Give a file ({', '.join(SUFFIXES)}) or the folder of a run of `vifex train`.",
         )
     if not path.is_file():
         raise ModelError("there is no such file.", of=text, todo="Check the path of the model.")

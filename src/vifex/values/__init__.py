@@ -12,6 +12,7 @@ from vifex.values.errors import (
     MissingExtraError,
     ModelError,
     StoreError,
+    TrainingError,
     UnknownViewError,
     VifexError,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Span",
     "Status",
     "StoreError",
+    "TrainingError",
     "Tree",
     "UnknownViewError",
     "ViewRequest",

@@ -8,6 +8,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "StoreError",
+    "TrainingError",
     "UnknownViewError",
     "VifexError",
     "keywords",
@@ -77,6 +78,10 @@ class ModelError(VifexError):
 
 class StoreError(VifexError):
     """A store cannot be made, opened or written."""
+
+
+class TrainingError(VifexError):
+    """A training run cannot start, go on or be resumed."""
 
 
 class UnknownViewError(StoreError, KeyError):

@@ -1,0 +1,1 @@
+"""Examples to learn from: where they are, how they are split, decoded and ordered."""

@@ -1,0 +1,28 @@
+"""Registry of tasks: name -> `module:attribute`, a function `Setting -> Task`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+from vifex.training.tasks.base import Setting, Task
+from vifex.values.registry import load
+
+__all__ = ["GROUP", "TASKS", "make_task"]
+
+GROUP: Final = "vifex.tasks"
+"""Entry point group for tasks of other packages."""
+
+TASKS: Final[Mapping[str, str]] = {
+    "image": "vifex.training.tasks.image:ImageTask",
+}
+
+
+def make_task(setting: Setting) -> Task:
+    """Make the task that a configuration names.
+
+    Raises:
+        InputError: If there is no such task; the message offers similar names.
+    """
+    make = load(TASKS, setting.config.run.task, group=GROUP, what="task")
+    return cast(Task, make(setting))

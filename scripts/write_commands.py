@@ -15,8 +15,8 @@ The output of `vifex COMMAND --help`. Results go to standard output, everything 
 
 Exit status: 0 success; 2 the command line is wrong; 3 done, but some media failed or are partial, or `check`
 found damage; 4 the command could not be done; 130 interrupted, 143 ended by SIGTERM, 129 by SIGHUP. After the
-last three, `extract`, `fuse` and `tree` resume with the same command. `--debug` before or after any command
-shows tracebacks.
+last three, `extract`, `fuse`, `tree` and `train` resume with the same command. `--debug` before or after any
+command shows tracebacks.
 """
 
 PARTS = [f"models {name}" for name in MODEL_COMMANDS]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vifex.api.stores.store import open_store as open
     from vifex.api.stores.view import View
     from vifex.api.streaming import stream
+    from vifex.api.training import train
     from vifex.api.types import Images, OneImage, OneQuery, Precision, TensorLike, Transform
     from vifex.api.views import Choices, ViewOptions
     from vifex.engines.options import EngineOptions
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from vifex.extraction.streaming import StreamBatch
     from vifex.search.hits import Hit
     from vifex.store import FileProblem, LabelChange, ViewCheck
+    from vifex.training.progress import TrainingMoment
+    from vifex.training.running import TrainingResult
     from vifex.values import (
         AudioInput,
         AudioSpec,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
         Sampling,
         Span,
         StoreError,
+        TrainingError,
         Tree,
         UnknownViewError,
         VifexError,
@@ -109,6 +113,9 @@ __all__ = [
     "StoreError",
     "StreamBatch",
     "TensorLike",
+    "TrainingError",
+    "TrainingMoment",
+    "TrainingResult",
     "Transform",
     "Tree",
     "UnknownViewError",
@@ -123,6 +130,7 @@ __all__ = [
     "load_model",
     "open",
     "stream",
+    "train",
     "tree",
 ]
 
@@ -174,6 +182,9 @@ _HOMES = {
     "StoreError": ("vifex.values", "StoreError"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
+    "TrainingError": ("vifex.values", "TrainingError"),
+    "TrainingMoment": ("vifex.training.progress", "TrainingMoment"),
+    "TrainingResult": ("vifex.training.running", "TrainingResult"),
     "Transform": ("vifex.api.types", "Transform"),
     "Tree": ("vifex.values", "Tree"),
     "UnknownViewError": ("vifex.values", "UnknownViewError"),
@@ -187,6 +198,7 @@ _HOMES = {
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "open": ("vifex.api.stores.store", "open_store"),
     "stream": ("vifex.api.streaming", "stream"),
+    "train": ("vifex.api.training", "train"),
     "tree": ("vifex.api.deriving", "tree"),
 }
 

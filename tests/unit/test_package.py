@@ -63,6 +63,9 @@ def test_public_names_are_the_reviewed_list() -> None:
         "StoreError",
         "StreamBatch",
         "TensorLike",
+        "TrainingError",
+        "TrainingMoment",
+        "TrainingResult",
         "Transform",
         "Tree",
         "UnknownViewError",
@@ -77,6 +80,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "load_model",
         "open",
         "stream",
+        "train",
         "tree",
     ]
     assert sorted(dir(vifex)) == sorted(vifex.__all__)

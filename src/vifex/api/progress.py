@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from vifex.extraction.progress import FileInWork, Progress
 from vifex.values.printing import clean, fit
@@ -20,7 +20,7 @@ from vifex.values.steps import listening
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Display", "shown_progress"]
+__all__ = ["Display", "Drawable", "clock", "drawn", "shown_progress"]
 
 EVERY_S: Final = 30.0
 """Between lines where standard error is no terminal."""
@@ -50,7 +50,7 @@ class Display:
         """Say it in one line, for a log."""
         now_s = time.monotonic()
         if self._step or self._progress is None:
-            return f"{self._step or 'decoding the first media'}, {_clock(now_s - self._step_s)} so far"
+            return f"{self._step or 'decoding the first media'}, {clock(now_s - self._step_s)} so far"
         p = self._progress
         told = [", ".join([*_done(p), *_video(p)])]
         if rates := _rates(p):
@@ -70,11 +70,11 @@ class Display:
 
         now_s = time.monotonic()
         if self._step or self._progress is None:
-            return _text(f"{self._step or 'decoding the first media'} ({_clock(now_s - self._step_s)})")
+            return _text(f"{self._step or 'decoding the first media'} ({clock(now_s - self._step_s)})")
         p = self._progress
         head = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=p.total or 1, completed=p.finished if p.total else 0, width=24)
-        so_far = _clock(p.elapsed_s + now_s - self._progress_s)
+        so_far = clock(p.elapsed_s + now_s - self._progress_s)
         head.add_row(bar, Text(f"{_share(p)}{so_far} so far, {_left(p) or 'time left not known yet'}"))
         rows: list[RenderableType] = [head, _text(", ".join(_done(p)))]
         rows += [_text(", ".join(told)) for told in ([*_video(p), *_rates(p)],) if told]
@@ -89,13 +89,33 @@ def shown_progress(is_wanted: bool) -> Iterator[Callable[[Progress], None] | Non
         yield None
         return
     display = Display()
-    shown = _on_terminal(display) if sys.stderr.isatty() else _in_lines(display)
-    with listening(display.step), shown:
+    with drawn(display):
         yield display.progress
 
 
+class Drawable(Protocol):
+    """What is drawn again and again while something runs."""
+
+    def step(self, what: str) -> None:
+        """Take what is being done; empty where nothing is any more."""
+
+    def line(self) -> str:
+        """Return one line, for a log."""
+
+    def render(self) -> RenderableType:
+        """Return a few lines, for a terminal."""
+
+
 @contextmanager
-def _on_terminal(display: Display) -> Iterator[None]:
+def drawn(display: Drawable) -> Iterator[None]:
+    """Draw a display: at the bottom of a terminal, else a line every 30 s."""
+    on_error = _on_terminal(display) if sys.stderr.isatty() else _in_lines(display)
+    with listening(display.step), on_error:
+        yield
+
+
+@contextmanager
+def _on_terminal(display: Drawable) -> Iterator[None]:
     from rich.console import Console
     from rich.live import Live
 
@@ -112,7 +132,7 @@ def _on_terminal(display: Display) -> Iterator[None]:
 
 
 @contextmanager
-def _in_lines(display: Display) -> Iterator[None]:
+def _in_lines(display: Drawable) -> Iterator[None]:
     over = threading.Event()
 
     def tell() -> None:
@@ -155,7 +175,7 @@ def _rates(p: Progress) -> list[str]:
 def _left(p: Progress) -> str:
     if p.left_s is None:
         return ""
-    return f"{'at least' if p.left_is_least else 'about'} {_clock(p.left_s)} left"
+    return f"{'at least' if p.left_is_least else 'about'} {clock(p.left_s)} left"
 
 
 def _share(p: Progress) -> str:
@@ -173,7 +193,8 @@ def _position(file: FileInWork) -> str:
     return f"{file.at_s:,.0f}{end} s of "
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds."""
     minutes, s = divmod(round(seconds), 60)
     hours, m = divmod(minutes, 60)
     return f"{hours}:{m:02d}:{s:02d}"

@@ -45,6 +45,7 @@ COMMANDS = {
     "models": "vifex.cli.models:models",
     "layers": "vifex.cli.models:layers",
     "bench": "vifex.cli.benching:bench",
+    "train": "vifex.cli.training:train",
     "cache": "vifex.cli.caching:cache",
     "card": "vifex.cli.models:card",
     "completion": "vifex.cli.completing:completion",
@@ -59,9 +60,10 @@ _USAGE = {
     "export": {"usage": "Usage: vifex export STORE -o FILE [OPTIONS]"},
     "layers": {"usage": "Usage: vifex layers [MODEL] [OPTIONS]"},
     "bench": {"usage": "Usage: vifex bench [MODEL] [OPTIONS]"},
+    "train": {"usage": "Usage: vifex train [CONFIG] [OPTIONS]"},
 }
 """Usage lines of commands whose arguments the parser would only call ARGS."""
-_RESUMED = ("extract", "fuse", "tree")
+_RESUMED = ("extract", "fuse", "tree", "train")
 """Commands that resume where they stopped."""
 
 for _place, (_name, _home) in enumerate(COMMANDS.items()):

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from vifex.training.config import Config
+from vifex.training.progress import TrainingMoment
 from vifex.values.steps import step
 
-__all__ = ["Result", "run", "show_batch"]
+__all__ = ["TrainingResult", "run", "show_batch"]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TrainingResult:
     """What a run gave."""
 
     folder: Path
-    """It is a model: `vifex extract --model FOLDER`."""
+    """It is a model, e.g. for `vifex.extract(..., model=FOLDER)`."""
     figures: Mapping[str, Any]
     """Of the finished run: those of validation, and of the test if there is one."""
     problems: int
@@ -46,15 +47,15 @@ def run(
     config: Config,
     folder: Path,
     *,
-    on_step: Callable[[Any], None] | None = None,
+    on_step: Callable[[TrainingMoment], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
-) -> Result:
+) -> TrainingResult:
     """Train a network, or continue a run that was interrupted.
 
     Args:
         config: Of the run.
         folder: Of the run; the same configuration and folder resume.
-        on_step: Called with a `Moment` after each step.
+        on_step: Called with a `TrainingMoment` after each step.
         on_epoch: Called with the figures of each epoch.
 
     Raises:
@@ -66,7 +67,7 @@ def run(
 
     place = RunFolder(folder, config)
     if (figures := place.summary) is not None:
-        return Result(folder, figures, int(figures.get("problems", 0)), was_finished=True)
+        return TrainingResult(folder, figures, int(figures.get("problems", 0)), was_finished=True)
     step("loading torch")
     from vifex.training.loop import Trainer
     from vifex.training.run_folder.loggers import open_loggers
@@ -116,7 +117,7 @@ def run(
         warnings.simplefilter("ignore")  # on fonts that lack a glyph of a class
         write_report(place, task, trained, summary)
     place.write_summary(summary)
-    return Result(folder, summary, len(found))
+    return TrainingResult(folder, summary, len(found))
 
 
 def _tested(task: Any, network: Any) -> dict[str, float]:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -42,7 +42,7 @@ def _bordered(images: Tensor, border_px: int) -> Tensor:
         rows = _reflected(images.shape[2], border_px)
         columns = _reflected(images.shape[3], border_px)
         return images[:, :, rows][:, :, :, columns]
-    return F.pad(images, (border_px,) * 4, mode="reflect")
+    return functional.pad(images, (border_px,) * 4, mode="reflect")
 
 
 def _reflected(size: int, border: int) -> Tensor:
@@ -94,5 +94,7 @@ def rotate_and_zoom(images: Tensor, degrees: float, zoom: float, rng: Generator)
 
 
 def _sampled(images: Tensor, theta: Tensor, size_px: int) -> Tensor:
-    grid = F.affine_grid(theta.to(images), [len(images), images.shape[1], size_px, size_px], False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    grid = functional.affine_grid(theta.to(images), [len(images), images.shape[1], size_px, size_px], False)
+    return functional.grid_sample(
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )

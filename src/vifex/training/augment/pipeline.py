@@ -26,9 +26,7 @@ class Augmenter:
         std: Of each channel.
     """
 
-    def __init__(
-        self, augment: Augment, size_px: int, mean: Sequence[float], std: Sequence[float]
-    ) -> None:
+    def __init__(self, augment: Augment, size_px: int, mean: Sequence[float], std: Sequence[float]) -> None:
         self._augment, self.size_px = augment, size_px
         # (pixel / 255 - mean) / std as one multiplication and one addition.
         self._factor = (1 / (255 * torch.tensor(list(std)))).view(1, 3, 1, 1)

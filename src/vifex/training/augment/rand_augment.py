@@ -20,7 +20,9 @@ __all__ = ["OPERATIONS", "rand_augment"]
 _MOST: Final = 30
 
 
-def _affine(images: Tensor, *, angle: float = 0.0, x: float = 0.0, y: float = 0.0, shear: Any = (0, 0)) -> Tensor:
+def _affine(
+    images: Tensor, *, angle: float = 0.0, x: float = 0.0, y: float = 0.0, shear: Any = (0, 0)
+) -> Tensor:
     shift = [round(x * images.shape[-1]), round(y * images.shape[-2])]
     return ops.affine(
         images, angle, shift, 1.0, list(shear), interpolation=InterpolationMode.NEAREST, fill=[128.0] * 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vifex.training.config.reading import load_config, parse_config, with_settings
+from vifex.training.config.reading import config_of, load_config, parse_config, with_settings
 from vifex.training.config.sections import (
     Augment,
     Config,
@@ -28,6 +28,7 @@ __all__ = [
     "Optimizer",
     "Run",
     "Schedule",
+    "config_of",
     "load_config",
     "parse_config",
     "template",

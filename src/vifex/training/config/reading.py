@@ -13,7 +13,7 @@ from vifex.training.config.sections import Config
 from vifex.values import InputError
 from vifex.values.registry import near
 
-__all__ = ["load_config", "parse_config", "with_settings"]
+__all__ = ["config_of", "load_config", "parse_config", "with_settings"]
 
 _KINDS = {
     "str": "text",
@@ -54,6 +54,19 @@ def parse_config(text: str, *, of: str) -> Config:
     except ValueError as exc:
         raise InputError(f"the configuration is not valid TOML: {exc}.", of=of) from exc
     return _merged(Config(), data, of)
+
+
+def config_of(sections: Mapping[str, Any], *, of: str = "the configuration") -> Config:
+    """Check sections that are given as a mapping.
+
+    Args:
+        sections: Name of each section to its keys and values.
+        of: What they are, for messages.
+
+    Raises:
+        InputError: If a section, key or value is wrong; the message offers similar names.
+    """
+    return _merged(Config(), sections, of)
 
 
 def with_settings(config: Config, settings: Iterable[str]) -> Config:

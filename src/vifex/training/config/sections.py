@@ -50,7 +50,9 @@ class Data:
     )
     mean: tuple[float, ...] = _key((), "Mean of each channel, 0 to 1; empty: measured on the training set.")
     std: tuple[float, ...] = _key((), "Standard deviation of each channel; empty: measured.")
-    cache_mb: int = _key(4096, "Decoded images are kept if they need at most this; 0: always decode.", least=0)
+    cache_mb: int = _key(
+        4096, "Decoded images are kept if they need at most this; 0: always decode.", least=0
+    )
     limit: int = _key(0, "Use at most so many training examples; 0: all of them.", least=0)
     workers: int = _key(0, "Threads that decode; 0: one for each core.", least=0)
     frames: int = _key(16, "Frames of a clip, for videos.", least=1)
@@ -100,7 +102,9 @@ class Schedule:
     """[schedule]: the learning rate over time."""
 
     name: str = _key(
-        "one-cycle", "one-cycle, cosine, step or constant.", choices=("one-cycle", "cosine", "step", "constant")
+        "one-cycle",
+        "one-cycle, cosine, step or constant.",
+        choices=("one-cycle", "cosine", "step", "constant"),
     )
     warmup: float = _key(0.2, "Share of the steps in which the rate rises.", least=0.0)
     final: float = _key(0.0, "Rate at the end, as a share of the highest.", least=0.0)
@@ -113,7 +117,9 @@ class Augment:
     """[augment]: random changes of the training images, drawn for each image."""
 
     crop_px: int = _key(0, "Pixels of border from which a random crop is cut; 0: none.", least=0)
-    scale: tuple[float, ...] = _key((), "Smallest and largest share of the area of a random crop, e.g. [0.3, 1].")
+    scale: tuple[float, ...] = _key(
+        (), "Smallest and largest share of the area of a random crop, e.g. [0.3, 1]."
+    )
     flip: bool = _key(False, "Mirror half of the images.")
     rotate_deg: float = _key(0.0, "Largest rotation, in degrees.", least=0.0)
     zoom: float = _key(0.0, "Largest relative change of the size, e.g. 0.1.", least=0.0)
@@ -141,7 +147,9 @@ class Loss:
     distill_weight: float = _key(1.0, "Weight of the distillation beside the loss of the labels.", least=0.0)
     distill_temperature: float = _key(4.0, "Temperature of the distilled scores.", least=0.0)
     distill_on: str = _key(
-        "logits", "What is distilled: logits, features or similarity.", choices=("logits", "features", "similarity")
+        "logits",
+        "What is distilled: logits, features or similarity.",
+        choices=("logits", "features", "similarity"),
     )
 
 
@@ -185,9 +193,14 @@ class Run:
     ema: float = _key(0.0, "Decay of the averaged weights, e.g. 0.999; 0: no average.", least=0.0)
     validate_every: int = _key(1, "Epochs from one validation to the next.", least=1)
     patience: int = _key(0, "Validations without a gain after which training stops; 0: never.", least=0)
-    best: str = _key("", "Figure of validation that chooses the weights, e.g. accuracy; empty: the task's own.")
-    keep: str = _key("last", "Whether the weights of the last or of the best validation are the result.",
-                     choices=("last", "best"))
+    best: str = _key(
+        "", "Figure of validation that chooses the weights, e.g. accuracy; empty: the task's own."
+    )
+    keep: str = _key(
+        "last",
+        "Whether the weights of the last or of the best validation are the result.",
+        choices=("last", "best"),
+    )
     flip_tta: bool = _key(False, "Whether validation averages the scores of an image and its mirror image.")
     checkpoint_s: float = _key(120.0, "Seconds from one checkpoint to the next.", least=0.0)
     log: tuple[str, ...] = _key(("tensorboard",), "Loggers: tensorboard, wandb, mlflow.")

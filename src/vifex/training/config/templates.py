@@ -1,4 +1,4 @@
-"""Configurations to start from: `vifex train --init KIND`."""
+"""Configurations to start from, for each kind of run."""
 
 from __future__ import annotations
 

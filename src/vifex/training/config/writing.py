@@ -12,7 +12,9 @@ from vifex.training.config.sections import Config
 __all__ = ["to_toml"]
 
 
-def to_toml(config: Config, *, comments: bool = False, only: Mapping[str, tuple[str, ...]] | None = None) -> str:
+def to_toml(
+    config: Config, *, comments: bool = False, only: Mapping[str, tuple[str, ...]] | None = None
+) -> str:
     """Write a configuration.
 
     Args:
@@ -42,7 +44,11 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+        return (
+            "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+            if value
+            else "{}"
+        )
     if isinstance(value, list | tuple):
         return f"[{', '.join(_toml(v) for v in value)}]"
     if isinstance(value, str):

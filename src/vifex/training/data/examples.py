@@ -30,7 +30,7 @@ SCHEMA: Final = pa.schema(
         ("split", pa.string()),
     ]
 )
-"""`uri` names a file, or `image` holds the bytes of one. `features` may stand beside them, a fixed-size list."""
+"""`uri` names a file, or `image` holds the bytes of one. A column `features` may stand beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def with_classes(examples: Examples, classes: Sequence[str] | None = None, *, of
             f"{len(unknown)} of its labels do not occur in the training examples: {', '.join(unknown[:3])}"
             f"{', ...' if len(unknown) > 3 else ''}.",
             of=of,
-            todo=f"{near(unknown[0], list(classes))}Correct the labels, or add training examples of that class.",
+            todo=f"{near(unknown[0], list(classes))}Correct the labels, or add training examples of them.",
         )
     return replace(examples, classes=tuple(classes))
 

@@ -31,7 +31,7 @@ def from_store(path: Path, data: Data) -> Examples:
     Raises:
         InputError: If the view has no such column, or several and none is named.
     """
-    from vifex.store.reading import open_store
+    from vifex.store import open_store
 
     with open_store(path) as store:
         view = store.view(data.view)

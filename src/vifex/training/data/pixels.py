@@ -38,7 +38,9 @@ Pixels = npt.NDArray[np.uint8]
 class ImageSource(Protocol):
     """Images of N examples."""
 
-    size_px: int
+    @property
+    def size_px(self) -> int:
+        """Side of the images."""
 
     def take(self, rows: npt.NDArray[np.int64]) -> Pixels:
         """Return images `[B, size_px, size_px, 3]`, uint8."""
@@ -74,14 +76,19 @@ class Streamed:
     def __init__(
         self, decoder: Decoder, size_px: int, workers: int, on_problem: Callable[[Problem], None]
     ) -> None:
-        self.size_px = size_px
+        self._size_px = size_px
         self._decoder, self._on_problem = decoder, on_problem
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self._known: set[int] = set()
 
+    @property
+    def size_px(self) -> int:
+        """Side of the images."""
+        return self._size_px
+
     def take(self, rows: npt.NDArray[np.int64]) -> Pixels:
         """Return images `[B, size_px, size_px, 3]`."""
-        out = np.full((len(rows), self.size_px, self.size_px, 3), 128, dtype=np.uint8)
+        out = np.full((len(rows), self._size_px, self._size_px, 3), 128, dtype=np.uint8)
         jobs = self._pool.map(self._decoder.samples, [int(row) for row in rows])
         for place, (row, (found, problem)) in enumerate(zip(rows, jobs, strict=True)):
             if found:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from vifex.training.config import Imbalance
 from vifex.training.imbalance.weights import class_weights
@@ -24,8 +24,9 @@ class Classification(nn.Module):
 
     Args:
         counts: Training examples of each class `[K]`.
-        config: The remedy. `focal` multiplies each example's loss by (1 - p) ** gamma (Lin et al. 2017);
-            `logit-adjustment` adds tau * log(share of the class) to the scores in training (Menon et al. 2021).
+        config: The remedy. `focal` multiplies each example's loss by (1 - p) ** gamma (Lin et al. 2017).
+            `logit-adjustment` adds tau * log(share of the class) to the scores of training (Menon et al.
+            2021).
         smoothing: Share of the target that is spread over all classes.
     """
 
@@ -50,15 +51,15 @@ class Classification(nn.Module):
         if self.shift is not None:
             scores = scores + self.shift
         if not self.gamma:
-            loss: Tensor = F.cross_entropy(
+            loss: Tensor = functional.cross_entropy(
                 scores, targets, weight=self.weights, label_smoothing=self.smoothing
             )
             return loss
         return self._focal(scores, targets)
 
     def _focal(self, scores: Tensor, targets: Tensor) -> Tensor:
-        logs = F.log_softmax(scores, dim=1)
-        wanted = F.one_hot(targets, scores.shape[1]).float() if targets.ndim == 1 else targets
+        logs = functional.log_softmax(scores, dim=1)
+        wanted = functional.one_hot(targets, scores.shape[1]).float() if targets.ndim == 1 else targets
         if self.smoothing:
             wanted = wanted * (1 - self.smoothing) + self.smoothing / scores.shape[1]
         each: Tensor = -(wanted * (1 - logs.exp()) ** self.gamma * logs)

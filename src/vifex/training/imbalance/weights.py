@@ -28,4 +28,5 @@ def class_weights(counts: npt.NDArray[np.int64], config: Imbalance) -> npt.NDArr
         weights = (1.0 - config.beta) / (1.0 - np.power(config.beta, sizes))
     else:
         return None
-    return weights * (len(weights) / weights.sum())
+    shares: npt.NDArray[np.float64] = weights * (len(weights) / weights.sum())
+    return shares

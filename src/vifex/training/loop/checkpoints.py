@@ -1,8 +1,9 @@
 """Checkpoints: the whole state of a run in one safetensors file.
 
 Tensors are under `NAME.key` for each network, `average.key` for the moving average, and
-`optimizer.I.state.P.key` for the optimizers. The metadata has the position, the history and everything that is
-no tensor, as JSON. There is no state of random numbers: each step seeds them by (seed, epoch, step).
+`optimizer.I.state.P.key` for the optimizers. The metadata has the position, the history and
+everything that is no tensor, as JSON. There is no state of random numbers: each step seeds them by
+(seed, epoch, step).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ def launch(run: Run) -> Any:
     precision = resolve_precision(run.precision, accelerator)
     if precision == "fp16" and accelerator == "cpu":
         raise InputError("a CPU does not train in fp16.", todo="Set run.precision to bf16 or fp32.")
+    # It says at each start which precision was chosen; `environment.json` has that.
+    for name in ("lightning_fabric", "lightning.fabric", "lightning_utilities"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on plug-ins that are not used
         fabric = lightning.Fabric(
@@ -65,5 +69,7 @@ def _accelerator(device: str, torch: Any) -> str:
     if device not in known:
         raise InputError(f"there is no device {device!r}.", todo="run.device is auto, cpu, cuda or mps.")
     if not known[device]:
-        raise InputError(f"this machine has no device {device!r} that torch can use.", todo="Set run.device=cpu.")
+        raise InputError(
+            f"this machine has no device {device!r} that torch can use.", todo="Set run.device=cpu."
+        )
     return device

@@ -27,33 +27,18 @@ from vifex.training.loop.devices import launch
 from vifex.training.loop.optimizers import make_optimizer, set_rate
 from vifex.training.loop.signals import Deferred, deferred_signals
 from vifex.training.networks.parts import freeze
+from vifex.training.progress import TrainingMoment
 from vifex.training.tasks import Batch, Task, Validation
 from vifex.values import TrainingError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Moment", "Trained", "Trainer"]
+__all__ = ["Trained", "Trainer"]
 
 BEST: Final = "best.safetensors"
 _MODEL_STREAM: Final = 1
 """Of the random numbers in the network, e.g. of dropout; those of the batch are stream 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """How far a run is, for display."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    """Of an epoch."""
-    examples_per_s: float
-    left_s: float | None
-    """Seconds until the end, as far as the last steps tell."""
-    figures: dict[str, float]
-    """Of this epoch so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +75,7 @@ class Trainer:
         config: Config,
         folder: Path,
         *,
-        on_step: Callable[[Moment], None] | None = None,
+        on_step: Callable[[TrainingMoment], None] | None = None,
         on_epoch: Callable[[dict[str, float]], None] | None = None,
     ) -> None:
         self.task, self.config, self.folder = task, config, folder
@@ -130,7 +115,8 @@ class Trainer:
             while position.epoch < run.epochs and not position.is_finished:
                 self._run_epoch(deferred)
                 validation = self._end_epoch()
-                if run.patience and position.epoch - 1 - position.best_epoch >= run.patience * run.validate_every:
+                since_best = position.epoch - 1 - position.best_epoch
+                if run.patience and since_best >= run.patience * run.validate_every:
                     why = "no gain"
                     position.is_finished = True
             position.is_finished = True
@@ -209,7 +195,10 @@ class Trainer:
         if self.config.optimizer.clip_norm:
             for name in names:
                 self.fabric.clip_gradients(
-                    self.networks[name], handle, max_norm=self.config.optimizer.clip_norm, error_if_nonfinite=False
+                    self.networks[name],
+                    handle,
+                    max_norm=self.config.optimizer.clip_norm,
+                    error_if_nonfinite=False,
                 )
         handle.step()
         # What another optimizer's loss left in these networks goes too.
@@ -239,7 +228,8 @@ class Trainer:
         tensors = {k: v for k, v in batch.items() if isinstance(v, torch.Tensor)}
         save_tensors(path, tensors, {"epoch": str(self.position.epoch), "step": str(step)})
         raise TrainingError(
-            f"the loss of step {step} of epoch {self.position.epoch} is {value}, and the batch is in {path.name}.",
+            f"the loss of step {step} of epoch {self.position.epoch} is {value}. The batch is kept in "
+            f"{path.name}.",
             of=str(self.folder),
             todo="Lower optimizer.lr, set optimizer.clip_norm, or look at the batch.",
         )
@@ -349,7 +339,7 @@ class Trainer:
         per_step_s = elapsed_s / max(1, steps)
         left = (run.epochs - p.epoch) * self.task.steps - p.step
         self._on_step(
-            Moment(
+            TrainingMoment(
                 p.epoch, run.epochs, p.step, self.task.steps,
                 self.task.batch_size / per_step_s if per_step_s else 0.0,
                 left * per_step_s,

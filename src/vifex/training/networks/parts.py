@@ -49,7 +49,8 @@ def freeze(network: nn.Module, config: Network, epoch: int) -> None:
         if not any(_matches(name, [pattern]) for name in names):
             raise InputError(
                 f"network.freeze: {pattern!r} matches none of the network's {len(names)} weights.",
-                todo=f"{near(pattern, names)}They begin with {', '.join(s.rstrip('.') for s in stages(network))}.",
+                todo=f"{near(pattern, names)}They begin with "
+                f"{', '.join(s.rstrip('.') for s in stages(network))}.",
             )
     learning = _learning(network, config, epoch)
     for name, parameter in network.named_parameters():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vifex.evaluation.plots import confusion_plot, to_svg
+from vifex.evaluation.plots import confusion_plot, draw_svg
 from vifex.training.data.pixels import ImageSource
 from vifex.training.run_folder.sheets import data_uri
 from vifex.training.tasks.base import Validation
@@ -20,7 +20,7 @@ def confusion_part(validation: Validation, classes: Sequence[str]) -> str:
     wanted, given = validation.arrays["labels"], validation.arrays["probabilities"].argmax(1)
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(counts, (wanted, given), 1)
-    return f"<h2>Confusion</h2>\n<figure>{to_svg(confusion_plot(counts, classes))}</figure>"
+    return f"<h2>Confusion</h2>\n<figure>{draw_svg(confusion_plot(counts, classes))}</figure>"
 
 
 def hardest_part(validation: Validation, classes: Sequence[str], images: ImageSource, count: int) -> str:

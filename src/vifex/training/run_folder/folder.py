@@ -1,8 +1,8 @@
 """The files of a run, beside its checkpoint.
 
-`config.toml` is the resolved configuration, `environment.json` the machine and the versions, `metrics.csv` the
-figures of each epoch, `problems.csv` the examples that could not be used. At the end come `network.json`,
-`model.safetensors` and `model.vifex.toml`, which together are a model, `summary.json` and `report.html`.
+`config.toml` is the resolved configuration, `environment.json` the machine and the versions, `metrics.csv`
+the figures of each epoch, `problems.csv` the examples that could not be used. At the end come `summary.json`,
+`report.html`, and `network.json`, `model.safetensors` and `model.vifex.toml`, which together are a model.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class MLflow:
         self._mlflow.end_run()
 
 
-LOGGERS: Final = {"tensorboard": TensorBoard, "wandb": WandB, "mlflow": MLflow}
+LOGGERS: Final[dict[str, type[Any]]] = {"tensorboard": TensorBoard, "wandb": WandB, "mlflow": MLflow}
 
 
 def open_loggers(names: tuple[str, ...], folder: Path, config: Mapping[str, Any]) -> list[Logger]:

@@ -1,8 +1,8 @@
 """The interface of a task, and what the loop and a task exchange.
 
-The loop knows steps, optimizers, precision, checkpoints and schedules. A task knows what a batch is and what is
-learned from it. Nothing of a task changes with time: a batch is a function of (epoch, step), so a resumed run
-continues exactly.
+The loop knows steps, optimizers, precision, checkpoints and schedules. A task knows what a batch is and what
+is learned from it. Nothing of a task changes with time: a batch is a function of (epoch, step), so that a
+resumed run continues exactly.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Loss", "Setting", "Task", "Validation"]
 
 Batch = dict[str, Any]
-"""Tensors by name. `inputs` is `[B, C, H, W]` for images, `[B, T, C, H, W]` for clips, `[B, T, D]` for sequences
-of features with `mask` `[B, T]`. The loop moves the tensors to the device and reads nothing of them."""
+"""Tensors by name. `inputs` is `[B, C, H, W]` for images, `[B, T, C, H, W]` for clips, `[B, T, D]` for
+sequences of features with `mask` `[B, T]`. The loop moves the tensors to the device and reads
+nothing of them."""
 
 Loss = tuple[Any, dict[str, float]]
 """A scalar tensor to make smaller, and figures of the batch, e.g. `{"accuracy": 0.5}`."""
@@ -59,7 +60,7 @@ class Task(Protocol):
     batch_size: int
     """Examples of a batch."""
     best: str
-    """Name of the figure that chooses the best weights. A name that begins with `-` is better when smaller."""
+    """Name of the figure that chooses the best weights; with `-` before it, a smaller one is better."""
 
     def networks(self) -> dict[str, nn.Module]:
         """Make the networks with their initial weights. `model` is the one that the run folder keeps.

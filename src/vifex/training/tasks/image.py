@@ -62,9 +62,7 @@ class ImageTask:
 
     def networks(self) -> dict[str, nn.Module]:
         """Make the network; see `Task.networks`."""
-        network = initial_network(
-            self.description(), self.config.network.weights, seed=self.config.run.seed
-        )
+        network = initial_network(self.description(), self.config.network.weights, seed=self.config.run.seed)
         return {"model": network}
 
     def optimized(self) -> Sequence[tuple[str, ...]]:
@@ -72,7 +70,7 @@ class ImageTask:
         return [("model",)]
 
     def batch(self, epoch: int, step: int) -> Batch:
-        """Return images `[B, 3, H, W]` as `inputs`, and classes `[B]` or their shares `[B, K]` as `targets`."""
+        """Return images `[B, 3, H, W]`, and as `targets` classes `[B]` or their shares `[B, K]`."""
         rows = self._order.rows(epoch, step)
         rng = torch.Generator().manual_seed(step_seed(self.config.run.seed, epoch, step, _BATCH_STREAM))
         images = self.augmenter.train(_tensor(self.sets.images["train"].take(rows)), rng)

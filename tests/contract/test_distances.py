@@ -58,3 +58,22 @@ def test_the_estimate_ranks_as_the_score_does_within_its_scale(how, rows):
     order = np.argsort(-scores if how.higher_is_better else scores)
     # No row that is worse by its score lies for certain above one that is better.
     assert all((low[order[i + 1 :]] <= high[better]).all() for i, better in enumerate(order))
+
+
+def test_a_row_below_the_threshold_does_not_reach_the_value(how, rows):
+    """Whatever the error of its length is, up to the stated one."""
+    if how.threshold is None:
+        pytest.skip("it has no threshold")
+    u, queries = 1e-5, rows[[7, 8, 30]]
+    norms, lengths = np.linalg.norm(rows, axis=1), np.linalg.norm(queries, axis=1)
+    measured = norms * (1 + u * np.random.default_rng(1).choice([-1, 1], 64))
+    dots = rows @ (queries / lengths[:, None]).T
+    assert how.estimate is not None
+    values, _ = how.estimate(dots, norms, lengths)
+    for row in range(0, 64, 9):
+        least = np.broadcast_to(how.threshold(values[row], measured, lengths, 2 * u), dots.shape)
+        reached = values >= values[row]
+        assert (dots / measured[:, None] >= least - 1e-12)[reached].all()
+        # Not only because the threshold is low: rows of a like length that are farther are below it.
+        if how.name == "cosine":
+            assert (dots / measured[:, None] < least).any()

@@ -84,10 +84,11 @@ def nearest_many(
     ready = _checked(queries, column, layer_of(view, column).size, k, how)
     mapped = view.mapped(column)
     if mapped is None:
-        blocks = read_blocks(view, column, where)
+        blocks, rows = read_blocks(view, column, where), view.count_rows()
     else:
-        blocks = mapped_blocks(mapped, None if where is None else view.places(where))
-    return Pass(ready, k, how, _Keys(view)).over(blocks)
+        places = None if where is None else view.places(where)
+        blocks, rows = mapped_blocks(mapped, places), len(mapped) if places is None else len(places)
+    return Pass(ready, k, how, _Keys(view), rows=rows).over(blocks)
 
 
 class Searcher:
@@ -128,7 +129,7 @@ class Searcher:
         how = distance(metric)
         ready = _checked(queries, self.column, self._size, k, how)
         blocks: Iterable[Block] = self._blocks if where is None else self._passing(where)
-        return Pass(ready, k, how, _Keys(self.view), coarse=self._coarse).over(blocks)
+        return Pass(ready, k, how, _Keys(self.view), rows=len(self), coarse=self._coarse).over(blocks)
 
     def _passing(self, where: str) -> Iterator[Block]:
         """Return the rows that pass a filter, block by block."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Distance", "FloatArray", "Floats", "row_dots"]
+__all__ = ["Distance", "FloatArray", "Floats", "Threshold", "row_dots"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -33,6 +33,14 @@ may be of any shape that broadcasts to `[n, Q]` and has two axes. A norm of a ro
 or its scales must be NaN.
 """
 
+Threshold = Callable[[FloatArray, FloatArray, FloatArray, float], FloatArray]
+"""`(values [Q], row_norms [n], query_norms [Q], error) -> cosines [n or 1, Q]`.
+
+The least cosine between a row and a query with which the row can reach a value of `Estimate`, where the norm
+of the row is wrong by at most `error` relative to itself. A cosine is the dot that `Estimate` takes, divided
+by the norm that is given here. All arrays are float64. A value that no row reaches gives a number above 1.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Distance:
@@ -50,6 +58,8 @@ class Distance:
     score: Score
     estimate: Estimate | None = None
     """`None`: every row is scored exactly, which is slower."""
+    threshold: Threshold | None = None
+    """`None`: many queries in one call are compared in float32, which is slower."""
     needs_direction: bool = False
     """A query of zeros has no answer here and is refused."""
 

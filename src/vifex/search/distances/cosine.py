@@ -20,11 +20,18 @@ def _estimate(dots: Floats, row_norms: Floats, query_norms: Floats) -> tuple[Flo
     return dots / row_norms[:, None], np.ones((1, 1), dots.dtype)
 
 
+def _threshold(
+    values: FloatArray, row_norms: FloatArray, query_norms: FloatArray, error: float
+) -> FloatArray:
+    return values[None, :] - error
+
+
 COSINE = Distance(
     name="cosine",
     title="cosine similarity",
     higher_is_better=True,
     score=_score,
     estimate=_estimate,
+    threshold=_threshold,
     needs_direction=True,
 )

@@ -16,4 +16,17 @@ def _estimate(dots: Floats, row_norms: Floats, query_norms: Floats) -> tuple[Flo
     return dots, row_norms[:, None]
 
 
-DOT = Distance(name="dot", title="dot product", higher_is_better=True, score=_score, estimate=_estimate)
+def _threshold(
+    values: FloatArray, row_norms: FloatArray, query_norms: FloatArray, error: float
+) -> FloatArray:
+    return values[None, :] / row_norms[:, None] - error
+
+
+DOT = Distance(
+    name="dot",
+    title="dot product",
+    higher_is_better=True,
+    score=_score,
+    estimate=_estimate,
+    threshold=_threshold,
+)

@@ -20,4 +20,18 @@ def _estimate(dots: Floats, row_norms: Floats, query_norms: Floats) -> tuple[Flo
     return 2 * q * dots - x * x - q * q, (x + q) ** 2
 
 
-L2 = Distance(name="l2", title="Euclidean distance", higher_is_better=False, score=_score, estimate=_estimate)
+def _threshold(
+    values: FloatArray, row_norms: FloatArray, query_norms: FloatArray, error: float
+) -> FloatArray:
+    x, q = row_norms[:, None], query_norms[None, :]
+    return (values[None, :] + x * x + q * q - error * (x + q) ** 2) / (2 * q * x)
+
+
+L2 = Distance(
+    name="l2",
+    title="Euclidean distance",
+    higher_is_better=False,
+    score=_score,
+    estimate=_estimate,
+    threshold=_threshold,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,15 @@ class Match:
     """Place of the row in the stored order of the view."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """Rows that wait to be scored."""
+
+    rows: npt.NDArray[Any]
+    places: npt.NDArray[np.int64]
+    high: FloatArray
+
+
 class Best:
     """Collects rows of one query. Equal scores are ordered by key: medium, then ordinal.
 
@@ -52,18 +61,48 @@ class Best:
         self._bounds: FloatArray = np.empty(0)
         self._gains: FloatArray = np.empty(0)
         self._places: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._held: list[_Held] = []
+        self._held_lows: FloatArray = np.empty(0)
         self.bar = -np.inf
         """A row whose upper bound is below this is not among the best."""
 
     def bar_with(self, low: FloatArray) -> float:
         """Return what the bar would be with lower bounds `[n]` of some more rows; nothing is changed."""
-        bounds = _top(np.concatenate([self._bounds, low]), self._k)
+        bounds = _top(np.concatenate([self._bounds, self._held_lows, low]), self._k)
         return max(self.bar, float(bounds.min())) if len(bounds) == self._k else self.bar
 
     def raise_bar(self, low: FloatArray) -> None:
         """Take in lower bounds `[n]` of rows. A row that came twice would raise the bar too far."""
         self.bar = self.bar_with(low)
         self._bounds = _top(np.concatenate([self._bounds, low]), self._k)
+
+    def hold(
+        self, rows: npt.NDArray[Any], places: npt.NDArray[np.int64], low: FloatArray, high: FloatArray
+    ) -> None:
+        """Keep rows that can be among the best until they are scored. Most are passed by better rows before.
+
+        Args:
+            rows: `[n, D]`, copies.
+            places: `[n]`.
+            low: Lower bounds `[n]`; they raise the bar.
+            high: Upper bounds `[n]`.
+        """
+        self.bar = self.bar_with(low)
+        self._held.append(_Held(rows, places, high))
+        self._held_lows = np.concatenate([self._held_lows, low])
+
+    @property
+    def held(self) -> int:
+        """Number of rows that are held."""
+        return len(self._held_lows)
+
+    def take_held(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]] | None:
+        """Return the held rows that can still be among the best, with their places, and hold none."""
+        held, self._held, self._held_lows = self._held, [], np.empty(0)
+        parts = [(one.rows[near], one.places[near]) for one in held for near in [~(one.high < self.bar)]]
+        if not parts:
+            return None
+        return np.concatenate([rows for rows, _ in parts]), np.concatenate([places for _, places in parts])
 
     def offer(self, scores: FloatArray, places: npt.NDArray[np.int64]) -> None:
         """Take in exact scores `[n]` of the rows at these places."""

@@ -46,6 +46,16 @@ class Block:
             self.shortest,
         )
 
+    def take(self, some: npt.NDArray[np.intp]) -> Block:
+        """Return copies of some rows of the block."""
+        return Block(
+            self.rows[some],
+            self.first,
+            self.places_of(some),
+            None if self.lengths is None else self.lengths[some],
+            self.shortest,
+        )
+
     def places_of(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
         """Return the places of some rows by their index in the block."""
         return rows.astype(np.int64) + self.first if self.places is None else self.places[rows]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -74,13 +75,16 @@ def _leave(writer: StoreWriter) -> None:
 
 
 def _rows(spec: LayerSpec, schema: pa.Schema, media: int) -> Iterator[pa.RecordBatch]:
+    # One block of vectors in another order each time: to draw as many as there are media takes longer.
     chance = np.random.default_rng(0)
+    known = chance.standard_normal((ROWS, spec.size), np.float32)
+    known = (known / np.linalg.norm(known, axis=1, keepdims=True)).astype(spec.dtype)
+    began_s = time.perf_counter()
     for start in range(0, media, ROWS):
+        _say_how_far("rows", start, media, began_s)
         made = [medium(n) for n in range(start, min(start + ROWS, media)) if n % FAILED_EVERY]
         count = len(made)
-        vectors = chance.standard_normal((count, spec.size), np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        flat = pa.array(vectors.astype(spec.dtype).reshape(-1))
+        flat = pa.array(known[chance.permutation(ROWS)[:count]].reshape(-1))
         columns = {
             "key": pa.array([f"{m.medium_id}:0" for m in made]),
             "medium_id": pa.array([m.medium_id for m in made]),
@@ -94,6 +98,14 @@ def _rows(spec: LayerSpec, schema: pa.Schema, media: int) -> Iterator[pa.RecordB
         )
 
 
+def _say_how_far(what: str, done: int, media: int, began_s: float) -> None:
+    """Print progress, at about every twentieth of a store."""
+    step = media // 20 or 1
+    if done and done // step > (done - (ROWS if what == "rows" else COMMIT)) // step:
+        seconds = time.perf_counter() - began_s
+        print(f"  {done:,} of {media:,} {what} after {seconds:.0f} s", file=sys.stderr, flush=True)
+
+
 class _Entries:
     """Entries of made-up media, sealed commit by commit."""
 
@@ -102,7 +114,9 @@ class _Entries:
         self._rows_version, self._recipe_hash, self._media = rows_version, recipe_hash, media
 
     def batches(self) -> Iterator[pa.RecordBatch]:
+        began_s = time.perf_counter()
         for start in range(0, self._media, COMMIT):
+            _say_how_far("entries", start, self._media, began_s)
             outcomes = [_outcome(n) for n in range(start, min(start + COMMIT, self._media))]
             entries = media_entries(outcomes, self._recipe_hash)
             batch, self.last = seal(entries, self.last, self._rows_version, run=1)
@@ -168,7 +182,7 @@ def command(*words: object) -> list[str]:
 
 def measured(words: list[str]) -> dict[str, float]:
     """Run a process to its end; its time, its memory, and what it prints as the last line if that is JSON."""
-    began_s = time.perf_counter()
+    began_s, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         most, status = 0, Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
@@ -179,7 +193,10 @@ def measured(words: list[str]) -> dict[str, float]:
         said = process.stdout.read()
     if process.returncode:
         raise RuntimeError(f"{words} ended with {process.returncode}")
-    figures = {"seconds": round(time.perf_counter() - began_s, 2), "rss_anon_mib": round(most / 1024, 1)}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = round(time.perf_counter() - began_s, 2)
+    figures = {"seconds": seconds, "cpu_s": round(cpu_s, 2), "rss_anon_mib": round(most / 1024, 1)}
     last = said.strip().splitlines()[-1:]
     return {**figures, **(json.loads(last[0]) if last and last[0].startswith('{"ready') else {})}
 
@@ -215,14 +232,19 @@ def main() -> None:
 def _figures(store: Path, media: int, photo: Path) -> dict[str, dict[str, float]]:
     size = sum(p.stat().st_size for p in (store / "views/main/ledger.lance").rglob("*") if p.is_file())
     myself = [sys.executable, __file__, "--store", str(store), "--media", str(media), "--do"]
-    return {
-        "index": measured([*myself, "index"]),
-        "show": measured(command("show", store)),
-        "search": measured(command("search", store, photo)),
-        "filtered": measured([*myself, "filtered"]),
-        "deleted": measured([*myself, "deleted"]),
-        "ledger": {"bytes_per_medium": round(size / media, 1)},
+    jobs = {
+        "index": [*myself, "index"],
+        "show": command("show", store),
+        "search": command("search", store, photo),
+        "filtered": [*myself, "filtered"],
+        "check": command("check", store),
+        "deleted": [*myself, "deleted"],
     }
+    figures: dict[str, dict[str, float]] = {"ledger": {"bytes_per_medium": round(size / media, 1)}}
+    for name, words in jobs.items():
+        figures[name] = measured(words)
+        print(f"  {name}: {json.dumps(figures[name])}", file=sys.stderr, flush=True)
+    return figures
 
 
 def _draw(photo: Path) -> None:

@@ -98,7 +98,7 @@ def _chunks(media: Iterable[MadeFrom], base: SourceView) -> Iterator[list[MadeFr
     chunk: list[MadeFrom] = []
     rows = 0
     for medium in media:
-        more = base.entries[medium.medium_id]["rows"]
+        more = base.media[medium.medium_id].rows
         if chunk and (rows + more > ROWS_AT_ONCE or len(chunk) >= ROWS_AT_ONCE):
             yield chunk
             chunk, rows = [], 0
@@ -162,12 +162,12 @@ def _nothing(outcome: Outcome, base: pa.Table, n_inputs: int) -> Aligned:
 def _of_sources(medium_id: str, sources: Sequence[SourceView]) -> tuple[Status, str]:
     """Return status and reasons of a medium in the sources: the first source that lacks it decides."""
     problems: list[str] = []
-    for view, entry in {s.name: s.entries.get(medium_id) for s in sources}.items():
-        if entry is None:
+    for view, known in {s.name: s.media.find(medium_id) for s in sources}.items():
+        if known is None:
             return "failed", f"the view {view!r} was not made of it."
-        said = f"in {view!r}: {entry['reason']}"
-        if entry["status"] in ("skipped", "failed"):
-            return entry["status"], said
-        if entry["status"] == "partial":
+        said = f"in {view!r}: {known.reason}"
+        if known.status in ("skipped", "failed"):
+            return known.status, said
+        if known.status == "partial":
             problems.append(said.removesuffix("."))
     return ("partial", "; ".join(problems) + ".") if problems else ("ok", "")

@@ -74,7 +74,8 @@ def media_to_make(
         views: A medium is finished when all of them have it.
         tally: Counts those that are done.
     """
-    for medium_id, entry in sources[0].entries.items():
+    for entry in sources[0].described():
+        medium_id = entry["medium_id"]
         tally.media += 1
         medium = MadeFrom(
             uri=entry["uri"],

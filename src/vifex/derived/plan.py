@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -233,20 +235,23 @@ def _by_pca(dims: int) -> Learn:
 
 
 def _learned(learn: Learn, fusion: Fusion, sources: Sequence[SourceView]) -> Arrays:
-    """Learn from an even spread of all rows that have partners."""
-    media = (
-        MadeFrom(e["uri"], e["name"], "unknown", e["size_bytes"], e["mtime_ns"], id=medium_id)
-        for medium_id, e in sources[0].entries.items()
-    )
-    found = [one for chunk in align(media, sources, fusion) for one in chunk if len(one)]
-    if not found:
+    """Learn from an even spread of all rows that have partners.
+
+    The media are passed over twice: first their rows are counted, then those with chosen rows are read.
+    """
+    counts = array("q", (len(one) for chunk in align(_media(sources[0]), sources, fusion) for one in chunk))
+    stops = np.cumsum(counts)
+    if not len(stops) or not stops[-1]:
         raise InputError("no row has partners in all views, so nothing can be learned from them.")
-    stops = np.cumsum([len(one) for one in found])
     rows = np.array(evenly(range(stops[-1]), _LEARN_ROWS))
     owners = np.searchsorted(stops, rows, "right")
+    wanted = np.zeros(len(stops), np.bool_)
+    wanted[owners] = True
+    media = compress(_media(sources[0]), wanted)
+    found = (one for chunk in align(media, sources, fusion) for one in chunk)
     chosen = [
-        found[n].only(rows[owners == n] - (stops[n] - len(found[n])), fusion)
-        for n in np.unique(owners).tolist()
+        one.only(rows[owners == n] - (stops[n] - len(one)), fusion)
+        for n, one in zip(np.flatnonzero(wanted).tolist(), found, strict=True)
     ]
     inputs = [
         inputs_of(chosen, sources, fusion, start, start + ROWS_AT_ONCE)
@@ -254,6 +259,11 @@ def _learned(learn: Learn, fusion: Fusion, sources: Sequence[SourceView]) -> Arr
     ]
     labels = [label for one in chosen for label in one.facts.column("label").to_pylist()]
     return learn([np.concatenate(column) for column in zip(*inputs, strict=True)], labels)
+
+
+def _media(source: SourceView) -> Iterator[MadeFrom]:
+    for e in source.described():
+        yield MadeFrom(e["uri"], e["name"], "unknown", e["size_bytes"], e["mtime_ns"], id=e["medium_id"])
 
 
 def _packed(learned: Arrays) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.store import View
+from vifex.store import MediaIndex, View
 from vifex.values import InputError, LayerSpec, Medium
 from vifex.values.fusion import SourceEntry, hash_of_sources
 from vifex.values.registry import near
@@ -27,20 +27,7 @@ ROWS_AT_ONCE: Final = 4096
 FACTS: Final = tuple(name for name in ROW_NAMES if name != "key")
 """The columns of a row besides its key and its vectors."""
 
-_ENTRY: Final = (
-    "medium_id",
-    "uri",
-    "name",
-    "size_bytes",
-    "mtime_ns",
-    "status",
-    "reason",
-    "rows",
-    "lost",
-    "commit",
-    "label",
-    "split",
-)
+_MEDIUM: Final = ("medium_id", "uri", "name", "size_bytes", "mtime_ns", "label", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +65,7 @@ class SourceView:
         self.name = view.name
         self.column = column
         self.spec: LayerSpec = next(s for s in view.recipe.layers if s.column == column)
-        self.entries: dict[str, dict[str, Any]] = {
-            e["medium_id"]: e for batch in view.ledger_batches(_ENTRY) for e in batch.to_pylist()
-        }
-        """Newest entry of each medium, in the order of their commits."""
-        self._runs = _runs(view)
+        self.media = MediaIndex(view)
         self._mean: tuple[str, npt.NDArray[np.float32]] | None = None
 
     def beside(self, column: str) -> SourceView:
@@ -93,16 +76,22 @@ class SourceView:
         twin.spec = next(s for s in self.view.recipe.layers if s.column == column)
         return twin
 
+    def described(self) -> Iterator[dict[str, Any]]:
+        """Yield id, address, name, size, time of change, label and split of each medium.
+
+        They come in the order of the commits of their newest entries.
+        """
+        for batch in self.view.ledger_batches(_MEDIUM):
+            yield from batch.to_pylist()
+
     def entry_of(self, medium_id: str) -> SourceEntry | None:
         """Name the newest entry of a medium; nothing else in the store has this name."""
-        entry = self.entries.get(medium_id)
-        return None if entry is None else (self.view.id, entry["commit"])
+        known = self.media.find(medium_id)
+        return None if known is None else (self.view.id, known.commit)
 
     def places(self, medium_id: str) -> Array:
         """Return the places of the rows of a medium in the view, int64."""
-        runs = self._runs.get(medium_id, ())
-        parts = [np.arange(start, stop, dtype=np.int64) for start, stop in runs]
-        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+        return self.media.places(medium_id)
 
     def facts(self, places: Array) -> pa.Table:
         """Read the columns `FACTS` of some rows."""
@@ -142,26 +131,3 @@ def split_name(text: str, views: Sequence[str]) -> tuple[str, str | None]:
         f"the store has no view {view or text!r}.",
         todo=f"{near(view or text, list(views))}It has: {', '.join(views) or 'none'}.",
     )
-
-
-def _runs(view: View) -> dict[str, list[tuple[int, int]]]:
-    """Find the places of the rows of each medium as ranges; memory does not hold a name per row."""
-    runs: dict[str, list[tuple[int, int]]] = {}
-    at = 0
-    for batch in view.batches(["medium_id"], batch_rows=1 << 16):
-        for medium_id, count in _counted(batch.column(0)):
-            mine = runs.setdefault(medium_id, [])
-            if mine and mine[-1][1] == at:
-                mine[-1] = (mine[-1][0], at + count)
-            else:
-                mine.append((at, at + count))
-            at += count
-    return runs
-
-
-def _counted(ids: pa.Array) -> Iterable[tuple[str, int]]:
-    import pyarrow.compute as pc
-
-    encoded = pc.run_end_encode(ids)
-    ends = encoded.run_ends.to_numpy()
-    return zip(encoded.values.to_pylist(), np.diff(ends, prepend=0).tolist(), strict=True)

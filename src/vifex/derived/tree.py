@@ -15,7 +15,7 @@ import pyarrow as pa
 from vifex.derived.derive import batch_of, derived_recipe, facts_of_run, media_to_make, note, report_of
 from vifex.derived.sources import FACTS, MadeFrom, SourceView
 from vifex.pool.tree import Node, build_tree
-from vifex.store import ViewWriter, open_store, open_writer
+from vifex.store import MediumFacts, ViewWriter, open_store, open_writer
 from vifex.store.reading.columns import one_column
 from vifex.values import Outcome, Recipe, Status, Tree
 from vifex.values.fusion import TreeLevel
@@ -89,7 +89,7 @@ def _make(
     """Grow the tree of one medium and hand its levels over."""
     places = source.places(medium.medium_id)
     facts = source.facts(places)
-    status, reason = _status(source.entries[medium.medium_id], facts)
+    status, reason = _status(source.media[medium.medium_id], facts)
     if status in ("skipped", "failed"):
         for view in views:
             view.add(Outcome(medium, status, reason))
@@ -108,15 +108,15 @@ def _make(
     note(tally, Outcome(medium, status, reason, rows=1), on_outcome)
 
 
-def _status(entry: dict[str, Any], facts: pa.Table) -> tuple[Status, str]:
+def _status(known: MediumFacts, facts: pa.Table) -> tuple[Status, str]:
     """Return the status and reason of a medium. A tree needs rows that have times and are whole frames."""
-    if entry["status"] in ("skipped", "failed"):
-        return entry["status"], entry["reason"]
+    if known.status in ("skipped", "failed"):
+        return known.status, known.reason
     if not facts.num_rows or facts.column("t_start_s").null_count:
         return "skipped", "It has no times: a tree is of videos and sound."
     if facts.column("x0").null_count < facts.num_rows:
         return "skipped", "Its rows are boxes, and a tree takes whole frames."
-    return entry["status"], entry["reason"]
+    return known.status, known.reason
 
 
 def _grow(features: npt.NDArray[np.float32], starts_s: Array, end_s: float, tree: Tree) -> Node:

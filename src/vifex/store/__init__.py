@@ -11,6 +11,7 @@ from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
 from vifex.store.editing import delete_rows, relabel
 from vifex.store.files.layout import stored_view
 from vifex.store.reading.checking import FileProblem, ViewCheck
+from vifex.store.reading.media_index import MediaIndex, MediumFacts
 from vifex.store.reading.store import Store, open_store
 from vifex.store.reading.view import View
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
@@ -21,6 +22,8 @@ __all__ = [
     "FileProblem",
     "LabelChange",
     "LedgerEntry",
+    "MediaIndex",
+    "MediumFacts",
     "Spilled",
     "Store",
     "StoreWriter",

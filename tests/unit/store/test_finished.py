@@ -16,7 +16,16 @@ from vifex.store.files.lance_adapter import Table
 from vifex.store.ledger import finished
 from vifex.store.ledger.entries import last_of_each
 from vifex.store.ledger.finished import FinishedMedia
-from vifex.store.ledger.identities import are_hex, hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
+from vifex.store.ledger.identities import (
+    are_hex,
+    find_lanes,
+    hash_text,
+    hash_texts,
+    hex_lanes,
+    lanes_of,
+    mix,
+    mix_lanes,
+)
 from vifex.store.ledger.sealing import FIRST, Seal, seal
 from vifex.store.schema import LEDGER_SCHEMA, deleted_entries, media_entries
 from vifex.values import Box, Medium, Span
@@ -124,6 +133,21 @@ def test_damaged_ids_are_told() -> None:
     assert are_hex(texts).tolist() == [True, False, False, False, False]
     with pytest.raises(BrokenTableError, match="not what was written"):
         hex_lanes(texts)
+
+
+def test_a_damaged_id_may_be_no_utf_8() -> None:
+    data = pa.array([b"\xff" * 32, b"ab" * 16], pa.binary())
+    texts = pa.StringArray.from_buffers(2, *data.buffers()[1:])
+    assert are_hex(texts).tolist() == [False, True]
+
+
+def test_numbers_are_found_among_many() -> None:
+    """Also where upper halves are equal, and where none are known."""
+    high, low = np.array([1, 5, 5, 5, 9], np.uint64), np.array([3, 7, 2, 8, 4], np.uint64)
+    wanted = [(5, 8), (5, 7), (5, 1), (9, 4), (9, 5), (10, 4), (0, 3), (1, 3)]
+    asked = [np.array(half, np.uint64) for half in zip(*wanted, strict=True)]
+    assert find_lanes(high, low, *asked).tolist() == [3, 1, -1, 4, -1, -1, -1, 0]
+    assert find_lanes(high[:0], low[:0], *asked).tolist() == [-1] * len(wanted)
 
 
 def test_the_last_of_each_number_where_upper_halves_are_equal() -> None:

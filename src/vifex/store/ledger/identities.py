@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 from functools import lru_cache
 from typing import Final
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from vifex.store.files.faults import BrokenTableError
 
-__all__ = ["are_hex", "hash_text", "hash_texts", "hex_lanes", "lanes_of", "mix", "mix_lanes"]
+__all__ = ["are_hex", "find_lanes", "hash_text", "hash_texts", "hex_lanes", "lanes_of", "mix", "mix_lanes"]
 
 U64 = npt.NDArray[np.uint64]
 
@@ -22,11 +23,10 @@ _SECOND: Final = 0x94D049BB133111EB
 _INCREMENT: Final = 0x9E3779B97F4A7C15
 _NONE: Final = 0x5DEECE66D
 """What stands for a missing text."""
-_FEW: Final = 256
 
-_NIBBLES: Final = np.full(256, 255, np.uint8)
-for _value, _digit in enumerate("0123456789abcdef"):
-    _NIBBLES[ord(_digit)] = _value
+_HEX: Final = frozenset(b"0123456789abcdef")
+_NOT_UPPER: Final = np.uint64(0x2020202020202020)
+"""The bit that digits and small letters have and capital letters lack, in each of eight characters."""
 
 
 def lanes_of(hex_hash: str) -> tuple[int, int]:
@@ -50,17 +50,43 @@ def hex_lanes(hashes: pa.Array) -> tuple[U64, U64]:
     Raises:
         BrokenTableError: If one is not: the column was damaged.
     """
-    digits = _digits(hashes)
-    if digits is None:
+    lanes = _lanes(hashes)
+    if lanes is None:
         raise BrokenTableError("the ids of some media are not what was written")
-    return _lanes(digits)
+    return lanes
 
 
 def are_hex(hashes: pa.Array) -> npt.NDArray[np.bool_]:
     """Return which texts are hashes of 32 hex digits, bool `[N]`."""
-    if _digits(hashes) is not None:
+    if _lanes(hashes) is not None:
         return np.ones(len(hashes), np.bool_)
-    return np.array([text is not None and len(text) == 32 and _is_hex(text) for text in hashes.to_pylist()])
+    # Damaged bytes need not be UTF-8.
+    octets = hashes.cast(pa.large_binary()).to_pylist()
+    return np.array([data is not None and len(data) == 32 and set(data) <= _HEX for data in octets])
+
+
+def find_lanes(high: U64, low: U64, wanted_high: U64, wanted_low: U64) -> npt.NDArray[np.int64]:
+    """Find 128-bit numbers among many, int64 `[M]`: the place of each, -1 where it is not there.
+
+    Args:
+        high: Upper halves, rising, `[N]`.
+        low: Lower halves, `[N]`.
+        wanted_high: Upper halves of the numbers to find, `[M]`.
+        wanted_low: Their lower halves, `[M]`.
+    """
+    places = np.searchsorted(high, wanted_high)
+    inside = places < len(high)
+    places[~inside] = 0
+    same = np.zeros(len(places), np.bool_)
+    if len(high):
+        same = inside & (high[places] == wanted_high)
+    found = np.where(same, places, -1)
+    # Two numbers with one upper half are as good as never there.
+    for number in np.flatnonzero(same & (low[places] != wanted_low) if len(high) else same).tolist():
+        end = int(np.searchsorted(high, wanted_high[number], side="right"))
+        among = np.flatnonzero(low[places[number] : end] == wanted_low[number])
+        found[number] = places[number] + among[0] if len(among) else -1
+    return found
 
 
 def hash_text(text: str | None) -> int:
@@ -70,12 +96,12 @@ def hash_text(text: str | None) -> int:
 
 def hash_texts(texts: pa.Array) -> U64:
     """Return `hash_text` of each text of a column, uint64 `[N]`."""
+    if texts.null_count == len(texts):
+        return np.full(len(texts), _NONE, np.uint64)
+    lanes = _lanes(texts)
+    if lanes is not None:
+        return mix_lanes(*lanes)
     encoded = texts.dictionary_encode()
-    if len(encoded.dictionary) > _FEW and texts.null_count == 0:
-        digits = _digits(texts)
-        if digits is not None:
-            high, low = _lanes(digits)
-            return mix_lanes(high, low)
     known = np.array([_hash(text) for text in encoded.dictionary.to_pylist()] + [_hash(None)], np.uint64)
     indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()
     found: U64 = known[indices]
@@ -118,21 +144,21 @@ def _digest(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
-def _digits(hashes: pa.Array) -> npt.NDArray[np.uint8] | None:
-    """Return the values of the digits, uint8 `[N, 32]`; `None` if not all are 32 hex digits."""
+def _lanes(hashes: pa.Array) -> tuple[U64, U64] | None:
+    """Return the halves of hashes, uint64 `[N]` each; `None` if not all are 32 hex digits."""
     if len(hashes) == 0:
-        return np.empty((0, 32), np.uint8)
+        return np.empty(0, np.uint64), np.empty(0, np.uint64)
     width = np.int64 if pa.types.is_large_string(hashes.type) else np.int32
     _, places, data = hashes.buffers()
     offsets = np.frombuffer(places, width)[hashes.offset : hashes.offset + len(hashes) + 1]
     if hashes.null_count or np.any(np.diff(offsets) != 32):
         return None
-    text = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-    digits = _NIBBLES[text].reshape(-1, 32)
-    return None if np.any(digits == 255) else digits
-
-
-def _lanes(digits: npt.NDArray[np.uint8]) -> tuple[U64, U64]:
-    octets = np.ascontiguousarray((digits[:, 0::2] << 4) | digits[:, 1::2])
-    lanes = octets.view(">u8").astype(np.uint64)
-    return np.ascontiguousarray(lanes[:, 0]), np.ascontiguousarray(lanes[:, 1])
+    text = memoryview(data)[int(offsets[0]) : int(offsets[-1])]
+    try:
+        octets = binascii.unhexlify(text)
+    except binascii.Error:
+        return None
+    if np.bitwise_and.reduce(np.frombuffer(text, np.uint64)) & _NOT_UPPER != _NOT_UPPER:
+        return None
+    lanes = np.frombuffer(octets, ">u8").reshape(-1, 2)
+    return lanes[:, 0].astype(np.uint64), lanes[:, 1].astype(np.uint64)

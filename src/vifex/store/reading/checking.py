@@ -6,23 +6,20 @@ not read, and not what reads as other numbers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from vifex.store.files.faults import BrokenTableError
 from vifex.store.files.lance_adapter import Fragment, Table, manifest_path
 from vifex.store.files.layout import ViewPaths
 from vifex.store.files.sums import damaged_files
-from vifex.store.ledger.entries import file_sums, newest_mask, read_entries
+from vifex.store.ledger.entries import file_sums
 from vifex.store.ledger.head import Head
 from vifex.store.ledger.proving import false_commits
-from vifex.store.schema import LEDGER_SCHEMA
+from vifex.store.reading.row_counts import RowCounts
 from vifex.values import Recipe
 
 __all__ = ["FileProblem", "ViewCheck", "check_view"]
@@ -107,7 +104,7 @@ class _Check:
     head: Head
     problems: list[FileProblem] = field(default_factory=list)
     affected: dict[str, None] = field(default_factory=dict)
-    media: pa.Table | None = None
+    counts: RowCounts | None = None
     files: int = 0
     without: int = 0
 
@@ -130,11 +127,7 @@ class _Check:
     def ledger(self) -> None:
         try:
             false = false_commits(self.head.ledger)
-            ledger, columns = self.head.ledger, ["medium_id", "name", "rows"]
-            self.media = pa.Table.from_batches(
-                read_entries(ledger, columns, mask=newest_mask(ledger)),
-                pa.schema([LEDGER_SCHEMA.field(c) for c in columns]),
-            )
+            self.counts = RowCounts(self.head.ledger)
         except BrokenTableError as exc:
             self._found(self.head.ledger.path, str(exc))
             return
@@ -156,7 +149,7 @@ class _Check:
             view=self.paths.name,
             commits=self.head.seal.commit,
             rows=self.head.rows.count(),
-            media=0 if self.media is None else self.media.num_rows,
+            media=0 if self.counts is None else len(self.counts),
             files=self.files,
             without_checksum=self.without,
             problems=tuple(self.problems),
@@ -192,22 +185,17 @@ class _Check:
 
     def _count(self, rows: Table, whole: list[Fragment]) -> None:
         """Compare how many rows each medium has in whole fragments with what the ledger says."""
-        if self.media is None:
+        counts, ids = self.counts, [f.id for f in whole]
+        if counts is None:
             return
-        found: Counter[str] = Counter()
         try:
-            for batch in rows.scan(["medium_id"], fragments=[f.id for f in whole]) if whole else ():
-                counts = batch.column(0).value_counts()
-                values, numbers = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
-                found.update(dict(zip(values, numbers, strict=True)))
-        except (BrokenTableError, UnicodeDecodeError) as exc:
+            for batch in rows.scan(["medium_id"], batch_rows=1 << 16, fragments=ids) if ids else ():
+                counts.add(batch.column(0))
+        except BrokenTableError as exc:
             self._found(rows.path, str(exc))
         known = len(self.problems)
-        entries = zip(*(self.media.column(n).to_pylist() for n in ("medium_id", "name", "rows")), strict=True)
-        for medium_id, name, count in entries:
-            if found.pop(medium_id, 0) != count:
-                self.affected[name] = None
-        if found or (self.affected and not known):
+        self.affected |= dict.fromkeys(counts.names_of_wrong())
+        if counts.has_foreign_rows or (self.affected and not known):
             self._found(rows.path, "the rows of some media are not as many as the ledger says")
 
     def _hashed(self, files: list[Path], said: str) -> None:

@@ -20,6 +20,7 @@ from vifex.store.files.layout import (
 )
 from vifex.store.ledger.entries import first_checksum, newest_mask, read_entries, runs_of
 from vifex.store.ledger.head import Head
+from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import ViewCheck, check_view
 from vifex.store.reading.filters import checked_filter, evaluation_error
 from vifex.store.reading.mapped import MappedColumn, map_column, row_places
@@ -222,6 +223,12 @@ class View:
             raise InputError(exc.what, of=exc.of, todo=f"{exc.todo or ''} {more}".strip()) from exc
         return self._ledger_batches(schema.names, where, ready, history)
 
+    def medium_ids(self) -> MediumIds:
+        """Read the ids of all media, in the order of `ledger`."""
+        with explained(self._store.path):
+            count = int(np.count_nonzero(self._newest_entries()))
+            return MediumIds.of((b.column(0) for b in self.ledger_batches(["medium_id"])), count)
+
     def runs(self) -> dict[int, str]:
         """Read the facts of all runs that changed the view, JSON text by number, in the order of the runs.
 
@@ -249,10 +256,13 @@ class View:
         self, columns: Sequence[str], where: str | None, ready: str | None, history: bool
     ) -> Iterator[pa.RecordBatch]:
         with self._filtering(where, ready):
-            if not history and self._newest is None:
-                self._newest = newest_mask(self._head.ledger)
-            mask = None if history else self._newest
+            mask = None if history else self._newest_entries()
             yield from read_entries(self._head.ledger, columns, where=ready, mask=mask)
+
+    def _newest_entries(self) -> npt.NDArray[np.bool_]:
+        if self._newest is None:
+            self._newest = newest_mask(self._head.ledger)
+        return self._newest
 
     def _ledger_schema(self, columns: Sequence[str] | None) -> pa.Schema:
         known = LEDGER_SCHEMA.names

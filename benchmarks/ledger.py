@@ -168,7 +168,8 @@ def deleted(store: Path, media: int) -> dict[str, float]:
     seconds = []
     with open_writer(store) as writer:
         view = writer.stored_view("main")
-        for part in np.random.default_rng(3).permutation(media)[: 2 * COMMIT].reshape(2, -1).tolist():
+        numbers = np.random.default_rng(3).choice(media, min(2 * COMMIT, media) // 2 * 2, replace=False)
+        for part in numbers.reshape(2, -1).tolist():
             began_s = time.perf_counter()
             assert view.delete(medium(number).medium_id for number in part) == len(part), "all were known"
             seconds.append(round(time.perf_counter() - began_s, 2))
@@ -221,12 +222,16 @@ def main() -> None:
         _draw(photo)
         for media in asked.media:
             store = Path(folder) / f"{media}.vifex"
+            began_s = time.perf_counter()
             make(store, media, photo)
+            seconds = time.perf_counter() - began_s
+            print(f"{media:,} media: made in {seconds:.0f} s", file=sys.stderr, flush=True)
             results[str(media)] = _figures(store, media, photo)
             print(media, json.dumps(results[str(media)]), flush=True)
             shutil.rmtree(store)
-    config = {"media": asked.media, "commit_media": COMMIT, "failed_every": FAILED_EVERY}
-    write("ledger", config=config, rounds=1, results=results)
+            # After each size: what was measured stays, whatever comes of the next one.
+            config = {"media": [*map(int, results)], "commit_media": COMMIT, "failed_every": FAILED_EVERY}
+            write("ledger", config=config, rounds=1, results=results)
 
 
 def _figures(store: Path, media: int, photo: Path) -> dict[str, dict[str, float]]:

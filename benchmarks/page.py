@@ -83,6 +83,7 @@ def _ledger(size: str, named: str) -> list[Figure]:
         "show": "`vifex show`",
         "search": "`vifex search` by image",
         "filtered": "`ledger()` of 0.1 % of them",
+        "check": "`vifex check`",
         "deleted": "deleting some of them",
     }
     return [

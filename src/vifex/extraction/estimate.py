@@ -25,7 +25,7 @@ from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.run import run_views
 from vifex.media.sources import find
-from vifex.store import open_store
+from vifex.store import MediumIds, open_store
 from vifex.values import InputError, Limits, Medium, Outcome, Span, StoreError, UnknownViewError
 from vifex.values.reports import Estimate, Report
 from vifex.values.spread import Evenly
@@ -150,27 +150,22 @@ def folder_bytes(folder: str | os.PathLike[str]) -> int:
     return total
 
 
-def _done(store: str | os.PathLike[str], plans: Sequence[ViewPlan]) -> set[str]:
-    """Read the ids of media that every view has finished."""
-    done: set[str] | None = None
+def _done(store: str | os.PathLike[str], plans: Sequence[ViewPlan]) -> list[MediumIds]:
+    """Read the ids of the media that each view has finished; a medium is done when all views have it."""
     try:
         with open_store(store) as opened:
-            for plan in plans:
-                ledger = opened.view(plan.name).ledger_batches(["medium_id"])
-                ids = {name for batch in ledger for name in batch.column(0).to_pylist()}
-                done = ids if done is None else done & ids
+            return [opened.view(plan.name).medium_ids() for plan in plans]
     except (StoreError, UnknownViewError):
-        return set()  # no store, or no such view yet
-    return done or set()
+        return []  # no store, or no such view yet
 
 
-def _count(found: Iterator[Medium | Outcome], done: set[str]) -> tuple[list[_Kind], int, int]:
+def _count(found: Iterator[Medium | Outcome], done: Sequence[MediumIds]) -> tuple[list[_Kind], int, int]:
     """Sort media by kind: images, then videos and sound; count what cannot be tried, and what is done."""
     kinds, failed, n_done = [_Kind(is_long=False), _Kind(is_long=True)], 0, 0
     for one in found:
         if isinstance(one, Outcome):
             failed += 1
-        elif one.medium_id in done:
+        elif done and all(one.medium_id in ids for ids in done):
             n_done += 1
         else:
             kinds[one.kind in ("video", "audio")].add(one)

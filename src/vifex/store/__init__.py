@@ -10,6 +10,7 @@ from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
 from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
 from vifex.store.editing import delete_rows, relabel
 from vifex.store.files.layout import stored_view
+from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import FileProblem, ViewCheck
 from vifex.store.reading.media_index import MediaIndex, MediumFacts
 from vifex.store.reading.store import Store, open_store
@@ -24,6 +25,7 @@ __all__ = [
     "LedgerEntry",
     "MediaIndex",
     "MediumFacts",
+    "MediumIds",
     "Spilled",
     "Store",
     "StoreWriter",

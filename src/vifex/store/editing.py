@@ -81,9 +81,8 @@ def _ids(view: View, names: Collection[str]) -> dict[str, list[str]]:
             found[name if name in found else uri].append(medium_id)
     missing = [name for name, ids in found.items() if not ids]
     if missing:
-        known = [name for b in view.ledger_batches(["name"]) for name in b.column(0).to_pylist()]
         raise InputError(
             f"the view {view.name!r} has no medium {missing[0]!r}.",
-            todo=f"{near(missing[0], known[:10_000])}`vifex show` counts the media of a store.",
+            todo=f"{near(missing[0], view.first_names())}`vifex show` counts the media of a store.",
         )
     return found

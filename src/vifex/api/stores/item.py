@@ -122,11 +122,10 @@ def read_item(view: StoredView, name: str | os.PathLike[str], of: str) -> Item:
 def _entry(view: StoredView, name: str, of: str) -> dict[str, Any]:
     found = _named(view, name)
     if not found:
-        known = view.ledger(columns=["name"]).column("name").to_pylist()
         raise InputError(
             f"the view {view.name!r} has no item {name!r}.",
             of=of,
-            todo=f"{near(name, known)}The ledger lists all {len(known)}.",
+            todo=f"{near(name, view.first_names())}The ledger lists all {view.count_media()}.",
         )
     if len(found) > 1:
         raise InputError(

@@ -91,16 +91,19 @@ def _read(rows: Table, fragment: int) -> _Stretches:
         starts = np.append(True, np.diff(addresses) != 1)
         starts[1:] |= pc.not_equal(names[1:], names[:-1]).to_numpy(zero_copy_only=False)
         places = np.flatnonzero(starts)
-        counts = np.diff(places, append=len(addresses)).astype(np.uint64)
+        counts = np.diff(places, append=len(addresses))
         owners = names.take(pa.array(places))
         # A damaged id is no medium's; `vifex check` tells which media lack rows.
         known = are_hex(owners)
         places, counts = places[known], counts[known]
         high, low = hex_lanes(owners.filter(pa.array(known)))
-        parts.append((high, low, addresses[places], counts))
+        parts.append((high, low, addresses[places].astype(np.uint32), counts.astype(np.uint32)))
     if not parts:
         empty = np.empty(0, np.uint64)
         return _Stretches(empty, empty, empty.astype(np.uint32), empty.astype(np.uint32))
-    high, low, first, count = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(high, kind="stable")
-    return _Stretches(high[order], low[order], first[order].astype(np.uint32), count[order].astype(np.uint32))
+    columns = list(map(np.concatenate, zip(*parts, strict=True)))
+    parts.clear()
+    order = np.argsort(columns[0], kind="stable").astype(np.uint32)
+    for number in range(len(columns)):  # one by one: a second copy of all would be as large again
+        columns[number] = columns[number][order]
+    return _Stretches(*columns)

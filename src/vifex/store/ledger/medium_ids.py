@@ -60,7 +60,12 @@ class MediumIds:
             high, low = lanes_of(medium_id)
         except ValueError:
             return -1
-        return int(self._find(np.array([high], np.uint64), np.array([low], np.uint64))[0])
+        place = int(self._high.searchsorted(np.uint64(high)))
+        while place < len(self._high) and int(self._high[place]) == high:
+            if int(self._low[place]) == low:
+                return int(self._order[place])
+            place += 1
+        return -1
 
     def places_of(self, medium_ids: pa.Array) -> npt.NDArray[np.int64]:
         """Return the place of each id, int64 `[M]`: -1 where it is not there, or is no id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -223,11 +224,20 @@ class View:
             raise InputError(exc.what, of=exc.of, todo=f"{exc.todo or ''} {more}".strip()) from exc
         return self._ledger_batches(schema.names, where, ready, history)
 
+    def count_media(self) -> int:
+        """Count the media of the ledger."""
+        with explained(self._store.path):
+            return int(np.count_nonzero(self._newest_entries()))
+
+    def first_names(self, most: int = 10_000) -> list[str]:
+        """Read the names of the first media of the ledger: enough to say what a wrong name may have meant."""
+        batches = self.ledger_batches(["name"])
+        return list(islice((name for b in batches for name in b.column(0).to_pylist()), most))
+
     def medium_ids(self) -> MediumIds:
         """Read the ids of all media, in the order of `ledger`."""
-        with explained(self._store.path):
-            count = int(np.count_nonzero(self._newest_entries()))
-            return MediumIds.of((b.column(0) for b in self.ledger_batches(["medium_id"])), count)
+        columns = (batch.column(0) for batch in self.ledger_batches(["medium_id"]))
+        return MediumIds.of(columns, self.count_media())
 
     def runs(self) -> dict[int, str]:
         """Read the facts of all runs that changed the view, JSON text by number, in the order of the runs.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vifex.api.deriving import fuse, tree
     from vifex.api.estimating import estimate
+    from vifex.api.evaluation.evaluating import evaluate
     from vifex.api.extracting import extract
     from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.api.stores.item import Item
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vifex.api.types import Images, OneImage, OneQuery, Precision, TensorLike, Transform
     from vifex.api.views import Choices, ViewOptions
     from vifex.engines.options import EngineOptions
+    from vifex.evaluation.evaluation import Evaluation
     from vifex.extraction.progress import FileInWork, Progress
     from vifex.extraction.streaming import StreamBatch
     from vifex.search.hits import Hit
@@ -74,6 +76,7 @@ __all__ = [
     "EngineError",
     "EngineOptions",
     "Estimate",
+    "Evaluation",
     "FileInWork",
     "FileProblem",
     "Fusion",
@@ -125,6 +128,7 @@ __all__ = [
     "VifexError",
     "__version__",
     "estimate",
+    "evaluate",
     "extract",
     "fuse",
     "load_model",
@@ -143,6 +147,7 @@ _HOMES = {
     "EngineError": ("vifex.values", "EngineError"),
     "EngineOptions": ("vifex.engines.options", "EngineOptions"),
     "Estimate": ("vifex.values.reports", "Estimate"),
+    "Evaluation": ("vifex.evaluation.evaluation", "Evaluation"),
     "FileInWork": ("vifex.extraction.progress", "FileInWork"),
     "FileProblem": ("vifex.store", "FileProblem"),
     "Fusion": ("vifex.values", "Fusion"),
@@ -193,6 +198,7 @@ _HOMES = {
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
     "estimate": ("vifex.api.estimating", "estimate"),
+    "evaluate": ("vifex.api.evaluation.evaluating", "evaluate"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.models.loaded", "load_model"),

@@ -4,6 +4,7 @@ It takes arrays and returns frozen values. It knows no model, no store and no me
 scores and writes the files.
 """
 
+from vifex.evaluation.evaluation import Evaluation, evaluate_predictions
 from vifex.evaluation.figures.calibration import Calibration, ReliabilityBin, calibration_figures
 from vifex.evaluation.figures.classification import (
     Average,
@@ -17,7 +18,13 @@ from vifex.evaluation.figures.curves import Curve, Curves, classification_curves
 from vifex.evaluation.figures.retrieval import Retrieval, retrieval_figures
 from vifex.evaluation.predictions import Predictions, make_predictions
 from vifex.evaluation.statistics.bootstrap import Interval, Resamples, bootstrap_interval, score_intervals
-from vifex.evaluation.statistics.paired import Comparison, McNemar, compare_predictions, mcnemar_test
+from vifex.evaluation.statistics.paired import (
+    Comparison,
+    Difference,
+    McNemar,
+    compare_predictions,
+    mcnemar_test,
+)
 from vifex.evaluation.views import average_views
 
 __all__ = [
@@ -28,6 +35,8 @@ __all__ = [
     "Comparison",
     "Curve",
     "Curves",
+    "Difference",
+    "Evaluation",
     "GroupFigures",
     "Interval",
     "McNemar",
@@ -41,6 +50,7 @@ __all__ = [
     "classification_curves",
     "classification_figures",
     "compare_predictions",
+    "evaluate_predictions",
     "group_figures",
     "make_predictions",
     "mcnemar_test",

@@ -7,12 +7,9 @@ machine that has the sources.
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -23,6 +20,7 @@ from vifex.search.registry import distance
 from vifex.search.sheet_style import STYLE
 from vifex.search.times import format_time
 from vifex.values import VifexError
+from vifex.values.pages import html_text, jpeg_address, page_head
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,28 +30,11 @@ __all__ = ["Thumbnail", "write_contact_sheet"]
 Thumbnail = Callable[[Hit], "Image | None"]
 """Returns the image of a hit (its frame, cropped to its box), or `None` if it can no longer be read."""
 
-_SIDE_PX = 480
-_QUALITY = 80
 _LINKED: Final = frozenset({"file", "http", "https"})
-# They would turn the text around them; names are shown with these spelled out.
-_TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 _BREAKS = re.compile(r"[/_\-](?=.)")
 
-_HEAD = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer">
-<meta name="generator" content="Vifex">
-<title>{title} · {store}</title>
-<style>{style}</style>
-</head>
-<body>
-<header>
+_HEAD = """<header>
 {query}<div>
 <p class="over">Vifex</p>
 <h1><bdi>{title}</bdi></h1>
@@ -110,10 +91,15 @@ def write_contact_sheet(
     """
     how = distance(metric)
     count = "1 nearest row" if len(hits) == 1 else f"{len(hits)} nearest rows"
-    query = f'<img class="query" src="{_jpeg(query_thumbnail)}" alt="The query">\n' if query_thumbnail else ""
-    words = {"title": _text(title), "store": _text(store_name), "meaning": _text(how.meaning)}
+    query = (
+        f'<img class="query" src="{jpeg_address(query_thumbnail)}" alt="The query">\n'
+        if query_thumbnail
+        else ""
+    )
+    words = {"title": html_text(title), "store": html_text(store_name), "meaning": html_text(how.meaning)}
     with written_whole(path, overwrite=overwrite) as aside, aside.open("w", encoding="utf-8") as file:
-        file.write(_HEAD.format(style=STYLE, query=query, count=count, **words))
+        file.write(page_head(f"{title} · {store_name}", STYLE))
+        file.write(_HEAD.format(query=query, count=count, **words))
         if hits:
             file.write('<ol class="hits">\n')
             file.writelines(_card(hit, thumbnail) for hit in hits)
@@ -127,9 +113,9 @@ def _card(hit: Hit, thumbnail: Thumbnail) -> str:
     time = format_time(hit.t_s)
     href = _href(hit)
     # Long names may break after the signs that part their words.
-    name = "<bdi>" + _BREAKS.sub(r"\g<0><wbr>", _text(hit.name)) + "</bdi>"
+    name = "<bdi>" + _BREAKS.sub(r"\g<0><wbr>", html_text(hit.name)) + "</bdi>"
     image = _image(hit, thumbnail)
-    chips = "".join(f'<span class="chip">{_text(c)}</span>' for c in (hit.label, hit.split) if c)
+    chips = "".join(f'<span class="chip">{html_text(c)}</span>' for c in (hit.label, hit.split) if c)
     return _CARD.format(
         image=f'<a href="{href}" tabindex="-1" aria-hidden="true">{image}</a>' if href else image,
         rank=hit.rank,
@@ -137,7 +123,7 @@ def _card(hit: Hit, thumbnail: Thumbnail) -> str:
         name=f'<a class="name" href="{href}">{name}</a>' if href else f'<span class="name">{name}</span>',
         score=_number(hit.score),
         chips=f'<div class="chips">{chips}</div>\n' if chips else "",
-        details="".join(f"<dt>{term}</dt><dd>{_text(text)}</dd>" for term, text in _details(hit)),
+        details="".join(f"<dt>{term}</dt><dd>{html_text(text)}</dd>" for term, text in _details(hit)),
     )
 
 
@@ -164,22 +150,8 @@ def _image(hit: Hit, thumbnail: Thumbnail) -> str:
     except (VifexError, OSError) as exc:
         image, why = None, exc.what if isinstance(exc, VifexError) else (exc.strerror or type(exc).__name__)
     if image is None:
-        return f'<span class="gone"><b>No image</b>{_text(why)}</span>'
-    return f'<img src="{_jpeg(image)}" alt="">'
-
-
-def _jpeg(image: Image) -> str:
-    """An image as a `data:` address, at most 480 pixels a side."""
-    from PIL import Image as Pillow
-
-    small = image.copy()
-    small.thumbnail((_SIDE_PX, _SIDE_PX), reducing_gap=2.0)
-    if small.has_transparency_data:
-        small = small.convert("RGBA")
-        small = Pillow.alpha_composite(Pillow.new("RGBA", small.size, "white"), small)
-    data = io.BytesIO()
-    small.convert("RGB").save(data, "JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+        return f'<span class="gone"><b>No image</b>{html_text(why)}</span>'
+    return f'<img src="{jpeg_address(image)}" alt="">'
 
 
 def _href(hit: Hit) -> str | None:
@@ -196,11 +168,3 @@ def _href(hit: Hit) -> str | None:
 
 def _number(score: float) -> str:
     return f"{score:.4f}" if abs(score) < 1000 else f"{score:.4g}"
-
-
-def _text(text: str) -> str:
-    """Escape text for HTML; control characters and what turns the writing direction are spelled out."""
-    plain = "".join(
-        f"\\u{ord(c):04x}" if c in _TURNING or unicodedata.category(c) in ("Cc", "Cs") else c for c in text
-    )
-    return html.escape(plain)

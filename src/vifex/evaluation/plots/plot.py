@@ -135,12 +135,11 @@ def confusion_plot(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -> 
 
 def _lines(curves: tuple[Curve, ...], area: str) -> tuple[tuple[Line, ...], str]:
     """Make lines of the mean and of the classes, or of those of the smallest area."""
-    of_classes = [curve for curve in curves if curve.name != "micro"]
+    of_classes, micro = list(curves[:-1]), curves[-1:]
     shown = sorted(of_classes, key=lambda curve: curve.area)[:_CURVES_SHOWN]
     note = ""
     if len(of_classes) > len(shown):
         note = f"The {len(shown)} classes of the smallest {area} of {len(of_classes)}."
     else:
         shown = of_classes
-    micro = [curve for curve in curves if curve.name == "micro"]
     return tuple(Line(f"{c.name}: {c.area:.3f}", c.x, c.y) for c in [*micro, *shown]), note

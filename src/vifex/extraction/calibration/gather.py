@@ -6,6 +6,7 @@ itself alone. Of a video a few frames are taken, from as much of its beginning a
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -88,6 +89,8 @@ class Gathered:
     """For each request uint8 `[N, *sample shape]`; the N-th of all requests are the same moment."""
     media: int
     """How many media gave something."""
+    places: tuple[int, ...] = ()
+    """For each sample the place of its medium in `Spread.media`."""
 
 
 def gather(
@@ -119,12 +122,19 @@ def gather(
                     good += [(firsts.get(a, a), a) for a in finished.attempts if a not in lost]
                 case Retried(before, now):
                     firsts[now] = firsts.get(before, before)
-    found = [tuple(zip(*(e.chosen() for e in kept[a]), strict=False)) for _, a in sorted(good) if a in kept]
-    rows = evenly([row for medium in found for row in medium], most)
+    found = [
+        (first, tuple(zip(*(e.chosen() for e in kept[a]), strict=False)))
+        for first, a in sorted(good)
+        if a in kept
+    ]
+    rows = evenly([(first, row) for first, medium in found for row in medium], most)
     if not rows:
         return None
-    pixels = tuple(np.stack([row[i] for row in rows]) for i in range(len(requests)))
-    return Gathered(pixels, sum(bool(medium) for medium in found))
+    pixels = tuple(np.stack([row[i] for _, row in rows]) for i in range(len(requests)))
+    # Attempts count from 1, those at a medium for the second time between the others.
+    again = sorted(firsts)
+    places = tuple(first - 1 - bisect(again, first) for first, _ in rows)
+    return Gathered(pixels, sum(bool(medium) for _, medium in found), places)
 
 
 def _keep(

@@ -1,0 +1,5 @@
+"""Compression: a trained network becomes a smaller one that gives nearly the same features.
+
+Structured pruning, low-rank factorisation and int8, recovery by distillation, and a table of what was gained
+and lost. The modules of this package import torch; nothing that runs without torch imports them.
+"""

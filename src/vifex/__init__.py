@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vifex.api.compressing import compress
     from vifex.api.deriving import fuse, tree
     from vifex.api.estimating import estimate
     from vifex.api.evaluation.evaluating import evaluate
@@ -127,6 +128,7 @@ __all__ = [
     "ViewOptions",
     "VifexError",
     "__version__",
+    "compress",
     "estimate",
     "evaluate",
     "extract",
@@ -197,6 +199,7 @@ _HOMES = {
     "ViewCheck": ("vifex.store", "ViewCheck"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
+    "compress": ("vifex.api.compressing", "compress"),
     "estimate": ("vifex.api.estimating", "estimate"),
     "evaluate": ("vifex.api.evaluation.evaluating", "evaluate"),
     "extract": ("vifex.api.extracting", "extract"),

@@ -75,6 +75,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "ViewOptions",
         "VifexError",
         "__version__",
+        "compress",
         "estimate",
         "evaluate",
         "extract",

@@ -47,6 +47,7 @@ COMMANDS = {
     "layers": "vifex.cli.models:layers",
     "bench": "vifex.cli.benching:bench",
     "train": "vifex.cli.training:train",
+    "compress": "vifex.cli.compressing:compress",
     "cache": "vifex.cli.caching:cache",
     "card": "vifex.cli.models:card",
     "completion": "vifex.cli.completing:completion",
@@ -61,6 +62,7 @@ _USAGE = {
     "evaluate": {"usage": "Usage: vifex evaluate MODEL DATA [OPTIONS]"},
     "export": {"usage": "Usage: vifex export STORE -o FILE [OPTIONS]"},
     "layers": {"usage": "Usage: vifex layers [MODEL] [OPTIONS]"},
+    "compress": {"usage": "Usage: vifex compress MODEL -o FILE.xml [OPTIONS]"},
     "bench": {"usage": "Usage: vifex bench [MODEL] [OPTIONS]"},
     "train": {"usage": "Usage: vifex train [CONFIG] [OPTIONS]"},
 }

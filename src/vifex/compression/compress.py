@@ -249,7 +249,8 @@ class _Made:
 
             def run(module: nn.Module) -> Sequence[Tensor]:
                 with torch.no_grad(), reading(subject, module) as reader:
-                    return reader(subject.example(2))
+                    outputs: Sequence[Tensor] = reader(subject.example(2))
+                    return outputs
 
             gradients = _gradients(subject, self._material.learn)
             pruned = prune(
@@ -292,7 +293,6 @@ class _Made:
         )
         write_card(card, made.graph)
         self.after = replace(self.after, model=load_file(made.graph))
-
 
     def _provenance(self) -> str:
         card = self._model.card

@@ -125,10 +125,10 @@ def split(layer: nn.Conv2d | nn.Linear, factors: Factors, rank: int) -> nn.Seque
         weights = vertical, horizontal
     with torch.no_grad():
         for part, values in zip((first, second), weights, strict=True):
-            weight: Tensor = part.weight  # type: ignore[assignment]
+            weight = part.weight
             weight.copy_(values.reshape(weight.shape))
         if layer.bias is not None:
-            second.bias.copy_(layer.bias)  # type: ignore[union-attr, operator]
+            second.bias.copy_(layer.bias)
     return nn.Sequential(first, second).to(layer.weight.device, layer.weight.dtype)
 
 

@@ -179,7 +179,8 @@ def _from_parquet(path: Path, card: ModelCard, most: int, on_notice: Callable[[s
     pixels, kept = _decoded_bytes(table.column(column), card)
     if not len(kept):
         raise InputError("it gives no image.", of=str(path), todo="Its images cannot be decoded.")
-    labels, classes = None, ()
+    labels: npt.NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
     if "label" in names:
         words = [table.column("label")[int(i)].as_py() for i in kept]
         labels, classes = _labels(words, file.schema_arrow.metadata or {})

@@ -163,7 +163,8 @@ def _per_rank(layer: Any, factors: Factors, applied: int, columns: int) -> int:
     if factors.scheme == "channels":
         return applied * factors.weights_per_rank
     height, width = layer.kernel_size
-    return applied * (columns * layer.in_channels * height + width * layer.out_channels)
+    price: int = applied * (columns * layer.in_channels * height + width * layer.out_channels)
+    return price
 
 
 def _cheapest(choices: dict[str, list[_Choice]], budget: int) -> dict[str, _Choice]:

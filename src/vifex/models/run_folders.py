@@ -22,6 +22,11 @@ __all__ = ["CARD", "WEIGHTS", "architecture", "build", "load_run_folder", "run_f
 
 WEIGHTS: Final = "model.safetensors"
 CARD: Final = "model.vifex.toml"
+_WITHOUT_PIXELS: Final = {
+    "features": "Name the backbone with it: seq/HEAD:standardise=true(BACKBONE), weights head.safetensors.",
+    "fusion": "Name the backbone with it: fuse/METHOD(BACKBONE#LAYER+LAYER), weights of its keys head.*.",
+}
+"""Tasks whose networks take features, and how their heads run over pixels."""
 
 
 def run_folder(path: Path) -> Path | None:
@@ -48,6 +53,12 @@ def load_run_folder(folder: Path, *, card: Path | None = None) -> Model:
         MissingExtraError: If torch is not installed.
     """
     folder = folder.absolute()
+    if (task := read_description(folder).task) in _WITHOUT_PIXELS:
+        raise ModelError(
+            f"the network takes features of a store, not pixels (task {task!r}).",
+            of=str(folder),
+            todo=_WITHOUT_PIXELS[task],
+        )
     described = read_card(card or folder / CARD)
     weights = str(folder / WEIGHTS)
     network = build(str(folder), weights)

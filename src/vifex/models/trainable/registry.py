@@ -26,6 +26,12 @@ NETWORKS: Final[Mapping[str, str]] = {
     "conv2": "vifex.models.trainable.textbook:two_convolutions",
     "conv3": "vifex.models.trainable.textbook:three_convolutions",
     "linear": "vifex.models.trainable.textbook:Linear",
+    "autoencoder": "vifex.models.trainable.synthesis.autoencoders:Autoencoder",
+    "clip": "vifex.models.trainable.video.clips:ClipNetwork",
+    "dcgan": "vifex.models.trainable.synthesis.gan:Generator",
+    "frames": "vifex.models.trainable.video.frames:FramesAndHead",
+    "fusion": "vifex.models.trainable.fusing:FusionClassifier",
+    "sequence": "vifex.models.trainable.video.sequences:SequenceClassifier",
     "timm": "vifex.models.trainable.zoo:from_timm",
     "torchvision": "vifex.models.trainable.zoo:from_torchvision",
 }

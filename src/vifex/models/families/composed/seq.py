@@ -42,7 +42,7 @@ from vifex.values.registry import require
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FAMILY", "Composite", "build", "parse"]
+__all__ = ["FAMILY", "Composite", "build", "frame_network", "parse"]
 
 _NAME: Final = re.compile(
     r"(?P<head>\w+)(?::(?P<options>[^()]*))?\((?P<backbone>[^#]+)(?:#(?P<layer>[^#]+))?\)"
@@ -98,6 +98,23 @@ def build(name: str, weights: str) -> nn.Module:
         MissingExtraError: If a library is not installed.
     """
     return _made(name, weights)[0]
+
+
+def frame_network(name: str, weights: str) -> tuple[nn.Module, str, int]:
+    """Return an image network in evaluation mode, the module to read, and how many numbers it gives.
+
+    Args:
+        name: `BACKBONE[#LAYER]`, see above.
+        weights: `random:SEED`, `pretrained`, or the path of a checkpoint.
+
+    Raises:
+        ModelError: If there is no such network or module.
+    """
+    backbone, _, layer = name.partition("#")
+    inner = _inner(backbone, weights)
+    network = module_of(inner)
+    chosen = _layer(network, inner, layer or None)
+    return network, chosen, _size(network, chosen, inner)
 
 
 class SeqFamily:

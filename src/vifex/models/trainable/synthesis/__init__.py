@@ -1,0 +1,1 @@
+"""Networks that make images: autoencoders and a generative adversarial network."""

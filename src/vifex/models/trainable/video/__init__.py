@@ -1,0 +1,1 @@
+"""Networks for clips and for sequences of features."""

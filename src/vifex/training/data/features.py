@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,8 @@ def from_store(path: Path, data: Data) -> Examples:
         data: `view` and `column` say which features.
 
     Returns:
-        One example for each medium with rows. The column `features` holds float32 lists of `size` numbers for
-        each row; the table's metadata has `size`.
+        One example for each medium with rows; where the view has no labels, its folder is its label. The
+        column `features` holds float32 lists of `size` numbers for each row; the table's metadata has `size`.
 
     Raises:
         InputError: If the view has no such column, or several and none is named.
@@ -45,7 +46,7 @@ def from_store(path: Path, data: Data) -> Examples:
                 of=str(path),
                 todo=f"{near(column, known)}Set data.column to one of {', '.join(known)}.",
             )
-        names = [n for n in ("uri", "label", "split", "t_start_s", "ordinal") if n in view.schema.names]
+        names = [n for n in ("uri", "label", "split", "ordinal") if n in view.schema.names]
         table = view.to_arrow([*names, column])
     return _by_medium(table, column)
 
@@ -56,8 +57,7 @@ def _by_medium(table: pa.Table, column: str) -> Examples:
     features = np.asarray(values.flatten().to_numpy(zero_copy_only=False), np.float32).reshape(-1, size)
     uris = np.array(table["uri"].to_pylist())
     media, first, of = np.unique(uris, return_index=True, return_inverse=True)
-    times = table["t_start_s"].to_numpy() if "t_start_s" in table.column_names else np.arange(len(uris))
-    order = np.lexsort((np.nan_to_num(times), of))
+    order = np.lexsort((table["ordinal"].to_numpy(), of))
     ends = np.cumsum(np.bincount(of, minlength=len(media)))
     lists = pa.LargeListArray.from_arrays(
         pa.array(np.concatenate([[0], ends * size]), pa.int64()), pa.array(features[order].reshape(-1))
@@ -69,8 +69,16 @@ def _by_medium(table: pa.Table, column: str) -> Examples:
     for name in ("label", "split"):
         if name in table.column_names:
             columns[name] = pa.array(table[name].take(pa.array(first)).to_pylist(), pa.string())
+    if columns["label"].null_count == count:
+        columns["label"] = pa.array(_folders(media.tolist()), pa.string())
     made = pa.table({**columns, "features": lists}).replace_schema_metadata({"size": str(size)})
     return Examples(made)
+
+
+def _folders(uris: list[str]) -> list[str | None]:
+    """Return the names of the media's folders as labels; none where all are in one folder."""
+    names = [unquote(uri.rpartition("/")[0].rpartition("/")[2]) for uri in uris]
+    return list(names) if len(set(names)) > 1 else [None] * len(names)
 
 
 def sequences(examples: Examples) -> list[npt.NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from vifex.training.data.examples import Examples, with_classes
 from vifex.training.data.reading import read_examples
 from vifex.values import InputError
 
-__all__ = ["Splits", "check_leaks", "read_splits", "split_rows"]
+__all__ = ["Splits", "check_leaks", "read_splits", "split_classes", "split_rows"]
 
 Splits = dict[str, Examples]
 """`train`, `val` and, where there is one, `test`."""
@@ -33,7 +34,8 @@ def read_splits(data: Data, *, seed: int = 0) -> Splits:
     """Read the examples of all splits.
 
     Validation examples are those of `data.val`; else those whose manifest says `split`; else a share of the
-    training examples, of each class alike. With `data.group` all examples of a group are in one split.
+    training examples, of each class alike. With `data.group` all examples of a group are in one split; with
+    the group `label` all examples of a class, so that validation has classes that training has not.
 
     Args:
         data: The section of the configuration.
@@ -45,7 +47,8 @@ def read_splits(data: Data, *, seed: int = 0) -> Splits:
     """
     if not data.train:
         raise InputError("the configuration names no training examples.", todo="Set data.train.")
-    found = with_classes(read_examples(data.train, data))
+    by_class = data.group == "label"
+    found = with_classes(read_examples(data.train, replace(data, group="") if by_class else data))
     splits = _by_column(found)
     for name, sources in (("val", data.val), ("test", data.test)):
         if sources:
@@ -53,12 +56,13 @@ def read_splits(data: Data, *, seed: int = 0) -> Splits:
                 read_examples(sources, data), found.classes, of=f"the {name} examples"
             )
     if "val" not in splits:
-        train, val = split_rows(splits["train"], data.val_share, seed=seed)
+        divide = split_classes if by_class else split_rows
+        train, val = divide(splits["train"], data.val_share, seed=seed)
         splits = {**splits, "train": splits["train"].take(train), "val": splits["train"].take(val)}
     if data.limit and len(splits["train"]) > data.limit:
         kept = np.sort(_generator(seed, 1).permutation(len(splits["train"]))[: data.limit])
         splits["train"] = splits["train"].take(kept)
-    _check(splits)
+    _check(splits, by_class=by_class)
     check_leaks(splits)
     return splits
 
@@ -98,6 +102,27 @@ def split_rows(
             taken += len(members[place])
     in_second = np.zeros(len(examples), dtype=bool)
     in_second[second] = True
+    return np.flatnonzero(~in_second), np.flatnonzero(in_second)
+
+
+def split_classes(
+    examples: Examples, share: float, *, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Divide examples into two parts that share no class.
+
+    Args:
+        examples: N of them.
+        share: Of the classes in the second part, 0 to below 1; at least one class.
+        seed: Of the choice.
+
+    Returns:
+        Rows of the first and of the second part, ascending.
+    """
+    labels = examples.labels
+    classes = np.unique(labels[labels >= 0])
+    count = max(1, round(share * len(classes)))
+    held = _generator(seed, 2).permutation(classes)[:count]
+    in_second = np.isin(labels, held)
     return np.flatnonzero(~in_second), np.flatnonzero(in_second)
 
 
@@ -144,7 +169,7 @@ def _by_column(found: Examples) -> Splits:
     }
 
 
-def _check(splits: Splits) -> None:
+def _check(splits: Splits, *, by_class: bool) -> None:
     classes = splits["train"].classes
     for name in ("train", "val"):
         labels = splits[name].labels
@@ -157,7 +182,7 @@ def _check(splits: Splits) -> None:
             continue  # a task without labels
         counts = np.bincount(labels[labels >= 0], minlength=len(classes))
         absent = [classes[i] for i in np.flatnonzero(counts == 0)]
-        if absent and name == "train":
+        if absent and name == "train" and not by_class:
             raise InputError(
                 f"{len(absent)} of {len(classes)} classes have no {name} example: {', '.join(absent[:3])}"
                 f"{', ...' if len(absent) > 3 else ''}.",

@@ -85,7 +85,8 @@ class Trainer:
         self._modules = task.networks()
         if config.run.channels_last:
             for module in self._modules.values():
-                module.to(memory_format=torch.channels_last)
+                if not any(p.ndim == 5 for p in module.parameters()):  # weights of 3-D convolutions
+                    module.to(memory_format=torch.channels_last)
         freeze(self._modules["model"], config.network, 0)
         for module in self._modules.values():
             module.requires_grad_(True)  # DistributedDataParallel notes what learns when it is made

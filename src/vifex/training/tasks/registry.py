@@ -14,7 +14,13 @@ GROUP: Final = "vifex.tasks"
 """Entry point group for tasks of other packages."""
 
 TASKS: Final[Mapping[str, str]] = {
+    "features": "vifex.training.tasks.features:FeatureTask",
+    "fusion": "vifex.training.tasks.fusion:FusionTask",
+    "gan": "vifex.training.tasks.gan:GanTask",
     "image": "vifex.training.tasks.image:ImageTask",
+    "metric": "vifex.training.tasks.metric:MetricTask",
+    "vae": "vifex.training.tasks.autoencoder:AutoencoderTask",
+    "video": "vifex.training.tasks.video:VideoTask",
 }
 
 

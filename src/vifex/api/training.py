@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vifex.training.config import Config
 
-__all__ = ["resolve_config", "train"]
+__all__ = ["compare_remedies", "resolve_config", "train"]
 
 
 @checked("config")
@@ -57,6 +57,25 @@ def train(
     resolved = resolve_config(config, settings)
     with _shown(progress) as show:
         return run(resolved, Path(folder), on_step=_both(show, on_step), on_epoch=on_epoch)
+
+
+def compare_remedies(
+    config: str | os.PathLike[str] | Mapping[str, Mapping[str, Any]],
+    folder: str | os.PathLike[str],
+    *,
+    settings: Iterable[str] = (),
+    progress: bool = False,
+) -> dict[str, TrainingResult]:
+    """Train once with each remedy for imbalance; see `train` for the arguments and the errors.
+
+    Returns:
+        Name of each remedy to its result.
+    """
+    from vifex.training import running
+
+    resolved = resolve_config(config, settings)
+    with _shown(progress) as show:
+        return running.compare_remedies(resolved, Path(folder), on_step=show)
 
 
 def resolve_config(

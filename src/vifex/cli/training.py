@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from vifex.cli.options import OUTPUT, SOURCE, Json, Quiet, helped
-from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, Quiet, helped
+from vifex.cli.output import clean, print_json, print_line, print_table
 
 __all__ = ["train"]
 
@@ -27,6 +27,7 @@ def train(
     group: Annotated[str | None, Parameter(group=SOURCE)] = None,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"], group=OUTPUT)] = None,
     show_batch: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    imbalance_report: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> int:
@@ -58,6 +59,9 @@ def train(
         Folder of the run (default: runs/ and the name of the configuration).
     show_batch
         Train nothing: write an image of the first batch, as the network gets it.
+    imbalance_report
+        Train once with each remedy for classes of different sizes, and compare them on the validation
+        examples. Each run is a folder in the output.
     """
     from vifex.api.training import resolve_config
 
@@ -75,7 +79,28 @@ def train(
 
         write(resolve_config(given, settings), show_batch)
         return 0
+    if imbalance_report:
+        return _compare(given, settings, output or _folder(config), json=json, quiet=quiet)
     return _train(given, settings, output or _folder(config), json=json, quiet=quiet)
+
+
+def _compare(
+    config: Path | dict[str, dict[str, object]], settings: list[str], folder: Path, *, json: bool, quiet: bool
+) -> int:
+    from vifex.api.training import compare_remedies
+
+    found = compare_remedies(config, folder, settings=settings, progress=not quiet)
+    if json:
+        print_json({method: result.to_dict() for method, result in found.items()})
+    else:
+        print_table(
+            ["remedy", "accuracy", "balanced accuracy"],
+            [
+                [m, f"{r.figures['val_accuracy']:.4f}", f"{r.figures['val_balanced_accuracy']:.4f}"]
+                for m, r in found.items()
+            ],
+        )
+    return max(result.exit_status for result in found.values())
 
 
 def _train(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vifex.training.config import Config
+from vifex.training.config import METHODS, Config
 from vifex.training.progress import TrainingMoment
 from vifex.values.steps import step
 
-__all__ = ["TrainingResult", "run", "show_batch"]
+__all__ = ["TrainingResult", "compare_remedies", "run", "show_batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,40 @@ def _tested(task: Any, network: Any) -> dict[str, float]:
     if test is None:
         return {}
     return {f"test_{k}": float(v) for k, v in test(network).items()}
+
+
+def compare_remedies(
+    config: Config,
+    folder: Path,
+    *,
+    on_step: Callable[[TrainingMoment], None] | None = None,
+    on_result: Callable[[str, TrainingResult], None] | None = None,
+) -> dict[str, TrainingResult]:
+    """Train once with each remedy for imbalance, and compare them on the validation examples.
+
+    Args:
+        config: Of the runs; each one has another `imbalance.method`.
+        folder: Each run has a folder of its method's name in it; `imbalance.csv` has their figures.
+        on_step: As for `run`.
+        on_result: Called with the method and the result of each run.
+
+    Returns:
+        Method to result.
+    """
+    import csv
+
+    found = {}
+    for method in METHODS:
+        changed = replace(config, imbalance=replace(config.imbalance, method=method))
+        found[method] = run(changed, folder / method, on_step=on_step)
+        if on_result is not None:
+            on_result(method, found[method])
+    names = [n for n in found["none"].figures if n.startswith(("val_", "test_"))]
+    with (folder / "imbalance.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["method", *names])
+        writer.writerows([m, *(r.figures[n] for n in names)] for m, r in found.items())
+    return found
 
 
 def show_batch(config: Config, path: Path) -> None:

@@ -99,8 +99,13 @@ class Augmenter:
 
     def shown(self, images: Tensor) -> Tensor:
         """Return normalised images as uint8 pixels, for people."""
-        pixels = (images - self._shift) / self._factor
-        return pixels.round().clamp_(0, 255).to(torch.uint8)
+        return self.pixels(images).round().clamp_(0, 255).to(torch.uint8)
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Return normalised images as floating-point pixels, 0 to 255, on their device."""
+        images = images.float()
+        out: Tensor = (images - self._shift.to(images)) / self._factor.to(images)
+        return out
 
     def _normalised(self, images: Tensor) -> Tensor:
         out: Tensor = torch.addcmul(self._shift, images.float(), self._factor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vifex.training.config.reading import config_of, load_config, parse_config, with_settings
 from vifex.training.config.sections import (
+    METHODS,
     Augment,
     Config,
     Data,
@@ -18,6 +19,7 @@ from vifex.training.config.templates import TEMPLATES, template
 from vifex.training.config.writing import to_toml
 
 __all__ = [
+    "METHODS",
     "TEMPLATES",
     "Augment",
     "Config",

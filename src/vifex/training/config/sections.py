@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
+    "METHODS",
     "Augment",
     "Config",
     "Data",
@@ -17,6 +18,17 @@ __all__ = [
     "Run",
     "Schedule",
 ]
+
+METHODS: Final = (
+    "none",
+    "class-weights",
+    "effective-number",
+    "focal",
+    "balanced-sampling",
+    "sqrt-sampling",
+    "logit-adjustment",
+)
+"""Remedies for imbalance."""
 
 
 def _key(default: Any, text: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
@@ -160,15 +172,7 @@ class Imbalance:
     method: str = _key(
         "none",
         "none, class-weights, effective-number, focal, balanced-sampling, sqrt-sampling or logit-adjustment.",
-        choices=(
-            "none",
-            "class-weights",
-            "effective-number",
-            "focal",
-            "balanced-sampling",
-            "sqrt-sampling",
-            "logit-adjustment",
-        ),
+        choices=METHODS,
     )
     beta: float = _key(0.999, "Of effective-number: beta (Cui 2019).", least=0.0)
     gamma: float = _key(2.0, "Of focal: gamma (Lin 2017).", least=0.0)

@@ -26,6 +26,7 @@ from vifex.training.loop.checkpoints import (
 from vifex.training.loop.devices import launch
 from vifex.training.loop.optimizers import make_optimizer, set_rate
 from vifex.training.loop.signals import Deferred, deferred_signals
+from vifex.training.networks.lora import add_lora, merge_lora
 from vifex.training.networks.parts import freeze
 from vifex.training.progress import TrainingMoment
 from vifex.training.tasks import Batch, Task, Validation
@@ -83,6 +84,8 @@ class Trainer:
         self.fabric = launch(config.run)
         self.position = Position()
         self._modules = task.networks()
+        if config.network.lora_rank:
+            add_lora(self._modules["model"], config.network, seed=config.run.seed)
         if config.run.channels_last:
             for module in self._modules.values():
                 if not any(p.ndim == 5 for p in module.parameters()):  # weights of 3-D convolutions
@@ -126,10 +129,9 @@ class Trainer:
         with self._averaged():
             if validation is None or run.keep == "best":
                 validation = self._validate()
-            self._modules["model"].to("cpu").eval()
-            network = self._copy()
+            state = {k: v.detach().cpu().clone() for k, v in self._modules["model"].state_dict().items()}
         return Trained(
-            network=network,
+            network=self._final(state),
             validation=validation,
             history=position.history,
             best_epoch=position.best_epoch,
@@ -286,10 +288,13 @@ class Trainer:
             apply_state(self._modules["model"], load_state(self.folder / BEST), of=BEST)
             self.average = None
 
-    def _copy(self) -> Any:
-        import copy
-
-        return copy.deepcopy(self._modules["model"]).requires_grad_(False)
+    def _final(self, state: dict[str, Tensor]) -> Any:
+        """Return the network with its final weights, as its description makes it."""
+        network = self._modules["model"].to("cpu").eval().requires_grad_(False)
+        network.load_state_dict(state)
+        if self.config.network.lora_rank:
+            merge_lora(network)
+        return network
 
     # State
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vifex.models.trainable.zoo import classifier_name
 from vifex.training.config import Network, Optimizer
+from vifex.training.networks.lora import LORA
 from vifex.values import InputError
 from vifex.values.registry import near
 
@@ -53,8 +54,10 @@ def freeze(network: nn.Module, config: Network, epoch: int) -> None:
                 f"{', '.join(s.rstrip('.') for s in stages(network))}.",
             )
     learning = _learning(network, config, epoch)
+    head = f"{classifier_name(network)}." if config.lora_rank else None
     for name, parameter in network.named_parameters():
         is_open = any(name.startswith(prefix) for prefix in learning)
+        is_open = is_open and (head is None or LORA in name or name.startswith(head))
         parameter.requires_grad_(is_open and not _matches(name, config.freeze))
     if not any(p.requires_grad for p in network.parameters()):
         raise InputError("network.freeze leaves nothing to learn.", todo="Remove a pattern.")

@@ -93,6 +93,18 @@ class ImageTask:
         probabilities = self.probabilities("val", networks["model"], to_device)
         return classified(self.sets.examples["val"].labels, probabilities)
 
+    def test(self, network: Any) -> Mapping[str, float]:
+        """Return the figures of the test examples, if there are any.
+
+        Args:
+            network: With its final weights, on the CPU.
+        """
+        if "test" not in self.sets.examples:
+            return {}
+        with torch.inference_mode():
+            probabilities = self.probabilities("test", network, lambda tensor: tensor)
+        return classified(self.sets.examples["test"].labels, probabilities).figures
+
     def probabilities(
         self, split: str, network: Any, to_device: Callable[[Tensor], Tensor]
     ) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -31,4 +31,9 @@ def make_task(setting: Setting) -> Task:
         InputError: If there is no such task; the message offers similar names.
     """
     make = load(TASKS, setting.config.run.task, group=GROUP, what="task")
-    return cast(Task, make(setting))
+    task = cast(Task, make(setting))
+    if not setting.config.network.teacher:
+        return task
+    from vifex.training.distilling import distilled
+
+    return distilled(task, setting.config)

@@ -24,7 +24,7 @@ from inputs import PHOTOS, Images, network, parser
 from record import spread, write
 
 import vifex
-from vifex.extraction.pipeline.commit_thread import ViewSink
+from vifex.extraction.pipeline.view_sink import ViewSink
 from vifex.store import StoreWriter, ViewWriter
 
 FEWEST = 64

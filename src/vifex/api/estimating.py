@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO, Unpack
 
-from vifex.api.extracting import listed_sources, wanted_views
+from vifex.api.extracting import listed_sources, take_devices, wanted_views
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
@@ -30,6 +30,7 @@ def estimate(
     memory: int | None = None,
     limits: Limits | None = None,
     shard: str | None = None,
+    shards: int | None = None,
     stdin: BinaryIO | None = None,
     progress: bool = False,
     on_notice: Callable[[str], None] | None = None,
@@ -51,6 +52,7 @@ def estimate(
         memory: Bytes of memory for all processes together.
         limits: What one file may cost.
         shard: `I/N`, a part of the media.
+        shards: Processes that share the work.
         stdin: Where `-` reads from.
         progress: Show on standard error what is being done.
         on_notice: Called with what a user must know of a model or a source; by default it is a `UserWarning`.
@@ -59,6 +61,7 @@ def estimate(
     Raises:
         VifexError: If the extraction could not be done, or would learn int8 from its media first.
     """
+    devices = take_devices(choices)
     with shown_progress(progress):
         return estimate_run(
             listed_sources(sources),
@@ -69,6 +72,8 @@ def estimate(
             memory_bytes=memory,
             limits=limits,
             shard=None if shard is None else parse_shard(shard),
+            shards=shards,
+            devices=devices,
             stdin=stdin,
             on_notice=on_notice,
         )

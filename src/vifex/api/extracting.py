@@ -11,13 +11,14 @@ from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
+from vifex.extraction.planning.shard_plan import split_devices
 from vifex.extraction.planning.shards import parse_shard
 from vifex.extraction.progress import Progress
 from vifex.extraction.run import run_views
 from vifex.values import InputError, Limits, Outcome
 from vifex.values.reports import Estimate, Report
 
-__all__ = ["extract", "listed_sources", "wanted_views"]
+__all__ = ["extract", "listed_sources", "take_devices", "wanted_views"]
 
 
 @checked("sources", "model")
@@ -33,6 +34,7 @@ def extract(
     memory: int | None = None,
     limits: Limits | None = None,
     shard: str | None = None,
+    shards: int | None = None,
     estimate: Estimate | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
@@ -58,6 +60,9 @@ def extract(
         memory: Bytes of memory for all processes together; by default the limit of the cgroup, if it has one.
         limits: What one file may cost.
         shard: `I/N`: take the I-th of N parts of the media. Each medium is in one part, by its path.
+        shards: Processes that each have decoders and the networks on one device, and hand their rows to this
+            one. By default one for each device that `device` lists, or for each GPU with `device="cuda"`;
+            else one, which is this process.
         estimate: From `vifex.estimate`, to stand in the report beside what the run took.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
@@ -100,7 +105,8 @@ def extract(
               are learned from a sample of the media when a view is made.
             - `engine`: `openvino`, `torch`, or `auto`; by default what `VIFEX_ENGINE` says.
             - `device`: `cpu`, `cuda`, `cuda:N`, `mps`, or `auto` for the best there is, for networks that
-              torch runs; by default what `VIFEX_TORCH_DEVICE` says.
+              torch runs; by default what `VIFEX_TORCH_DEVICE` says. For all views together also a list,
+              e.g. `cuda:0,cuda:1`: a shard computes on each.
             - `compile`: Whether torch runs networks through `torch.compile`; by default what
               `VIFEX_TORCH_COMPILE` says.
             - `regions`: `crop`, `roi_align` or `roi_pool`: a row for each box of a manifest or grid.
@@ -116,6 +122,7 @@ def extract(
     from vifex.extraction.estimate import folder_bytes
 
     before = 0 if estimate is None else folder_bytes(store)
+    devices = take_devices(choices)
     with shown_progress(progress) as show:
         report = run_views(
             listed_sources(sources),
@@ -126,6 +133,8 @@ def extract(
             memory_bytes=memory,
             limits=limits,
             shard=None if shard is None else parse_shard(shard),
+            shards=shards,
+            devices=devices,
             retry_failed=retry_failed,
             stdin=stdin,
             on_progress=_both(show, on_progress),
@@ -135,6 +144,14 @@ def extract(
     if estimate is None:
         return report
     return replace(report, estimate=estimate, added_bytes=folder_bytes(store) - before)
+
+
+def take_devices(choices: Choices) -> tuple[str, ...]:
+    """Take a list of devices out of the choices for views, which are planned for the first one."""
+    devices = split_devices(choices.get("device"))
+    if devices:
+        choices["device"] = devices[0]
+    return devices
 
 
 def listed_sources(sources: Any) -> list[str | os.PathLike[str]]:

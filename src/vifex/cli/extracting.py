@@ -21,7 +21,7 @@ from vifex.cli.options import (
     SOURCE,
     CardFile,
     Compile,
-    Device,
+    Devices,
     EngineName,
     Flag,
     Json,
@@ -88,11 +88,12 @@ def extract(
     window_hop: Annotated[float | None, Parameter(group=SOUND)] = None,
     window_tail: Annotated[Literal["drop", "pad", "repeat"] | None, Parameter(group=SOUND)] = None,
     engine: EngineName = None,
-    device: Device = None,
+    device: Devices = None,
     compile: Compile = None,
     cores: Annotated[int | None, Parameter(group=LIMITS)] = None,
     memory: Annotated[float | None, Parameter(group=LIMITS)] = None,
     workers: Annotated[int | None, Parameter(group=LIMITS)] = None,
+    shards: Annotated[int | None, Parameter(group=LIMITS)] = None,
     file_limit: Annotated[float, Parameter(group=LIMITS)] = 3600.0,
     stall_limit: Annotated[float, Parameter(group=LIMITS)] = 60.0,
     max_pixels: Annotated[int, Parameter(group=LIMITS)] = 178_956_970,
@@ -200,6 +201,9 @@ def extract(
         GiB of memory for all processes together (default: the limit of the cgroup, if it has one).
     workers
         Number of decoder processes (default: one for each core, and fewer if the memory is short).
+    shards
+        Processes that each have decoders and the networks on one device; cores and memory are shared among
+        them (default: one for each device of a list, one for each GPU with --device cuda, else one).
     file_limit
         Seconds that one file may take.
     stall_limit
@@ -258,6 +262,7 @@ def extract(
         memory=None if memory is None else _bytes(memory, "memory"),
         shard=shard,
         workers=workers,
+        shards=shards,
         limits=vifex.Limits(
             max_pixels=max_pixels,
             max_frames=max_frames,

@@ -25,6 +25,7 @@ __all__ = [
     "CardFile",
     "Compile",
     "Device",
+    "Devices",
     "EngineName",
     "Flag",
     "Json",
@@ -99,6 +100,17 @@ Device: TypeAlias = Annotated[
         metavar="DEVICE",
         help="auto, cpu, cuda, cuda:N or mps, for networks that torch runs. auto is the best device of the "
         "machine (default: VIFEX_TORCH_DEVICE, else auto).",
+    ),
+]
+Devices: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        name="--device",
+        group=ENGINE,
+        metavar="DEVICE",
+        help="auto, cpu, cuda, cuda:N or mps, for networks that torch runs, or a list like cuda:0,cuda:1 "
+        "with a shard on each. auto is the best device of the machine (default: VIFEX_TORCH_DEVICE, else "
+        "auto).",
     ),
 ]
 Compile: TypeAlias = Annotated[

@@ -51,6 +51,8 @@ class _Budget:
     workers: int | None
     cores: int | None
     memory_bytes: int | None
+    shards: int | None
+    devices: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -91,6 +93,8 @@ def estimate_run(
     memory_bytes: int | None = None,
     limits: Limits | None = None,
     shard: Shard | None = None,
+    shards: int | None = None,
+    devices: Sequence[str] = (),
     stdin: BinaryIO | None = None,
     on_notice: Callable[[str], None] | None = None,
     probe_s: float = PROBE_S,
@@ -106,6 +110,8 @@ def estimate_run(
         memory_bytes: Memory of all processes together.
         limits: What one file may cost.
         shard: The part of the media that the run takes.
+        shards: Processes with decoders and networks.
+        devices: Of the shards.
         stdin: Where `-` reads from.
         on_notice: Called with what a user must know of a source.
         probe_s: Seconds of probing at most, without loading and compiling the networks.
@@ -122,7 +128,7 @@ def estimate_run(
             )
     found = find(sources, stdin=stdin, on_notice=on_notice)
     kinds, failed, done = _count(found if shard is None else shard.filtered(found), _done(store, plans))
-    budget = _Budget(workers, cores, memory_bytes)
+    budget = _Budget(workers, cores, memory_bytes, shards, devices)
     began_s, present = time.monotonic(), [kind for kind in kinds if kind.count]
     parts = [
         _estimate_kind(kind, plans, began_s + probe_s * (i + 1) / len(present), limits or Limits(), budget)
@@ -304,6 +310,8 @@ def _run(
         cores=budget.cores,
         memory_bytes=budget.memory_bytes,
         limits=limits,
+        shards=budget.shards,
+        devices=budget.devices,
         on_notice=lambda notice: None,
     )
 

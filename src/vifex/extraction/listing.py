@@ -67,6 +67,11 @@ class Listing:
         """Whether every medium was taken."""
         return self._all_found and not self._waiting and self._failure is None
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing comes before what was taken is over: never, the sources go on by themselves."""
+        return False
+
     def prime(self) -> None:
         """Wait for the first medium, so that errors of the sources come first."""
         if self._thread is None:

@@ -20,12 +20,16 @@ from vifex.extraction.calibration.calibrate import graph_files, lacks_graph, set
 from vifex.extraction.counting import Counter
 from vifex.extraction.listing import Listing
 from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
-from vifex.extraction.planning.budget import plan_budget
+from vifex.extraction.planning.budget import Budget, plan_budget, share_budget
+from vifex.extraction.planning.portable import portable
+from vifex.extraction.planning.shard_plan import plan_shards
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
+from vifex.extraction.shards.coordinator import ShardedPipeline
+from vifex.extraction.shards.protocol import ShardSetup
 from vifex.media.sources import find
-from vifex.store import StoreWriter, open_writer
+from vifex.store import StoreWriter, ViewWriter, open_writer, row_schema
 from vifex.store.files.inside import store_around
 from vifex.values import InputError, Limits, Medium, Outcome
 from vifex.values.reports import Interrupted, Report, Tally
@@ -64,6 +68,8 @@ def run_views(
     memory_bytes: int | None = None,
     limits: Limits | None = None,
     shard: Shard | None = None,
+    shards: int | None = None,
+    devices: Sequence[str] = (),
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -81,6 +87,9 @@ def run_views(
         memory_bytes: Memory of all processes together; by default the limit of the cgroup, if it has one.
         limits: What one file may cost.
         shard: The part of the media that this run takes; by default all.
+        shards: Processes with decoders and networks; by default one for each device, or each GPU that is
+            asked for.
+        devices: Of the shards, in turn; by default those of the plans.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
@@ -97,6 +106,14 @@ def run_views(
     _check_place(Path(store))
     _check_costs(workers, limits or Limits())
     budget = plan_budget(cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits)
+    places = plan_shards(shards, devices, plans)
+    budgets = [budget]
+    if len(places) > 1:
+        budgets = share_budget(
+            len(places), cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits
+        )
+        for plan in plans:
+            portable(plan)  # refuses what no other process can load, before the sources are read
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
 
@@ -132,16 +149,19 @@ def run_views(
                 on_notice=notify,
             )
         step(f"opening the store {os.fspath(store)}")
-        writer = stack.enter_context(open_writer(store, run=_run_facts(plans, budget.cores)))
-        views = [_open_view(stack, writer, plan, budget.cores) for plan in plans]
-        pipeline = Pipeline(
-            views,
-            workers=budget.workers,
-            limits=budget.limits,
+        facts = _run_facts(plans, budget.cores, places)
+        writer = stack.enter_context(open_writer(store, run=facts))
+        pipeline = _open_pipeline(
+            stack,
+            writer,
+            plans,
+            places,
+            budgets,
             retry_failed=retry_failed,
             counter=counter,
             on_progress=on_progress,
             on_outcome=on_outcome,
+            on_notice=notify,
         )
         step("")
         try:
@@ -178,26 +198,80 @@ def _warn(notice: str) -> None:
     warnings.warn(notice, UserWarning, stacklevel=4)
 
 
-def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan, cores: int) -> RunningView:
+def _open_pipeline(
+    stack: contextlib.ExitStack,
+    writer: StoreWriter,
+    plans: Sequence[ViewPlan],
+    places: Sequence[str | None],
+    budgets: Sequence[Budget],
+    *,
+    retry_failed: bool,
+    counter: Counter | None,
+    on_progress: Callable[[Progress], None] | None,
+    on_outcome: Callable[[Outcome], None] | None,
+    on_notice: Callable[[str], None],
+) -> Pipeline | ShardedPipeline:
+    """Open the views, and make what fills them: this process, or shards at `places`."""
+    if len(places) == 1:
+        (budget,) = budgets
+        return Pipeline(
+            [_open_view(stack, writer, plan, budget.cores) for plan in plans],
+            workers=budget.workers,
+            limits=budget.limits,
+            retry_failed=retry_failed,
+            counter=counter,
+            on_progress=on_progress,
+            on_outcome=on_outcome,
+        )
+    return ShardedPipeline(
+        [(plan.recipe, _view_writer(writer, plan)) for plan in plans],
+        [_shard_setup(plans, place, budget) for place, budget in zip(places, budgets, strict=True)],
+        retry_failed=retry_failed,
+        counter=counter,
+        on_progress=on_progress,
+        on_outcome=on_outcome,
+        on_notice=on_notice,
+    )
+
+
+def _view_writer(writer: StoreWriter, plan: ViewPlan) -> ViewWriter:
     files = graph_files(plan.model.file.parent) if plan.model.int8_sha256 else ()
-    view = writer.view(plan.name, plan.recipe, files=files)
+    return writer.view(plan.name, plan.recipe, files=files)
+
+
+def _shard_setup(plans: Sequence[ViewPlan], device: str | None, budget: Budget) -> ShardSetup:
+    return ShardSetup(
+        tuple(portable(plan, device) for plan in plans),
+        workers=budget.workers,
+        cores=budget.cores,
+        limits=budget.limits,
+        schemas=tuple(row_schema(plan.recipe) for plan in plans),
+        import_paths=tuple(path for path in sys.path if path),
+    )
+
+
+def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan, cores: int) -> RunningView:
+    view = _view_writer(writer, plan)
     network = plan.engine.compile(
         plan.model, plan.layers, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
     )
     stack.callback(network.close)
-    return RunningView(plan, network, view)
+    return RunningView(plan, network, view, row_schema(plan.recipe))
 
 
-def _run_facts(plans: Sequence[ViewPlan], cores: int) -> str:
+def _run_facts(plans: Sequence[ViewPlan], cores: int, shards: Sequence[str | None]) -> str:
     """Return the facts of this run for the ledger, with the words by which its models were loaded."""
     names = ["numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
     names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
     names += ["vifex-jpeg"] if find_spec("vifex_jpeg") else []
     # What makes networks that are code, as far as this run has loaded it.
     names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
+    machine: dict[str, object] = {"cores": cores}
+    if len(shards) > 1:
+        machine["shards"] = list(shards) if any(shards) else len(shards)
     return run_facts(
         names,
-        machine={"cores": cores},
+        machine=machine,
         models={p.name: p.ref.name for p in plans},
         weights={p.name: p.ref.weights for p in plans if p.ref.weights},
         cards={p.name: p.ref.card for p in plans if p.ref.card},

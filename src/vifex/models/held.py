@@ -19,7 +19,7 @@ from vifex.values import Builder, InputError, Model, ModelCard, ModelError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["hold", "is_module", "let_go", "make"]
+__all__ = ["hold", "is_held", "is_module", "let_go", "make"]
 
 _HELD: dict[str, nn.Module] = {}
 
@@ -55,6 +55,11 @@ def hold(module: nn.Module, card: ModelCard | Mapping[str, Any] | Path | None) -
     # Code and plain attributes decide numbers too, and no hash covers them: the token stands for both.
     digest = state_sha256(kept, f"object {name} {token}")
     return Model(described, None, digest, engine="torch", builder=Builder(f"{__name__}:make", token, ""))
+
+
+def is_held(model: Model) -> bool:
+    """Return whether a model is an object that `hold` took, which lives in this process alone."""
+    return model.builder is not None and model.builder.target == f"{__name__}:make"
 
 
 def let_go(model: Model) -> None:

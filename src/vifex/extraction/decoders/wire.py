@@ -19,11 +19,9 @@ import numpy as np
 from vifex.extraction.decoders.protocol import (
     Assignment,
     Finished,
-    FromDecoder,
     Grant,
     Jobs,
     Need,
-    ToDecoder,
     Wrote,
 )
 from vifex.values import Medium
@@ -31,27 +29,25 @@ from vifex.values.sample_facts import FACT_DTYPE, SampleFacts
 
 __all__ = ["FrameReader", "frame", "receive", "send"]
 
-Message = ToDecoder | FromDecoder
-
 _HEADER: Final = struct.Struct("<I")
 _JOBS, _WROTE, _FINISHED, _NEED, _GRANT, _OTHER = range(6)
 _FIELDS: Final = attrgetter(*(f.name for f in dataclasses.fields(Medium) if f.init))
 """Gives a medium as the arguments that make it again."""
 
 
-def frame(messages: Sequence[Message]) -> bytes:
+def frame(messages: Sequence[Any]) -> bytes:
     """Put messages into one frame."""
     body = pickle.dumps([_plain(m) for m in messages], protocol=pickle.HIGHEST_PROTOCOL)
     return _HEADER.pack(len(body)) + body
 
 
-def send(pipe: BinaryIO, messages: Sequence[Message]) -> None:
+def send(pipe: BinaryIO, messages: Sequence[Any]) -> None:
     """Write messages that belong together and flush them: one write wakes the other side once."""
     pipe.write(frame(messages))
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> list[Message] | None:
+def receive(pipe: BinaryIO) -> list[Any] | None:
     """Read one frame; `None` where the other side is gone."""
     header = pipe.read(_HEADER.size)
     if len(header) < _HEADER.size:
@@ -67,10 +63,10 @@ class FrameReader:
     def __init__(self) -> None:
         self._bytes = bytearray()
 
-    def feed(self, data: bytes) -> list[Message]:
+    def feed(self, data: bytes) -> list[Any]:
         """Return the messages of all frames that are whole now."""
         self._bytes += data
-        found: list[Message] = []
+        found: list[Any] = []
         start = 0
         while len(self._bytes) - start >= _HEADER.size:
             (size,) = _HEADER.unpack_from(self._bytes, start)
@@ -83,11 +79,11 @@ class FrameReader:
         return found
 
 
-def _messages(body: bytes) -> list[Message]:
+def _messages(body: bytes) -> list[Any]:
     return [_message(plain) for plain in pickle.loads(body)]
 
 
-def _plain(message: Message) -> tuple[Any, ...]:
+def _plain(message: Any) -> tuple[Any, ...]:
     match message:
         case Jobs():
             return _JOBS, [(a.attempt, _FIELDS(a.medium), a.requests, a.losses) for a in message.block]
@@ -113,7 +109,7 @@ def _plain(message: Message) -> tuple[Any, ...]:
             return _OTHER, message
 
 
-def _message(plain: tuple[Any, ...]) -> Message:
+def _message(plain: tuple[Any, ...]) -> Any:
     kind, *fields = plain
     if kind == _JOBS:
         return Jobs(tuple(Assignment(a, Medium(*medium), *rest) for a, medium, *rest in fields[0]))
@@ -126,5 +122,4 @@ def _message(plain: tuple[Any, ...]) -> Message:
         return Need(*fields)
     if kind == _GRANT:
         return Grant(*fields)
-    message: Message = fields[0]
-    return message
+    return fields[0]

@@ -9,36 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import signal
 import sys
 import threading
-import traceback
-from typing import BinaryIO, cast
 
 from vifex.extraction.decoders.protocol import Setup, ToDecoder
 from vifex.extraction.decoders.session import Session
 from vifex.extraction.decoders.wire import receive
+from vifex.extraction.processes.serving import exit_with, listen, message_pipes
 from vifex.values import Limits
 
 __all__ = ["main"]
-
-
-def _listen(pipe: BinaryIO, inbox: queue.SimpleQueue[ToDecoder]) -> None:
-    while (messages := receive(pipe)) is not None:
-        for message in messages:
-            inbox.put(cast(ToDecoder, message))
-    # The supervisor is gone; nothing that is half done here is of use to anybody.
-    os._exit(0)
-
-
-def _end_with_parent() -> None:
-    """On Linux ask the kernel to end this process with its parent, even inside a hung decoder."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG
 
 
 def _yield_to_the_engine() -> None:
@@ -74,14 +54,7 @@ def _limit_memory(limits: Limits) -> None:
 
 def main() -> None:
     """Serve the supervisor that started this process."""
-    # An interrupt reaches the whole group; the supervisor decides what is finished and what is not.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _end_with_parent()
-    # Whatever a library prints must not get between the messages.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    stdin = os.fdopen(os.dup(0), "rb")
+    stdin, out = message_pipes()
     first = receive(stdin)
     if first is None:
         return
@@ -91,16 +64,8 @@ def main() -> None:
     _limit_memory(setup.limits)
     _yield_to_the_engine()
     inbox: queue.SimpleQueue[ToDecoder] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(stdin, inbox), daemon=True).start()
-    try:
-        Session(setup, inbox, out).run()
-    except (BrokenPipeError, KeyboardInterrupt):
-        os._exit(0)
-    except BaseException as exc:
-        # A usual end would wait for the pipe in which the other thread reads, for ever.
-        traceback.print_exception(exc.__cause__ or exc)
-        sys.stderr.flush()
-        os._exit(1)
+    threading.Thread(target=listen, args=(stdin, inbox.put), daemon=True).start()
+    exit_with(Session(setup, inbox, out).run)
 
 
 if __name__ == "__main__":

@@ -17,18 +17,19 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from vifex.extraction.counting import Counter, is_long
-from vifex.extraction.decoders.events import Ended, Filled, Retried
+from vifex.extraction.decoders.events import Ended, Filled, InWork, Retried
 from vifex.extraction.decoders.loop import DecodingLoop
-from vifex.extraction.listing import Listing
 from vifex.extraction.pipeline.batch_scheduler import BatchScheduler
 from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.in_flight import InFlight, MediumInFlight
+from vifex.extraction.pipeline.intake import Intake
+from vifex.extraction.pipeline.interfaces import MediaQueue
 from vifex.extraction.pipeline.outcomes import outcome_of, worst
 from vifex.extraction.pipeline.running_view import RunningView
 from vifex.extraction.pipeline.vectors import to_vectors
 from vifex.extraction.pipeline.view_sink import SpilledRows, ViewSink
 from vifex.extraction.progress import Course, Progress
-from vifex.values import Limits, Medium, Outcome, Status
+from vifex.values import Limits, Medium, Outcome
 from vifex.values.reports import Tally
 
 __all__ = ["Pipeline", "RunningView"]
@@ -65,6 +66,7 @@ class Pipeline:
         counter: Counts the media ahead; the caller starts and closes it.
         on_progress: Called a few times a second.
         on_outcome: Called once for each medium that did not end `ok`, or has a note.
+        course: Adds up what decoding took; by default one of its own.
     """
 
     def __init__(
@@ -77,19 +79,21 @@ class Pipeline:
         counter: Counter | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
+        course: Course | None = None,
     ) -> None:
-        self.tally = Tally()
         self.unfinished: tuple[str, ...] = ()
         """Names of videos and sounds that were in work when the run was cut short."""
         self.is_committed = False
         """Whether everything in `tally` is durable."""
         self._views = list(views)
         self._commit_thread = CommitThread()
-        self._sinks = [ViewSink(self._commit_thread, v.writer, v.plan.recipe) for v in self._views]
+        self._sinks = [ViewSink(self._commit_thread, v.writer, v.plan.recipe, v.schema) for v in self._views]
         self._schedulers = _schedulers(self._views)
-        self._retry_failed = retry_failed
-        self._counter, self._course = counter, Course()
-        self._on_progress, self._on_outcome = on_progress, on_outcome
+        self._intake = Intake(
+            self._sinks, retry_failed=retry_failed, course=course or Course(), on_outcome=on_outcome
+        )
+        self.tally = self._intake.tally
+        self._counter, self._on_progress = counter, on_progress
         self._workers, self._limits = workers, limits
         self._loop: DecodingLoop[_Computed] | None = None
         self._found: deque[Medium | Outcome] = deque()
@@ -99,7 +103,7 @@ class Pipeline:
         self._shown_s = 0.0
         self._ticked_s = self._began_s
 
-    def run(self, listing: Listing) -> Tally:
+    def run(self, listing: MediaQueue) -> Tally:
         """Take every medium to its end and commit what came of it.
 
         Args:
@@ -115,16 +119,14 @@ class Pipeline:
                 if not more and not self._in_flight:
                     break
                 if self._loop is not None:
-                    self._listen(self._loop, more=more)
-                self._tick()
+                    self._listen(self._loop, more=more and not listing.is_resting)
+                self._tick(is_resting=listing.is_resting and not self._in_flight)
                 self._show_progress(listing)
             self._commit()
             if self._loop is not None and self._loop.ready_s is not None:
                 self.tally.busy_s = time.monotonic() - self._loop.ready_s
         except BaseException:
-            if self._loop is not None:
-                in_work = self._loop.in_work()
-                self.unfinished = tuple(w.medium.name for w in in_work if is_long(w.medium))
+            self.unfinished = tuple(w.medium.name for w in self.in_work() if is_long(w.medium))
             if not self._commit_thread.has_failed:  # what cannot be written now will not be by trying again
                 self._commit()
             raise
@@ -136,6 +138,19 @@ class Pipeline:
         self._show_progress(listing, is_over=True)
         return self.tally
 
+    def capacity(self) -> int:
+        """Count the media that decoders would take now; 1 before there are any."""
+        return 1 if self._loop is None else self._loop.capacity()
+
+    def in_work(self) -> list[InWork]:
+        """Return the media that decoders are reading now."""
+        return [] if self._loop is None else self._loop.in_work()
+
+    @property
+    def is_decoding(self) -> bool:
+        """Whether a decoder has stood ready to read."""
+        return self._loop is not None and self._loop.ready_s is not None
+
     def _commit(self) -> None:
         for sink in self._sinks:
             sink.commit()
@@ -144,11 +159,11 @@ class Pipeline:
 
     # -- media in -----------------------------------------------------------------------------------
 
-    def _feed(self, listing: Listing) -> None:
+    def _feed(self, listing: MediaQueue) -> None:
         """Give decoders what they would take now, and pass over what is done."""
         looked_at = 0
         while self._found or not listing.is_over:
-            capacity = 1 if self._loop is None else self._loop.capacity()
+            capacity = self.capacity()
             if not capacity:
                 return
             if looked_at >= _LOOKED_AT:  # a resume may pass over millions, and the rest must go on
@@ -163,39 +178,17 @@ class Pipeline:
                 looked_at += 1
                 capacity -= self._admit(self._found.popleft(), listing)
 
-    def _settle_at_once(self, outcome: Outcome) -> None:
-        """Write an outcome that the source found: a missing file, or a file that is no medium."""
-        self._course.over(outcome.medium)
-        open_sinks = [s for s in self._sinks if self._done(s, outcome.medium) is None]
-        if not open_sinks:
-            self.tally.note_done(outcome.status)
-            return
-        for sink in open_sinks:
-            sink.settle(outcome, None)
-        self._count(outcome)
-
-    def _admit(self, found: Medium | Outcome, listing: Listing) -> bool:
+    def _admit(self, found: Medium | Outcome, listing: MediaQueue) -> bool:
         """Begin with what was found; returns whether a decoder was given something."""
-        self.tally.media += 1
-        if isinstance(found, Outcome):
-            self._settle_at_once(found)
-            return False
-        done = [self._done(s, found) for s in self._sinks]
-        wanted = tuple(i for i, status in enumerate(done) if status is None)
+        wanted = self._intake.admit(found)
         if not wanted:
-            self._course.over(found)
-            self.tally.note_done(next((s for s in done if s in ("failed", "partial")), "ok"))
             return False
+        assert isinstance(found, Medium), "an outcome is over"
         if self._loop is None:
             self._loop = self._start_decoding()
             listing.wake_with(self._loop.wake)
         self._in_flight.add(self._loop.give(found, wanted), MediumInFlight(found, wanted))
         return True
-
-    def _done(self, sink: ViewSink, medium: Medium) -> Status | None:
-        """Tell how a medium ended in a view; `None` if it is to be done, or done again."""
-        status = sink.status_of(medium)
-        return None if status == "failed" and self._retry_failed else status
 
     def _start_decoding(self) -> DecodingLoop[_Computed]:
         # Started with the first medium: a resume that finds nothing to do starts no process.
@@ -274,8 +267,8 @@ class Pipeline:
 
     def _settle(self, medium: MediumInFlight) -> None:
         """Hand a finished medium to the store."""
-        self._course.over(medium.medium)
-        self._course.ended(medium.medium, medium.wall_s, medium.media_s)
+        self._intake.course.over(medium.medium)
+        self._intake.course.ended(medium.medium, medium.wall_s, medium.media_s)
         outcomes = []
         for place, view in enumerate(medium.views):
             sink, outcome = self._sinks[view], outcome_of(medium, place)
@@ -290,29 +283,24 @@ class Pipeline:
             else:
                 sink.discard(spill)
                 sink.settle(outcome, None)
-        self._count(worst(outcomes))
+        self._intake.count(worst(outcomes))
 
-    def _count(self, outcome: Outcome) -> None:
-        self.tally.note(outcome)
-        if (outcome.status != "ok" or outcome.is_note) and self._on_outcome is not None:
-            self._on_outcome(outcome)
-
-    def _tick(self) -> None:
+    def _tick(self, *, is_resting: bool) -> None:
         now_s = time.monotonic()
-        if now_s - self._ticked_s >= _HAND_OVER_S:
+        if is_resting or now_s - self._ticked_s >= _HAND_OVER_S:
             self._ticked_s = now_s
             for sink in self._sinks:
                 sink.tick()
 
-    def _show_progress(self, listing: Listing, *, is_over: bool = False) -> None:
+    def _show_progress(self, listing: MediaQueue, *, is_over: bool = False) -> None:
         now_s = time.monotonic()
         if self._on_progress is None or (not is_over and now_s - self._shown_s < _PROGRESS_S):
             return
         self._shown_s = now_s
         self._on_progress(
-            self._course.progress(
+            self._intake.course.progress(
                 self.tally,
-                [] if is_over or self._loop is None else self._loop.in_work(),
+                [] if is_over else self.in_work(),
                 self._counter,
                 elapsed_s=now_s - self._began_s,
                 all_found=listing.is_over and not self._found,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from vifex.engines import Network
 from vifex.extraction.decoders.events import Filled
+from vifex.extraction.pipeline.interfaces import RowWriter
 from vifex.extraction.planning.view_plan import ViewPlan
-from vifex.store import ViewWriter
 
 __all__ = ["RunningView"]
 
@@ -19,7 +21,9 @@ class RunningView:
 
     plan: ViewPlan
     network: Network
-    writer: ViewWriter
+    writer: RowWriter
+    schema: pa.Schema
+    """Of its rows, from the store."""
     ready: deque[Filled] = field(default_factory=deque)
     """Batches that wait for the network."""
     in_flight: int = 0

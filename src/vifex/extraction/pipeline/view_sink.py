@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
 
 from vifex.extraction.pipeline.commit_thread import CommitThread
+from vifex.extraction.pipeline.interfaces import RowWriter, SpilledPart
 from vifex.extraction.pipeline.rows import MediumRows, build_rows
-from vifex.store import LabelChange, Spilled, ViewWriter, row_schema
 from vifex.values import Medium, Outcome, Recipe, Status
+
+if TYPE_CHECKING:
+    from vifex.store import LabelChange  # a shard does without the store, which takes long to import
 
 __all__ = ["SpilledRows", "ViewSink"]
 
@@ -27,7 +32,7 @@ _TOGETHER_BYTES: Final = 8 << 20
 class SpilledRows:
     """Rows of one unfinished medium that lie on the disk or are on their way there."""
 
-    there: Spilled | None = None
+    there: SpilledPart | None = None
     """Used by the commit thread alone."""
 
 
@@ -38,11 +43,14 @@ class ViewSink:
         commit_thread: Makes the calls of the writer.
         writer: Of the view.
         recipe: Of the view.
+        schema: Of its rows, from the store.
     """
 
-    def __init__(self, commit_thread: CommitThread, writer: ViewWriter, recipe: Recipe) -> None:
+    def __init__(
+        self, commit_thread: CommitThread, writer: RowWriter, recipe: Recipe, schema: pa.Schema
+    ) -> None:
         self._commit_thread, self._writer, self._recipe = commit_thread, writer, recipe
-        self._hash, self._schema = recipe.hash, row_schema(recipe)
+        self._hash, self._schema = recipe.hash, schema
         sizes = {"float16": 2, "float32": 4}
         self.row_bytes = sum(spec.size * sizes[spec.dtype] for spec in recipe.layers)
         """Of the vectors of one row."""

@@ -10,7 +10,7 @@ from typing import Final
 from vifex.engines.cores import available_cores, cgroup_folders
 from vifex.values import InputError, Limits
 
-__all__ = ["Budget", "available_memory", "plan_budget"]
+__all__ = ["Budget", "available_memory", "plan_budget", "share_budget"]
 
 _PARENT_BYTES: Final = 1 << 30
 """Left for the parent process: the network, batches, and rows before their commit."""
@@ -68,6 +68,53 @@ def plan_budget(
     share = max(_DECODER_BYTES, int(most - _PARENT_BYTES) // workers)
     own = limits.memory_bytes
     return Budget(cores, workers, replace(limits, memory_bytes=min(own, share) if own else share))
+
+
+def share_budget(
+    shards: int,
+    *,
+    cores: int | None = None,
+    memory_bytes: int | None = None,
+    workers: int | None = None,
+    limits: Limits | None = None,
+) -> list[Budget]:
+    """Share cores and memory among shards; each gets at least one core and one decoder process.
+
+    Args:
+        shards: How many there are.
+        cores: As of `plan_budget`, for all shards together.
+        memory_bytes: As of `plan_budget`; the coordinator gets as much as the network of a shard.
+        workers: As of `plan_budget`, for all shards together.
+        limits: What one file may cost.
+
+    Raises:
+        InputError: As `plan_budget`, also if the memory is too small for so many shards.
+    """
+    whole = plan_budget(cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits)
+    most = memory_bytes or available_memory()
+    share = None if most is None else int(most - _PARENT_BYTES) // shards
+    least = _PARENT_BYTES + _DECODER_BYTES
+    if memory_bytes is not None and share is not None and share < least:
+        needed = (_PARENT_BYTES + shards * least) / (1 << 30)
+        raise InputError(
+            f"is {memory_bytes / (1 << 30):.2f} GiB, too little for {shards} shards.",
+            option="memory",
+            todo=f"Give {needed:.1f} GiB or more, or fewer shards.",
+        )
+    return [
+        plan_budget(
+            cores=_part(whole.cores, shards, number),
+            memory_bytes=None if share is None else max(share, least),
+            workers=None if workers is None else _part(workers, shards, number),
+            limits=limits,
+        )
+        for number in range(shards)
+    ]
+
+
+def _part(whole: int, shards: int, number: int) -> int:
+    """Return the share of one shard of a number of cores or processes, at least 1."""
+    return max(1, whole // shards + (number < whole % shards))
 
 
 def available_memory() -> int | None:

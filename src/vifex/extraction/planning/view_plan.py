@@ -48,6 +48,8 @@ class ViewPlan:
     """The words that load the model again."""
     engine_choice: Mapping[str, Any] = field(default_factory=dict)
     """For the run's record: which engine, and how equal a converted network is to its original."""
+    options: EngineOptions = field(default_factory=EngineOptions)
+    """By which the engine was loaded."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -155,6 +157,7 @@ def plan_view(
         recipe=recipe,
         ref=model.ref or ModelRef(model.address),
         engine_choice=choice.to_dict(),
+        options=options or EngineOptions(),
     )
 
 

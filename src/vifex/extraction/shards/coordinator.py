@@ -1,0 +1,421 @@
+"""The run with several shards: it lists media, gives them out, and commits what shards hand over.
+
+There is one ledger and one committer, this process. A shard that dies is replaced, and its unfinished media
+are given out again. While commits wait for the disk nothing is read from the shards, whose pipes fill: a
+shard is never ahead of the committer by more than its pipe and its own queue hold.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+from vifex.extraction.counting import Counter, is_long
+from vifex.extraction.decoders.events import InWork
+from vifex.extraction.decoders.poller import Poller
+from vifex.extraction.pipeline.commit_thread import CommitThread
+from vifex.extraction.pipeline.intake import Intake
+from vifex.extraction.pipeline.interfaces import MediaQueue, RowWriter
+from vifex.extraction.pipeline.outcomes import worst
+from vifex.extraction.progress import Course, Progress
+from vifex.extraction.shards.assignments import MOST_LOSSES, Assigned, Assignments
+from vifex.extraction.shards.pipes import ShardProcess
+from vifex.extraction.shards.protocol import (
+    Beat,
+    Discarded,
+    Fault,
+    FromShard,
+    HandedOver,
+    NoMore,
+    Noticed,
+    Ready,
+    ShardLink,
+    ShardSetup,
+    SpilledPart,
+    Step,
+    Stop,
+    Want,
+)
+from vifex.extraction.shards.seat import Seat
+from vifex.extraction.shards.shard_sink import ShardSink
+from vifex.values import EngineError, Medium, Outcome, Recipe
+from vifex.values.reports import Tally
+from vifex.values.steps import step
+
+__all__ = ["ShardedPipeline"]
+
+_TICK_S: Final = 0.1
+_PROGRESS_S: Final = 0.2
+_COMMIT_S: Final = 0.5
+"""How often finished media are committed, at most."""
+_AHEAD: Final = 1024
+"""Media that wait for shards, at most."""
+_LOOKED_AT: Final = 256
+"""Media that are looked at before shards are listened to again."""
+_AWAY_S: Final = 1.0
+"""Longer pauses of this process do not count as silence of a shard."""
+_STOP_S: Final = 10.0
+"""Seconds that shards have to hand over what is finished when the run is cut short."""
+_IDLE_DEATHS: Final = 3
+_SUSPECTED: Final = 3
+"""Media in a row that end their shard, before the shard itself counts as broken."""
+
+
+class ShardedPipeline:
+    """One run over media with several shards, for one or more views; `Pipeline` is the run without shards.
+
+    Args:
+        views: Recipe and writer of each view.
+        setups: One for each shard.
+        retry_failed: Whether media that failed in an earlier run are tried again.
+        counter: Counts the media ahead; the caller starts and closes it.
+        on_progress: Called a few times a second.
+        on_outcome: Called once for each medium that did not end `ok`, or has a note.
+        on_notice: Called with what a user must know.
+        start: Starts a shard.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[tuple[Recipe, RowWriter]],
+        setups: Sequence[ShardSetup],
+        *,
+        retry_failed: bool = False,
+        counter: Counter | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_outcome: Callable[[Outcome], None] | None = None,
+        on_notice: Callable[[str], None] = lambda notice: None,
+        start: Callable[[ShardSetup], ShardLink] = ShardProcess,
+    ) -> None:
+        self.unfinished: tuple[str, ...] = ()
+        """Names of videos and sounds that were in work when the run was cut short."""
+        self.is_committed = False
+        """Whether everything in `tally` is durable."""
+        self._commit_thread = CommitThread()
+        self._sinks = [
+            ShardSink(self._commit_thread, writer, recipe, schema)
+            for (recipe, writer), schema in zip(views, setups[0].schemas, strict=True)
+        ]
+        self._intake = Intake(self._sinks, retry_failed=retry_failed, course=Course(), on_outcome=on_outcome)
+        self.tally = self._intake.tally
+        self._counter, self._on_progress, self._on_notice = counter, on_progress, on_notice
+        self._poller = Poller()
+        self._seats = [Seat(number, setup, start) for number, setup in enumerate(setups)]
+        self._assignments = Assignments(len(self._seats))
+        self._is_started = False
+        self._found: deque[Medium | Outcome] = deque()
+        """Media that were taken from the listing and not looked at."""
+        self._heard: Seat | None = None
+        """Whose messages are being taken."""
+        self._decoding_s: float | None = None
+        """When the first decoder of any shard stood ready."""
+        self._began_s = self._ticked_s = self._watched_s = time.monotonic()
+        self._shown_s = 0.0
+
+    def run(self, listing: MediaQueue) -> Tally:
+        """Take every medium to its end and commit what came of it.
+
+        Args:
+            listing: The media; the caller closes it.
+
+        Raises:
+            VifexError: If the run cannot go on; what was finished before stays.
+        """
+        try:
+            while not self._is_over(listing):
+                self._feed(listing)
+                self._serve(listing)
+                if self._is_started:
+                    self._listen(_TICK_S)
+                    self._watch()
+                self._tick()
+                self._show_progress(listing)
+            for seat in self._seats:
+                self._give_up(seat)
+            self._commit()
+            if self._decoding_s is not None:
+                self.tally.busy_s = time.monotonic() - self._decoding_s
+        except BaseException as exc:
+            self.unfinished = tuple(w.medium.name for w in self._in_work() if is_long(w.medium))
+            if not self._commit_thread.has_failed:  # what cannot be written now will not be by trying again
+                if isinstance(exc, KeyboardInterrupt):
+                    self._stop_shards()
+                self._commit()
+            raise
+        finally:
+            self._end_shards()
+            self._poller.close()
+            self._commit_thread.close()
+        self._show_progress(listing, is_over=True)
+        return self.tally
+
+    def _is_over(self, listing: MediaQueue) -> bool:
+        return listing.is_over and not self._found and self._assignments.is_idle
+
+    def _commit(self) -> None:
+        for sink in self._sinks:
+            sink.commit()
+        self._commit_thread.finish()
+        self.is_committed = True
+
+    # -- media out to shards ------------------------------------------------------------------------------
+
+    def _feed(self, listing: MediaQueue) -> None:
+        """Take media from the listing, and pass over what is done."""
+        looked_at = 0
+        while self._assignments.waiting < _AHEAD and (self._found or not listing.is_over):
+            if looked_at >= _LOOKED_AT:  # a resume may pass over millions, and shards must go on
+                self._poller.wake()
+                return
+            if not self._found:
+                self._found += listing.take(_LOOKED_AT, wait=not self._is_started)
+                if not self._found:
+                    return
+            looked_at += 1
+            found = self._found.popleft()
+            wanted = self._intake.admit(found)
+            if wanted:
+                assert isinstance(found, Medium), "an outcome is over"
+                self._assignments.add(found, wanted)
+        if self._assignments.waiting and not self._is_started:
+            self._start_shards()
+            listing.wake_with(self._poller.wake)
+
+    def _start_shards(self) -> None:
+        # Started with the first medium: a resume that finds nothing to do starts no process.
+        self._is_started = True
+        for seat in self._seats:
+            self._poller.add(seat.start())
+
+    def _serve(self, listing: MediaQueue) -> None:
+        """Give media to the shards that want some, and tell them when there are no more."""
+        is_end = listing.is_over and not self._found
+        for seat in self._seats:
+            if seat.link is None:
+                continue
+            if seat.want:
+                # A video that waits behind another one could be done by another shard at the end.
+                most_long = seat.setup.workers + (not is_end)
+                give = self._assignments.next(seat.number, seat.want, most_long)
+                if give is not None:
+                    seat.want = 0
+                    seat.link.say(give)
+            if is_end and not self._assignments.waiting and not seat.is_told_the_end:
+                seat.is_told_the_end = True
+                seat.link.say(NoMore())
+            self._flush(seat, seat.link)
+
+    def _flush(self, seat: Seat, link: ShardLink) -> None:
+        is_blocked = link.flush()
+        if is_blocked != seat.is_blocked:
+            seat.is_blocked = is_blocked
+            self._poller.expect_writable(link, is_blocked)
+
+    # -- what shards say ----------------------------------------------------------------------------------
+
+    def _listen(self, timeout_s: float) -> None:
+        seats = {id(seat.link): seat for seat in self._seats if seat.link is not None}
+        for watched in self._poller.wait(timeout_s):
+            seat, link = seats[id(watched)], cast(ShardLink, watched)
+            self._heard = seat
+            said = link.listen()
+            if said is None:
+                self._reap(seat, link, "")
+            for message in said or ():
+                self._take(seat, message)
+            self._heard = None
+
+    def _take(self, seat: Seat, message: FromShard) -> None:
+        seat.heard_s = time.monotonic()
+        match message:
+            case HandedOver():
+                self._hand_over(seat, message)
+            case SpilledPart(view, medium_id, rows):
+                self._sinks[view].spill_part(medium_id, rows)
+            case Discarded(view, medium_id):
+                self._sinks[view].discard_medium(medium_id)
+            case Want(count):
+                seat.want = count
+            case Beat():
+                seat.beat = message
+                if message.is_decoding and self._decoding_s is None:
+                    self._decoding_s = time.monotonic()
+            case Ready():
+                seat.is_ready = True
+                step("")
+            case Step(what):
+                if not any(s.is_ready for s in self._seats):
+                    step(what)
+            case Noticed(text):
+                self._on_notice(text)
+            case Fault(error):
+                raise error
+
+    def _hand_over(self, seat: Seat, message: HandedOver) -> None:
+        columns, sink = message.outcomes, self._sinks[message.view]
+        outcomes = [
+            columns.outcome(place, self._assigned(seat, medium_id).medium)
+            for place, medium_id in enumerate(columns.medium_ids)
+        ]
+        if message.has_spilled:
+            sink.take_spilled(outcomes[0], message.rows)
+        else:
+            sink.take(outcomes, message.rows)
+        seat.idle_deaths = 0
+        self._give_up(seat)
+        for place, outcome in enumerate(outcomes):
+            self.tally.rows += outcome.rows
+            medium = outcome.medium
+            over = self._assignments.hand_over(seat.number, medium.medium_id, message.view, outcome)
+            if over is not None:
+                self._intake.course.over(medium)
+                self._intake.course.ended(medium, columns.wall_s[place], columns.media_s[place])
+                self._intake.count(worst(over.outcomes))
+
+    def _assigned(self, seat: Seat, medium_id: str) -> Assigned:
+        found = self._assignments.find(seat.number, medium_id)
+        assert found is not None, "a shard hands over what it was given"
+        return found
+
+    # -- shards that end ----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """End shards that give no sign of life."""
+        now_s = time.monotonic()
+        was_away = now_s - self._watched_s > _AWAY_S
+        self._watched_s = now_s
+        for seat in self._seats:
+            if was_away:
+                seat.heard_s = now_s
+            if seat.link is not None and seat.is_silent(now_s):
+                self._reap(seat, seat.link, "gave no sign of life and was ended")
+
+    def _reap(self, seat: Seat, link: ShardLink, why: str) -> None:
+        """Take what a shard had sent before its end, and replace it where there is something to do."""
+        seat.link = None
+        self._poller.remove(link)
+        try:
+            for message in link.kill():
+                self._take(seat, message)
+            how = why or link.died_by()
+        finally:
+            link.close()
+        held = self._assignments.held(seat.number)
+        if seat.is_told_the_end and not held:
+            return
+        self._lose(seat, how)
+        if seat.is_told_the_end and self._assignments.is_idle:
+            return  # all that it had are given up
+        self._on_notice(
+            f"Shard {seat.number + 1} of {len(self._seats)} {how} and was replaced; "
+            f"its {len(held)} unfinished media are tried again."
+        )
+        self._poller.add(seat.start())
+
+    def _lose(self, seat: Seat, how: str) -> None:
+        """Settle what a dead shard had."""
+        held = self._assignments.held(seat.number)
+        for sink in self._sinks:
+            for medium_id in held:
+                sink.discard_medium(medium_id)
+        seat.idle_deaths += not held
+        for assigned in self._assignments.lose(seat.number):
+            seat.suspected.append((assigned, how))
+        if seat.idle_deaths >= _IDLE_DEATHS or len(seat.suspected) >= _SUSPECTED:
+            which = f"shard {seat.number + 1} of {len(self._seats)}"
+            raise EngineError(
+                f"{which} does not work: it {how}, and so did those before it.",
+                todo="Try without `shards=`, which shows what is wrong.",
+            )
+
+    def _give_up(self, seat: Seat) -> None:
+        """Settle media that ended their shards as failed: the shard after them works."""
+        suspected, seat.suspected = seat.suspected, []
+        for assigned, how in suspected:
+            self._fail(assigned, how)
+
+    def _fail(self, assigned: Assigned, how: str) -> None:
+        reason = (
+            f"Each of {MOST_LOSSES} shards that worked on it ended; the last one {how}. "
+            "Try `retry_failed=True`."
+        )
+        outcome = Outcome(assigned.medium, "failed", reason)
+        for view in assigned.open_views:
+            self._sinks[view].settle(outcome, None)
+        self._intake.course.over(assigned.medium)
+        self._intake.count(worst([*assigned.outcomes, outcome]))
+
+    def _stop_shards(self) -> None:
+        """Let shards hand over what is finished, for a while."""
+        for seat in self._seats:
+            if not seat.is_ready or seat is self._heard:
+                self._end(seat)  # it has nothing yet, or the interrupt came between two of its messages
+            elif seat.link is not None:
+                seat.link.say(Stop())
+                seat.is_told_the_end = True
+        until_s = time.monotonic() + _STOP_S
+        while any(seat.link is not None for seat in self._seats) and time.monotonic() < until_s:
+            for seat in self._seats:
+                if seat.link is not None:
+                    self._flush(seat, seat.link)
+            for watched in self._poller.wait(_TICK_S):
+                self._hear_last(cast(ShardLink, watched))
+
+    def _hear_last(self, link: ShardLink) -> None:
+        seat = next(seat for seat in self._seats if seat.link is link)
+        said = link.listen()
+        if said is None:
+            seat.link = None
+            self._poller.remove(link)
+            said = link.kill()
+            link.close()
+        for message in said:
+            if isinstance(message, HandedOver | SpilledPart | Discarded):
+                self._take(seat, message)
+
+    def _end_shards(self) -> None:
+        for seat in self._seats:
+            self._end(seat)
+
+    def _end(self, seat: Seat) -> None:
+        link, seat.link = seat.link, None
+        if link is not None:
+            self._poller.remove(link)
+            link.kill()
+            link.close()
+
+    # -- progress -----------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._ticked_s >= _COMMIT_S:
+            self._ticked_s = now_s
+            for sink in self._sinks:
+                sink.tick()
+
+    def _in_work(self) -> list[InWork]:
+        found = []
+        for seat in self._seats:
+            for w in seat.beat.in_work if seat.link is not None else ():
+                assigned = self._assignments.find(seat.number, w.medium_id)
+                if assigned is not None:
+                    found.append(InWork(assigned.medium, w.at_s, w.end_s, w.spent_s))
+        return found
+
+    def _show_progress(self, listing: MediaQueue, *, is_over: bool = False) -> None:
+        now_s = time.monotonic()
+        if self._on_progress is None or (not is_over and now_s - self._shown_s < _PROGRESS_S):
+            return
+        self._shown_s = now_s
+        self._on_progress(
+            self._intake.course.progress(
+                self.tally,
+                [] if is_over else self._in_work(),
+                self._counter,
+                elapsed_s=now_s - self._began_s,
+                all_found=listing.is_over and not self._found,
+                is_over=is_over,
+            )
+        )

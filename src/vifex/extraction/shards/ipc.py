@@ -1,0 +1,22 @@
+"""Record batches as bytes, and back without a copy."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+__all__ = ["from_bytes", "to_bytes"]
+
+
+def to_bytes(batch: pa.RecordBatch) -> bytes:
+    """Write one record batch as an IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
+
+
+def from_bytes(data: bytes) -> pa.RecordBatch:
+    """Read the record batch over the same memory."""
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+        return reader.read_next_batch()

@@ -1,0 +1,65 @@
+"""The way of what shards hand over into one view of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import pyarrow as pa
+
+from vifex.extraction.pipeline.commit_thread import CommitThread
+from vifex.extraction.pipeline.interfaces import RowWriter
+from vifex.extraction.pipeline.view_sink import SpilledRows, ViewSink
+from vifex.extraction.shards.ipc import from_bytes
+from vifex.values import Outcome, Recipe
+
+__all__ = ["ShardSink"]
+
+
+class ShardSink(ViewSink):
+    """One view's place in the store, for rows that are laid out already.
+
+    Args:
+        commit_thread: Makes the calls of the writer.
+        writer: Of the view.
+        recipe: Of the view.
+        schema: Of its rows.
+    """
+
+    def __init__(
+        self, commit_thread: CommitThread, writer: RowWriter, recipe: Recipe, schema: pa.Schema
+    ) -> None:
+        super().__init__(commit_thread, writer, recipe, schema)
+        self._spills: dict[str, SpilledRows] = {}
+        """Medium to its rows that lie on the disk."""
+
+    def take(self, outcomes: Sequence[Outcome], rows: bytes | None) -> None:
+        """Take finished media with all their rows; blocks while many commits wait."""
+        self._commit_thread.do(partial(self._take, list(outcomes), rows))
+
+    def take_spilled(self, outcome: Outcome, rows: bytes | None) -> None:
+        """Take a finished medium of which some rows went to the disk before."""
+        spill = self._spills.pop(outcome.medium.medium_id)
+        self._commit_thread.do(partial(self._take_spilled, outcome, rows, spill))
+
+    def spill_part(self, medium_id: str, rows: bytes) -> None:
+        """Take some rows of an unfinished medium to the disk."""
+        spill = self._spills.setdefault(medium_id, SpilledRows())
+        self._commit_thread.do(partial(self._spill_part, spill, rows))
+
+    def discard_medium(self, medium_id: str) -> None:
+        """Take the rows of a medium that will not be finished from the disk, if there are any."""
+        spill = self._spills.pop(medium_id, None)
+        if spill is not None:
+            self.discard(spill)
+
+    # -- in the commit thread ----------------------------------------------------------------------------
+
+    def _take(self, outcomes: list[Outcome], rows: bytes | None) -> None:
+        self._writer.add_many(outcomes, None if rows is None else from_bytes(rows))
+
+    def _take_spilled(self, outcome: Outcome, rows: bytes | None, spill: SpilledRows) -> None:
+        self._writer.add(outcome, None if rows is None else from_bytes(rows), spill.there)
+
+    def _spill_part(self, spill: SpilledRows, rows: bytes) -> None:
+        spill.there = self._writer.spill(spill.there, from_bytes(rows))

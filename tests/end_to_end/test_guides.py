@@ -11,7 +11,7 @@ import pytest
 from doc_blocks import ROOT, blocks_of, run_page
 
 GUIDES = sorted(path.name for path in (ROOT / "docs" / "guides").glob("*.md"))
-WITH_TORCH_ALONE = {"gpus.md"}
+WITH_TORCH_ALONE = {"gpus.md", "training.md"}
 
 pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image")
 

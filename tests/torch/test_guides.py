@@ -11,7 +11,8 @@ from PIL import Image
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/guides/own-models.md", "docs/guides/gpus.md", "docs/guides/python.md"]
+    "page",
+    ["docs/guides/own-models.md", "docs/guides/gpus.md", "docs/guides/python.md", "docs/guides/training.md"],
 )
 def test_every_block_runs(page: str, tmp_path: Path) -> None:
     media = tmp_path / "demo" / "media"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,20 @@ def test_sections_as_a_mapping() -> None:
     assert config_of({"run": {"epochs": 2}}).run.epochs == 2
     with pytest.raises(InputError, match="no key 'x'"):
         config_of({"run": {"x": 2}})
+
+
+def test_the_page_of_keys_is_what_the_configuration_has() -> None:
+    """`python scripts/write_training_keys.py > docs/reference/training.md` makes it anew."""
+    root = Path(__file__).resolve().parents[3]
+    made = subprocess.run(
+        [sys.executable, root / "scripts" / "write_training_keys.py"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (root / "docs" / "reference" / "training.md").read_text() == made.stdout
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).resolve().parents[3] / "recipes").glob("*.toml")))
+def test_a_recipe_is_a_configuration(path: Path) -> None:
+    assert load_config(path).data.train

@@ -9,7 +9,7 @@ from typing import Any
 
 from vifex.training.config.sections import Config
 
-__all__ = ["to_toml"]
+__all__ = ["to_toml", "toml_value"]
 
 
 def to_toml(
@@ -35,22 +35,23 @@ def to_toml(
         for key in keys:
             if comments:
                 lines.append(f"# {key.metadata['help']}")
-            lines.append(f"{key.name} = {_toml(getattr(values, key.name))}")
+            lines.append(f"{key.name} = {toml_value(getattr(values, key.name))}")
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return a value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):
         return (
-            "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+            "{ " + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
             if value
             else "{}"
         )
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(v) for v in value)}]"
+        return f"[{', '.join(toml_value(v) for v in value)}]"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     return repr(value)

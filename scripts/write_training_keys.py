@@ -9,8 +9,8 @@ from vifex.training.config.writing import toml_value
 
 HEAD = """# Configuration of `vifex train`
 
-A configuration is a TOML file with these sections. `--set section.key=value` changes a key. A key that is left
-out has its default.
+A configuration is a TOML file with these sections. `--set section.key=value` changes a key. A key that is
+left out has its default.
 """
 
 

@@ -55,6 +55,7 @@ RUNS = (
     Run("video_frames", (), (*MOMENT, "--peer-seconds", "2", "--video-seconds", "2")),
     Run("zoo", (), (*MOMENT, "--peer-seconds", "2")),
     Run("int8", (), ("--rounds", "1", "--seconds", "1"), environment="torch"),
+    Run("evaluate_cifar", ("--network", "resnet20"), ("--count", "500"), environment="torch"),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from vifex.evaluation.report import RowImage
 from vifex.evaluation.views import average_views
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.streaming import StreamBatch, stream_plan
+from vifex.models.run_folders import run_folder
+from vifex.models.trainable.description import read_description
 from vifex.values import InputError, Medium, ModelError, Outcome
 
 if TYPE_CHECKING:
@@ -140,14 +141,8 @@ class _Run:
 
 def model_classes(model: object) -> tuple[str, ...] | None:
     """Return the names of the classes that a run folder states, or `None`."""
-    if not isinstance(model, str | os.PathLike):
-        return None
-    path = Path(model) / "network.json"
-    try:
-        classes = json.loads(path.read_text(encoding="utf-8")).get("classes")
-    except (OSError, ValueError, AttributeError):
-        return None
-    return tuple(map(str, classes)) if classes else None
+    folder = run_folder(Path(model)) if isinstance(model, str | os.PathLike) else None
+    return (read_description(folder).classes or None) if folder is not None else None
 
 
 def _plan(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from vifex.search.registry import distance
 from vifex.search.scan import passes, prefilter
 from vifex.search.scan.blocks import Block
-from vifex.search.scan.int8 import LARGEST, Int8Products
+from vifex.search.scan.int8 import LARGEST, Int8Products, Int8Request
 from vifex.search.scan.passes import Pass
 from vifex.search.scan.prefilter import Prefilter, largest_share
 from vifex.search.scan.products import Products, Queries
@@ -83,15 +86,18 @@ def always(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     monkeypatch.setattr(prefilter, "_BLOCKS", 0)
     monkeypatch.setattr(prefilter, "_FEWEST_QUERIES", 1)
     monkeypatch.setattr(prefilter, "_SAVED_S", 1e9)
-    kept = prefilter.PrefilterThread.kept
+    monkeypatch.setattr(prefilter, "_TRIAL_NUMBERS", 0)
+    monkeypatch.setattr(prefilter, "_MOST_KEPT", 1.0)
+    monkeypatch.setattr(prefilter, "_is_faster", lambda *_: True)
+    monkeypatch.setattr(prefilter, "_WAITING_NUMBERS", 30 * SIZE)
+    near = prefilter.PrefilterThread._near
 
-    def counted(self: prefilter.PrefilterThread, block: Block, *rest: object) -> Block:
-        left = kept(self, block, *rest)
-        if self._filtered:
-            seen.append((len(block.rows), len(left.rows)))
-        return left
+    def counted(self: prefilter.PrefilterThread, block: Block, *rest: object) -> np.ndarray:
+        rows = near(self, block, *rest)
+        seen.append((len(block.rows), len(rows)))
+        return rows
 
-    monkeypatch.setattr(prefilter.PrefilterThread, "kept", counted)
+    monkeypatch.setattr(prefilter.PrefilterThread, "_near", counted)
     return seen
 
 
@@ -225,22 +231,40 @@ def test_rows_that_cannot_be_written_to_are_read() -> None:
 def test_small_searches_start_no_engine(queries: int, rows: int, metric: str) -> None:
     some = Queries.of(np.ones((queries, SIZE)))
     filtering = Prefilter(some, distance(metric), rows, 2)
-    for _ in range(10):
-        filtering.note(1.0, filtered=False)
-    assert filtering.products_for(np.ones((4, SIZE), np.float16)) is None
+    block = np.ones((20_000, SIZE), np.float16)
+    assert all(filtering.products_for(block, Products(SIZE)) is None for _ in range(10))
 
 
-@pytest.mark.parametrize(("filtered", "used"), [(0.5, True), (2.0, False)])
-def test_a_prefilter_that_is_slower_is_given_up(filtered: float, used: bool) -> None:
-    rows = np.ones((4, SIZE), np.float16)
+@pytest.mark.parametrize(("kept", "used"), [(40, True), (60, False)])
+def test_a_prefilter_that_leaves_out_too_few_rows_is_given_up(
+    kept: int, used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefilter, "_is_faster", lambda *_: True)
+    rows = np.ones((20_000, SIZE), np.float16)
     filtering = Prefilter(Queries.of(np.ones((16, SIZE))), distance("cosine"), 1 << 40, 2)
-    assert filtering.products_for(rows) is None  # nothing is measured yet
-    for _ in range(4):
-        filtering.note(1.0, filtered=False)
-    assert filtering.products_for(rows) is not None
-    for _ in range(4):
-        filtering.note(filtered, filtered=True)
-    assert (filtering.products_for(rows) is not None) == used
+    begun = [filtering.products_for(rows, Products(SIZE)) is not None for _ in range(5)]
+    assert begun == [False] * 4 + [True]  # the first blocks give the queries their bars
+    for _ in range(200):
+        filtering.note(100, kept)
+    assert (filtering.products_for(rows, Products(SIZE)) is not None) == used
+
+
+def test_products_that_are_slower_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product in int8 that waits, and one in float32 that waits."""
+    rows = np.ones((20_000, SIZE), np.float16)
+    for slow, used in ((Int8Request, False), (Products, True)):
+        name = "multiply" if slow is Int8Request else "fine"
+        original = getattr(slow, name)
+
+        def waiting(*words: object, original: Callable[..., object] = original) -> object:
+            time.sleep(0.05)
+            return original(*words)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(slow, name, waiting)
+            filtering = Prefilter(Queries.of(np.ones((16, SIZE))), distance("cosine"), 1 << 40, 2)
+            found = [filtering.products_for(rows, Products(SIZE)) for _ in range(5)]
+        assert (found[-1] is not None) == used
 
 
 @pytest.mark.parametrize("held", [1, 64, 1 << 20])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,6 +54,19 @@ class Block:
             self.places_of(some),
             None if self.lengths is None else self.lengths[some],
             self.shortest,
+        )
+
+    @classmethod
+    def joined(cls, blocks: Sequence[Block]) -> Block:
+        """Return the rows of several blocks, which all know their lengths or all do not."""
+        places = [b.places_of(np.arange(len(b.rows))) for b in blocks]
+        lengths = [b.lengths for b in blocks if b.lengths is not None]
+        return cls(
+            np.concatenate([b.rows for b in blocks]),
+            blocks[0].first,
+            np.concatenate(places),
+            np.concatenate(lengths) if lengths else None,
+            min(b.shortest for b in blocks),
         )
 
     def places_of(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:

@@ -20,7 +20,7 @@ from vifex.engines.cores import available_cores
 from vifex.search.scan.best import Best, KeysOf, Match
 from vifex.search.scan.blas import one_blas_thread
 from vifex.search.scan.blocks import Block
-from vifex.search.scan.prefilter import Prefilter, PrefilterThread
+from vifex.search.scan.prefilter import Prefilter
 from vifex.search.scan.products import Products, Queries
 
 if TYPE_CHECKING:
@@ -105,16 +105,17 @@ class Pass:
         with np.errstate(all="ignore"):
             for block in blocks:
                 for group, prefilter in groups:
-                    self._show_block(block, group, prefilter, products)
+                    self._show_all(prefilter.kept(block, group.best, products), group, products)
+            for group, prefilter in groups:
+                self._show_all(prefilter.rest(), group, products)
 
-    def _show_block(
-        self, block: Block, group: _Group, prefilter: PrefilterThread, products: Products
-    ) -> None:
-        with prefilter.measured(block):
-            kept = prefilter.kept(block, group.best, products)
-            step = max(1, _BOUNDS_AT_ONCE // len(group.queries))
-            for start in range(0, len(kept.rows), step):
-                self._show(kept.part(slice(start, start + step)), group.queries, group.best, products)
+    def _show_all(self, block: Block | None, group: _Group, products: Products) -> None:
+        """Show a block to a group in steps that fit into a cache."""
+        if block is None:
+            return
+        step = max(1, _BOUNDS_AT_ONCE // len(group.queries))
+        for start in range(0, len(block.rows), step):
+            self._show(block.part(slice(start, start + step)), group.queries, group.best, products)
 
     def _show(self, block: Block, queries: Queries, best: list[Best], products: Products) -> None:
         """Show one block to some of the queries."""

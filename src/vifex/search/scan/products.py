@@ -28,6 +28,8 @@ _SAFE_SQUARES: Final = (1e-20, 1e30)
 """Squared lengths outside this range lose digits in float32 or overflow; such rows are scored exactly."""
 _UNIT_ROUNDOFF: Final = 2.0**-24  # of float32
 
+_FEW_VECTORS: Final = 5
+"""Queries up to which one product of a matrix and a vector for each is faster than one of two matrices."""
 _NUMBERS: Final = 1 << 19
 """That are widened at a time: few enough for the second and third level of a cache."""
 
@@ -94,11 +96,12 @@ class Products:
 
     def fine(self, rows: npt.NDArray[Any], queries: Queries) -> Float32Array:
         """Multiply rows `[n, D]` with the queries scaled to length 1, to `[Q, n]`."""
-        if self._halves is None or not as_halves(rows):
-            return queries.units32 @ rows.astype(np.float32, copy=False).T
         dots = np.empty((len(queries), len(rows)), np.float32)
+        if self._halves is None or not as_halves(rows):
+            _multiply(queries.units32, rows.astype(np.float32, copy=False), dots)
+            return dots
         for part in self._parts(rows):
-            np.matmul(queries.scaled, self._halves.widened(rows[part]).T, out=dots[:, part])
+            _multiply(queries.scaled, self._halves.widened(rows[part]), dots[:, part])
         return dots
 
     def fine_with_lengths(
@@ -109,7 +112,7 @@ class Products:
         squares = np.empty(len(rows), np.float32)
         for part in self._parts(rows):
             wide = self._true(rows[part])
-            np.matmul(queries.units32, wide.T, out=dots[:, part])
+            _multiply(queries.units32, wide, dots[:, part])
             np.vecdot(wide, wide, out=squares[part])
         return dots, _lengths(squares, rows)
 
@@ -149,9 +152,23 @@ class Products:
         dots = np.empty((len(queries), len(rows)), np.float32)
         for part in self._parts(rows):
             odd, even = self._halves.coarse(rows[part])
-            out = np.matmul(queries.odd, odd.T, out=dots[:, part])
-            out += queries.even @ even.T
+            other = np.empty((len(queries), len(odd)), np.float32)
+            _multiply(queries.odd, odd, dots[:, part])
+            _multiply(queries.even, even, other)
+            dots[:, part] += other
         return dots
+
+
+def _multiply(queries: Float32Array, rows: Float32Array, out: Float32Array) -> None:
+    """Write the products `[Q, n]` of queries `[Q, D]` with rows `[n, D]` to `out`.
+
+    BLAS is two to four times slower where the matrix of queries comes first and has few rows.
+    """
+    if len(queries) <= _FEW_VECTORS:
+        for query, products in zip(queries, out, strict=True):
+            np.matmul(rows, query, out=products)
+    else:
+        out[...] = (rows @ queries.T).T
 
 
 def _lengths(squares: Float32Array, rows: npt.NDArray[Any]) -> Float32Array:

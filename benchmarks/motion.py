@@ -2,7 +2,7 @@
 
 usage: motion.py [--clips N] [--epochs N] [--only NAME ...]
 
-The set of `vifex.training.motion` is written as videos of 32 pixels; every class shows the same frames in
+The set of `vifex.training.motion` is written as videos of 16 pixels; every class shows the same frames in
 another order, so a mean over the frames stays at chance, 1 in 4. Each network is trained by the loop of
 `vifex train` with the same settings, from random weights. Needs the extra `train`; about twelve minutes on
 two cores.
@@ -44,6 +44,7 @@ def config(folder: Path, name: str, epochs: int) -> Config:
         [data]
         train = ['{folder / "train"}']
         val = ['{folder / "val"}']
+        size_px = 16
         [network]
         name = '{network}'
         options = {options}
@@ -57,6 +58,7 @@ def config(folder: Path, name: str, epochs: int) -> Config:
         epochs = {epochs}
         batch = 32
         precision = 'fp32'
+        threads = 1
         validate_every = {epochs}
         checkpoint_s = 1000000
         """,
@@ -79,14 +81,14 @@ def accuracy(folder: Path, name: str, epochs: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--clips", type=int, default=1920)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--clips", type=int, default=2560)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--only", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     given = parser.parse_args()
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        write_motion_set(Path(folder) / "train", given.clips, seed=0, side_px=32)
-        write_motion_set(Path(folder) / "val", 400, seed=1, side_px=32)
+        write_motion_set(Path(folder) / "train", given.clips, seed=0, side_px=16)
+        write_motion_set(Path(folder) / "val", 400, seed=1, side_px=16)
         for name in given.only:
             results[name] = accuracy(Path(folder), name, given.epochs)
             print(name, results[name], flush=True)

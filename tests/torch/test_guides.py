@@ -12,7 +12,14 @@ from PIL import Image
 
 @pytest.mark.parametrize(
     "page",
-    ["docs/guides/own-models.md", "docs/guides/gpus.md", "docs/guides/python.md", "docs/guides/training.md"],
+    [
+        "docs/guides/own-models.md",
+        "docs/guides/gpus.md",
+        "docs/guides/python.md",
+        "docs/guides/training.md",
+        "docs/guides/training-video.md",
+        "docs/guides/metric-learning.md",
+    ],
 )
 def test_every_block_runs(page: str, tmp_path: Path) -> None:
     media = tmp_path / "demo" / "media"

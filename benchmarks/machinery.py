@@ -80,7 +80,10 @@ class ConstantNetwork:
 
     def _work(self) -> None:
         while (future := self._waiting.get()) is not None:
-            future.set_result({name: array.copy() for name, array in self._arrays.items()})
+            self._compute(future)
+
+    def _compute(self, future: Future[dict[str, npt.NDArray[Any]]]) -> None:
+        future.set_result({name: array.copy() for name, array in self._arrays.items()})
 
     def close(self) -> None:
         if self._thread.is_alive():
@@ -131,8 +134,11 @@ class ConstantEngine:
         cores: int | None = None,
     ) -> ConstantNetwork:
         side = (model.card.height_px, model.card.width_px, 3)
-        self.network = ConstantNetwork(layers, (batch or self._batch, *side))
+        self.network = self._network(layers, (batch or self._batch, *side))
         return self.network
+
+    def _network(self, layers: Sequence[Layer], input_shape: tuple[int, ...]) -> ConstantNetwork:
+        return ConstantNetwork(layers, input_shape)
 
     def steady_rate(self) -> float:
         """Return images a second without the first third, in which decoder processes are still starting."""

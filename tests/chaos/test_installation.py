@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +28,7 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPat
     folder = tmp_path / "site"
     folder.mkdir()
     shutil.copy(Path(__file__).parents[1] / "support" / "old_interface.py", folder / "sitecustomize.py")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     return monkeypatch
 
 

@@ -55,7 +55,8 @@ def extract(
         views: Instead of `model` and `view`: name of each view to its own choices, e.g.
             `{"frames": {"fps": 1}, "clips": {"model": "c3d/sports1m", "clip": "16x1"}}`. All are made
             from one decoding.
-        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
+        workers: Decoder processes; by default one for each core, fewer if the memory is short, and up to
+            twice as many as long as media lie on a slow disk.
         cores: CPU cores to use; by default those that affinity and cgroup allow.
         memory: Bytes of memory for all processes together; by default the limit of the cgroup, if it has one.
         limits: What one file may cost.

@@ -200,7 +200,8 @@ def extract(
     memory
         GiB of memory for all processes together (default: the limit of the cgroup, if it has one).
     workers
-        Number of decoder processes (default: one for each core, and fewer if the memory is short).
+        Number of decoder processes (default: one for each core, fewer if the memory is short, and up to as
+        many again while files lie on a slow disk).
     shards
         Processes that each have decoders and the networks on one device; cores and memory are shared among
         them (default: one for each device of a list, one for each GPU with --device cuda, else one).

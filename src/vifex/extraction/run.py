@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
@@ -37,6 +37,9 @@ from vifex.values.run_facts import run_facts
 from vifex.values.steps import step
 
 __all__ = ["run_views"]
+
+_WINDOW: Final = 32_768
+"""Media that may wait for a decoder: among so many, videos and media of other disks are found in time."""
 
 
 def _check_costs(workers: int | None, limits: Limits) -> None:
@@ -217,6 +220,8 @@ def _open_pipeline(
         return Pipeline(
             [_open_view(stack, writer, plan, budget.cores) for plan in plans],
             workers=budget.workers,
+            slow_workers=budget.slow_workers,
+            window=_WINDOW,
             limits=budget.limits,
             retry_failed=retry_failed,
             counter=counter,

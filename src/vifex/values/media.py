@@ -129,6 +129,8 @@ class Medium:
     split: str | None = None
     span: Span | None = None
     boxes: tuple[Box, ...] = ()
+    device: int = field(default=0, repr=False, compare=False)
+    """Number of the file system that holds the file; 0 where it is not known."""
     medium_id: str = field(init=False, repr=False, compare=False)
     """128-bit hex hash of uri and span: the same medium has the same id in every run."""
 

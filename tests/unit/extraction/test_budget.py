@@ -50,6 +50,20 @@ def test_the_memory_is_shared_among_the_decoders(cgroups: Path) -> None:
     assert plan_budget(cores=2, memory_bytes=99 * GIB).limits == Limits()
 
 
+def test_decoders_of_slow_disks_need_ample_memory(cgroups: Path) -> None:
+    """2 GiB for each decoder process, and one of the parent."""
+    assert plan_budget(cores=4).slow_workers == 4
+    assert plan_budget(cores=4, memory_bytes=17 * GIB).slow_workers == 4
+    assert plan_budget(cores=4, memory_bytes=12 * GIB).slow_workers == 1
+    assert plan_budget(cores=4, memory_bytes=9 * GIB).slow_workers == 0
+    assert plan_budget(cores=4, memory_bytes=17 * GIB).limits.memory_bytes == 2 * GIB
+
+
+def test_a_chosen_number_of_decoders_is_kept(cgroups: Path) -> None:
+    budget = plan_budget(cores=4, workers=2)
+    assert (budget.workers, budget.slow_workers) == (2, 0)
+
+
 def test_short_memory_means_fewer_decoders(cgroups: Path) -> None:
     budget = plan_budget(cores=16, memory_bytes=2 * GIB)
     assert (budget.cores, budget.workers, budget.limits.memory_bytes) == (16, 2, GIB // 2)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import replace
 
+from vifex.extraction.decoders.dispatching.lanes import Lane
 from vifex.extraction.decoders.memory.heartbeat import Heartbeat
 from vifex.extraction.decoders.memory.shared_memory import SharedBlock
 from vifex.extraction.decoders.protocol import Assignment, Setup, Wrote
@@ -35,8 +36,10 @@ class Decoder(ChildProcess):
         self.is_ready = False
         self.jobs: deque[Assignment] = deque()
         """What it was given and has not finished, in order."""
-        self.long = 0
-        """How many of them are no images."""
+        self.lane: Lane | None = None
+        """The lane from which it was given media last."""
+        self.measured = 0
+        """Measurements of its waiting for files that were taken note of."""
         self.open: dict[int, int] = {}
         """Request to the slot that it is filling..."""
         self.written: dict[int, list[Wrote]] = {}

@@ -35,6 +35,8 @@ class DecodingLoop(Generic[Posted]):
         extra_slots: Slots beyond the two of each decoder: batches queued or inside the engine.
         workers: Decoder processes.
         limits: What one file may cost.
+        slow_workers: Decoder processes beyond those, started for media of slow disks.
+        window: Media that may wait for a decoder, so that long ones and those of other disks are found early.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class DecodingLoop(Generic[Posted]):
         extra_slots: int,
         workers: int,
         limits: Limits,
+        slow_workers: int = 0,
+        window: int = 0,
     ) -> None:
         self._poller = Poller()
         self._posted: deque[Posted] = deque()
@@ -56,6 +60,8 @@ class DecodingLoop(Generic[Posted]):
                 extra_slots=extra_slots,
                 workers=workers,
                 limits=limits,
+                slow_workers=slow_workers,
+                window=window,
                 poller=self._poller,
             )
         except BaseException:
@@ -73,7 +79,7 @@ class DecodingLoop(Generic[Posted]):
         return self._supervisor.is_idle
 
     def capacity(self) -> int:
-        """Count the media that decoders would take now."""
+        """Count the media that would be taken now."""
         return self._supervisor.capacity()
 
     def give(self, medium: Medium, requests: tuple[int, ...] | None = None) -> int:

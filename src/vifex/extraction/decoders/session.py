@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import BinaryIO, Final
 
+from vifex.extraction.decoders.file_waits import FileWaits
 from vifex.extraction.decoders.memory.heartbeat import Heartbeat
 from vifex.extraction.decoders.memory.shared_memory import Pixels, attach, view_slot
 from vifex.extraction.decoders.protocol import (
@@ -111,6 +112,7 @@ class Session:
         self._full = False
         """Whether a slot is full and the supervisor does not know it yet."""
         self._waited_s = 0.0
+        self._file_waits = FileWaits()
         self._probed = False
         """Whether the installation was found to be in order."""
 
@@ -122,8 +124,8 @@ class Session:
             self._take_what_came()
             if not self._jobs:
                 self._send()
-            while not self._jobs:
-                self._take(self._inbox.get())
+            if not self._jobs:
+                self._wait_for_jobs()
             self._do(self._jobs.popleft())
 
     def reach(self, t_s: float, end_s: float | None) -> None:
@@ -133,7 +135,19 @@ class Session:
     def __call__(self) -> None:
         """Take a sign of life from whatever is decoding."""
         self._heartbeat.beat()
+        self._measure()
         self._send_if_due()
+
+    def _measure(self) -> None:
+        share = self._file_waits.share()
+        if share is not None:
+            self._heartbeat.block(share)
+
+    def _wait_for_jobs(self) -> None:
+        since_s = time.monotonic()
+        while not self._jobs:
+            self._take(self._inbox.get())
+        self._file_waits.leave_out(time.monotonic() - since_s)
 
     # -- messages ----------------------------------------------------------------------------------------
 
@@ -215,6 +229,7 @@ class Session:
         is_due = self._full or len(self._jobs) == self._refill_at
         if is_due or job.losses or job.medium.kind != "image":
             self._send()
+        self._measure()
         self._heartbeat.stop()
 
     def _ending(self, job: Assignment, counts: list[int]) -> Ending:
@@ -284,6 +299,7 @@ class Session:
         waited_s = time.monotonic() - since_s
         self._heartbeat.go_on(waited_s)
         self._waited_s += waited_s
+        self._file_waits.leave_out(waited_s)
         return self._open[request]
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from vifex.extraction.decoders.decoder import Decoder
-from vifex.extraction.decoders.dispatcher import Dispatcher
+from vifex.extraction.decoders.dispatching.dispatcher import Dispatcher
 from vifex.extraction.decoders.events import Ended, Event, InWork, Retried
 from vifex.extraction.decoders.memory.heartbeat import HEARTBEAT_BYTES
 from vifex.extraction.decoders.memory.shared_memory import Pixels, SharedBlock, lay_out, view_slot
@@ -56,6 +56,8 @@ class Supervisor:
         extra_slots: Slots beyond the two of each decoder: batches queued or inside the engine.
         workers: How many processes.
         limits: What one file may cost.
+        slow_workers: Processes beyond those, started for media of slow disks.
+        window: Media that may wait for a decoder; see `Dispatcher`.
         poller: Waits for their answers; the caller closes it.
     """
 
@@ -68,16 +70,19 @@ class Supervisor:
         workers: int,
         limits: Limits,
         poller: Poller,
+        slow_workers: int = 0,
+        window: int = 0,
     ) -> None:
         samples = [(n, _sample_shape(w), _dtype(w)) for n, w in zip(batch_rows, requests, strict=True)]
         plans, heartbeats = lay_out([(2 * workers + extra_slots, *sample) for sample in samples])
-        size = heartbeats + workers * HEARTBEAT_BYTES
+        size = heartbeats + (workers + slow_workers) * HEARTBEAT_BYTES
         self._block = SharedBlock(size)
         self._setup = Setup(requests, plans, limits, self._block.address, size, heartbeats)
         self._limits = limits
         self._poller = poller
         self._decoders: dict[int, Decoder] = {}
-        self._dispatcher = Dispatcher(self._decoders)
+        self._dispatcher = Dispatcher(self._decoders, workers=workers, window=window)
+        self._most_decoders = workers + slow_workers
         self._slots = Slots(plans, self._decoders, low=extra_slots // 2)
         self._blocked: set[int] = set()
         """Seats of decoders whose pipes are full."""
@@ -93,22 +98,23 @@ class Supervisor:
     # -- the way in ---------------------------------------------------------------------------------
 
     def capacity(self) -> int:
-        """Count the media that decoders would take now."""
+        """Count the media that would be taken now."""
         return self._dispatcher.capacity()
 
-    def give(self, medium: Medium, requests: tuple[int, ...], losses: int = 0) -> int:
+    def give(self, medium: Medium, requests: tuple[int, ...], losses: int = 0, *, first: bool = False) -> int:
         """Hand a medium to a decoder with the next `flush`.
 
         Args:
             medium: To be read.
             requests: Numbers of the requests that want it.
             losses: Decoders that died with it before, see `Assignment`.
+            first: Whether it goes before media that wait.
 
         Returns:
             The number of this attempt.
         """
         self._attempt += 1
-        self._dispatcher.give(Assignment(self._attempt, medium, requests, losses))
+        self._dispatcher.give(Assignment(self._attempt, medium, requests, losses), first=first)
         return self._attempt
 
     def flush(self) -> None:
@@ -224,11 +230,17 @@ class Supervisor:
             decoder.look(now_s)
             if was_away or not decoder.jobs or not decoder.is_ready:
                 decoder.heard_s = now_s
+            if decoder.heartbeat.measured != decoder.measured:
+                decoder.measured = decoder.heartbeat.measured
+                self._dispatcher.measure(decoder, decoder.heartbeat.blocked)
             if not decoder.jobs and decoder.open and now_s - decoder.idle_since_s > _PARTIAL_S:
                 self._slots.take_partial([decoder])
             reason = self._overdue(decoder, now_s)
             if reason is not None:
                 self._reap(decoder, reason)
+        is_starting = any(not decoder.is_ready for decoder in self._decoders.values())
+        if len(self._decoders) < self._most_decoders and not is_starting and self._dispatcher.wants_decoder:
+            self._start(len(self._decoders))
 
     def _overdue(self, decoder: Decoder, now_s: float) -> str | None:
         """Say why a decoder must be ended, if it must."""
@@ -265,8 +277,9 @@ class Supervisor:
         if not decoder.is_ready:
             self._count_failed_start(decoder)
         self._start(decoder.seat)
-        for job in again:
-            self._events.append(Retried(job.attempt, self.give(job.medium, job.requests, job.losses)))
+        for job in reversed(again):  # each goes before all that wait
+            now = self.give(job.medium, job.requests, job.losses, first=True)
+            self._events.append(Retried(job.attempt, now))
         self.flush()
 
     def _settle_lost(self, decoder: Decoder, reason: str | None) -> list[Assignment]:

@@ -61,6 +61,8 @@ class Pipeline:
     Args:
         views: What is to be filled.
         workers: Decoder processes.
+        slow_workers: Decoder processes beyond those, started for media of slow disks.
+        window: Media that may wait for a decoder beyond what decoders would take now.
         limits: What one file may cost.
         retry_failed: Whether media that failed in an earlier run are tried again.
         counter: Counts the media ahead; the caller starts and closes it.
@@ -75,6 +77,8 @@ class Pipeline:
         *,
         workers: int,
         limits: Limits,
+        slow_workers: int = 0,
+        window: int = 0,
         retry_failed: bool = False,
         counter: Counter | None = None,
         on_progress: Callable[[Progress], None] | None = None,
@@ -94,7 +98,8 @@ class Pipeline:
         )
         self.tally = self._intake.tally
         self._counter, self._on_progress = counter, on_progress
-        self._workers, self._limits = workers, limits
+        self._workers, self._slow_workers, self._limits = workers, slow_workers, limits
+        self._window = window
         self._loop: DecodingLoop[_Computed] | None = None
         self._found: deque[Medium | Outcome] = deque()
         """Media that were taken from the listing and not looked at."""
@@ -198,6 +203,8 @@ class Pipeline:
             extra_slots=max(2 * v.network.requests for v in self._views),
             workers=self._workers,
             limits=self._limits,
+            slow_workers=self._slow_workers,
+            window=self._window,
         )
 
     # -- events -------------------------------------------------------------------------------------

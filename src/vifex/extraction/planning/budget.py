@@ -16,6 +16,8 @@ _PARENT_BYTES: Final = 1 << 30
 """Left for the parent process: the network, batches, and rows before their commit."""
 _DECODER_BYTES: Final = 512 << 20
 """Least memory with which a decoder process reads usual media."""
+_AMPLE_BYTES: Final = 2 << 30
+"""Memory of each decoder process that leaves some for decoders of slow disks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Budget:
     """Threads of the engine."""
     workers: int
     """Decoder processes."""
+    slow_workers: int
+    """Decoder processes beyond those, for media of slow disks: they wait more than they compute."""
     limits: Limits
     """Of one file; its memory is at most the share of one decoder process."""
 
@@ -42,7 +46,8 @@ def plan_budget(
     Args:
         cores: Cores to use; by default those that affinity and cgroup allow.
         memory_bytes: Memory of all processes together; by default the limit of the cgroup, if it has one.
-        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
+        workers: Decoder processes; by default one for each core, fewer if the memory is short, and up to
+            twice as many as long as media lie on a slow disk.
         limits: What one file may cost.
 
     Raises:
@@ -55,7 +60,7 @@ def plan_budget(
         raise InputError("takes a size above 0.", option="memory")
     most = memory_bytes or available_memory()
     if most is None:
-        return Budget(cores, workers or cores, limits)
+        return Budget(cores, workers or cores, 0 if workers else cores, limits)
     fitting = int((most - _PARENT_BYTES) // _DECODER_BYTES)
     if fitting < 1 and memory_bytes is not None:
         least = (_PARENT_BYTES + _DECODER_BYTES) / (1 << 30)
@@ -64,10 +69,14 @@ def plan_budget(
             option="memory",
             todo=f"Give {least:.1f} GiB or more.",
         )
+    ample = int((most - _PARENT_BYTES) // _AMPLE_BYTES)
+    slow_workers = 0 if workers else min(cores, max(0, ample - cores))
     workers = workers or min(cores, max(1, fitting))
-    share = max(_DECODER_BYTES, int(most - _PARENT_BYTES) // workers)
+    share = max(_DECODER_BYTES, int(most - _PARENT_BYTES) // (workers + slow_workers))
     own = limits.memory_bytes
-    return Budget(cores, workers, replace(limits, memory_bytes=min(own, share) if own else share))
+    return Budget(
+        cores, workers, slow_workers, replace(limits, memory_bytes=min(own, share) if own else share)
+    )
 
 
 def share_budget(

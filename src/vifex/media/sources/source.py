@@ -139,8 +139,8 @@ def medium_of(
     uri: str, name: str, kind: Kind, stat: os.stat_result | None, *, span: Span | None = None
 ) -> Medium:
     """Make a medium; if its file cannot be examined, its size and time are 0."""
-    size_bytes, mtime_ns = (stat.st_size, stat.st_mtime_ns) if stat else (0, 0)
-    return Medium(uri=uri, name=name, kind=kind, size_bytes=size_bytes, mtime_ns=mtime_ns, span=span)
+    size_bytes, mtime_ns, device = (stat.st_size, stat.st_mtime_ns, stat.st_dev) if stat else (0, 0, 0)
+    return Medium(uri, name, kind, size_bytes, mtime_ns, span=span, device=device)
 
 
 _WORDS: Final = {

@@ -14,7 +14,7 @@ __all__ = ["HEARTBEAT_BYTES", "Heartbeat"]
 HEARTBEAT_BYTES: Final = 64
 """One cache line each: decoders do not slow each other down."""
 
-_JOB, _BEATS, _WAITING, _WAITED_US, _AT_MS, _END_MS = range(6)
+_JOB, _BEATS, _WAITING, _WAITED_US, _AT_MS, _END_MS, _MEASURED, _BLOCKED_PERMILLE = range(8)
 
 
 class Heartbeat:
@@ -71,6 +71,11 @@ class Heartbeat:
         self._numbers[_WAITED_US] += int(waited_s * 1e6)
         self._numbers[_WAITING] = 0
 
+    def block(self, share: float) -> None:
+        """Report the part of the last moments for which the decoder waited for files, 0 to 1."""
+        self._numbers[_BLOCKED_PERMILLE] = round(1000 * share)
+        self._numbers[_MEASURED] += 1
+
     @property
     def job(self) -> int | None:
         """The job in work."""
@@ -101,6 +106,16 @@ class Heartbeat:
     def end_s(self) -> float | None:
         """Where the medium ends, as its container says."""
         return self._numbers[_END_MS] / 1000 or None
+
+    @property
+    def measured(self) -> int:
+        """How often the waiting for files was measured."""
+        return self._numbers[_MEASURED]
+
+    @property
+    def blocked(self) -> float:
+        """Part of the time before the last measurement for which the decoder waited for files, 0 to 1."""
+        return self._numbers[_BLOCKED_PERMILLE] / 1000
 
     def release(self) -> None:
         """Let go of the memory."""

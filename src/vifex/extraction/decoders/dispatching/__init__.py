@@ -1,0 +1,1 @@
+"""Which decoder process reads which medium, and when."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from vifex.evaluation import retrieval_figures
+from vifex.models.families.shared.weights import seeded
 from vifex.models.trainable import NetworkDescription
 from vifex.models.trainable.zoo import classifier_name
 from vifex.training.data.balanced import BalancedBatches
@@ -66,7 +67,10 @@ class MetricTask(ImageTask):
     def networks(self) -> dict[str, nn.Module]:
         """Make the network and the loss, which may have weights of its own."""
         name = self.config.loss.name
-        loss = make_metric_loss(name, classes=len(self.classes), features=self._features)
+        loss = seeded(
+            self.config.run.seed + 1,
+            lambda: make_metric_loss(name, classes=len(self.classes), features=self._features),
+        )
         return {**super().networks(), "loss": loss}
 
     def optimized(self) -> Sequence[tuple[str, ...]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from vifex.training.config import METHODS, Config
 from vifex.training.progress import TrainingMoment
+from vifex.values.registry import require
 from vifex.values.steps import step
 
 __all__ = ["TrainingResult", "compare_remedies", "run", "show_batch"]
@@ -65,22 +66,26 @@ def run(
     """
     from vifex.training.run_folder import RunFolder
 
+    if not (folder / "summary.json").is_file():
+        _check_installed()
     place = RunFolder(folder, config)
     if (figures := place.summary) is not None:
         return TrainingResult(folder, figures, int(figures.get("problems", 0)), was_finished=True)
     step("loading torch")
     from vifex.training.loop import Trainer
-    from vifex.training.run_folder.loggers import open_loggers
+    from vifex.training.run_folder.loggers import Logger, open_loggers
     from vifex.training.run_folder.report import write_report
     from vifex.training.tasks import Setting, make_task
 
     task = make_task(Setting(config, folder, step))
     place.write_problems(task.problems())
     step("making the network")
-    loggers = open_loggers(config.run.log, folder, _flat(config))
+    loggers: list[Logger] = []
     history: list[dict[str, float]] = []
 
     def note(figures: dict[str, float]) -> None:
+        if not trainer.fabric.is_global_zero:
+            return
         history.append(figures)
         place.write_metrics(history)
         for logger in loggers:
@@ -89,6 +94,8 @@ def run(
             on_epoch(figures)
 
     trainer = Trainer(task, config, folder, on_step=on_step, on_epoch=note)
+    if trainer.fabric.is_global_zero:
+        loggers += open_loggers(config.run.log, folder, _flat(config))
     place.write_environment(
         {"device": str(trainer.fabric.device), "precision": trainer.fabric.strategy.precision.precision}
     )
@@ -98,6 +105,8 @@ def run(
     finally:
         for logger in loggers:
             logger.close()
+    if not trainer.fabric.is_global_zero:  # one process of several writes
+        return TrainingResult(folder, {}, 0)
     step("writing the model")
     place.write_model(trained.network, task.description(), task.card())
     found = task.problems()
@@ -172,12 +181,19 @@ def show_batch(config: Config, path: Path) -> None:
     Raises:
         InputError: If the task has no images.
     """
+    _check_installed()
     from vifex.training.run_folder.sheets import batch_sheet
     from vifex.training.tasks import Setting, make_task
 
     task = make_task(Setting(config, path.parent, step))
     step("")
     batch_sheet(task, path)
+
+
+def _check_installed() -> None:
+    """Raise an error if a library of training is not installed."""
+    for module in ("torch", "torchvision", "lightning_fabric", "matplotlib"):
+        require(module, extra="train", needed_for="training")
 
 
 def _flat(config: Config) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from vifex.values.errors import InputError, MissingExtraError
 
 __all__ = ["load", "missing_extra", "names", "near", "require"]
 
-_WITH_TORCH: Final = ("torch", "hf")
+_WITH_TORCH: Final = ("torch", "hf", "train")
 """Extras that bring PyTorch, whose default build for Linux brings CUDA."""
 
 

@@ -210,3 +210,22 @@ def test_published_weights_of_cifar_networks_load() -> None:
     with pytest.raises(ModelError, match="not the weights of a CifarResNet"):
         initial_network(NetworkDescription("cifar-resnet32", 10), str(place), seed=0)
     assert np.isfinite(network.linear.weight.detach().numpy()).all()
+
+
+def test_no_epochs_judge_the_initial_weights(config_for: Configs, tmp_path: Path) -> None:
+    first = run(config_for("run.epochs=2"), tmp_path / "one")
+    judged = run(config_for("run.epochs=0", f"network.weights={tmp_path / 'one'}"), tmp_path / "two")
+    assert judged.figures["val_loss"] == first.figures["val_loss"]
+    assert judged.figures["epochs"] == 0
+
+
+def test_tensorboard_is_written(config_for: Configs, tmp_path: Path) -> None:
+    run(config_for("run.epochs=1", 'run.log=["tensorboard"]'), tmp_path / "run")
+    assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
+
+
+def test_a_logger_that_is_not_there(config_for: Configs, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no logger 'tensorbord'. Did you mean tensorboard"):
+        run(config_for("run.log=tensorbord"), tmp_path / "one")
+    with pytest.raises(vifex.MissingExtraError, match="the logger wandb needs wandb"):
+        run(config_for("run.log=wandb"), tmp_path / "two")

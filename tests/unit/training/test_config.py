@@ -57,7 +57,7 @@ def test_settings_change_values_of_every_type() -> None:
         ("run.epohs=3", r"\[run\] has no key 'epohs'. Did you mean epochs?"),
         ("optimiser.lr=1", r"there is no section \[optimiser\]. Did you mean optimizer"),
         ("run.epochs=many", "run.epochs must be a whole number, and 'many' is not"),
-        ("run.epochs=0", "run.epochs must be at least 1, and is 0"),
+        ("run.batch=0", "run.batch must be at least 1, and is 0"),
         ("optimizer.lr=inf", "optimizer.lr must be a number, and inf is not"),
         ("augment.flip=1", "augment.flip must be true or false, and 1 is not"),
         ("optimizer.name=adam", "optimizer.name has no choice 'adam'. Did you mean adamw"),

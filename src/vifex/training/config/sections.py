@@ -185,7 +185,7 @@ class Run:
     """[run]: how long, on what, and what is written."""
 
     task: str = _key("image", "What is learned: image, or another task's name.")
-    epochs: int = _key(10, "Passes over the training examples.", least=1)
+    epochs: int = _key(10, "Passes over the training examples; 0 only judges the initial weights.", least=0)
     batch: int = _key(256, "Examples of a batch.", least=1)
     eval_batch: int = _key(0, "Examples of a batch in validation; 0: as in training.", least=0)
     seed: int = _key(0, "Seed of weights, order and augmentation.", least=0)

@@ -123,6 +123,8 @@ class Trainer:
                 if run.patience and since_best >= run.patience * run.validate_every:
                     why = "no gain"
                     position.is_finished = True
+                if deferred.came is not None:
+                    deferred.raise_if_came()
             position.is_finished = True
             self._save()
         self._load_best()
@@ -168,7 +170,8 @@ class Trainer:
     def _step(self, step: int, batch: Batch) -> None:
         run, optimizer, position = self.config.run, self.config.optimizer, self.position
         torch.manual_seed(step_seed(run.seed, position.epoch, step, _MODEL_STREAM))
-        moved = {k: self._to_device(v) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
+        mine = self._own_part(batch)
+        moved = {k: self._to_device(v) if isinstance(v, torch.Tensor) else v for k, v in mine.items()}
         is_last = self._is_last(step)
         done = position.epoch * self.task.steps + step
         for turn, handle in enumerate(self._optimizers):
@@ -188,6 +191,18 @@ class Trainer:
                 self._update(handle, turn)
         if is_last and self.average is not None:
             self.average.update()
+
+    def _own_part(self, batch: Batch) -> Batch:
+        """Return the examples of a batch that this process computes; each of several has an equal part."""
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        if world == 1:
+            return batch
+        size = self.task.batch_size // world
+        window = slice(rank * size, (rank + 1) * size)
+        return {
+            k: v[window] if isinstance(v, torch.Tensor) and len(v) == self.task.batch_size else v
+            for k, v in batch.items()
+        }
 
     def _is_last(self, step: int) -> bool:
         """Return whether the weights change after this batch."""
@@ -272,7 +287,7 @@ class Trainer:
         score = -value if name.startswith("-") else value
         if self.position.best is None or score > self.position.best:
             self.position.best, self.position.best_epoch = score, self.position.epoch
-            if self.config.run.keep == "best":
+            if self.config.run.keep == "best" and self.fabric.global_rank == 0:
                 save_tensors(self.folder / BEST, self._modules["model"].state_dict())
 
     @contextlib.contextmanager

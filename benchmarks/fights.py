@@ -24,7 +24,7 @@ from record import ROOT, write
 import vifex
 from vifex.evaluation import Predictions, Resamples, make_predictions, score_intervals
 from vifex.training.config import Config, parse_config
-from vifex.training.loop import Trainer
+from vifex.training.loop.trainer import Trainer
 from vifex.training.tasks import Setting
 from vifex.training.tasks.features import FeatureTask
 

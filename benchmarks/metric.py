@@ -21,7 +21,7 @@ from record import ROOT, write
 
 from vifex.evaluation import retrieval_figures
 from vifex.training.config import Config, parse_config
-from vifex.training.loop import Trainer
+from vifex.training.loop.trainer import Trainer
 from vifex.training.losses.metric import METRIC_LOSSES
 from vifex.training.tasks import Setting, make_task
 

@@ -19,7 +19,7 @@ from typing import Any
 from record import write
 
 from vifex.training.config import Config, parse_config
-from vifex.training.loop import Trainer
+from vifex.training.loop.trainer import Trainer
 from vifex.training.motion import write_motion_set
 from vifex.training.tasks import Setting
 from vifex.training.tasks.video import VideoTask

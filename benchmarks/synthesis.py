@@ -16,7 +16,7 @@ from typing import Any
 from record import ROOT, write
 
 from vifex.training.config import Config, parse_config
-from vifex.training.loop import Trainer
+from vifex.training.loop.trainer import Trainer
 from vifex.training.run_folder.sheets import sheet
 from vifex.training.tasks import Setting, make_task
 

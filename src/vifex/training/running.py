@@ -72,7 +72,7 @@ def run(
     if (figures := place.summary) is not None:
         return TrainingResult(folder, figures, int(figures.get("problems", 0)), was_finished=True)
     step("loading torch")
-    from vifex.training.loop import Trainer
+    from vifex.training.loop.trainer import Trainer
     from vifex.training.run_folder.loggers import Logger, open_loggers
     from vifex.training.run_folder.report import write_report
     from vifex.training.tasks import Setting, make_task

@@ -1,7 +1,4 @@
-"""The loop: steps of optimizers on one or several devices, schedules, averages and checkpoints."""
+"""The loop: steps of optimizers on one or several devices, schedules, averages and checkpoints.
 
-from __future__ import annotations
-
-from vifex.training.loop.trainer import Trained, Trainer
-
-__all__ = ["Trained", "Trainer"]
+Importing this package imports no torch; `vifex.training.loop.trainer` does.
+"""

@@ -9,8 +9,8 @@ from typing import Any, Final
 from vifex.evaluation.plots import draw_svg, line_plot, plot_bytes
 from vifex.evaluation.plots.plot import Plot
 from vifex.training.config import to_toml
-from vifex.training.loop import Trained
 from vifex.training.loop.files import write_whole
+from vifex.training.loop.trainer import Trained
 from vifex.training.run_folder.folder import RunFolder
 from vifex.training.tasks import Task
 

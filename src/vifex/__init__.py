@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vifex.api.deriving import fuse, tree
     from vifex.api.estimating import estimate
     from vifex.api.evaluation.evaluating import evaluate
+    from vifex.api.evaluation.retrieval import RetrievalEvaluation, evaluate_retrieval
     from vifex.api.extracting import extract
     from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.api.stores.item import Item
@@ -111,6 +112,7 @@ __all__ = [
     "Recipe",
     "Regions",
     "Report",
+    "RetrievalEvaluation",
     "Sampling",
     "Span",
     "Store",
@@ -131,6 +133,7 @@ __all__ = [
     "compress",
     "estimate",
     "evaluate",
+    "evaluate_retrieval",
     "extract",
     "fuse",
     "load_model",
@@ -183,6 +186,7 @@ _HOMES = {
     "Recipe": ("vifex.values", "Recipe"),
     "Regions": ("vifex.values", "Regions"),
     "Report": ("vifex.values.reports", "Report"),
+    "RetrievalEvaluation": ("vifex.api.evaluation.retrieval", "RetrievalEvaluation"),
     "Sampling": ("vifex.values", "Sampling"),
     "Span": ("vifex.values", "Span"),
     "Store": ("vifex.api.stores.store", "Store"),
@@ -202,6 +206,7 @@ _HOMES = {
     "compress": ("vifex.api.compressing", "compress"),
     "estimate": ("vifex.api.estimating", "estimate"),
     "evaluate": ("vifex.api.evaluation.evaluating", "evaluate"),
+    "evaluate_retrieval": ("vifex.api.evaluation.retrieval", "evaluate_retrieval"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.models.loaded", "load_model"),

@@ -219,3 +219,33 @@ def test_what_does_not_fit_is_a_sentence(network: Path, data: Path, tmp_path: Pa
     pq.write_table(pa.table({"picture": [b""], "label": [0]}), tmp_path / "p.parquet")
     with pytest.raises(InputError, match="no column image"):
         vifex.evaluate(network, tmp_path / "p.parquet")
+
+
+def test_an_embedding_is_evaluated(
+    network: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The mean colours are the embedding. The misplaced image and its blue twin are each other's nearest."""
+    assert run("evaluate", network, data, "--retrieval", "--layer", "logits", "--json", "--workers", "1") == 3
+    found = json.loads(capsys.readouterr().out)
+    assert (found["n_queries"], found["n_references"], found["layer"]) == (11, 10, "logits")
+    assert found["recall_at"]["1"] == pytest.approx(9 / 11)
+    assert [one["name"] for one in found["failed"]] == ["green/3.png"]
+    assert run("evaluate", "--retrieval") == 4
+    assert "retrieval needs a model and data" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_of_a_medium_that_failed_late_do_not_count(network: Path, data: Path) -> None:
+    from vifex.api.evaluation.labelled import labelled_media
+    from vifex.api.evaluation.rows import MediaRows, layer_plan
+    from vifex.values import Outcome
+
+    source = labelled_media(data / "blue")
+    run = MediaRows(source, layer_plan(network, {"layers": ["logits"]}, None), None)
+    run.collect(1, lambda notice: None)
+    assert len(run.rows()[0]) == 4
+    medium = next(one for one in run.media.values() if one.name == "2.png")
+    run._settled(Outcome(medium, "failed", "It ended early."))
+    values, rows = run.rows()
+    assert len(values) == len(rows) == 3
+    assert medium.medium_id not in {medium_id for medium_id, _ in rows}

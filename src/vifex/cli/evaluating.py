@@ -61,6 +61,7 @@ def evaluate(
     seed: Annotated[int, Parameter(group=_FIGURES)] = 0,
     ece_bins: Annotated[int, Parameter(group=_FIGURES)] = 15,
     top_k: Annotated[int, Parameter(group=_FIGURES)] = 5,
+    retrieval: Annotated[Flag, Parameter(group=_FIGURES)] = False,
     views: Annotated[Literal["probabilities", "logits"], Parameter(group=SAMPLING)] = "probabilities",
     fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     uniform: Annotated[int | None, Parameter(group=SAMPLING)] = None,
@@ -76,6 +77,7 @@ def evaluate(
         vifex evaluate runs/flowers photos/test
         vifex evaluate net.onnx test.parquet --compare other.onnx --group source
         vifex evaluate --predictions predictions.csv --classes names.txt -o evaluation
+        vifex evaluate default photos/test --retrieval
 
     DATA is a folder with a folder for each class, a manifest with labels, or a Parquet file with images as
     bytes. Prints the figures, and writes predictions.parquet, figures.json and report.html into a folder.
@@ -116,6 +118,9 @@ def evaluate(
         Number of bins of the reliability diagram and of the calibration error (ECE).
     top_k
         Number of most probable classes among which the true one counts.
+    retrieval
+        Take the layer (default: the model's own) as an embedding, and print recall@k, mAP, mAP@R and
+        R-precision of every medium as a query among all others. Nothing is written.
     views
         What is averaged over the frames or clips of a video: probabilities or logits.
     fps
@@ -133,7 +138,10 @@ def evaluate(
 
     problems = Problems(quiet=quiet)
     chosen: dict[str, Any] = {"fps": fps, "uniform": uniform, "clip": clip, "weights": weights, "card": card}
-    chosen |= {"engine": engine, "device": device}
+    chosen |= {"engine": engine, "device": device, "precision": precision, "trust_code": trust_code}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if retrieval:
+        return _retrieval(model, data, problems, json=json, layer=layer, workers=workers, **chosen)
     found = vifex.evaluate(
         model,
         data,
@@ -155,14 +163,41 @@ def evaluate(
         workers=workers,
         on_outcome=problems.print,
         on_notice=Notices().print,
-        precision=precision,
-        trust_code=trust_code,
-        **{name: value for name, value in chosen.items() if value is not None},
+        **chosen,
     )
     if json:
         print_json(found.to_dict())
     else:
         _print(found)
+    return found.exit_status
+
+
+def _retrieval(
+    model: str | None, data: Path | None, problems: Problems, *, json: bool, **options: Any
+) -> int:
+    """Evaluate an embedding and print its figures."""
+    import vifex
+    from vifex.values import InputError
+
+    if model is None or data is None:
+        raise InputError("retrieval needs a model and data.", todo="Give both.")
+    found = vifex.evaluate_retrieval(
+        model, data, on_outcome=problems.print, on_notice=Notices().print, **options
+    )
+    if json:
+        print_json(found.to_dict())
+        return found.exit_status
+    figures = found.retrieval
+    print_line(
+        f"{clean(found.model)}, {clean(found.layer)}, on {clean(found.data)}: {figures.n_queries} queries, "
+        f"{figures.n_left_out} without another medium of their label; {found.metric}, {found.protocol}"
+    )
+    rows = [(f"recall@{k}", share) for k, share in figures.recall_at.items()]
+    rows += [("mAP", figures.mean_average_precision), ("mAP@R", figures.map_at_r)]
+    rows += [("R-precision", figures.r_precision)]
+    print_table(["figure", "value"], [(name, f"{share:.4f}") for name, share in rows], right=("value",))
+    for note in found.notes:
+        print_line(f"note: {clean(note)}")
     return found.exit_status
 
 

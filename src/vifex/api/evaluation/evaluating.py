@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal, Unpack
 
 from vifex.api.arguments import checked
 from vifex.api.evaluation.files import PREDICTIONS, check_output, write_evaluation
-from vifex.api.evaluation.scoring import Scored, ScoringChoices, Watch, score_media
+from vifex.api.evaluation.rows import Watch
+from vifex.api.evaluation.scoring import Scored, ScoringChoices, score_media
 from vifex.api.views import Choices
 from vifex.evaluation.evaluation import Evaluation, evaluate_predictions
 from vifex.evaluation.tables import read_predictions

@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vifex.api.evaluation.labelled import Labelled, LabelledMedia, labelled_media
+from vifex.api.evaluation.labelled import Labelled, labelled_media
+from vifex.api.evaluation.rows import MediaRows, Watch, layer_plan
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell
-from vifex.api.views import plan_views
-from vifex.evaluation.predictions import Floats, Predictions, ScoreKind, make_predictions
+from vifex.evaluation.predictions import Predictions, ScoreKind, make_predictions
 from vifex.evaluation.report import RowImage
 from vifex.evaluation.views import average_views
 from vifex.extraction.planning.view_plan import ViewPlan
-from vifex.extraction.streaming import StreamBatch, stream_plan
 from vifex.models.run_folders import run_folder
 from vifex.models.trainable.description import read_description
-from vifex.values import InputError, Medium, ModelError, Outcome
+from vifex.values import InputError, ModelError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Scored", "ScoringChoices", "Watch", "model_classes", "score_media"]
+__all__ = ["Scored", "ScoringChoices", "model_classes", "score_media"]
 
 _LAYER = "logits"
 
@@ -42,16 +41,6 @@ class ScoringChoices:
     workers: int | None
     extraction: Mapping[str, Any]
     """Choices of `vifex.extract`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """What is called while media are scored."""
-
-    on_outcome: Callable[[Outcome], None] | None
-    """With what became of each medium that failed or is partial."""
-    on_notice: Callable[[str], None] | None
-    """With what a user must know; by default it is a `UserWarning`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,54 +78,12 @@ def score_media(
     source = labelled_media(data)
     try:
         plan = _plan(model, choices, watch.on_notice)
-        run = _Run(source, plan, watch.on_outcome)
+        run = MediaRows(source, plan, watch.on_outcome)
         run.collect(choices.workers, lambda notice: tell(notice, watch.on_notice))
         return _scored(run, model_classes(model), choices)
     except BaseException:
         source.close()
         raise
-
-
-class _Run:
-    """The rows of all media, and what became of each medium."""
-
-    def __init__(
-        self, source: LabelledMedia, plan: ViewPlan, on_outcome: Callable[[Outcome], None] | None
-    ) -> None:
-        self.source, self.plan, self._on_outcome = source, plan, on_outcome
-        self.failed: list[tuple[str, str]] = []
-        self.media: dict[str, Medium] = {}
-        self._scores: list[Floats] = []
-        self._rows: list[tuple[str, float | None]] = []
-
-    def collect(self, workers: int | None, on_notice: Callable[[str], None]) -> None:
-        """Decode and compute everything."""
-        media = self.source.media(on_notice)
-        for batch in stream_plan(self.plan, media, workers=workers, limits=None, on_outcome=self._settled):
-            self._add(batch)
-
-    def rows(self) -> tuple[Floats, list[tuple[str, float | None]]]:
-        """Return the scores `[N, C]` and `medium_id` and time of each row, in the order of the source."""
-        if not self._scores:
-            raise InputError("no medium has a score.", of=self.source.source)
-        scores = np.concatenate(self._scores)
-        place = {medium_id: number for number, medium_id in enumerate(self.source.known)}
-        order = sorted(range(len(scores)), key=lambda i: (place[self._rows[i][0]], self._rows[i][1] or 0.0))
-        return scores[order], [self._rows[i] for i in order]
-
-    def _add(self, batch: StreamBatch) -> None:
-        (scores,) = batch.features.values()
-        self._scores.append(np.asarray(scores, np.float64))
-        for medium, t_s in zip(batch.media, batch.t_s.tolist(), strict=True):
-            self.media[medium.medium_id] = medium
-            self._rows.append((medium.medium_id, t_s if t_s == t_s else None))
-
-    def _settled(self, outcome: Outcome) -> None:
-        self.source.settled(outcome)
-        if outcome.status == "failed":
-            self.failed.append((outcome.medium.name, outcome.reason))
-        if self._on_outcome is not None and outcome.status in ("failed", "partial"):
-            self._on_outcome(outcome)
 
 
 def model_classes(model: object) -> tuple[str, ...] | None:
@@ -150,11 +97,9 @@ def _plan(
     choices: ScoringChoices,
     on_notice: Callable[[str], None] | None,
 ) -> ViewPlan:
-    """Plan the reading of the layer of scores, in fp32 and from exact pixels unless chosen otherwise."""
-    common = {"precision": "fp32", "decode": "exact", **choices.extraction}
-    common |= {"layers": [choices.layer or _LAYER], "dtype": "float32"}
+    """Plan the reading of the layer of scores."""
     try:
-        plan = plan_views([("evaluation", {"model": model})], common, on_notice)[0]  # type: ignore[arg-type]
+        plan = layer_plan(model, {**choices.extraction, "layers": [choices.layer or _LAYER]}, on_notice)
     except ModelError as exc:
         if choices.layer is None and "layer" in exc.what:
             raise ModelError(exc.what, of=exc.of, todo="Name the layer of scores with `layer=`.") from exc
@@ -170,7 +115,7 @@ def _plan(
     return plan
 
 
-def _scored(run: _Run, of_model: tuple[str, ...] | None, choices: ScoringChoices) -> Scored:
+def _scored(run: MediaRows, of_model: tuple[str, ...] | None, choices: ScoringChoices) -> Scored:
     scores, rows = run.rows()
     source, known = run.source, run.source.known
     bad = sorted({known[rows[i][0]].name for i in np.flatnonzero(~np.isfinite(scores).all(axis=1))})

@@ -8,22 +8,24 @@ from typing import Any, Final
 
 from vifex.evaluation.plots import draw_svg, line_plot, plot_bytes
 from vifex.evaluation.plots.plot import Plot
+from vifex.evaluation.report.report_style import REPORT_STYLE
 from vifex.training.config import to_toml
 from vifex.training.loop.files import write_whole
 from vifex.training.loop.trainer import Trained
 from vifex.training.run_folder.folder import RunFolder
 from vifex.training.tasks import Task
+from vifex.values.pages import page_head
 
 __all__ = ["curves", "write_report"]
 
-_STYLE: Final = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; }
-figure { margin: 1rem 0; } svg { max-width: 44rem; width: 100%; height: auto; }
+_STYLE: Final = (
+    REPORT_STYLE
+    + """
+figure { margin: 1rem 0; } .plot { margin-inline: 0; } table { width: auto; } pre { overflow-x: auto; }
 .errors { display: flex; flex-wrap: wrap; gap: .8rem; } .error { width: 8.5rem; margin: 0; font-size: .8rem; }
-.error img { width: 100%; image-rendering: pixelated; } pre { overflow-x: auto; font-size: .8rem; }
+.error img { width: 100%; image-rendering: pixelated; }
 """
+)
 
 
 def curves(history: Sequence[Mapping[str, float]]) -> dict[str, Plot]:
@@ -72,12 +74,8 @@ def write_report(folder: RunFolder, task: Task, trained: Trained, summary: Mappi
         _problems(task.problems()),
         f"<h2>Configuration</h2>\n<pre>{html.escape(to_toml(folder.config))}</pre>",
     ]
-    page = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{html.escape(folder.path.name)}</title><style>{_STYLE}</style></head>\n<body>"
-        + "\n".join(parts)
-        + "</body></html>\n"
-    )
+    body = "\n".join(parts)
+    page = page_head(folder.path.name, _STYLE) + f"<main>\n{body}\n</main>\n</body>\n</html>\n"
     write_whole(folder.path / "report.html", page.encode("utf-8", "backslashreplace"))
 
 

@@ -126,8 +126,9 @@ class _Check:
 
     def ledger(self) -> None:
         try:
-            false = false_commits(self.head.ledger)
+            # First what takes most memory at once: what Lance has used stays with the process for a while.
             self.counts = RowCounts(self.head.ledger)
+            false = false_commits(self.head.ledger)
         except BrokenTableError as exc:
             self._found(self.head.ledger.path, str(exc))
             return

@@ -7,13 +7,16 @@ read off them. No object is made for each sample.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from vifex.values.media import Box
+from vifex.values.rows import BOX_SIDES, OF_SAMPLE, ROW_COLUMNS
 from vifex.values.sampling import Sample
 
 __all__ = [
@@ -38,29 +41,27 @@ NO_INT: Final = -(1 << 63)
 _TEXT_BYTES: Final = 24
 """Two integers of 31 bits with a stroke between them need 21."""
 
-FACT_DTYPE: Final = np.dtype(
-    [
-        ("ordinal", "<i8"),
-        ("frame_index", "<i8"),
-        ("pts", "<i8"),
-        ("t_s", "<f8"),
-        ("t_start_s", "<f8"),
-        ("t_end_s", "<f8"),
-        ("x0", "<f8"),
-        ("y0", "<f8"),
-        ("x1", "<f8"),
-        ("y1", "<f8"),
-        ("time_base", f"S{_TEXT_BYTES}"),
-    ]
-)
-"""One record for each sample, with the meaning of the fields of `Sample`. `NO_INT`, NaN and the empty text
-stand for `None`; a box is `x0` to `y1`."""
+# For each type of a row's columns: the type in a record, the same for `struct`, and what stands for `None`.
+_TYPES: Final[Mapping[str, tuple[str, str, Any]]] = {
+    "int64": ("<i8", "q", NO_INT),
+    "float64": ("<f8", "d", float("nan")),
+    "float32": ("<f8", "d", float("nan")),
+    "string": (f"S{_TEXT_BYTES}", f"{_TEXT_BYTES}s", b""),
+}
+_FIELDS: Final = [c for of in ("sample", "box") for c in ROW_COLUMNS if c.of == of]
 
-_RECORD: Final = struct.Struct(f"<qqqddddddd{_TEXT_BYTES}s")
-_NAN: Final = float("nan")
-_NO_BOX: Final = (_NAN, _NAN, _NAN, _NAN)
-_NO_TIMES: Final = (None,) * 6
-_STILL: Final = _RECORD.pack(0, NO_INT, NO_INT, *(_NAN,) * 7, b"")
+FACT_DTYPE: Final = np.dtype([(c.name, _TYPES[c.type][0]) for c in _FIELDS])
+"""One record for each sample: the columns of a row that belong to a sample or its box. `NO_INT`, NaN and the
+empty text stand for `None`."""
+
+_RECORD: Final = struct.Struct("<" + "".join(_TYPES[c.type][1] for c in _FIELDS))
+_NONES: Final = tuple(_TYPES[c.type][2] for c in _FIELDS if c.of == "sample")
+_NO_BOX: Final = tuple(_TYPES[c.type][2] for c in _FIELDS if c.of == "box")
+_TEXTS: Final = [place for place, none in enumerate(_NONES) if none == b""]
+_of_sample: Final[Callable[[Sample], tuple[Any, ...]]] = attrgetter(*OF_SAMPLE)
+_of_box: Final[Callable[[Box], tuple[float, ...]]] = attrgetter(*BOX_SIDES)
+# Images without boxes are all alike, and most media are such.
+_STILL_VALUES: Final = tuple(0 if name == "ordinal" else None for name in OF_SAMPLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,36 +119,30 @@ class FactsBuilder:
 
 
 def _pack(sample: Sample) -> bytes:
-    """Give one record of `FACT_DTYPE`."""
-    box = sample.box
-    times = (sample.frame_index, sample.pts, sample.t_s, sample.t_start_s, sample.t_end_s, sample.time_base)
-    if box is None and sample.ordinal == 0 and times == _NO_TIMES:
+    """Return one record of `FACT_DTYPE`."""
+    values, box = _of_sample(sample), sample.box
+    if box is None and values == _STILL_VALUES:
         return _STILL
-    return _RECORD.pack(
-        sample.ordinal,
-        _int(sample.frame_index),
-        _int(sample.pts),
-        _float(sample.t_s),
-        _float(sample.t_start_s),
-        _float(sample.t_end_s),
-        *(_NO_BOX if box is None else (box.x0, box.y0, box.x1, box.y1)),
-        _text(sample.time_base),
-    )
+    return _RECORD.pack(*_packed(values), *(_NO_BOX if box is None else _of_box(box)))
 
 
-def _int(value: int | None) -> int:
-    return NO_INT if value is None else value
+def _packed(values: Sequence[Any]) -> list[Any]:
+    """Return the values of a sample as a record holds them.
 
-
-def _float(value: float | None) -> float:
-    return _NAN if value is None else value
-
-
-def _text(value: str | None) -> bytes:
-    packed = b"" if value is None else value.encode()
-    if len(packed) > _TEXT_BYTES:
-        raise ValueError(f"a time base of more than {_TEXT_BYTES} characters: {value}")
+    Raises:
+        ValueError: If a text is too long for it.
+    """
+    packed = [none if value is None else value for value, none in zip(values, _NONES, strict=True)]
+    for place in _TEXTS:
+        text = packed[place]
+        if text:
+            packed[place] = text.encode()
+            if len(packed[place]) > _TEXT_BYTES:
+                raise ValueError(f"a text of more than {_TEXT_BYTES} bytes in a row: {text}")
     return packed
+
+
+_STILL: Final = _RECORD.pack(*_packed(_STILL_VALUES), *_NO_BOX)
 
 
 def fact_column(records: Records, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from vifex.store.files import format_1
 from vifex.store.files.lance_adapter import Table
+from vifex.store.files.memory import release_freed_memory
 from vifex.store.ledger.entries import last_of_each, read_entries, take_entries
 from vifex.store.ledger.identities import hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
 from vifex.store.schema import DELETED, MEDIUM, LedgerEntry
@@ -101,6 +102,7 @@ class FinishedMedia(Mapping[str, LedgerEntry]):
         self._recent: dict[tuple[int, int], tuple[int, int, int]] = {}
         self._runs: tuple[_Run, ...] = ()
         self._load(ledger())
+        release_freed_memory()
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Take in the entries of a commit, which are newer than all before."""

@@ -15,6 +15,7 @@ from typing import Any
 from vifex.store.files.faults import BrokenTableError
 from vifex.store.files.lance_adapter import Fragment, Table, manifest_path
 from vifex.store.files.layout import ViewPaths
+from vifex.store.files.memory import release_freed_memory
 from vifex.store.files.sums import damaged_files
 from vifex.store.ledger.entries import file_sums
 from vifex.store.ledger.head import Head
@@ -126,9 +127,10 @@ class _Check:
 
     def ledger(self) -> None:
         try:
-            # First what takes most memory at once: what Lance has used stays with the process for a while.
-            self.counts = RowCounts(self.head.ledger)
             false = false_commits(self.head.ledger)
+            release_freed_memory()
+            self.counts = RowCounts(self.head.ledger)
+            release_freed_memory()
         except BrokenTableError as exc:
             self._found(self.head.ledger.path, str(exc))
             return

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vifex.store.files.lance_adapter import Table
+from vifex.store.files.memory import release_freed_memory
 from vifex.store.ledger.entries import newest_mask, read_entries
 from vifex.store.ledger.medium_ids import MediumIds
 
@@ -26,6 +27,7 @@ class RowCounts:
     def __init__(self, ledger: Table) -> None:
         self._ledger = ledger
         self._newest = newest_mask(ledger)
+        release_freed_memory()
         count = int(np.count_nonzero(self._newest))
         self._missing: npt.NDArray[np.int64] = np.empty(count, np.int64)
         at = 0

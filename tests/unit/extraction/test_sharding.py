@@ -46,11 +46,12 @@ def hand_over(made: Assignments, seat: int, number: int) -> None:
 
 
 def test_a_shard_is_given_what_it_wants_and_no_more_videos_than_it_has_decoders() -> None:
-    made = assignments("image", "video", "video", "video", "image")
-    assert names(made.next(0, 10, most_long=2)) == ["0", "1", "2"]
-    assert made.next(0, 10, most_long=2) is None  # the next one is a video
-    assert names(made.next(1, 1, most_long=2)) == ["3"]
-    assert names(made.next(0, 10, most_long=2)) == ["4"]
+    made = assignments("video", "video", "video", "video", "image", "image", "image")
+    assert names(made.next(0, 3, most_long=2)) == ["0", "4", "5"]  # half are videos, and images do not wait
+    assert names(made.next(0, 10, most_long=2)) == ["1", "6"]
+    assert made.next(0, 10, most_long=2) is None  # the others are videos
+    assert names(made.next(1, 1, most_long=2)) == ["2"]
+    assert names(made.next(1, 10, most_long=2)) == ["3"]
     assert made.waiting == 0
     assert not made.is_idle
 
@@ -87,6 +88,8 @@ def test_what_a_dead_shard_had_is_given_in_groups_and_then_alone() -> None:
     assert made.lose(0) == []
     assert names(made.next(0, 10, most_long=1)) == ["9"]  # lost once; the others were lost twice
     hand_over(made, 0, 9)
+    assert names(made.next(0, 10, most_long=1)) == ["1"]
+    assert made.lose(0) == []
     assert names(made.next(0, 10, most_long=1)) == ["1"]
     lost = made.lose(0)
     assert [(a.medium.name, a.losses) for a in lost] == [("1", MOST_LOSSES)]
@@ -148,6 +151,9 @@ def test_a_shard_asks_once_and_takes_what_it_is_given() -> None:
     assert [m.name for m in media.take(5)] == ["0", "1"]
     assert media.is_resting
     assert media.wanted_by(medium(0)) == (1,)
+    media.hand_over(medium(0), 1)
+    assert media.wanted_by(medium(0)) == ()
+    assert list(media._wanted) == [medium(1).medium_id]  # nothing is kept of what was handed over
     assert not media.is_over
     media.end()
     assert media.is_over

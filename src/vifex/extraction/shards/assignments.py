@@ -18,8 +18,8 @@ from vifex.values import Medium, Outcome
 
 __all__ = ["MOST_LOSSES", "Assigned", "Assignments"]
 
-MOST_LOSSES: Final = 3
-"""Attempts: a medium that was with so many shards that died, the last time alone, counts as failed."""
+MOST_LOSSES: Final = 4
+"""Attempts: a medium that was with so many shards that died, the last two times alone, counts as failed."""
 _GROUP: Final = 8
 """Suspects that are given together after their first loss."""
 
@@ -35,6 +35,8 @@ class Assigned:
     """Shards that died with it."""
     outcomes: list[Outcome] = field(default_factory=list)
     """Of the views for which it was handed over."""
+    media_s: float = 0.0
+    """Seconds of video or sound that were gone through; one of the hand-overs says them."""
 
 
 class Assignments:
@@ -45,14 +47,16 @@ class Assignments:
     """
 
     def __init__(self, seats: int) -> None:
-        self._new: deque[Assigned] = deque()
+        self._images: deque[Assigned] = deque()
+        self._long: deque[Assigned] = deque()
+        """Videos and sounds. Images do not wait behind them."""
         self._suspects: deque[Assigned] = deque()
         self._held: list[dict[str, Assigned]] = [{} for _ in range(seats)]
 
     @property
     def waiting(self) -> int:
         """Count the media that are with no shard."""
-        return len(self._new) + len(self._suspects)
+        return len(self._images) + len(self._long) + len(self._suspects)
 
     @property
     def is_idle(self) -> bool:
@@ -65,7 +69,8 @@ class Assignments:
 
     def add(self, medium: Medium, views: Iterable[int]) -> None:
         """Let a medium wait for a shard."""
-        self._new.append(Assigned(medium, set(views)))
+        queue = self._long if is_long(medium) else self._images
+        queue.append(Assigned(medium, set(views)))
 
     def next(self, seat: int, want: int, most_long: int) -> Give | None:
         """Give media to a shard.
@@ -83,24 +88,24 @@ class Assignments:
             return None  # suspects are done alone
         if self._suspects and not held:
             return self._assign(held, self._group(), alone=True)
-        long = sum(is_long(a.medium) for a in held.values())
-        block: list[Assigned] = []
-        while self._new and len(block) < want:
-            long += is_long(self._new[0].medium)
-            if long > most_long:
-                break
-            block.append(self._new.popleft())
+        long = most_long - sum(is_long(a.medium) for a in held.values())
+        long = min(long, max(1, want // 2) if self._images else want)
+        block = [self._long.popleft() for _ in range(min(long, len(self._long)))]
+        block += [self._images.popleft() for _ in range(min(want - len(block), len(self._images)))]
         return self._assign(held, block, alone=False) if block else None
 
     def find(self, seat: int, medium_id: str) -> Assigned | None:
         """Return a medium that is with a shard; `None` if it is not."""
         return self._held[seat].get(medium_id)
 
-    def hand_over(self, seat: int, medium_id: str, view: int, outcome: Outcome) -> Assigned | None:
+    def hand_over(
+        self, seat: int, medium_id: str, view: int, outcome: Outcome, media_s: float = 0.0
+    ) -> Assigned | None:
         """Take note of a hand-over; returns the medium when it was the last of its views."""
         assigned = self._held[seat][medium_id]
         assigned.open_views.discard(view)
         assigned.outcomes.append(outcome)
+        assigned.media_s += media_s
         if assigned.open_views:
             return None
         return self._held[seat].pop(medium_id)
@@ -110,13 +115,18 @@ class Assignments:
         lost, self._held[seat] = list(self._held[seat].values()), {}
         for assigned in lost:
             assigned.losses += 1
-        self._suspects += [a for a in lost if a.losses < MOST_LOSSES]
+        # A medium that was alone is tried again at once.
+        again = [a for a in lost if a.losses < MOST_LOSSES]
+        if len(again) == 1:
+            self._suspects.appendleft(again[0])
+        else:
+            self._suspects += again
         return [a for a in lost if a.losses >= MOST_LOSSES]
 
     def _group(self) -> list[Assigned]:
-        """Take the suspects that come next: some that were lost once, or one that was lost twice."""
+        """Take the suspects that come next: some that were lost once, or one that was lost more often."""
         losses = self._suspects[0].losses
-        most = _GROUP if losses + 1 < MOST_LOSSES else 1
+        most = _GROUP if losses == 1 else 1
         group: list[Assigned] = []
         while self._suspects and len(group) < most and self._suspects[0].losses == losses:
             group.append(self._suspects.popleft())

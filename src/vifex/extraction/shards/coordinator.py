@@ -179,9 +179,9 @@ class ShardedPipeline:
             if wanted:
                 assert isinstance(found, Medium), "an outcome is over"
                 self._assignments.add(found, wanted)
-        if self._assignments.waiting and not self._is_started:
-            self._start_shards()
-            listing.wake_with(self._poller.wake)
+                if not self._is_started:
+                    self._start_shards()
+                    listing.wake_with(self._poller.wake)
 
     def _start_shards(self) -> None:
         # Started with the first medium: a resume that finds nothing to do starts no process.
@@ -268,10 +268,12 @@ class ShardedPipeline:
         for place, outcome in enumerate(outcomes):
             self.tally.rows += outcome.rows
             medium = outcome.medium
-            over = self._assignments.hand_over(seat.number, medium.medium_id, message.view, outcome)
+            over = self._assignments.hand_over(
+                seat.number, medium.medium_id, message.view, outcome, columns.media_s[place]
+            )
             if over is not None:
                 self._intake.course.over(medium)
-                self._intake.course.ended(medium, columns.wall_s[place], columns.media_s[place])
+                self._intake.course.ended(medium, columns.wall_s[place], over.media_s)
                 self._intake.count(worst(over.outcomes))
 
     def _assigned(self, seat: Seat, medium_id: str) -> Assigned:
@@ -290,7 +292,7 @@ class ShardedPipeline:
             if was_away:
                 seat.heard_s = now_s
             if seat.link is not None and seat.is_silent(now_s):
-                self._reap(seat, seat.link, "gave no sign of life and was ended")
+                self._reap(seat, seat.link, "gave no sign of life")
 
     def _reap(self, seat: Seat, link: ShardLink, why: str) -> None:
         """Take what a shard had sent before its end, and replace it where there is something to do."""

@@ -72,9 +72,13 @@ class GivenMedia:
         """Return the numbers of the views that want a medium."""
         return self._wanted.get(medium.medium_id, ())
 
-    def forget(self, medium_id: str) -> None:
-        """Forget a medium that is handed over."""
-        self._wanted.pop(medium_id, None)
+    def hand_over(self, medium: Medium, view: int) -> None:
+        """Take note that a medium is handed over for a view; any thread may call this."""
+        left = tuple(other for other in self.wanted_by(medium) if other != view)
+        if left:
+            self._wanted[medium.medium_id] = left
+        else:
+            self._wanted.pop(medium.medium_id, None)
 
     def take(self, most: int, *, wait: bool = False) -> list[Medium]:
         """Take media that were given, and ask for more where there are none."""

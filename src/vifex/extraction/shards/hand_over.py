@@ -102,4 +102,6 @@ class HandOverWriter:
     def _say(self, outcomes: Sequence[Outcome], rows: pa.RecordBatch | None, *, has_spilled: bool) -> None:
         columns = OutcomeColumns.of(outcomes, [self._seconds.seconds_of(o.medium) for o in outcomes])
         data = None if rows is None else to_bytes(rows)
+        for outcome in outcomes:
+            self._media.hand_over(outcome.medium, self._view)
         self._coordinator.say(HandedOver(self._view, columns, data, has_spilled))

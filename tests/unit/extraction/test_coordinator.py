@@ -1,0 +1,352 @@
+"""The coordinator of shards over another transport: shards that are threads, and do what a test says."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vifex.extraction.pipeline.interfaces import RowWriter
+from vifex.extraction.planning.view_plan import plan_view
+from vifex.extraction.shards import seat
+from vifex.extraction.shards.coordinator import ShardedPipeline
+from vifex.extraction.shards.protocol import (
+    Beat,
+    Fault,
+    FromShard,
+    Give,
+    HandedOver,
+    NoMore,
+    OutcomeColumns,
+    Ready,
+    ShardSetup,
+    Stop,
+    ToShard,
+    Want,
+)
+from vifex.store import ViewWriter, open_store, open_writer, row_schema
+from vifex.values import EngineError, Limits, Medium, Outcome
+
+RECIPE = plan_view("main", "default", precision="fp32").recipe
+
+
+def medium(number: int) -> Medium:
+    return Medium(f"file:///m/{number:03d}", f"{number:03d}", "image", 10, 20)
+
+
+class Media:
+    """A queue of media that are all there."""
+
+    is_resting = False
+
+    def __init__(self, count: int) -> None:
+        self._media = [medium(number) for number in range(count)]
+
+    @property
+    def is_over(self) -> bool:
+        return not self._media
+
+    def take(self, most: int, *, wait: bool = False) -> Sequence[Medium | Outcome]:
+        taken, self._media = self._media[:most], self._media[most:]
+        return taken
+
+    def wake_with(self, wake: Callable[[], None]) -> None:
+        pass
+
+
+class ThreadShard:
+    """A `ShardLink` to a thread."""
+
+    def __init__(self, program: Callable[[ThreadShard], None]) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._answers: queue.SimpleQueue[FromShard] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[ToShard] = queue.SimpleQueue()
+        self.is_killed = threading.Event()
+        self._outbox: list[ToShard] = []
+        self.how = "was killed"
+        self._thread = threading.Thread(target=self._work, args=(program,), daemon=True)
+        self._thread.start()
+
+    def _work(self, program: Callable[[ThreadShard], None]) -> None:
+        try:
+            program(self)
+        finally:
+            self._theirs.close()
+
+    # -- the shard's side
+
+    def answer(self, message: FromShard) -> None:
+        self._answers.put(message)
+        with contextlib.suppress(OSError):
+            self._theirs.send(b"x")
+
+    # -- the coordinator's side
+
+    @property
+    def reads_from(self) -> int:
+        return self._ours.fileno()
+
+    @property
+    def writes_to(self) -> int:
+        return self._ours.fileno()
+
+    def say(self, message: ToShard) -> None:
+        self._outbox.append(message)
+
+    def flush(self) -> bool:
+        for message in self._outbox:
+            self.inbox.put(message)
+        self._outbox = []
+        return False
+
+    def listen(self) -> list[FromShard] | None:
+        with contextlib.suppress(BlockingIOError):
+            if not self._ours.recv(1):
+                return None
+            return [self._answers.get()]
+        return []
+
+    def kill(self) -> list[FromShard]:
+        self.is_killed.set()
+        self._thread.join(timeout=10)
+        found = []
+        while not self._answers.empty():
+            found.append(self._answers.get())
+        return found
+
+    def died_by(self) -> str:
+        return self.how
+
+    def close(self) -> None:
+        self._ours.close()
+
+
+def hand_over(shard: ThreadShard, given: Sequence[Medium]) -> None:
+    outcomes = [Outcome(one, "skipped", "It is for a test.") for one in given]
+    shard.answer(HandedOver(0, OutcomeColumns.of(outcomes, [0.0] * len(outcomes)), None))
+
+
+def working(shard: ThreadShard, *, most: int = 1_000_000, counted: list[int] | None = None) -> None:
+    """Hand over what comes, count it, and end by itself after `most` media."""
+    shard.answer(Ready())
+    shard.answer(Want(5))
+    done = 0
+    while not shard.is_killed.is_set():
+        with contextlib.suppress(queue.Empty):
+            message = shard.inbox.get(timeout=0.05)
+            if isinstance(message, NoMore | Stop):
+                return
+            assert isinstance(message, Give)
+            if done + len(message.media) > most:
+                return
+            hand_over(shard, [given.medium for given in message.media])
+            done += len(message.media)
+            if counted is not None:
+                counted.append(len(message.media))
+            shard.answer(Want(5))
+        shard.answer(Beat())
+
+
+def silent(shard: ThreadShard) -> None:
+    """Take media, and say nothing more."""
+    shard.answer(Ready())
+    shard.answer(Want(5))
+    shard.is_killed.wait(30)
+
+
+class Coordinated:
+    """A run with such shards into a store."""
+
+    def __init__(self, folder: Path, programs: Sequence[Sequence[Callable[[ThreadShard], None]]]) -> None:
+        self._folder = folder
+        self._programs = [list(seats) for seats in programs]
+        self.started: list[ThreadShard] = []
+        self.notices: list[str] = []
+        self.outcomes: list[Outcome] = []
+        self.pipeline: ShardedPipeline | None = None
+
+    def run(
+        self,
+        count: int,
+        wrapped: Callable[[ViewWriter], RowWriter] = lambda writer: writer,
+        media: Media | None = None,
+    ) -> ShardedPipeline:
+        schema = row_schema(RECIPE)
+        setups = [ShardSetup((), 1, 1, Limits(), (schema,), (str(n),)) for n in range(len(self._programs))]
+        with open_writer(self._folder / "s.vifex") as store:
+            self.pipeline = ShardedPipeline(
+                [(RECIPE, wrapped(store.view("main", RECIPE)))],
+                setups,
+                on_outcome=self.outcomes.append,
+                on_notice=self.notices.append,
+                start=self._start,
+            )
+            self.pipeline.run(media or Media(count))
+        return self.pipeline
+
+    def _start(self, setup: ShardSetup) -> ThreadShard:
+        programs = self._programs[int(setup.import_paths[0])]
+        self.started.append(ThreadShard(programs.pop(0) if len(programs) > 1 else programs[0]))
+        return self.started[-1]
+
+    def ledger(self) -> list[str]:
+        with open_store(self._folder / "s.vifex") as store:
+            batches = list(store.view("main").ledger_batches(["name", "status"]))
+            return sorted(f"{n} {s}" for b in batches for n, s in zip(*b.to_pydict().values(), strict=True))
+
+
+def all_of(count: int, *, failed: Sequence[int] = ()) -> list[str]:
+    return [f"{n:03d} {'failed' if n in failed else 'skipped'}" for n in range(count)]
+
+
+def test_every_medium_is_committed_once_whoever_does_it(tmp_path: Path) -> None:
+    run = Coordinated(tmp_path, [[working], [working], [working]])
+    assert run.run(100).tally.finished == 100
+    assert run.ledger() == all_of(100)
+    assert len(run.started) == 3
+    assert run.notices == []
+
+
+def test_a_shard_that_ends_is_replaced(tmp_path: Path) -> None:
+    run = Coordinated(tmp_path, [[lambda shard: working(shard, most=10), working], [working]])
+    run.run(60)
+    assert run.ledger() == all_of(60)
+    assert len(run.started) == 3
+    (notice,) = run.notices
+    assert notice.startswith("Shard 1 of 2 was killed and was replaced; its ")
+
+
+def test_a_shard_that_is_silent_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seat, "_SILENT_S", 0.5)
+    run = Coordinated(tmp_path, [[silent, working]])
+    run.run(12)
+    assert run.ledger() == all_of(12)
+    (notice,) = run.notices
+    assert notice.startswith("Shard 1 of 1 gave no sign of life and was replaced; its 5 unfinished media")
+
+
+def dying(shard: ThreadShard, *, of: Sequence[int] | None = None) -> None:
+    """End at a medium, or at any."""
+    shard.how = "crashed (SIGABRT)"
+    shard.answer(Ready())
+    shard.answer(Want(5))
+    while not shard.is_killed.is_set():
+        with contextlib.suppress(queue.Empty):
+            message = shard.inbox.get(timeout=0.05)
+            if not isinstance(message, Give):
+                return
+            for given in message.media:
+                if of is None or int(given.medium.name) in of:
+                    return
+                hand_over(shard, [given.medium])
+            shard.answer(Want(5))
+
+
+def test_media_that_end_every_shard_fail_and_no_others(tmp_path: Path) -> None:
+    run = Coordinated(tmp_path, [[lambda shard: dying(shard, of=(3, 17, 18))]] * 2)
+    report = run.run(40)
+    assert report.tally.by_status["failed"] == 3
+    assert run.ledger() == all_of(40, failed=(3, 17, 18))
+    assert {o.reason for o in run.outcomes if o.status == "failed"} == {
+        "Each of 4 shards that worked on it ended; the last one crashed (SIGABRT). Try `retry_failed=True`."
+    }
+
+
+def test_where_every_medium_ends_its_shard_none_fails_and_the_run_ends(tmp_path: Path) -> None:
+    run = Coordinated(tmp_path, [[dying]])
+    with pytest.raises(EngineError, match=r"shard 1 of 1 does not work: it crashed \(SIGABRT\)"):
+        run.run(40)
+    assert run.ledger() == []
+    assert len(run.started) <= 8
+
+
+def test_shards_that_end_before_they_have_media_end_the_run(tmp_path: Path) -> None:
+    run = Coordinated(tmp_path, [[lambda shard: None]])
+    with pytest.raises(EngineError, match="shard 1 of 1 does not work"):
+        run.run(40)
+    assert len(run.started) == 3
+
+
+def test_an_error_of_a_shard_ends_the_run(tmp_path: Path) -> None:
+    def faulty(shard: ThreadShard) -> None:
+        shard.answer(Fault(EngineError("the network does not compile.")))
+
+    with pytest.raises(EngineError, match="does not compile"):
+        Coordinated(tmp_path, [[faulty], [working]]).run(10)
+
+
+def test_nothing_is_started_where_nothing_is_to_be_done(tmp_path: Path) -> None:
+    Coordinated(tmp_path, [[working]]).run(10)
+    again = Coordinated(tmp_path, [[working]])
+    assert again.run(10).tally.already_done == 10
+    assert again.started == []
+
+
+class SlowWriter:
+    """A writer whose first hand-over waits for the disk until it is let go."""
+
+    def __init__(self, writer: ViewWriter, gate: threading.Event) -> None:
+        self._writer, self._gate = writer, gate
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "add_many":
+            self._gate.wait(30)
+        return getattr(self._writer, name)
+
+
+def test_a_shard_cannot_outrun_the_committer(tmp_path: Path) -> None:
+    """While commits wait, what a shard may hand over is what the queue of commits holds."""
+    gate, handed_over = threading.Event(), list[int]()
+    run = Coordinated(tmp_path, [[lambda shard: working(shard, counted=handed_over)]])
+    timer = threading.Timer(1.0, lambda: (handed_over.append(-sum(handed_over)), gate.set()))
+    timer.start()
+    run.run(400, lambda writer: SlowWriter(writer, gate))
+    timer.join()
+    before = -next(count for count in handed_over if count < 0)
+    assert 0 < before <= 60  # 5 at once, 10 calls that wait or are made, and those on their way
+    assert run.ledger() == all_of(400)
+
+
+class Interrupting(Media):
+    """A queue in which Ctrl-C comes while shards work on what it gave."""
+
+    began_s = 0.0
+
+    def take(self, most: int, *, wait: bool = False) -> Sequence[Medium | Outcome]:
+        self.began_s = self.began_s or time.monotonic()
+        if len(self._media) > 20:
+            return super().take(20)
+        if time.monotonic() - self.began_s > 0.5:
+            raise KeyboardInterrupt
+        return []
+
+
+def test_an_interrupt_lets_shards_hand_over_what_is_finished(tmp_path: Path) -> None:
+    finished = threading.Event()
+
+    def at_the_end(shard: ThreadShard) -> None:
+        """Hand over only when it is told to stop, as a shard does with what waits to be handed over."""
+        shard.answer(Ready())
+        shard.answer(Want(30))
+        given: list[Medium] = []
+        while not isinstance(message := shard.inbox.get(timeout=30), Stop):
+            assert isinstance(message, Give)
+            given += [one.medium for one in message.media]
+        hand_over(shard, given)
+        finished.set()
+
+    run = Coordinated(tmp_path, [[at_the_end], [working]])
+    with pytest.raises(KeyboardInterrupt):
+        run.run(80, media=Interrupting(80))
+    assert finished.is_set()
+    assert run.pipeline is not None
+    assert run.pipeline.is_committed
+    assert len(run.ledger()) == run.pipeline.tally.finished > 0

@@ -29,9 +29,10 @@ _FEWEST_QUERIES: Final = 16
 """For fewer, the conversion to int8 takes as long as the products in float32."""
 _BLOCKS: Final = 4
 """That are not filtered, so that the queries have bars."""
-_TRIAL_NUMBERS: Final = 1 << 18
-"""In a block on which the products are tried."""
-_TRIALS: Final = 4
+_TRIAL_NUMBERS: Final = 1 << 17
+"""In the rows on which the products are tried."""
+_TRIALS: Final = 16
+"""Short ones, of which the fastest counts: a busy machine interrupts most of the longer ones."""
 _JUDGED_ROWS: Final = 1 << 14
 """After so many rows the prefilter may be given up."""
 _MOST_KEPT: Final = 0.5
@@ -117,7 +118,7 @@ class Prefilter:
 
 def _is_faster(codes: Int8Products, queries: Queries, rows: npt.NDArray[Any], products: Products) -> bool:
     """Try products in int8 and in float32 on some rows: processors differ."""
-    some = rows[: codes.rows]
+    some = rows[: max(1, _TRIAL_NUMBERS // rows.shape[1])]
     contenders = (
         partial(codes.request().multiply, some, np.ones(len(some), np.float32)),
         partial(products.fine, some, queries),

@@ -45,6 +45,12 @@ RUNS = (
     Run("memory_images", (), ("--rounds", "1", "--few", "50", "--many", "100")),
     Run("resume", (), ("--rounds", "1", "--files", "2000")),
     Run("machinery", (), ("--rounds", "1", "--images", "1000", "--workers", "1", "2")),
+    Run("mixed", (), ("--rounds", "1", "--scale", "0.0005")),
+    Run(
+        "estimate",
+        (),
+        ("--rounds", "1", "--photographs", "20", "--videos", "1", "--video-seconds", "10"),
+    ),
     Run("ledger", (), ("--media", "2000")),
     Run("store_cost", ("--network", "resnet50"), MOMENT),
     Run("store_cost", ("--network", "default"), MOMENT),

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from vifex import __version__
+from vifex.cli.arrow import own_process
 from vifex.cli.interrupts import Signals, watch_signals
 from vifex.cli.output import clean, escape_unencodable, fit, one_line, open_streams
 from vifex.cli.wording import as_options
@@ -76,6 +77,8 @@ for _place, (_name, _home) in enumerate(COMMANDS.items()):
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command and leave with its exit status."""
+    if argv is None:
+        own_process()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = _dashes_last([w for w in words if w != "--debug"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast
 
 from cyclopts import Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import (
     LIMITS,
     MODEL,
@@ -216,6 +217,7 @@ def extract(
     memory_limit
         GiB of memory for one decoder process. 0 sets no limit.
     """
+    keep_pandas_out()
     import vifex
 
     problems = Problems(quiet=quiet)

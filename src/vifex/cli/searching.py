@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import (
     MODEL,
     OUTPUT,
@@ -87,6 +88,7 @@ def search(
         The model that made the view, if it is a file or code. Vifex does not load such a model only because a
         store names it.
     """
+    keep_pandas_out()
     import vifex
     from vifex.search.files import check_target
     from vifex.search.gone import gone_uris

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.wording import as_options
@@ -50,6 +51,7 @@ def show(store: Path, /, *, view: str | None = None, problems: Flag = False, jso
 
 def _facts(store: Path, view: str, kept: int | None) -> tuple[dict[str, Any], int]:
     """Return what is shown of a view, and how many problems and notes it has; at most `kept` are given."""
+    keep_pandas_out()
     import vifex
 
     with vifex.open(store, view=view) as collection:
@@ -77,6 +79,7 @@ def _count_statuses(collection: Store) -> dict[str, int]:
 
 def _is_untrained(store: Path, collection: Store) -> bool:
     """Whether a view's numbers, or those that it was made of, come of random weights."""
+    keep_pandas_out()
     import vifex
 
     fusion, tree = collection.recipe.fusion, collection.recipe.tree

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
@@ -26,8 +26,6 @@ from vifex.extraction.planning.shard_plan import plan_shards
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
-from vifex.extraction.shards.coordinator import ShardedPipeline
-from vifex.extraction.shards.protocol import ShardSetup
 from vifex.media.sources import find
 from vifex.store import StoreWriter, ViewWriter, open_writer, row_schema
 from vifex.store.files.inside import store_around
@@ -35,6 +33,10 @@ from vifex.values import InputError, Limits, Medium, Outcome
 from vifex.values.reports import Interrupted, Report, Tally
 from vifex.values.run_facts import run_facts
 from vifex.values.steps import step
+
+if TYPE_CHECKING:  # a run without shards starts without them
+    from vifex.extraction.shards.coordinator import ShardedPipeline
+    from vifex.extraction.shards.protocol import ShardSetup
 
 __all__ = ["run_views"]
 
@@ -228,6 +230,8 @@ def _open_pipeline(
             on_progress=on_progress,
             on_outcome=on_outcome,
         )
+    from vifex.extraction.shards.coordinator import ShardedPipeline
+
     return ShardedPipeline(
         [(plan.recipe, _view_writer(writer, plan)) for plan in plans],
         [_shard_setup(plans, place, budget) for place, budget in zip(places, budgets, strict=True)],
@@ -245,6 +249,8 @@ def _view_writer(writer: StoreWriter, plan: ViewPlan) -> ViewWriter:
 
 
 def _shard_setup(plans: Sequence[ViewPlan], device: str | None, budget: Budget) -> ShardSetup:
+    from vifex.extraction.shards.protocol import ShardSetup
+
     return ShardSetup(
         tuple(portable(plan, device) for plan in plans),
         workers=budget.workers,

@@ -158,6 +158,17 @@ def test_a_parquet_file_of_images(network: Path, tmp_path: Path) -> None:
     assert [name for name, _ in found.failed] == ["n4", "n5"]
 
 
+def test_numbers_of_classes_are_the_files_own(network: Path, tmp_path: Path) -> None:
+    """The file counts its classes in another order than the scores of the model."""
+    images = [png(colour, i) for i in range(2) for colour in COLOURS.values()]
+    table = pa.table({"image": images, "label": [2, 1, 0] * 2})
+    table = table.replace_schema_metadata({"classes": json.dumps(["blue", "green", "red"])})
+    pq.write_table(table, tmp_path / "d.parquet")
+    found = vifex.evaluate(network, tmp_path / "d.parquet", classes=list(COLOURS), workers=1)
+    assert found.predictions.classes == tuple(COLOURS)
+    assert found.classification.accuracy == 1.0
+
+
 def test_two_models_are_compared(
     network: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,14 +168,23 @@ class _ParquetMedia(LabelledMedia):
         data = _bytes(row[self._image])
         name = str(row[self._name]) if self._name else str(place)
         medium = Medium(path_to_uri(path), name, "image", len(data), 0)
-        label = row[self._label]
+        label = self._label_of(row[self._label])
         more = {one: "" if row[one] is None else str(row[one]) for one in self._others}
-        self.known[medium.medium_id] = Labelled(name, None if label is None else str(label), more)
+        self.known[medium.medium_id] = Labelled(name, label, more)
         if not data:
             return Outcome(medium, "failed", "it has no bytes")
         path.write_bytes(data)
         stat = path.stat()
         return Medium(medium.uri, name, "image", stat.st_size, stat.st_mtime_ns)
+
+    def _label_of(self, value: object) -> str | None:
+        """Return a label as text; a number is the name of the class that the file's metadata has there.
+
+        A model may have the same classes in another order.
+        """
+        if isinstance(value, int) and self.classes and 0 <= value < len(self.classes):
+            return self.classes[value]
+        return None if value is None else str(value)
 
     def _column(self, schema: Any, names: tuple[str, ...], what: str) -> str:
         found = next((name for name in names if name in schema.names), None)

@@ -182,7 +182,7 @@ def classes_of(text: bytes | None) -> tuple[str, ...] | None:
         return None
     if not isinstance(names, list):
         return None
-    return tuple(", ".join(map(str, name)) if isinstance(name, list) else str(name) for name in names)
+    return tuple(" ".join(map(str, name)) if isinstance(name, list) else str(name) for name in names)
 
 
 def _scores(found: _Columns, classes: Sequence[str] | None) -> tuple[Any, ScoreKind, tuple[str, ...] | None]:

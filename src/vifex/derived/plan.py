@@ -129,7 +129,7 @@ def plan_fusion(
         sources: One for each input.
         learned: Arrays that were learned elsewhere.
         learn: Instead, learns them from rows.
-        dims: For `pca`, how many numbers a row keeps; else what `learn` was asked for.
+        dims: For `pca`, how many numbers a row keeps; else the number that was given with `learn`.
 
     Raises:
         InputError: If nothing says what is to be learned, or what was learned does not fit.

@@ -98,7 +98,7 @@ class SourceView:
         return self.view.take(places.tolist(), FACTS).combine_chunks()
 
     def vectors(self, places: Array) -> npt.NDArray[np.float32]:
-        """Read vectors, float32 `[len(places), D]`; a place may be asked for several times."""
+        """Read vectors, float32 `[len(places), D]`; `places` may repeat."""
         once, back = np.unique(places, return_inverse=True)
         if not len(once):
             return np.empty((0, self.spec.size), np.float32)
@@ -107,7 +107,7 @@ class SourceView:
         return np.asarray(flat, dtype=np.float32).reshape(len(once), self.spec.size)[back]
 
     def mean(self, medium_id: str) -> npt.NDArray[np.float32]:
-        """Average the rows of a medium that has some, float32 `[D]`; the last one asked for is kept."""
+        """Average the rows of a medium that has some, float32 `[D]`; the last result is cached."""
         if self._mean is None or self._mean[0] != medium_id:
             places, total = self.places(medium_id), np.zeros(self.spec.size, np.float64)
             for start in range(0, len(places), ROWS_AT_ONCE):

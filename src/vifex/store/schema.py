@@ -210,7 +210,7 @@ def row_schema(recipe: Recipe) -> pa.Schema:
     """
     taken: dict[str, str] = {}
     for spec in recipe.layers:
-        # SQL folds case, so names that differ in case alone could not be told apart in a filter.
+        # SQL folds case, so a filter cannot distinguish names that differ in case alone.
         other = taken.get(spec.column.lower())
         if other is not None:
             raise InputError(

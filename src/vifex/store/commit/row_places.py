@@ -93,7 +93,7 @@ def _read(rows: Table, fragment: int) -> _Stretches:
         places = np.flatnonzero(starts)
         counts = np.diff(places, append=len(addresses))
         owners = names.take(pa.array(places))
-        # A damaged id is no medium's; `vifex check` tells which media lack rows.
+        # A damaged id belongs to no medium; `vifex check` reports which media lack rows.
         known = are_hex(owners)
         places, counts = places[known], counts[known]
         high, low = hex_lanes(owners.filter(pa.array(known)))

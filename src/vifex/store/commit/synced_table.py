@@ -59,9 +59,9 @@ class SyncedTable:
         self._belong(path for f in (*new, *changed) for path in f.paths)
         self._move(f"{step}_committed", self.table.commit(new, changed, gone), f"{step}_synced")
 
-    def write_anew(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
+    def write_replacement(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
         """Write fragments with other columns, neither synced nor committed."""
-        return self.table.write_anew(batches, schema)
+        return self.table.write_replacement(batches, schema)
 
     def replace_all(self, step: str, new: Sequence[Fragment], schema: pa.Schema) -> None:
         """Make the next version of nothing but these synced fragments, and sync its manifest."""

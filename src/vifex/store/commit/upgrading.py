@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from vifex.store.commit.checkpoints import checkpoint
@@ -36,6 +37,7 @@ from vifex.store.files.layout import (
 from vifex.store.files.sums import LEDGER
 from vifex.store.ledger.entries import first_checksum, newest_mask, raw_batches, read_entries
 from vifex.store.ledger.head import find_head
+from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.ledger.proving import split_by_commit
 from vifex.store.ledger.sealing import FIRST, Seal, seal, with_checksum
 from vifex.store.schema import LEDGER_SCHEMA, MEDIUM, maintenance_entry, run_entry
@@ -126,11 +128,11 @@ def _replace_ledger(
             last = Seal(int(batch.column("commit")[0].as_py()), total, 0)
             yield batch
 
-    fragments = ledger.write_anew(converted(), LEDGER_SCHEMA)
+    fragments = ledger.write_replacement(converted(), LEDGER_SCHEMA)
     files = rows.take_sums() | {LEDGER: ledger.sum_of(fragments)}
     entry = maintenance_entry("upgraded from format 1 to format 2", recipe_hash)
     batch, _ = seal(entry, last, rows.table.version, files, run_text=run)
-    fragments += ledger.write_anew([batch], LEDGER_SCHEMA)
+    fragments += ledger.write_replacement([batch], LEDGER_SCHEMA)
     checkpoint("upgrade.ledger_written")
     ledger.sync_data(fragments)
     checkpoint("upgrade.ledger_data_synced")
@@ -212,13 +214,13 @@ class _FactsOfSources:
         labels = self._labels.get(medium_id, _NO_LABELS)
         if any(source is None for source in self._sources):
             return ("", *labels)
-        entries = [source.entries.get(medium_id) for source in self._sources if source is not None]
+        entries = [source.entry_of(medium_id) for source in self._sources if source is not None]
         old = [
             None if e is None or source is None else (source.name, *e)
             for source, e in zip(self._sources, entries, strict=True)
         ]
         if format_1.hash_of_sources(old) != spec_hash:
-            return ("", *labels)  # it is made anew, as it would have been
+            return ("", *labels)  # the row is computed again, as it would have been
         new: list[SourceEntry | None] = [
             None if e is None or source is None else (source.id, e[0])
             for source, e in zip(self._sources, entries, strict=True)
@@ -227,16 +229,28 @@ class _FactsOfSources:
 
 
 class _Source:
-    """An input of a derived view: its id, and commit and checksum of each medium's newest entry."""
+    """An input of a derived view: its id, and the newest entry of each medium, in 28 bytes for each."""
 
     def __init__(self, name: str, view_id: str, ledger: Table) -> None:
         self.name, self.id = name, view_id
-        columns = ["medium_id", "commit", "checksum"]
-        self.entries: dict[str, tuple[int, str]] = {
-            medium_id: (commit, checksum)
-            for batch in read_entries(ledger, columns, mask=newest_mask(ledger))
-            for medium_id, commit, checksum in zip(*(c.to_pylist() for c in batch.columns), strict=True)
-        }
+        newest = newest_mask(ledger)
+        count = int(np.count_nonzero(newest))
+        ids = (batch.column(0) for batch in read_entries(ledger, ["medium_id"], mask=newest))
+        self._ids = MediumIds.of(ids, count)
+        self._commits, at = np.empty(count, np.int64), 0
+        self._checksums: dict[int, str] = {}
+        for batch in read_entries(ledger, ["commit", "checksum"], mask=newest):
+            self._commits[at : at + batch.num_rows] = batch.column("commit").to_numpy()
+            self._checksums.update(zip(*(c.to_pylist() for c in batch.columns), strict=True))
+            at += batch.num_rows
+
+    def entry_of(self, medium_id: str) -> tuple[int, str] | None:
+        """Return commit and checksum of a medium's newest entry, `None` where it has none."""
+        place = self._ids.place_of(medium_id)
+        if place < 0:
+            return None
+        commit = int(self._commits[place])
+        return commit, self._checksums[commit]
 
 
 def _facts_of(info: StoreInfo, recipe: Recipe, rows: Table, ledger: Table) -> _Facts:

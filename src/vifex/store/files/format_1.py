@@ -121,7 +121,7 @@ class Converter:
         self._schema = schema
         self._runs = run_numbers(ledger) if "run" in schema.names else {}
         known = set(LEDGER_SCHEMA.names)
-        # At least one column, which tells how many entries there are.
+        # At least one column is read, to know how many entries there are.
         self.reads: Final = [name for name in schema.names if name in known] or ["commit"]
 
     def __call__(self, arrays: Sequence[pa.Array]) -> list[pa.Array]:

@@ -160,7 +160,7 @@ class Table:
         return self.path / "data"
 
     def count(self, where: str | None = None) -> int:
-        """Count rows; without a filter the manifest knows."""
+        """Count rows; without a filter the manifest has the number."""
         with self._reading(where):
             return int(self._ds.count_rows(where))
 
@@ -200,7 +200,7 @@ class Table:
                 yield batch
 
     def take(self, places: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
-        """Read the rows at these places of the stored order, in the order asked for."""
+        """Read the rows at these places of the stored order, in the order of `places`."""
         with self._reading():
             return self._ds.take(list(places), columns=None if columns is None else list(columns))
 
@@ -281,7 +281,7 @@ class Table:
             ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
         return self._committed(ds)
 
-    def write_anew(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
+    def write_replacement(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
         """Write rows with other columns beside this version, for `replace_all`."""
         _stay_in_one_process()
         reader = pa.RecordBatchReader.from_batches(schema, batches)

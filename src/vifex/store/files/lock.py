@@ -52,7 +52,7 @@ class FileLock:
                 if not _lock(fd, path):
                     os.close(fd)
                     return None
-                # The file may have been removed, or removed and made anew, before it was locked.
+                # The file may have been removed, or removed and created again, before it was locked.
                 if _same(fd, path):
                     return cls(path, fd)
             except BaseException:

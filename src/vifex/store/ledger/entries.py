@@ -1,6 +1,6 @@
 """Reading entries of the ledger: all, the newest of each medium, runs, checksums of files.
 
-A ledger of format 1 reads as one of format 2 here; `vifex.store.files.format_1` knows the difference.
+A ledger of format 1 reads as one of format 2 here; `vifex.store.files.format_1` converts it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read_entries(
     names = list(schema.names) if convert is None else convert.reads
     starts = _starts(ledger) if mask is not None and where is not None else {}
     at = 0
-    # The scan itself tells damage from a filter that cannot be evaluated.
+    # The scan itself distinguishes damage from a filter that cannot be evaluated.
     for batch in ledger.scan(names, where=where, batch_rows=_BATCH_ROWS, addresses=bool(starts)):
         places = _ordinals(batch, starts) if starts else np.arange(at, at + batch.num_rows)
         at += batch.num_rows
@@ -89,7 +89,7 @@ def read_entries(
 
 
 def take_entries(ledger: Table, places: Sequence[int]) -> pa.Table:
-    """Return the entries at these places of the ledger, in the order asked for.
+    """Return the entries at these places of the ledger, in the order of `places`.
 
     Raises:
         BrokenTableError: If the ledger does not read.
@@ -130,7 +130,7 @@ def last_of_each(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> n
     same = ordered[1:] == ordered[:-1]
     del ordered
     pairs = np.flatnonzero(same)
-    if np.any(low[order[pairs]] != low[order[pairs + 1]]):  # as good as never
+    if np.any(low[order[pairs]] != low[order[pairs + 1]]):  # practically never
         order = np.lexsort((low, high))
         same = (high[order][1:] == high[order][:-1]) & (low[order][1:] == low[order][:-1])
     elif not len(pairs):

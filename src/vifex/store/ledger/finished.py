@@ -1,7 +1,7 @@
-"""The index of finished media: what a resume asks of every file, in 40 bytes for each medium.
+"""The index of finished media: what a resume looks up for every file, in 40 bytes for each medium.
 
-A medium is found by its id. A 64-bit fingerprint tells whether its newest entry still holds, two hashes of
-32 bits tell whether label and split are the same, and one number holds the place of the entry in the ledger
+A medium is found by its id. A 64-bit fingerprint shows whether its newest entry still holds, two hashes of
+32 bits show whether label and split are the same, and one number holds the place of the entry in the ledger
 and its status. The index is a few sorted runs of NumPy arrays; what came last lies in a small dictionary
 until it becomes a run of its own.
 """
@@ -89,7 +89,7 @@ class FinishedMedia(Mapping[str, LedgerEntry]):
     """The newest entry of each medium by its id, as the ledger stands; deleted media are not in it.
 
     Looking up an entry reads it from the ledger; `status_of` and `has_rows` read nothing. One thread may
-    take in entries while another one asks.
+    add entries while another one looks media up.
 
     Args:
         ledger: Returns the newest version of the ledger.

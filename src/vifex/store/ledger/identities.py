@@ -81,7 +81,7 @@ def find_lanes(high: U64, low: U64, wanted_high: U64, wanted_low: U64) -> npt.ND
     if len(high):
         same = inside & (high[places] == wanted_high)
     found = np.where(same, places, -1)
-    # Two numbers with one upper half are as good as never there.
+    # Two numbers with the same upper half practically never occur.
     for number in np.flatnonzero(same & (low[places] != wanted_low) if len(high) else same).tolist():
         end = int(np.searchsorted(high, wanted_high[number], side="right"))
         among = np.flatnonzero(low[places[number] : end] == wanted_low[number])

@@ -1,4 +1,4 @@
-"""What a view knows of each of its media, in arrays: for reading one view medium by medium beside another."""
+"""An index of the media of a view: the newest ledger entry of each, and where its rows are, in arrays."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 Warm is a `Searcher` that is asked again and again; FAISS holds its index in memory. Each runs in a process of
 its own, in turn. Alone is `nearest` without a `Searcher`, as `vifex search` calls it, over files in the file
 cache; `anonymous_mib` is the peak of its `RssAnon`. `one_processor` is the processor time of one query, which
-other work on the machine changes less than the seconds on the wall. 4,000,000 rows need 8 GB of memory and 4 GB of disk,
-10,000,000 need 11 GB of each.
+other work on the machine changes less than the seconds on the wall. 4,000,000 rows need 8 GB of memory and
+4 GB of disk, 10,000,000 need 11 GB of each.
 """
 
 from __future__ import annotations

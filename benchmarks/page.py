@@ -65,6 +65,9 @@ _PEERS = (
 )
 
 
+_FIRST_ROW = ("first row", "seconds", "median")
+
+
 def _machinery() -> list[Figure]:
     parent, rate = ("2", "parent_ms_per_image", "median"), ("2", "images_per_s", "median")
     image = "an image without decoding and arithmetic"
@@ -74,6 +77,35 @@ def _machinery() -> list[Figure]:
         Figure(f"{image}: images a second", "machinery", rate, least=6000),
         Figure(f"{image}: images a second before blocks", "machinery.before", rate),
         Figure(f"{image}: 16 decoder processes over two", "machinery", ("steady_16_over_2",), least=0.9),
+    ]
+
+
+def _loads() -> list[Figure]:
+    loads = {
+        "small-files": "many small files in one folder",
+        "videos-first": "long videos before many photographs",
+        "photographs-first": "long videos after many photographs",
+        "slow-disk": "a slow disk beside a fast one",
+    }
+    path = ("ratio", "median")
+    return [
+        Figure(
+            "`vifex extract` of ten photographs: the first row", "first_row", _FIRST_ROW, most=1.0, unit="s"
+        ),
+        *(
+            Figure(
+                f"{named}: time over the larger of decoding and inference", "mixed", (load, *path), most=1.15
+            )
+            for load, named in loads.items()
+        ),
+        *(
+            Figure(
+                f"{named}: the estimate of the time over the time",
+                "estimate",
+                (named, "seconds_ratio", "median"),
+            )
+            for named in ("photographs", "videos", "photographs and videos")
+        ),
     ]
 
 
@@ -176,6 +208,7 @@ FIGURES = (
     ),
     Figure("resuming 100,000 files over ResNet-50 on them", "resume", ("resume_over_again",), most=0.01),
     *_machinery(),
+    *_loads(),
     *_ledger("5000000", "5,000,000 media"),
     Figure("two networks over inference plus one decoding", "two_models", ("over_bound",), most=1.1),
     *_jpegs("resnet50", "ResNet-50", 4.5),

@@ -19,6 +19,7 @@ from PIL import Image
         "docs/guides/training.md",
         "docs/guides/training-video.md",
         "docs/guides/metric-learning.md",
+        "docs/guides/compression.md",
     ],
 )
 def test_every_block_runs(page: str, tmp_path: Path) -> None:

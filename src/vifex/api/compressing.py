@@ -28,6 +28,9 @@ def compress(
     low_rank: float | None = None,
     int8: bool = False,
     recover: str | os.PathLike[str] | None = None,
+    epochs: int = 5,
+    lr: float | None = None,
+    seed: int = 0,
     test: str | os.PathLike[str] | None = None,
     seconds: float = 10.0,
     weights: str | None = None,
@@ -48,7 +51,12 @@ def compress(
         low_rank: The same when layers are replaced by two of lower rank.
         int8: Whether the result is quantised to 8 bits.
         recover: Images by which lost accuracy is recovered: a folder, a manifest, or a Parquet file with the
-            bytes of images. Statistics are estimated on them, and int8 learns its ranges from them.
+            bytes of images. The small network learns to give what the large one gives for them. Labels are
+            used as well if they are the network's classes. int8 learns its ranges from them.
+        epochs: Passes over these images; 0 only estimates the statistics of batch normalisation again. A
+            recovery that was interrupted continues when the call is repeated.
+        lr: Highest learning rate; by default 0.02 (SGD), or 0.0002 (AdamW) without batch normalisation.
+        seed: Of the order and the augmentation.
         test: Images on which the features, and with labels the accuracy, are compared. By default a tenth of
             `recover`, which then does not serve for recovery.
         seconds: For the speed of each of the two networks.
@@ -79,6 +87,9 @@ def compress(
         int8=int8,
         recover=None if recover is None else os.fspath(recover),
         test=None if test is None else os.fspath(test),
+        epochs=epochs,
+        lr=lr,
+        seed=seed,
         seconds=seconds,
     )
     plan.check()

@@ -32,6 +32,9 @@ def compress(
     low_rank: Annotated[float | None, Parameter(group=METHOD)] = None,
     int8: Annotated[Flag, Parameter(group=METHOD)] = False,
     recover: Annotated[Path | None, Parameter(group=IMAGES)] = None,
+    epochs: Annotated[int, Parameter(group=IMAGES)] = 5,
+    lr: Annotated[float | None, Parameter(group=IMAGES)] = None,
+    seed: Annotated[int, Parameter(group=IMAGES)] = 0,
     test: Annotated[Path | None, Parameter(group=IMAGES)] = None,
     weights: Weights = None,
     card: CardFile = None,
@@ -63,8 +66,15 @@ def compress(
     int8
         Quantise the network to 8 bits, alone or after one of the other methods.
     recover
-        Images for recovery: a folder, a manifest, or a Parquet file with the bytes of images. Labels are used
-        if they are the network's classes.
+        Images for recovery: a folder, a manifest, or a Parquet file with the bytes of images. The small
+        network learns to give what the large one gives. Labels are used as well if they are its classes.
+    epochs
+        Passes over these images. With 0 only statistics are estimated again. The same command continues a
+        recovery that was interrupted.
+    lr
+        Highest learning rate (default: 0.02, without batch normalisation 0.0002).
+    seed
+        Seed of the order and the augmentation.
     test
         Images for the figures (default: a tenth of --recover, which then does not serve for recovery).
     seconds
@@ -81,6 +91,9 @@ def compress(
             low_rank=low_rank,
             int8=int8,
             recover=recover,
+            epochs=epochs,
+            lr=lr,
+            seed=seed,
             test=test,
             seconds=seconds,
             weights=weights,
@@ -114,7 +127,8 @@ def _print(found: Compression) -> None:
     gain = after.images_per_s.median / before.images_per_s.median
     print_line(
         f"{gain:.2f} times as fast on {found.cores} cores, over {found.rounds} alternating rounds; "
-        + (f"features of {found.images} images." if found.images else "features were not compared.")
+        + (f"features of {found.images} images" if found.images else "features were not compared")
+        + (f"; {found.epochs} epochs of recovery." if found.epochs else ".")
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -40,7 +42,7 @@ Method = Literal["prune", "low-rank"]
 _HELD_OUT: Final = 0.1
 """Part of the images for recovery that is held out for the figures, where there are no others."""
 _BATCH: Final = 64
-_MEASURED: Final = 1024
+_MEASURED: Final = 512
 """Images from which importance, sizes of inputs and statistics are measured."""
 _BETTER: Final = 2.0
 """Labels are the network's own classes if it is so many times better than chance at them."""
@@ -58,6 +60,11 @@ class Plan:
     """Source of the images for recovery; see `load_images`."""
     test: str | None = None
     """Source of the images for the figures; by default a tenth of those for recovery."""
+    epochs: int = 5
+    """Epochs of recovery; 0 only estimates statistics again."""
+    lr: float | None = None
+    """Highest learning rate of recovery; `None` chooses by the kind of network."""
+    seed: int = 0
     seconds: float = 10.0
     """For the speed of each network."""
     rounds: int = 7
@@ -84,6 +91,10 @@ class Plan:
                 option="int8",
                 todo="Give a folder of images: `recover=FOLDER`.",
             )
+        if self.epochs < 0:
+            raise InputError(f"must be at least 0, got {self.epochs}.", option="epochs")
+        if self.lr is not None and not 0 < self.lr < float("inf"):
+            raise InputError(f"must be a number above 0, got {self.lr:g}.", option="lr")
         if self.seconds <= 0:
             raise InputError(f"must be above 0, got {self.seconds:g}.", option="seconds")
 
@@ -128,7 +139,8 @@ def compress(
     with tempfile.TemporaryDirectory(dir=output.absolute().parent, prefix=f".{output.stem}-") as name:
         folder = Path(name)
         made = _Made(model, plan, material, folder, on_notice)
-        made.run(output.stem)
+        checkpoints = _checkpoints(model, output, plan)
+        made.run(output.stem, checkpoints)
         step("measuring")
         judged = judge(
             made.before,
@@ -147,12 +159,20 @@ def compress(
             after=judged.after,
             fidelity=judged.fidelity,
             images=0 if material.judge is None else len(material.judge),
+            epochs=made.epochs,
             cores=available_cores(),
             rounds=plan.rounds,
             changes=made.changes,
         )
         move_into_place(made.after.model.file, output, found.to_dict())
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return found
+
+
+def _checkpoints(model: Model, output: Path, plan: Plan) -> Path:
+    """Return the folder for the checkpoints of a recovery: beside the output, the same for the same call."""
+    digest = hashlib.sha256(f"{model.weights_sha256} {replace(plan, seconds=1, rounds=1)}".encode())
+    return output.with_name(f".{output.stem}-recovery-{digest.hexdigest()[:12]}")
 
 
 def _material(model: Model, plan: Plan, on_notice: Callable[[str], None]) -> _Material:
@@ -185,6 +205,7 @@ class _Made:
     features: tuple[str, ...]
     output: str | None
     changes: dict[str, Any]
+    epochs: int = 0
 
     def __init__(
         self,
@@ -198,8 +219,9 @@ class _Made:
         self._folder, self._on_notice = folder, on_notice
         self.changes = {}
 
-    def run(self, stem: str) -> None:
+    def run(self, stem: str, checkpoints: Path) -> None:
         """Compress the network; the result is `STEM.xml` in the folder."""
+        self._checkpoints = checkpoints
         made = self._folder / "made"
         made.mkdir()
         first = made if not self._plan.int8 else self._folder / "float"
@@ -272,8 +294,41 @@ class _Made:
             self.changes = {"ranks": factorised.ranks}
             module = factorised.module
         if batches:
+            step("estimating statistics")
+            reestimate(module, batches)
+        return self._recovered(subject, module, batches)
+
+    def _recovered(self, subject: Subject, module: nn.Module, batches: Sequence[Tensor]) -> nn.Module:
+        """Let the network learn from the uncompressed one, if there are images and epochs for it."""
+        learn, judge, plan = self._material.learn, self._material.judge, self._plan
+        if learn is None or judge is None or not plan.epochs:
+            return module
+        from vifex.compression.recovery import Recovery, recover
+
+        step("preparing recovery")
+        self._checkpoints.mkdir(exist_ok=True)
+        self.epochs = plan.epochs
+        module = recover(
+            subject,
+            module,
+            learn,
+            judge,
+            recovery=Recovery(plan.epochs, plan.lr, seed=plan.seed),
+            with_labels=self._fits(subject, learn),
+            folder=self._checkpoints,
+        )
+        if batches:
             reestimate(module, batches)
         return module
+
+    def _fits(self, subject: Subject, learn: Images) -> bool:
+        """Return whether the labels serve for recovery; say so if they are left out."""
+        if learn.labels is None or labels_fit(subject, learn):
+            return learn.labels is not None
+        self._on_notice(
+            "the labels are not the network's classes in their order, so recovery does not use them."
+        )
+        return False
 
     def _quantise(self, folder: Path, stem: str) -> None:
         step("learning the ranges of int8")

@@ -42,7 +42,7 @@ def test_a_pruned_network_is_a_model_that_extract_takes(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = tmp_path / "small.xml"
-    words = ["--prune", 0.6, "--recover", images, "--seconds", 0.2, "--json"]
+    words = ["--prune", 0.6, "--recover", images, "--epochs", 1, "--seconds", 0.2, "--json"]
     assert run("compress", "torch:compressible:two_classes", "-o", small, *words) == 0
     out, err = capsys.readouterr()
     found = json.loads(out)
@@ -57,6 +57,7 @@ def test_a_pruned_network_is_a_model_that_extract_takes(
     assert 0.5 < found["fidelity"][0]["cosine_mean"] <= 1
     # A tenth, which recovery did not see: every tenth image of both folders in their order.
     assert found["images"] == 5
+    assert found["epochs"] == 1
     assert before["accuracy"] == pytest.approx(accuracy_by_hand(images), abs=0.01)
     # Without torch's code: the graph alone, by its card.
     model = load_model(small)
@@ -110,6 +111,8 @@ def test_the_graph_computes_what_the_torch_network_computes(tmp_path: Path) -> N
         (("--low-rank", "0"), "--low-rank takes the part of the multiplications that stays"),
         (("--prune", "0.5", "--low-rank", "0.5"), "exclude each other"),
         (("--int8",), "--int8 needs images"),
+        (("--prune", "0.5", "--epochs", "-1"), "--epochs must be at least 0"),
+        (("--prune", "0.5", "--lr", "0"), "--lr must be a number above 0"),
         (("--prune", "0.5", "--recover", "empty"), "empty"),
         (("--prune", "0.5", "--recover", "no.parquet"), "no.parquet: there is no such file"),
         (("--prune", "0.5", "-o", "a.onnx"), "ends in .xml"),
@@ -152,7 +155,8 @@ def test_int8_takes_a_graph_file_and_comes_after_low_rank(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("nncf", reason="the extra int8 is not installed")
-    words = ["--low-rank", 0.95, "--int8", "--recover", images, "--seconds", 0.2, "--json"]
+    words = ["--low-rank", 0.95, "--int8", "--recover", images, "--epochs", 0]
+    words += ["--seconds", 0.2, "--json"]
     assert run("compress", NETWORK, "-o", tmp_path / "small.xml", *words) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["method"] == "factorised to 0.95 of its multiplications and quantised to int8"

@@ -27,7 +27,7 @@ from vifex.models.trainable import NetworkDescription
 from vifex.training.augment.geometry import flip, padded_crop
 from vifex.training.config import Config, Data, Network, Optimizer, Run, Schedule
 from vifex.training.data.order import Order, step_seed
-from vifex.training.loop import Trainer
+from vifex.training.loop.trainer import Trainer
 from vifex.training.progress import TrainingMoment
 from vifex.training.tasks import Batch, Validation
 from vifex.training.tasks.base import Loss

@@ -62,8 +62,7 @@ def weights(config: Config, folder: Path, *, stop_at: int | None = None) -> dict
     return None
 
 
-@pytest.mark.parametrize("task", sorted(TASKS))
-@pytest.mark.parametrize("stop_at", [2, 5])
+@pytest.mark.parametrize(("task", "stop_at"), [("gan", 3), ("metric", 2), ("vae", 5), ("video", 4)])
 def test_an_interrupted_run_ends_with_the_same_weights(
     task: str, stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,22 @@ def test_positions_are_the_papers_formula() -> None:
     np.testing.assert_allclose(placed, hand, atol=1e-6)
 
 
+def test_a_transformer_gives_the_same_in_both_modes_and_sees_no_later_frame() -> None:
+    """A fused layer of torch takes a mask of numbers for one of truth values, in evaluation mode alone."""
+    head = make("transformer")
+    states: list[torch.Tensor] = []
+    head.states.register_forward_hook(lambda m, a, o: states.append(o))
+    changed = X.clone()
+    changed[:, 4:] = 0
+    head(X)
+    with torch.inference_mode():
+        head.eval()(X)
+        head(changed)
+    torch.testing.assert_close(states[0].detach(), states[1])
+    torch.testing.assert_close(states[1][:, :4], states[2][:, :4])
+    assert (states[1][:, 4:] - states[2][:, 4:]).abs().max() > 0.01
+
+
 def test_a_standardised_head_sees_mean_zero_and_deviation_one() -> None:
     head = make_head("mean", 6, standardise=True)
     rows = torch.cat([7 + 3 * X.flatten(0, 1)[:, :5], torch.full((21, 1), 2.0)], dim=1)

@@ -51,6 +51,7 @@ RUNS = (
         (),
         ("--rounds", "1", "--photographs", "20", "--videos", "1", "--video-seconds", "10"),
     ),
+    Run("shards", (), ("--rounds", "1", "--images", "1000", "--shards", "1", "2")),
     Run("ledger", (), ("--media", "2000")),
     Run("store_cost", ("--network", "resnet50"), MOMENT),
     Run("store_cost", ("--network", "default"), MOMENT),

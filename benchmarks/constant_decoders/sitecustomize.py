@@ -29,3 +29,20 @@ if "vifex.extraction.decoders.worker" in getattr(sys, "orig_argv", []):
 
     reading.read = constant_read
     hashing.content_hash = lambda path: "0" * 32
+
+if "vifex.extraction.shards.worker" in getattr(sys, "orig_argv", []):
+    import os
+    from dataclasses import replace
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from machinery import ConstantEngine
+
+    from vifex.extraction.planning.portable import PortablePlan
+
+    real_load = PortablePlan.load
+
+    def load(self):  # type: ignore[no-untyped-def]
+        return replace(real_load(self), engine=ConstantEngine(int(os.environ["VIFEX_BENCH_BATCH"])))
+
+    PortablePlan.load = load

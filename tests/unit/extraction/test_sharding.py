@@ -18,7 +18,7 @@ from vifex.extraction.shards.assignments import MOST_LOSSES, Assignments
 from vifex.extraction.shards.given_media import GivenMedia
 from vifex.extraction.shards.ipc import from_bytes, to_bytes
 from vifex.extraction.shards.protocol import FromShard, Give, Given, OutcomeColumns, Want
-from vifex.values import InputError, Medium, Outcome
+from vifex.values import Box, InputError, Medium, Outcome, Span
 from vifex.values.media import Kind
 
 
@@ -121,6 +121,16 @@ def test_outcomes_come_back_from_columns_as_they_were() -> None:
     assert [sent.outcome(i, medium(i)) for i in range(4)] == outcomes
     assert sent.media_s == (0.0, 0.0, 1.5, 0.0)
     assert sent.medium_ids == tuple(o.medium.medium_id for o in outcomes)
+
+
+def test_media_travel_with_all_that_a_source_states() -> None:
+    stated = Medium(
+        "file:///m/1.mp4", "1.mp4", "video", 10, 20, "cat", "train", Span(1.0, 2.5), (Box(0, 0, 5, 5),)
+    )
+    give = Give((Given(stated, (0, 2)), Given(medium(0), (1,))), alone=True)
+    sent = pickle.loads(pickle.dumps(give))
+    assert sent == give
+    assert sent.media[0].medium.medium_id == stated.medium_id
 
 
 def test_a_record_batch_travels_as_bytes() -> None:

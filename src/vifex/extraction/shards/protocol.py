@@ -8,8 +8,9 @@ machine; another one has to carry these messages in order and to tell the coordi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -38,6 +39,9 @@ __all__ = [
     "ToShard",
     "Want",
 ]
+
+_FIELDS: Final = attrgetter(*(f.name for f in fields(Medium) if f.init))
+"""Gives a medium as the arguments that make it again."""
 
 # -- to a shard ----------------------------------------------------------------------------------------------
 
@@ -73,6 +77,14 @@ class Give:
     media: tuple[Given, ...]
     alone: bool = False
     """Whether nothing else is given before these are handed over: a shard that had one of them died."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Media as tuples of their fields: pickling dataclasses costs a third of the coordinator's time.
+        return _give, (tuple((_FIELDS(g.medium), g.views) for g in self.media), self.alone)
+
+
+def _give(media: tuple[tuple[tuple[Any, ...], tuple[int, ...]], ...], alone: bool) -> Give:
+    return Give(tuple(Given(Medium(*medium), views) for medium, views in media), alone)
 
 
 @dataclass(frozen=True, slots=True)

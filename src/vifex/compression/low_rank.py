@@ -123,7 +123,9 @@ def factorise_network(
         if choice.factors is not None:
             parent, _, own = name.rpartition(".")
             layer: Any = module.get_submodule(name)
-            setattr(copy.get_submodule(parent), own, split(layer, choice.factors, choice.rank))
+            replaced = split(layer, choice.factors, choice.rank)
+            _move_hooks(copy.get_submodule(name), replaced)
+            setattr(copy.get_submodule(parent), own, replaced)
             ranks[name] = choice.factors.scheme, choice.rank, len(choice.factors.lost) - 1
     try:
         found = multiplications(copy.eval(), example)
@@ -134,6 +136,12 @@ def factorise_network(
             todo="Use pruning or int8 for it.",
         ) from exc
     return LowRank(copy, found, ranks)
+
+
+def _move_hooks(layer: nn.Module, replaced: nn.Module) -> None:
+    """Let the hooks of a layer look at what replaces it: some networks show their features by a hook."""
+    replaced._forward_pre_hooks.update(layer._forward_pre_hooks)
+    replaced._forward_hooks.update(layer._forward_hooks)
 
 
 def _choices(module: nn.Module, counts: dict[str, int], sizes: dict[str, Tensor]) -> dict[str, list[_Choice]]:

@@ -12,6 +12,7 @@ from torch import nn
 from vifex.compression.counting import multiplications
 from vifex.compression.factors import factorise, schemes_of, split
 from vifex.compression.low_rank import factorise_network, input_sizes
+from vifex.models.families.shared.places import read_input
 from vifex.values import ModelError
 
 EXAMPLE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
@@ -97,6 +98,28 @@ def test_more_multiplications_lose_less() -> None:
 
     errors = [lost(fraction) for fraction in (0.5, 0.9)]
     assert errors[0] > errors[1]
+
+
+class Shown(nn.Module):
+    """A hook on the second layer shows its input, as networks of timm and torchvision have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 24), nn.Linear(24, 24)
+        read_input(self, "second")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x.mean(dim=(2, 3))))
+
+
+def test_a_point_that_a_hook_feeds_sees_the_layers_in_place_of_its_own() -> None:
+    made: Any = factorise_network(tiny.made(Shown), EXAMPLE, 0.3).module
+    assert isinstance(made.second, nn.Sequential)
+    seen: dict[str, torch.Tensor] = {}
+    made.penultimate.register_forward_hook(lambda part, given, out: seen.update(shown=out))
+    made.first.register_forward_hook(lambda part, given, out: seen.update(first=out))
+    made(EXAMPLE)
+    assert torch.equal(seen["shown"], seen["first"])
 
 
 def test_sizes_of_inputs_are_root_mean_squares() -> None:

@@ -23,12 +23,17 @@ def read_input(network: nn.Module, at: str, name: str = "penultimate") -> None:
         at: Name of the module whose first input is read, e.g. `fc`.
         name: Name of the new module.
     """
-    place = point(network, name)
+    network.get_submodule(at).register_forward_pre_hook(_Look(point(network, name)))
 
-    def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        place(vector(inputs[0]))
 
-    network.get_submodule(at).register_forward_pre_hook(look)
+class _Look:
+    """A hook that shows a module's input to a point. In a copy of the network it belongs to the copy."""
+
+    def __init__(self, place: nn.Module) -> None:
+        self._place = place
+
+    def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._place(vector(inputs[0]))
 
 
 def point(network: nn.Module, name: str) -> nn.Module:

@@ -115,6 +115,8 @@ def _train(
         progress=not quiet,
         on_epoch=None if quiet or json else _print_epoch,
     )
+    if not result.figures:  # one of several processes, and not the one that reports
+        return 0
     if json:
         print_json(result.to_dict())
         return result.exit_status

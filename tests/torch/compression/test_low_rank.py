@@ -100,7 +100,7 @@ def test_more_multiplications_lose_less() -> None:
     assert errors[0] > errors[1]
 
 
-class Shown(nn.Module):
+class Hooked(nn.Module):
     """A hook on the second layer shows its input, as networks of timm and torchvision have it."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class Shown(nn.Module):
 
 
 def test_a_point_that_a_hook_feeds_sees_the_layers_in_place_of_its_own() -> None:
-    made: Any = factorise_network(tiny.made(Shown), EXAMPLE, 0.3).module
+    made: Any = factorise_network(tiny.made(Hooked), EXAMPLE, 0.3).module
     assert isinstance(made.second, nn.Sequential)
     seen: dict[str, torch.Tensor] = {}
     made.penultimate.register_forward_hook(lambda part, given, out: seen.update(shown=out))

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vifex.compression.counting import multiplications
 from vifex.compression.figures import Compression
 from vifex.compression.images import Images, halves, load_images
-from vifex.compression.low_rank import factorise_network, input_sizes
 from vifex.compression.measuring import Contender, judge
 from vifex.compression.outputs import Subject, open_subject, read_outputs, reading
-from vifex.compression.pruning import prune
-from vifex.compression.statistics import reestimate
+from vifex.compression.surgery.counting import multiplications
+from vifex.compression.surgery.low_rank import factorise_network, input_sizes
+from vifex.compression.surgery.pruning import prune
+from vifex.compression.surgery.statistics import reestimate
 from vifex.compression.writing import check_output, move_into_place, write_card, write_graph
 from vifex.engines import load_engine
 from vifex.engines.cores import available_cores

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from vifex.compression.counting import multiplications
-from vifex.compression.factors import factorise, schemes_of, split
-from vifex.compression.low_rank import factorise_network, input_sizes
+from vifex.compression.surgery.counting import multiplications
+from vifex.compression.surgery.factors import factorise, schemes_of, split
+from vifex.compression.surgery.low_rank import factorise_network, input_sizes
 from vifex.models.families.shared.places import read_input
 from vifex.values import ModelError
 

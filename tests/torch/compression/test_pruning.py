@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vifex.compression.counting import multiplications
-from vifex.compression.groups import find_groups
-from vifex.compression.pruning import prune
+from vifex.compression.surgery.counting import multiplications
+from vifex.compression.surgery.groups import find_groups
+from vifex.compression.surgery.pruning import prune
 from vifex.values import ModelError
 
 EXAMPLE = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))

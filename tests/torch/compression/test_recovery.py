@@ -17,10 +17,10 @@ pytest.importorskip("lightning_fabric", reason="the extra train is not installed
 from vifex.compression import recovery as module
 from vifex.compression.compress import labels_fit
 from vifex.compression.images import Images
-from vifex.compression.low_rank import factorise_network
 from vifex.compression.outputs import Subject, open_subject
 from vifex.compression.recovery import Recovery, recover
-from vifex.compression.statistics import reestimate
+from vifex.compression.surgery.low_rank import factorise_network
+from vifex.compression.surgery.statistics import reestimate
 from vifex.models import load_model
 
 

@@ -6,7 +6,7 @@ import compressible as tiny
 import torch
 from torch import nn
 
-from vifex.compression.statistics import reestimate
+from vifex.compression.surgery.statistics import reestimate
 
 
 def test_statistics_are_those_of_the_batches() -> None:

@@ -17,8 +17,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from vifex.compression.counting import applications, multiplications
-from vifex.compression.factors import Factors, Scheme, factorise, schemes_of, split
+from vifex.compression.surgery.counting import applications, multiplications
+from vifex.compression.surgery.factors import Factors, Scheme, factorise, schemes_of, split
 from vifex.values import ModelError
 
 __all__ = ["LowRank", "factorise_network", "input_sizes"]

@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, nn
 
-from vifex.compression.counting import multiplications
-from vifex.compression.groups import Group, Run, dependency_graph, find_groups, remove, restored
+from vifex.compression.surgery.counting import multiplications
+from vifex.compression.surgery.groups import Group, Run, dependency_graph, find_groups, remove, restored
 from vifex.values import ModelError
 from vifex.values.registry import require
 

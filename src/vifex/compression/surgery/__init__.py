@@ -1,0 +1,1 @@
+"""Changes of a network: channels that go, layers that are split, statistics that are estimated again."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vifex.api.training import train
     from vifex.api.types import Images, OneImage, OneQuery, Precision, TensorLike, Transform
     from vifex.api.views import Choices, ViewOptions
+    from vifex.compression import Compression
     from vifex.engines.options import EngineOptions
     from vifex.evaluation.evaluation import Evaluation
     from vifex.extraction.progress import FileInWork, Progress
@@ -75,6 +76,7 @@ __all__ = [
     "Box",
     "Builder",
     "Choices",
+    "Compression",
     "EngineError",
     "EngineOptions",
     "Estimate",
@@ -149,6 +151,7 @@ _HOMES = {
     "Box": ("vifex.values", "Box"),
     "Builder": ("vifex.values", "Builder"),
     "Choices": ("vifex.api.views", "Choices"),
+    "Compression": ("vifex.compression", "Compression"),
     "EngineError": ("vifex.values", "EngineError"),
     "EngineOptions": ("vifex.engines.options", "EngineOptions"),
     "Estimate": ("vifex.values.reports", "Estimate"),

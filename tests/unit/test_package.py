@@ -21,6 +21,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "Box",
         "Builder",
         "Choices",
+        "Compression",
         "EngineError",
         "EngineOptions",
         "Estimate",

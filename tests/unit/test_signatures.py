@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 
 import vifex
-from vifex import evaluation
+from vifex import compression, evaluation
 
 PUBLIC = [n for n in vifex.__all__ if n != "__version__"]
 # Types of libraries that need not be installed stand in signatures by name alone.
@@ -31,8 +31,9 @@ STRANGERS = {
 
 
 def public(name: str) -> object:
-    """Return what has a public name, in `vifex` or in `vifex.evaluation`."""
-    return getattr(vifex, name, None) or getattr(evaluation, name, None)
+    """Return what has a public name, in `vifex`, `vifex.compression` or `vifex.evaluation`."""
+    places = (vifex, compression, evaluation)
+    return next((value for place in places if (value := getattr(place, name, None)) is not None), None)
 
 
 def signatures(name: str) -> Iterator[tuple[str, Callable[..., Any]]]:

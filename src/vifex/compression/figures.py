@@ -8,7 +8,7 @@ from typing import Any
 from vifex.extraction.bench.fidelity import Fidelity
 from vifex.extraction.bench.measured import Rate
 
-__all__ = ["Compression", "Side"]
+__all__ = ["Compression", "Fidelity", "Rate", "Side"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from vifex.models import load_model
 from vifex.training.loop.checkpoints import CHECKPOINT
 from vifex.training.run_folder import RunFolder
 from vifex.training.running import run, show_batch
+from vifex.training.tasks.base import Setting
+from vifex.training.tasks.image import ImageTask
 from vifex.values import InputError, ModelError, TrainingError
 
 Configs = Callable[..., Any]
@@ -217,6 +219,16 @@ def test_no_epochs_judge_the_initial_weights(config_for: Configs, tmp_path: Path
     judged = run(config_for("run.epochs=0", f"network.weights={tmp_path / 'one'}"), tmp_path / "two")
     assert judged.figures["val_loss"] == first.figures["val_loss"]
     assert judged.figures["epochs"] == 0
+
+
+def test_validation_averages_images_and_their_mirror_images(config_for: Configs, tmp_path: Path) -> None:
+    task = ImageTask(Setting(config_for("run.flip_tta=true"), tmp_path))
+    network = task.networks()["model"].eval()
+    inputs = task.inputs("val", np.arange(len(task.splits["val"])), None)["inputs"]
+    with torch.inference_mode():
+        found = task.probabilities("val", network, lambda tensor: tensor)
+        expected = ((network(inputs) + network(inputs.flip(-1))) / 2).softmax(1).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_tensorboard_is_written(config_for: Configs, tmp_path: Path) -> None:

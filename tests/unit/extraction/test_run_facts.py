@@ -17,4 +17,4 @@ def test_a_run_counts_the_cores_of_its_container(tmp_path: Path, monkeypatch: py
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     monkeypatch.setattr(cores, "_CGROUPS", tmp_path)
     budget = plan_budget()
-    assert json.loads(_run_facts([], budget.cores))["machine"]["cores"] == 1
+    assert json.loads(_run_facts([], budget.cores, [None]))["machine"]["cores"] == 1

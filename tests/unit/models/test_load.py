@@ -73,7 +73,7 @@ def test_an_unknown_name_offers_near_ones() -> None:
 def test_what_is_no_model_file_is_told(tmp_path: Path) -> None:
     for path, message in [
         (tmp_path / "none.onnx", "there is no such file"),
-        (tmp_path, "this is a folder, not a model"),
+        (tmp_path, "this is a folder, and not one of a finished training run"),
         (Path(__file__), "cannot be opened as a model.*Export the network to ONNX"),
     ]:
         with pytest.raises(ModelError, match=message):

@@ -11,7 +11,8 @@ import numpy as np
 from vifex.training.losses.synthesis import autoencoder_loss, reconstruction_errors
 from vifex.training.networks.initial import initial_network
 from vifex.training.tasks.base import Batch, Loss, Validation
-from vifex.training.tasks.synthesis import SynthesisTask, as_pixels, part
+from vifex.training.tasks.pixels import as_pixels
+from vifex.training.tasks.synthesis import SynthesisTask, part
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -17,13 +17,12 @@ from vifex.training.data.splits import Splits
 from vifex.training.imbalance import Classification, sampling_weights
 from vifex.training.networks.initial import initial_network
 from vifex.training.tasks.base import Batch, Loss, Setting, Validation
-from vifex.training.tasks.image import classified
 from vifex.values import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["ClassifierTask", "labelled"]
+__all__ = ["ClassifierTask", "classified", "labelled"]
 
 Rows = npt.NDArray[np.int64]
 _BATCH_STREAM: Final = 0
@@ -85,22 +84,32 @@ class ClassifierTask(ABC):
         return [("model",)]
 
     def batch(self, epoch: int, step: int) -> Batch:
-        """Return the inputs of a step, and its classes `[B]` as `targets`."""
+        """Return the inputs of a step, and as `targets` its classes `[B]` or their shares `[B, K]`."""
         rows = self._order.rows(epoch, step)
         rng = torch.Generator().manual_seed(step_seed(self.config.run.seed, epoch, step, _BATCH_STREAM))
-        return {**self.inputs("train", rows, rng), "targets": self._labels[torch.from_numpy(rows)]}
+        targets = self._labels[torch.from_numpy(rows)]
+        return self.mixed({**self.inputs("train", rows, rng), "targets": targets}, rng)
+
+    def mixed(self, batch: Batch, rng: torch.Generator) -> Batch:
+        """Mix the examples of a batch of training with each other; most tasks do not."""
+        return batch
 
     def loss(self, networks: Mapping[str, Any], batch: Batch, turn: int) -> Loss | None:
         """Return the loss of the classifier, and the accuracy of the batch."""
         targets = batch["targets"]
         scores = self.scores(networks["model"], {k: v for k, v in batch.items() if k != "targets"})
-        accuracy = (scores.detach().argmax(1) == targets).float().mean()
+        classes = targets if targets.ndim == 1 else targets.argmax(1)
+        accuracy = (scores.detach().argmax(1) == classes).float().mean()
         return self._loss.to(scores.device)(scores, targets), {"accuracy": float(accuracy)}
 
     def scores(self, network: Any, inputs: Mapping[str, Any]) -> Tensor:
         """Run the network: scores `[B, classes]` in float32."""
         scores: Tensor = network(*inputs.values()).float()
         return scores
+
+    def validation_scores(self, network: Any, inputs: Mapping[str, Any]) -> Tensor:
+        """Run the network in validation and test; by default as in training."""
+        return self.scores(network, inputs)
 
     def validate(self, networks: Mapping[str, Any], to_device: Callable[[Tensor], Tensor]) -> Validation:
         """Return loss, accuracy and balanced accuracy of the validation examples."""
@@ -125,7 +134,7 @@ class ClassifierTask(ABC):
         for start in range(0, count, size):
             rows = np.arange(start, min(start + size, count))
             inputs = {k: to_device(v) for k, v in self.inputs(split, rows, None).items()}
-            parts.append(self.scores(network, inputs).softmax(1).cpu().numpy())
+            parts.append(self.validation_scores(network, inputs).softmax(1).cpu().numpy())
         return np.concatenate(parts)
 
     def description(self) -> NetworkDescription:
@@ -148,6 +157,26 @@ class ClassifierTask(ABC):
     def problems(self) -> Sequence[tuple[str, str]]:
         """Return the examples that were left out."""
         return [problem for examples in self.splits.values() for problem in examples.problems]
+
+
+def classified(labels: Any, probabilities: Any) -> Validation:
+    """Return the figures of a classifier.
+
+    Args:
+        labels: Classes `[N]`; -1 is left out.
+        probabilities: `[N, K]`.
+    """
+    rows = np.flatnonzero(labels >= 0)
+    wanted, shares = labels[rows], probabilities[rows].astype(np.float64)
+    is_right = shares.argmax(1) == wanted
+    losses = -np.log(np.maximum(shares[np.arange(len(rows)), wanted], 1e-12))
+    recalls = [is_right[wanted == k].mean() for k in np.unique(wanted)]
+    figures = {
+        "loss": float(losses.mean()),
+        "accuracy": float(is_right.mean()),
+        "balanced_accuracy": float(np.mean(recalls)),
+    }
+    return Validation(figures, {"labels": wanted, "probabilities": probabilities[rows], "rows": rows})
 
 
 def labelled(splits: Splits) -> Splits:

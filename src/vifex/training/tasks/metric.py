@@ -19,6 +19,7 @@ from vifex.training.data.order import step_seed
 from vifex.training.losses.metric import make_metric_loss
 from vifex.training.tasks.base import Batch, Loss, Setting, Validation
 from vifex.training.tasks.image import ImageTask
+from vifex.training.tasks.pixels import as_tensor
 from vifex.values import InputError, ModelCard
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ class MetricTask(ImageTask):
         """Return images `[B, 3, H, W]` as `inputs` and their classes `[B]` as `targets`."""
         rows = self._balanced.batch(epoch, step)
         rng = torch.Generator().manual_seed(step_seed(self.config.run.seed, epoch, step, _BATCH_STREAM))
-        pixels = np.ascontiguousarray(self.sets.images["train"].take(rows))
-        images = self.augmenter.train(torch.from_numpy(pixels).permute(0, 3, 1, 2), rng)
+        images = self.augmenter.train(as_tensor(self.sets.images["train"].take(rows)), rng)
         return {"inputs": images, "targets": self._labels[torch.from_numpy(rows)]}
 
     def loss(self, networks: Mapping[str, Any], batch: Batch, turn: int) -> Loss | None:
@@ -119,8 +119,7 @@ class MetricTask(ImageTask):
         size, count = run.eval_batch or run.batch, len(self.sets.examples[split])
         parts = []
         for start in range(0, count, size):
-            pixels = np.ascontiguousarray(source.take(np.arange(start, min(start + size, count))))
-            images = self.augmenter.plain(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+            images = self.augmenter.plain(as_tensor(source.take(np.arange(start, min(start + size, count)))))
             parts.append(network(to_device(images)).float().cpu().numpy())
         return np.concatenate(parts)
 

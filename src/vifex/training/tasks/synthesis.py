@@ -21,12 +21,13 @@ from vifex.training.data.order import Order, step_seed
 from vifex.training.judging.images import FrechetJudge
 from vifex.training.tasks.base import Batch, Setting, Validation
 from vifex.training.tasks.image import image_card
+from vifex.training.tasks.pixels import as_pixels, as_tensor
 from vifex.values import InputError, ModelCard
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SynthesisTask", "as_pixels", "as_tensor"]
+__all__ = ["SynthesisTask"]
 
 _BATCH_STREAM: Final = 0
 _SHOWN: Final = 64
@@ -138,18 +139,6 @@ class SynthesisTask(ABC):
     def shown(self, network: Any) -> npt.NDArray[np.uint8]:
         """Return the samples that the report shows."""
         return self.samples(network, _SHOWN)
-
-
-def as_tensor(pixels: Any) -> Tensor:
-    """Turn pixels `[B, H, W, 3]` into a tensor `[B, 3, H, W]`."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
-
-
-def as_pixels(images: Tensor) -> npt.NDArray[np.uint8]:
-    """Turn images `[B, 3, H, W]`, 0 to 1, into pixels `[B, H, W, 3]`."""
-    pixels = (255 * images.detach().float()).round().clamp(0, 255).to(torch.uint8)
-    found: npt.NDArray[np.uint8] = pixels.permute(0, 2, 3, 1).cpu().numpy()
-    return found
 
 
 def part(title: str, pixels: npt.NDArray[np.uint8], *, columns: int = 8) -> str:

@@ -16,6 +16,7 @@ from vifex.training.data.clips import ClipSource, open_clips
 from vifex.training.data.splits import Splits, read_splits
 from vifex.training.tasks.base import Setting, Validation
 from vifex.training.tasks.classifying import ClassifierTask, Rows, labelled
+from vifex.training.tasks.pixels import as_tensor
 from vifex.values import ModelCard
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class VideoTask(ClassifierTask):
             # A video with fewer clips repeats them, in whole turns as far as it goes: its mean hardly
             # changes.
             pixels = np.stack([x[np.arange(most) % len(x)] for x in found])
-            flat = self.augmenter.plain(_frames(pixels.reshape(-1, *pixels.shape[-3:])))
+            flat = self.augmenter.plain(as_tensor(pixels.reshape(-1, *pixels.shape[-3:])))
             return {"inputs": flat.reshape(*pixels.shape[:3], *flat.shape[1:])}
         clips = np.stack([source.clip(int(row), rng) for row in rows])
         return {"inputs": self._changed(clips, rng)}
@@ -98,7 +99,7 @@ class VideoTask(ClassifierTask):
         frames = []
         for t in range(clips.shape[1]):
             rng.set_state(state)
-            frames.append(self.augmenter.train(_frames(clips[:, t]), rng))
+            frames.append(self.augmenter.train(as_tensor(clips[:, t]), rng))
         return torch.stack(frames, dim=1)
 
     def scores(self, network: Any, inputs: Mapping[str, Any]) -> Tensor:
@@ -140,8 +141,3 @@ class VideoTask(ClassifierTask):
 
 def _tell(setting: Setting, name: str, done: int, count: int) -> None:
     setting.step(f"decoding {name} videos: {done:,} of {count:,}")
-
-
-def _frames(pixels: Any) -> Tensor:
-    """Turn pixels `[B, H, W, 3]` into a tensor `[B, 3, H, W]`."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from vifex.training.config import Config, with_settings
-from vifex.training.loop import Trainer
+from vifex.training.loop.trainer import Trainer
 from vifex.training.motion import write_motion_set
 from vifex.training.tasks import Setting, make_task
 

@@ -162,7 +162,7 @@ def test_two_shards_make_the_rows_of_one_to_the_bit(
 
 def test_shards_that_are_killed_cost_nothing_but_time(media: Path, calm: Path, tmp_path: Path) -> None:
     store, notices = tmp_path / "s.vifex", list[str]()
-    with killing(3, (0.5, 2.0)) as killed:
+    with killing(3, (0.05, 0.3)) as killed:
         report = vifex.extract(media, store, shards=2, on_notice=notices.append, **CHOICES)
     assert killed, "the run was over before the first kill"
     assert (report.ok, report.failed, report.skipped) == (IMAGES + 2, 1, 1)

@@ -102,7 +102,7 @@ def _unknown(word: str, named: Named, card: ModelCard) -> ModelError:
     if _WILD.search(word):
         what = f"no layer of the model fits {word!r}"
     elif word in _GENERIC:
-        what = f"the network does not make plain which layer its {word!r} is"
+        what = f"the model does not say which of its layers is {word!r}"
     known = [t.name for t in named.layers] + list(card.aliases)
     return ModelError(
         f"{what}.",

@@ -81,7 +81,7 @@ def test_names_of_layers_are_resolved(engine: Any, tiny: Any) -> None:
     ]
     with pytest.raises(ModelError, match=r"no layer 'layr1'\. Did you mean layer1.*vifex layers torch:tiny"):
         names("Cnn", "layr1")
-    with pytest.raises(ModelError, match="does not make plain which layer its 'logits' is"):
+    with pytest.raises(ModelError, match="does not say which of its layers is 'logits'"):
         names("Mixing", "logits")
 
 

@@ -44,10 +44,20 @@ def plain_scores(network: torch.nn.Module, images: list[Image.Image]) -> np.ndar
         return network((pixels.float() / 255 - mean) / std).softmax(1).double().numpy()
 
 
-def test_a_run_folder_knows_its_layer_and_its_classes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("conv2", {"size_px": 16, "widths": [8, 8], "hidden": 16}),
+        ("resnet9", {"width": 8}),  # it scales what its last layer gives
+        ("timm/resnet10t", {}),
+        ("torchvision/mobilenet_v3_small", {}),
+    ],
+)
+def test_a_run_folder_knows_its_layer_and_its_classes(
+    name: str, options: dict[str, Any], tmp_path: Path
+) -> None:
     classes = ("ant", "bee", "cow")
-    options = {"size_px": 16, "widths": [8, 8], "hidden": 16}
-    network = write_run(tmp_path / "run", "conv2", classes, 16, **options)
+    network = write_run(tmp_path / "run", name, classes, 16, **options)
     rng = np.random.default_rng(0)
     for label in reversed(classes):
         (tmp_path / "data" / label).mkdir(parents=True)

@@ -82,7 +82,7 @@ def test_a_layer_s_own_name_and_the_card_s_alias_come_first() -> None:
 def test_what_is_not_plain_is_not_guessed(word: str) -> None:
     embedding = [Layer("norm", "tokens", (4, 4)), Layer("pooler", "vector", (4,))]
     with pytest.raises(
-        ModelError, match=rf"does not make plain which layer its '{word}' is.*vifex layers net-1"
+        ModelError, match=rf"does not say which of its layers is '{word}'.*vifex layers net-1"
     ):
         names(embedding, word)
 

@@ -26,6 +26,7 @@ from vifex.extraction.pipeline.intake import Intake
 from vifex.extraction.pipeline.interfaces import MediaQueue
 from vifex.extraction.pipeline.outcomes import outcome_of, worst
 from vifex.extraction.pipeline.running_view import RunningView
+from vifex.extraction.pipeline.showing import ProgressDisplay
 from vifex.extraction.pipeline.vectors import to_vectors
 from vifex.extraction.pipeline.view_sink import SpilledRows, ViewSink
 from vifex.extraction.progress import Course, Progress
@@ -34,7 +35,6 @@ from vifex.values.reports import Tally
 
 __all__ = ["Pipeline", "RunningView"]
 
-_PROGRESS_S: Final = 0.2
 _HAND_OVER_S: Final = 0.5
 _SPILL_BYTES: Final = 2 << 20
 """Rows of one medium that are kept in memory before they go to the disk uncommitted..."""
@@ -97,16 +97,14 @@ class Pipeline:
             self._sinks, retry_failed=retry_failed, course=course or Course(), on_outcome=on_outcome
         )
         self.tally = self._intake.tally
-        self._counter, self._on_progress = counter, on_progress
+        self._display = ProgressDisplay(self._intake, counter, self.in_work, on_progress)
         self._workers, self._slow_workers, self._limits = workers, slow_workers, limits
         self._window = window
         self._loop: DecodingLoop[_Computed] | None = None
         self._found: deque[Medium | Outcome] = deque()
         """Media that were taken from the listing and not looked at."""
         self._in_flight = InFlight()
-        self._began_s = time.monotonic()
-        self._shown_s = 0.0
-        self._ticked_s = self._began_s
+        self._ticked_s = time.monotonic()
 
     def run(self, listing: MediaQueue) -> Tally:
         """Take every medium to its end and commit what came of it.
@@ -126,7 +124,7 @@ class Pipeline:
                 if self._loop is not None:
                     self._listen(self._loop, more=more and not listing.is_resting)
                 self._tick(is_resting=listing.is_resting and not self._in_flight)
-                self._show_progress(listing)
+                self._display.show(all_found=listing.is_over and not self._found)
             self._commit()
             if self._loop is not None and self._loop.ready_s is not None:
                 self.tally.busy_s = time.monotonic() - self._loop.ready_s
@@ -140,7 +138,7 @@ class Pipeline:
                 self._loop.close()
             # Last: an interrupt here, where a disk hangs, leaves no decoder behind.
             self._commit_thread.close()
-        self._show_progress(listing, is_over=True)
+        self._display.end(all_found=listing.is_over and not self._found)
         return self.tally
 
     def capacity(self) -> int:
@@ -298,22 +296,6 @@ class Pipeline:
             self._ticked_s = now_s
             for sink in self._sinks:
                 sink.tick()
-
-    def _show_progress(self, listing: MediaQueue, *, is_over: bool = False) -> None:
-        now_s = time.monotonic()
-        if self._on_progress is None or (not is_over and now_s - self._shown_s < _PROGRESS_S):
-            return
-        self._shown_s = now_s
-        self._on_progress(
-            self._intake.course.progress(
-                self.tally,
-                [] if is_over else self.in_work(),
-                self._counter,
-                elapsed_s=now_s - self._began_s,
-                all_found=listing.is_over and not self._found,
-                is_over=is_over,
-            )
-        )
 
 
 def _schedulers(views: Sequence[RunningView]) -> list[tuple[BatchScheduler, list[int]]]:

@@ -19,6 +19,7 @@ from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.intake import Intake
 from vifex.extraction.pipeline.interfaces import MediaQueue, RowWriter
 from vifex.extraction.pipeline.outcomes import worst
+from vifex.extraction.pipeline.showing import ProgressDisplay
 from vifex.extraction.progress import Course, Progress
 from vifex.extraction.shards.assignments import MOST_LOSSES, Assigned, Assignments
 from vifex.extraction.shards.pipes import ShardProcess
@@ -47,7 +48,6 @@ from vifex.values.steps import step
 __all__ = ["ShardedPipeline"]
 
 _TICK_S: Final = 0.1
-_PROGRESS_S: Final = 0.2
 _COMMIT_S: Final = 0.5
 """How often finished media are committed, at most."""
 _AHEAD: Final = 1024
@@ -100,7 +100,8 @@ class ShardedPipeline:
         ]
         self._intake = Intake(self._sinks, retry_failed=retry_failed, course=Course(), on_outcome=on_outcome)
         self.tally = self._intake.tally
-        self._counter, self._on_progress, self._on_notice = counter, on_progress, on_notice
+        self._display = ProgressDisplay(self._intake, counter, self._in_work, on_progress)
+        self._on_notice = on_notice
         self._poller = Poller()
         self._seats = [Seat(number, setup, start) for number, setup in enumerate(setups)]
         self._assignments = Assignments(len(self._seats))
@@ -111,8 +112,7 @@ class ShardedPipeline:
         """Whose messages are being taken."""
         self._decoding_s: float | None = None
         """When the first decoder of any shard stood ready."""
-        self._began_s = self._ticked_s = self._watched_s = time.monotonic()
-        self._shown_s = 0.0
+        self._ticked_s = self._watched_s = time.monotonic()
 
     def run(self, listing: MediaQueue) -> Tally:
         """Take every medium to its end and commit what came of it.
@@ -131,7 +131,7 @@ class ShardedPipeline:
                     self._listen(_TICK_S)
                     self._watch()
                 self._tick()
-                self._show_progress(listing)
+                self._display.show(all_found=listing.is_over and not self._found)
             for seat in self._seats:
                 self._give_up(seat)
             self._commit()
@@ -148,7 +148,7 @@ class ShardedPipeline:
             self._end_shards()
             self._poller.close()
             self._commit_thread.close()
-        self._show_progress(listing, is_over=True)
+        self._display.end(all_found=listing.is_over and not self._found)
         return self.tally
 
     def _is_over(self, listing: MediaQueue) -> bool:
@@ -405,19 +405,3 @@ class ShardedPipeline:
                 if assigned is not None:
                     found.append(InWork(assigned.medium, w.at_s, w.end_s, w.spent_s))
         return found
-
-    def _show_progress(self, listing: MediaQueue, *, is_over: bool = False) -> None:
-        now_s = time.monotonic()
-        if self._on_progress is None or (not is_over and now_s - self._shown_s < _PROGRESS_S):
-            return
-        self._shown_s = now_s
-        self._on_progress(
-            self._intake.course.progress(
-                self.tally,
-                [] if is_over else self._in_work(),
-                self._counter,
-                elapsed_s=now_s - self._began_s,
-                all_found=listing.is_over and not self._found,
-                is_over=is_over,
-            )
-        )

@@ -42,12 +42,23 @@ class ResNet9(nn.Module):
         self.stage3 = nn.Sequential(_conv(4 * width, 8 * width), nn.MaxPool2d(2), _Residual(8 * width))
         self.penultimate = nn.Identity()
         self.classifier = nn.Linear(8 * width, outputs, bias=False)
-        self.scale = scale
+        self.logits = _Scaled(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images `[B, 3, H, W]` to scores `[B, outputs]`."""
         x = self.stage3(self.stage2(self.stage1(self.stem(x))))
-        return self.classifier(self.penultimate(x.amax((2, 3)))) * self.scale
+        return self.logits(self.classifier(self.penultimate(x.amax((2, 3)))))
+
+
+class _Scaled(nn.Module):
+    """Multiplies by a constant; a module, so that the scaled scores are a layer."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
 
 
 def _conv(inputs: int, outputs: int) -> nn.Sequential:

@@ -61,6 +61,20 @@ def test_a_plot_is_well_formed_and_within_its_frame(name: str) -> None:
     assert "nan" not in draw_svg(plots()[name])
 
 
+@pytest.mark.parametrize("classes", [("a", "b"), ("lower", "upper"), ("a very long name",)])
+def test_the_words_beside_few_classes_are_not_cut(classes: tuple[str, ...]) -> None:
+    tree = ET.fromstring(draw_svg(confusion_plot(np.eye(len(classes), dtype=np.int64), classes)))
+    width, height = map(float, tree.attrib["viewBox"].split()[2:])
+    labels = [text for text in tree.iter("text") if text.attrib["class"] == "label"]
+    assert len(labels) == 2
+    for text in labels:
+        assert text.text is not None
+        half = 6.2 * len(text.text) / 2  # as wide as the names beside the cells
+        is_upright = "transform" in text.attrib
+        middle, end = (float(text.attrib["y"]), height) if is_upright else (float(text.attrib["x"]), width)
+        assert half <= middle <= end - half
+
+
 def test_many_classes_are_not_all_drawn_and_the_plot_says_so() -> None:
     plot = plots()["roc"]
     assert isinstance(plot, Plot)

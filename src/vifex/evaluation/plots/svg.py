@@ -23,6 +23,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 44
 _LEGEND_LINE = 16
 _CELLS_WITH_NUMBERS = 12
 _NAMES_SHOWN = 30
+_LETTER = 7.0
+"""Width of a letter of a label, at most on average."""
 
 
 def draw_svg(plot: Plot | Matrix) -> str:
@@ -131,14 +133,16 @@ def _matrix(matrix: Matrix) -> str:
     side = max(10.0, min(34.0, 480 / count))
     longest = max((len(name) for name in matrix.names), default=1) if count <= _NAMES_SHOWN else 0
     edge = 26 + min(longest, 16) * 6.2
-    size = edge + side * count + 8
+    middle = edge + side * count / 2
+    # With few classes the words are wider than the cells.
+    words = max(len(matrix.x_label), len(matrix.y_label)) * _LETTER
+    size = max(edge + side * count, middle + words / 2) + 8
     parts = [_open(size, size, matrix.title)]
     shares = matrix.values / np.maximum(matrix.values.sum(axis=1, keepdims=True), 1)
     for row in range(count):
         parts += _cells(matrix, shares, row, edge, side)
     if count <= _NAMES_SHOWN:
         parts += _names(matrix.names, edge, side)
-    middle = edge + side * count / 2
     parts.append(
         f'<text class="label" x="{middle:.1f}" y="12" text-anchor="middle">'
         f"{html.escape(matrix.x_label)}</text>"

@@ -1,0 +1,1 @@
+"""The commands that answer questions from a store or a folder, one module for each."""

@@ -163,7 +163,9 @@ def test_the_window_takes_more_than_decoders_hold_in_steps() -> None:
     assert steps == [256, 256, 88]
 
 
-def slow_beside_fast(count: int, *, workers: int) -> tuple[Dispatcher, list[Decoder]]:
+def slow_beside_fast(
+    count: int, *, workers: int, engine_is_busy: bool = False
+) -> tuple[Dispatcher, list[Decoder]]:
     """A dispatcher that has learned that one of two disks is slow."""
     dispatcher, decoders = made(count, workers=workers, window=1000)
     give(dispatcher, ["image"] * 400, device=SLOW)
@@ -174,7 +176,7 @@ def slow_beside_fast(count: int, *, workers: int) -> tuple[Dispatcher, list[Deco
             is_slow = SLOW in decoder.devices
             dispatcher.measure(decoder, 0.95 if is_slow else 0.02)  # type: ignore[arg-type]
             finish(dispatcher, decoder, len(decoder.jobs), 0.2 if is_slow else 0.002)
-        dispatcher.flush()
+        dispatcher.flush(engine_is_busy=engine_is_busy)
     return dispatcher, decoders
 
 
@@ -189,6 +191,16 @@ def test_two_disks_are_read_side_by_side_from_the_start() -> None:
 def test_a_slow_disk_has_the_decoders_beyond_those_that_compute() -> None:
     dispatcher, decoders = slow_beside_fast(4, workers=2)
     assert dispatcher.wants_decoder
+    assert sorted(d.devices[0] for d in decoders) == [FAST, FAST, SLOW, SLOW]
+
+
+def test_a_slow_disk_has_all_decoders_but_one_while_the_engine_has_enough_to_do() -> None:
+    dispatcher, decoders = slow_beside_fast(4, workers=2, engine_is_busy=True)
+    assert sorted(d.devices[0] for d in decoders) == [FAST, SLOW, SLOW, SLOW]
+    for _ in range(20):
+        for decoder in decoders:
+            finish(dispatcher, decoder, len(decoder.jobs), 0.2 if SLOW in decoder.devices else 0.002)
+            dispatcher.flush()
     assert sorted(d.devices[0] for d in decoders) == [FAST, FAST, SLOW, SLOW]
 
 

@@ -33,10 +33,38 @@ def test_a_slot_that_comes_back_unused_is_given_again() -> None:
     assert pool.take() == slot
 
 
+def test_a_decoder_of_a_slow_disk_gets_a_slot_at_once_and_the_others_leave_it_some() -> None:
+    pool = SlotPool(4, low=1)
+    slots = [pool.take(keep=1) for _ in range(4)]
+    assert None not in slots, "nothing is filled, so nobody waits"
+    for _ in range(4):
+        pool.fill()
+    assert (pool.take(), pool.take_at_once()) == (None, None)
+    pool.clear(0)
+    assert pool.take() is None
+    assert pool.take_at_once() == 0
+    pool.fill()
+    pool.clear(1)
+    pool.clear(2)
+    assert pool.take(keep=2) is None, "two are filled, more than the mark, and two are kept"
+    pool.clear(3)
+    assert pool.take(keep=3) == 1, "one is filled, and the engine comes first"
+
+
+def test_a_pool_that_is_widened_gives_the_slots_that_follow() -> None:
+    pool = SlotPool(1, low=0)
+    assert [pool.take(), pool.take()] == [0, None]
+    pool.fill()
+    pool.widen(2)
+    assert (pool.count, pool.take(), pool.take_at_once()) == (3, None, 1)
+    pool.clear(0)
+    assert [pool.take() for _ in range(3)] == [2, 0, None]
+
+
 @given(
     count=st.integers(1, 12),
     low=st.integers(0, 12),
-    steps=st.lists(st.sampled_from(["take", "fill", "clear", "back"]), max_size=200),
+    steps=st.lists(st.sampled_from(["take", "keep", "at once", "fill", "clear", "back"]), max_size=200),
 )
 def test_no_slot_is_given_twice_and_an_engine_with_nothing_to_do_gets_some(
     count: int, low: int, steps: list[str]
@@ -45,9 +73,13 @@ def test_no_slot_is_given_twice_and_an_engine_with_nothing_to_do_gets_some(
     held: list[int] = []
     filled: list[int] = []
     for step in steps:
-        if step == "take" and (slot := pool.take()) is not None:
-            assert slot not in held + filled
-            held.append(slot)
+        slot = None
+        if step == "take":
+            slot = pool.take()
+        elif step == "keep":
+            slot = pool.take(keep=2)
+        elif step == "at once":
+            slot = pool.take_at_once()
         elif step == "fill" and held:
             filled.append(held.pop())
             pool.fill()
@@ -55,6 +87,9 @@ def test_no_slot_is_given_twice_and_an_engine_with_nothing_to_do_gets_some(
             pool.clear(filled.pop(0))
         elif step == "back" and held:
             pool.put_back(held.pop())
+        if slot is not None:
+            assert slot not in held + filled
+            held.append(slot)
         assert pool.is_empty == (len(held) + len(filled) == count)
     if not filled and len(held) < count:
-        assert pool.take() is not None, "nothing is filled, so nobody would ever free a slot"
+        assert pool.take(keep=2) is not None, "nothing is filled, so nobody would ever free a slot"

@@ -53,6 +53,11 @@ class Decoder(ChildProcess):
         self.heard_s = time.monotonic()
         self.say(replace(setup, heartbeat=heartbeat_at))
 
+    @property
+    def reads_slow_disk(self) -> bool:
+        """Whether it holds media for which it waits longer than it computes."""
+        return bool(self.jobs) and self.lane is not None and self.lane.is_slow
+
     def look(self, now_s: float) -> None:
         """Take note of what its heartbeat shows."""
         shown = self.heartbeat.job, self.heartbeat.beats

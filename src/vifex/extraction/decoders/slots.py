@@ -2,6 +2,7 @@
 
 A decoder that needs a slot is granted one, reports what it writes, and hands the slot over when it is full. A
 slot that is not full is taken back when its decoder has nothing to do and others wait, or after a while.
+Decoders of slow disks come first.
 """
 
 from __future__ import annotations
@@ -24,18 +25,36 @@ class Slots:
         plans: Of the slots, one for each request.
         decoders: By their seats; the supervisor adds and replaces them.
         low: Filled slots that keep the engine busy while decoders wake.
+        held_back: Slots of each request that are not granted before a `widen`.
     """
 
-    def __init__(self, plans: tuple[SlotPlan, ...], decoders: Mapping[int, Decoder], *, low: int) -> None:
+    def __init__(
+        self,
+        plans: tuple[SlotPlan, ...],
+        decoders: Mapping[int, Decoder],
+        *,
+        low: int,
+        held_back: int = 0,
+    ) -> None:
         self._plans = plans
         self._decoders = decoders
-        self._pools = [SlotPool(plan.count, low=low) for plan in plans]
+        self._pools = [SlotPool(plan.count - held_back, low=low) for plan in plans]
         self._filled: list[Filled] = []
 
     def take_filled(self) -> list[Filled]:
         """Return the slots that were handed over since the last call."""
         filled, self._filled = self._filled, []
         return filled
+
+    @property
+    def engine_is_busy(self) -> bool:
+        """Whether more slots are filled for every request than keep the engine busy while decoders wake."""
+        return all(pool.has_enough for pool in self._pools)
+
+    def widen(self, count: int) -> None:
+        """Grant that many more slots of each request. While they are of no use, fewer stay in the caches."""
+        for pool in self._pools:
+            pool.widen(count)
 
     def need(self, decoder: Decoder, request: int) -> None:
         """Grant a slot to a decoder, or let it wait."""
@@ -69,12 +88,18 @@ class Slots:
             self._hand_over(decoder, request)
 
     def _grant_all(self, request: int) -> None:
-        for decoder in self._decoders.values():
-            if request in decoder.needs:
-                self._grant(decoder, request)
+        needing = [d for d in self._decoders.values() if request in d.needs]
+        needing.sort(key=lambda d: not d.reads_slow_disk)
+        for decoder in needing:
+            self._grant(decoder, request)
 
     def _grant(self, decoder: Decoder, request: int) -> bool:
-        slot = self._pools[request].take()
+        pool = self._pools[request]
+        if decoder.reads_slow_disk:
+            slot = pool.take_at_once()
+        else:
+            n_slow = sum(d.reads_slow_disk for d in self._decoders.values())
+            slot = pool.take(keep=min(n_slow, pool.count // 4))
         if slot is None:
             return False
         decoder.open[request] = slot

@@ -40,6 +40,8 @@ _PARTIAL_S: Final = 1.0
 """Seconds that a slot which is not full waits with an idle decoder: what is finished is to be kept."""
 _AWAY_S: Final = 1.0
 """Longer pauses of the supervisor itself do not count: decoders may have waited for it."""
+_OF_A_DECODER: Final = 2
+"""Slots of each request for every decoder: one that it fills, and one that it filled."""
 _START_TRIES: Final = 3
 _MOST_LOSSES: Final = 3
 """Decoders that may die with a medium without a sign of the cause, before the medium counts as failed."""
@@ -74,7 +76,8 @@ class Supervisor:
         window: int = 0,
     ) -> None:
         samples = [(n, _sample_shape(w), _dtype(w)) for n, w in zip(batch_rows, requests, strict=True)]
-        plans, heartbeats = lay_out([(2 * workers + extra_slots, *sample) for sample in samples])
+        count = _OF_A_DECODER * (workers + slow_workers) + extra_slots
+        plans, heartbeats = lay_out([(count, *sample) for sample in samples])
         size = heartbeats + (workers + slow_workers) * HEARTBEAT_BYTES
         self._block = SharedBlock(size)
         self._setup = Setup(requests, plans, limits, self._block.address, size, heartbeats)
@@ -83,7 +86,9 @@ class Supervisor:
         self._decoders: dict[int, Decoder] = {}
         self._dispatcher = Dispatcher(self._decoders, workers=workers, window=window)
         self._most_decoders = workers + slow_workers
-        self._slots = Slots(plans, self._decoders, low=extra_slots // 2)
+        self._slots = Slots(
+            plans, self._decoders, low=extra_slots // 2, held_back=_OF_A_DECODER * slow_workers
+        )
         self._blocked: set[int] = set()
         """Seats of decoders whose pipes are full."""
         self._attempt = 0
@@ -119,7 +124,7 @@ class Supervisor:
 
     def flush(self) -> None:
         """Send what waits: one write wakes a decoder once."""
-        self._dispatcher.flush()
+        self._dispatcher.flush(engine_is_busy=self._slots.engine_is_busy)
         for seat, decoder in self._decoders.items():
             is_blocked = decoder.flush()
             if is_blocked != (seat in self._blocked):
@@ -240,6 +245,7 @@ class Supervisor:
                 self._reap(decoder, reason)
         is_starting = any(not decoder.is_ready for decoder in self._decoders.values())
         if len(self._decoders) < self._most_decoders and not is_starting and self._dispatcher.wants_decoder:
+            self._slots.widen(_OF_A_DECODER)
             self._start(len(self._decoders))
 
     def _overdue(self, decoder: Decoder, now_s: float) -> str | None:

@@ -67,14 +67,18 @@ class Dispatcher:
         self._n_waiting += 1
         self.jobs += 1
 
-    def flush(self) -> None:
-        """Give decoders that hold less than half of what they may the media that wait."""
+    def flush(self, *, engine_is_busy: bool = False) -> None:
+        """Give decoders that hold less than half of what they may the media that wait.
+
+        Args:
+            engine_is_busy: Whether more samples wait for the engine than it takes soon.
+        """
         if not self._n_waiting:
             return
         wanting = [d for d in self._decoders.values() if 2 * len(d.jobs) <= _most(d)]
         wanting.sort(key=lambda d: len(d.jobs))
         for place, decoder in enumerate(wanting):
-            self._fill(decoder, len(wanting) - place)
+            self._fill(decoder, len(wanting) - place, engine_is_busy=engine_is_busy)
 
     def finish(self, decoder: Decoder, finished: Finished) -> None:
         """Take note of what a decoder finished."""
@@ -96,14 +100,20 @@ class Dispatcher:
         """Take note that a decoder died, and what it held will not be finished by it."""
         self.jobs -= len(decoder.jobs)
 
-    def _fill(self, decoder: Decoder, sharing: int) -> None:
+    def _fill(self, decoder: Decoder, sharing: int, *, engine_is_busy: bool) -> None:
         """Give a decoder media of one lane, but leave as many to each of the others that share them."""
         lanes = [lane for lane in self._lanes.values() if lane.waiting]
         held: dict[Lane, int] = {}
         for other in self._decoders.values():
             if other is not decoder and other.jobs and other.lane is not None:
                 held[other.lane] = held.get(other.lane, 0) + 1
-        lane = choose_lane(lanes, held, decoders=len(self._decoders), workers=self._workers)
+        lane = choose_lane(
+            lanes,
+            held,
+            decoders=len(self._decoders),
+            workers=self._workers,
+            engine_is_busy=engine_is_busy,
+        )
         if lane is None or 2 * len(decoder.jobs) > lane.ahead:
             return
         share = -(-len(lane.waiting) // sharing)

@@ -77,12 +77,18 @@ class Lane:
 
 
 def choose_lane(
-    lanes: Sequence[Lane], held: Mapping[Lane, int], *, decoders: int, workers: int
+    lanes: Sequence[Lane],
+    held: Mapping[Lane, int],
+    *,
+    decoders: int,
+    workers: int,
+    engine_is_busy: bool = False,
 ) -> Lane | None:
     """Choose the lane from which a free decoder takes its next media.
 
     A slow lane has the decoders beyond `workers`, at least one; they wait more than they compute. `workers`
-    decoders read from the other lanes. Where images and videos wait, at most half of those (rounded up) read
+    decoders read from the other lanes. While the engine has enough to do, those would wait for slots, so all
+    decoders but one read slow lanes. Where images and videos wait, at most half of those (rounded up) read
     videos, which are taken first because they take longest. Among lanes that are alike the one that fewest
     decoders read from comes first.
 
@@ -91,6 +97,7 @@ def choose_lane(
         held: Decoders that read from each lane, without the one that chooses.
         decoders: How many decoders there are.
         workers: How many of them compute at once.
+        engine_is_busy: Whether more samples wait for the engine than it takes soon.
 
     Returns:
         `None` if the decoder has nothing to do now.
@@ -99,7 +106,7 @@ def choose_lane(
     others = [lane for lane in lanes if not lane.is_slow]
     if slow:
         n_slow = sum(n for lane, n in held.items() if lane.is_slow)
-        if not others or n_slow < max(1, decoders - workers):
+        if not others or n_slow < max(1, decoders - (1 if engine_is_busy else workers)):
             return min(slow, key=lambda lane: held.get(lane, 0))
     if sum(n for lane, n in held.items() if not lane.is_slow) >= workers or not others:
         return None

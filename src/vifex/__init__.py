@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vifex.analysis.copies.result import CopiedImage, Copies, CopyGroup
+    from vifex.analysis.copies.threshold import CopyThreshold
+    from vifex.api.answers.copies import copies
     from vifex.api.compressing import compress
     from vifex.api.deriving import fuse, tree
     from vifex.api.estimating import estimate
@@ -77,6 +80,10 @@ __all__ = [
     "Builder",
     "Choices",
     "Compression",
+    "CopiedImage",
+    "Copies",
+    "CopyGroup",
+    "CopyThreshold",
     "EngineError",
     "EngineOptions",
     "Estimate",
@@ -133,6 +140,7 @@ __all__ = [
     "VifexError",
     "__version__",
     "compress",
+    "copies",
     "estimate",
     "evaluate",
     "evaluate_retrieval",
@@ -152,6 +160,10 @@ _HOMES = {
     "Builder": ("vifex.values", "Builder"),
     "Choices": ("vifex.api.views", "Choices"),
     "Compression": ("vifex.compression", "Compression"),
+    "CopiedImage": ("vifex.analysis.copies.result", "CopiedImage"),
+    "Copies": ("vifex.analysis.copies.result", "Copies"),
+    "CopyGroup": ("vifex.analysis.copies.result", "CopyGroup"),
+    "CopyThreshold": ("vifex.analysis.copies.threshold", "CopyThreshold"),
     "EngineError": ("vifex.values", "EngineError"),
     "EngineOptions": ("vifex.engines.options", "EngineOptions"),
     "Estimate": ("vifex.values.reports", "Estimate"),
@@ -207,6 +219,7 @@ _HOMES = {
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
     "compress": ("vifex.api.compressing", "compress"),
+    "copies": ("vifex.api.answers.copies", "copies"),
     "estimate": ("vifex.api.estimating", "estimate"),
     "evaluate": ("vifex.api.evaluation.evaluating", "evaluate"),
     "evaluate_retrieval": ("vifex.api.evaluation.retrieval", "evaluate_retrieval"),

@@ -38,6 +38,7 @@ COMMANDS = {
     "extract": "vifex.cli.extracting:extract",
     "show": "vifex.cli.showing:show",
     "search": "vifex.cli.searching:search",
+    "copies": "vifex.cli.answers.copies:copies",
     "fuse": "vifex.cli.deriving:fuse",
     "tree": "vifex.cli.deriving:tree",
     "evaluate": "vifex.cli.evaluating:evaluate",
@@ -59,6 +60,7 @@ MODEL_COMMANDS = ["show", "pull"]
 _USAGE = {
     "extract": {"usage": "Usage: vifex extract SOURCE... -o STORE [OPTIONS]"},
     "search": {"usage": "Usage: vifex search STORE QUERY [OPTIONS]"},
+    "copies": {"usage": "Usage: vifex copies STORE [OTHER] [OPTIONS]"},
     "fuse": {"usage": "Usage: vifex fuse STORE --view VIEW --view VIEW... [OPTIONS]"},
     "evaluate": {"usage": "Usage: vifex evaluate MODEL DATA [OPTIONS]"},
     "export": {"usage": "Usage: vifex export STORE -o FILE [OPTIONS]"},

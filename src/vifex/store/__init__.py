@@ -9,6 +9,7 @@ from vifex.store.commit.changes import LabelChange
 from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
 from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
 from vifex.store.editing import delete_rows, relabel
+from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
 from vifex.store.files.layout import stored_view
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import FileProblem, ViewCheck
@@ -20,6 +21,7 @@ from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
 __all__ = [
     "LEDGER_SCHEMA",
     "CommitRule",
+    "CopyMark",
     "FileProblem",
     "LabelChange",
     "LedgerEntry",
@@ -33,8 +35,11 @@ __all__ = [
     "ViewCheck",
     "ViewWriter",
     "delete_rows",
+    "keep_marks",
+    "marks_from",
     "open_store",
     "open_writer",
+    "read_marks",
     "relabel",
     "row_schema",
     "stored_view",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Given", "is_media", "opened"]
 
-Given: TypeAlias = "str | os.PathLike[str] | Store | View"
+Given: TypeAlias = str | os.PathLike[str] | Store | View
 """A store by its path, an open store or view, or media: a folder, a file or a manifest."""
 
 

@@ -1,0 +1,124 @@
+"""What `vifex.copies` returns."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vifex.analysis.copies.threshold import CopyThreshold
+from vifex.values import Box
+
+__all__ = ["CopiedImage", "Copies", "CopyGroup", "Mark"]
+
+Mark = Literal["confirmed", "wrong"]
+"""What a person said of a pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedImage:
+    """An image of a group."""
+
+    key: str
+    """`medium_id:ordinal` of its row."""
+    uri: str
+    name: str
+    label: str | None
+    split: str | None
+    page: int | None
+    """Page of an image file with several pages, from 0."""
+    box: Box | None
+    """Part of the upright image in pixels; `None` is the whole."""
+    similarity: float
+    """Cosine similarity to the group's representative."""
+    score: float
+    """The same without what is usual in the collection; see `CopyThreshold.threshold`."""
+    mark: Mark | None = None
+    """What was marked about it and the representative."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        box = self.box
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        return plain | {"box": box and {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}}
+
+
+@dataclass(frozen=True, slots=True)
+class CopyGroup:
+    """Images that are nearly the same: each makes a pair with the representative."""
+
+    representative: CopiedImage
+    """The image with the most copies; its similarity and score are those of the best copy."""
+    copies: tuple[CopiedImage, ...]
+    """The others, the highest score first. Where two stores were compared they are of the other one."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "representative": self.representative.to_dict(),
+            "copies": [image.to_dict() for image in self.copies],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What occurs more than once."""
+
+    store: str
+    view: str
+    other: str | None
+    """The store that it was compared with."""
+    other_id: str | None
+    """Its id, by which marks name it."""
+    rows: int
+    """Images that were compared."""
+    threshold: CopyThreshold | None
+    """Of images; `None` where there were no two images to compare."""
+    pairs: int
+    """Pairs of images above the threshold, without those marked as wrong."""
+    groups: tuple[CopyGroup, ...]
+    """Groups of images, the highest score first."""
+    notes: tuple[str, ...] = ()
+    """What must be known of the answer."""
+
+    def facts(self) -> list[str]:
+        """Return sentences about what was found and how far it can be trusted."""
+        images = sum(len(group.copies) + 1 for group in self.groups)
+        found = f"{_counted(len(self.groups), 'group')} with {images} of {_counted(self.rows, 'image')}."
+        return [found] if self.threshold is None else [found, self.threshold.sentence()]
+
+    def write_html(self, path: str | os.PathLike[str], *, most: int = 500, overwrite: bool = False) -> None:
+        """Write the groups as one HTML page with their images, where pairs can be marked.
+
+        Args:
+            path: The file. It may not lie in a store.
+            most: Groups that are shown, those with the highest scores.
+            overwrite: Whether an existing file is replaced.
+
+        Raises:
+            InputError: If the file exists and may not be replaced, lies in a store or cannot be written.
+        """
+        from vifex.analysis.copies.page import write_page
+
+        facts = self.facts()
+        if len(self.groups) > most:
+            facts.append(f"The first {_counted(most, 'group')} are shown.")
+        write_page(self, path, facts=facts, most=most, overwrite=overwrite)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "store": self.store,
+            "view": self.view,
+            "other": self.other,
+            "other_id": self.other_id,
+            "rows": self.rows,
+            "threshold": self.threshold and self.threshold.to_dict(),
+            "pairs": self.pairs,
+            "groups": [group.to_dict() for group in self.groups],
+            "notes": list(self.notes),
+        }
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vifex.analysis.copies.result import CopiedImage, Copies, CopyGroup
     from vifex.analysis.copies.threshold import CopyThreshold
+    from vifex.analysis.probing.probing import ProbeFold
+    from vifex.api.answers.classified import Classified
+    from vifex.api.answers.classifying import classify
     from vifex.api.answers.copies import copies
+    from vifex.api.answers.probing import Probe, probe
     from vifex.api.compressing import compress
     from vifex.api.deriving import fuse, tree
     from vifex.api.estimating import estimate
@@ -79,6 +83,7 @@ __all__ = [
     "Box",
     "Builder",
     "Choices",
+    "Classified",
     "Compression",
     "CopiedImage",
     "Copies",
@@ -115,6 +120,8 @@ __all__ = [
     "Outcome",
     "PixelSpec",
     "Precision",
+    "Probe",
+    "ProbeFold",
     "Problem",
     "Processor",
     "Progress",
@@ -139,6 +146,7 @@ __all__ = [
     "ViewOptions",
     "VifexError",
     "__version__",
+    "classify",
     "compress",
     "copies",
     "estimate",
@@ -148,6 +156,7 @@ __all__ = [
     "fuse",
     "load_model",
     "open",
+    "probe",
     "stream",
     "train",
     "tree",
@@ -159,6 +168,7 @@ _HOMES = {
     "Box": ("vifex.values", "Box"),
     "Builder": ("vifex.values", "Builder"),
     "Choices": ("vifex.api.views", "Choices"),
+    "Classified": ("vifex.api.answers.classified", "Classified"),
     "Compression": ("vifex.compression", "Compression"),
     "CopiedImage": ("vifex.analysis.copies.result", "CopiedImage"),
     "Copies": ("vifex.analysis.copies.result", "Copies"),
@@ -195,6 +205,8 @@ _HOMES = {
     "Outcome": ("vifex.values", "Outcome"),
     "PixelSpec": ("vifex.values", "PixelSpec"),
     "Precision": ("vifex.api.types", "Precision"),
+    "Probe": ("vifex.api.answers.probing", "Probe"),
+    "ProbeFold": ("vifex.analysis.probing.probing", "ProbeFold"),
     "Problem": ("vifex.values.reports", "Problem"),
     "Processor": ("vifex.values", "Processor"),
     "Progress": ("vifex.extraction.progress", "Progress"),
@@ -218,6 +230,7 @@ _HOMES = {
     "ViewCheck": ("vifex.store", "ViewCheck"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
+    "classify": ("vifex.api.answers.classifying", "classify"),
     "compress": ("vifex.api.compressing", "compress"),
     "copies": ("vifex.api.answers.copies", "copies"),
     "estimate": ("vifex.api.estimating", "estimate"),
@@ -227,6 +240,7 @@ _HOMES = {
     "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "open": ("vifex.api.stores.store", "open_store"),
+    "probe": ("vifex.api.answers.probing", "probe"),
     "stream": ("vifex.api.streaming", "stream"),
     "train": ("vifex.api.training", "train"),
     "tree": ("vifex.api.deriving", "tree"),

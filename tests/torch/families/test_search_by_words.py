@@ -105,3 +105,21 @@ def test_the_name_of_a_folder_is_a_word_for_a_model_that_reads(
         for folder in ("cat/", "./cat", Path("cat")):
             with pytest.raises(vifex.InputError, match="a folder cannot be a query"):
                 opened.search(folder)
+
+
+def test_media_get_the_class_of_the_nearest_words(store: Path, tmp_path: Path, tiny: Any) -> None:
+    """The softmax of 100 times the cosine similarities, by the library's own text tower."""
+    model, words = f"hf/{tiny('clip')}", ["a red bus", "a cat", "noise"]
+    towers = text_vectors(load_model(model), words)
+    found = vifex.classify(store, words=words, model=model)
+    with vifex.open(store) as opened:
+        rows = opened.to_numpy()
+        assert list(found.names) == opened.to_arrow(["name"]).column("name").to_pylist()
+    unit = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in (rows, towers)]
+    shares = np.exp(100 * unit[0] @ unit[1].T)
+    np.testing.assert_allclose(found.probabilities, shares / shares.sum(axis=1, keepdims=True), rtol=1e-3)
+    assert found.by == "words"
+    target = tmp_path / "plain.vifex"
+    vifex.extract(tmp_path / "0.png", target)
+    with pytest.raises(vifex.InputError, match="no text tower"):
+        vifex.classify(target, words=words)

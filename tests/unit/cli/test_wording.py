@@ -24,7 +24,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z]")
 def below_the_command_line() -> list[Path]:
     files = sorted(SOURCE.rglob("*.py"))
     styles = {"sheet_style.py", "page_style.py", "report_style.py"}  # CSS variables
-    return [f for f in files if f.parent != SOURCE / "cli" and f.name not in styles]
+    return [f for f in files if SOURCE / "cli" not in f.parents and f.name not in styles]
 
 
 @pytest.mark.parametrize("path", below_the_command_line(), ids=lambda p: str(p.relative_to(SOURCE)))

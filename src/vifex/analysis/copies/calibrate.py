@@ -78,7 +78,7 @@ class Calibrated:
     other_bias: FloatVector
     """`[M]`: of the rows that they are compared with."""
 
-    def room(self) -> tuple[FloatVector, FloatVector]:
+    def radius(self) -> tuple[FloatVector, FloatVector]:
         """Return how far apart a pair may be, as a part for each of its rows."""
         widest = np.float32(1 - self.threshold.threshold)
         half = np.float32(0.5)
@@ -171,14 +171,14 @@ def _sampled(
     found: list[int] = []
     images: list[Image] = []
     media: set[int] = set()
-    unread = 0
+    failures = 0
     for row in np.random.default_rng(seed).permutation(len(collection.unit)).tolist():
-        if len(found) == sample or unread == _GIVE_UP:
+        if len(found) == sample or failures == _GIVE_UP:
             break
         if collection.owners[row] in media or not collection.unit[row].any():
             continue
         image = image_of(row)
-        unread = unread + 1 if image is None else 0
+        failures = failures + 1 if image is None else 0
         if image is not None:
             media.add(int(collection.owners[row]))
             found.append(row)

@@ -55,12 +55,12 @@ def find_groups(
         on_progress: Called with the share that is done.
     """
     two = collection.other is not None
-    room, other_room = calibrated.room()
+    radius, other_radius = calibrated.radius()
     pairs = near_pairs(
         collection.unit,
         collection.other,
-        room=room,
-        other_room=other_room if two else None,
+        radius=radius,
+        other_radius=other_radius if two else None,
         on_progress=on_progress,
     )
     apart = collection.owners[pairs.first] != collection.compared_owners[pairs.second]

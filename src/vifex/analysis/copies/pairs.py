@@ -44,20 +44,20 @@ def near_pairs(
     unit: FloatMatrix,
     other: FloatMatrix | None = None,
     *,
-    room: FloatVector,
-    other_room: FloatVector | None = None,
-    least_room: float = SAME,
+    radius: FloatVector,
+    other_radius: FloatVector | None = None,
+    least_radius: float = SAME,
     on_progress: Callable[[float], None] | None = None,
     most: int = _MOST,
 ) -> Pairs:
-    """Find all pairs of rows whose distance `1 - cosine` is at most the sum of their rooms.
+    """Find all pairs of rows whose distance `1 - cosine` is at most the sum of their radii.
 
     Args:
         unit: Rows `[N, D]` of length 1; rows of zeros are in no pair.
         other: Rows `[M, D]` that each row is compared with; by default the rows are compared with each other.
-        room: `[N]`. For a plain threshold `t` of the cosine it is `(1 - t) / 2` everywhere.
-        other_room: `[M]`, of `other`.
-        least_room: The sum of two rooms counts as at least this.
+        radius: `[N]`. For a plain threshold `t` of the cosine it is `(1 - t) / 2` everywhere.
+        other_radius: `[M]`, of `other`.
+        least_radius: The sum of two radii counts as at least this.
         on_progress: Called with the share that is done.
         most: Largest number of pairs.
 
@@ -65,8 +65,8 @@ def near_pairs(
         InputError: If there are more pairs than `most`.
     """
     right = unit if other is None else other
-    right_room = room if other_room is None else other_room
-    search = _Search(unit, right, room, right_room, np.float32(least_room), other is None, most)
+    right_radius = radius if other_radius is None else other_radius
+    search = _Search(unit, right, radius, right_radius, np.float32(least_radius), other is None, most)
 
     def after(columns: int) -> None:
         search.check()
@@ -86,14 +86,14 @@ class _Search:
         self,
         left: FloatMatrix,
         right: FloatMatrix,
-        room: FloatVector,
-        right_room: FloatVector,
+        radius: FloatVector,
+        right_radius: FloatVector,
         least: np.float32,
         symmetric: bool,
         most: int,
     ) -> None:
         self._left, self._right, self._symmetric, self._most = left, right, symmetric, most
-        self._room, self._right_room, self._least = room, right_room, least
+        self._radius, self._right_radius, self._least = radius, right_radius, least
         self._found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatVector]] = []
         self._count = 0
         self._turn = threading.Lock()
@@ -102,9 +102,9 @@ class _Search:
         """Look for pairs in a chunk."""
         if self._count > self._most:
             return  # `check` says so when the block is done
-        room, right = self._room[chunk.rows], self._right_room[chunk.columns]
+        radius, right = self._radius[chunk.rows], self._right_radius[chunk.columns]
         # What a product of the row must reach to be near any of the columns.
-        widest = np.maximum(room + right.max(), self._least)
+        widest = np.maximum(radius + right.max(), self._least)
         bar = (1 - widest - chunk.error) * chunk.factors
         rows = np.flatnonzero(chunk.products.max(axis=1) >= bar)
         if not len(rows):
@@ -113,7 +113,7 @@ class _Search:
         i, j = np.nonzero(some >= bar[rows, None])
         k = rows[i]
         highest = some[i, j] / chunk.factors[k] + chunk.error[k]
-        near = highest >= 1 - np.maximum(room[k] + right[j], self._least)
+        near = highest >= 1 - np.maximum(radius[k] + right[j], self._least)
         first, second = k[near] + chunk.rows.start, j[near] + chunk.columns.start
         if self._symmetric:
             # The square on the diagonal holds every pair twice.
@@ -123,9 +123,9 @@ class _Search:
 
     def _keep(self, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]) -> None:
         similarity = exact_products(self._left, first, self._right, second)
-        room = np.maximum(self._room[first] + self._right_room[second], self._least)
+        radius = np.maximum(self._radius[first] + self._right_radius[second], self._least)
         # A row of zeros has the product 0 with every row and no direction.
-        near = (similarity >= 1 - room) & (similarity > 0)
+        near = (similarity >= 1 - radius) & (similarity > 0)
         if near.any():
             pairs = first[near].astype(np.int32), second[near].astype(np.int32), similarity[near]
             with self._turn:

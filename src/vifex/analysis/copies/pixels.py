@@ -1,4 +1,4 @@
-"""Whether two images show the same picture, told by their pixels and by no network.
+"""Whether two images show the same, told by their pixels and by no network.
 
 The calibration of copies needs to know which images are no copies of a sample image, and a collection may
 hold copies of it already. Small grey images are laid over each other at several sizes and places.

@@ -98,7 +98,7 @@ class Copies:
         Raises:
             InputError: If the file exists and may not be replaced, lies in a store or cannot be written.
         """
-        from vifex.analysis.copies.page import write_page
+        from vifex.analysis.copies.page.writing import write_page
 
         facts = self.facts()
         if len(self.groups) > most:

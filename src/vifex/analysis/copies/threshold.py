@@ -129,7 +129,7 @@ def measured(threshold: float, copies: dict[str, Scores], others: Scores, images
 
 def _wilson(right: int, count: int) -> tuple[float | None, float | None]:
     """Return the 95% interval of a share (Wilson 1927)."""
-    from scipy.stats import binomtest  # type: ignore[import-untyped]
+    from scipy.stats import binomtest
 
     if not count:
         return None, None

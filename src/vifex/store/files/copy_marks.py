@@ -94,7 +94,7 @@ def keep_marks(store: str | os.PathLike[str], marks: Iterable[CopyMark]) -> list
 
 
 def marks_from(text: str, *, of: str) -> list[CopyMark]:
-    """Read marks as the page of `vifex copies --html` saves them.
+    """Read marks as the page of copies saves them.
 
     Args:
         text: The content of a file.
@@ -103,7 +103,7 @@ def marks_from(text: str, *, of: str) -> list[CopyMark]:
     Raises:
         InputError: If the file holds something else.
     """
-    todo = "Save the marks in the page that `vifex copies --html` writes."
+    todo = "Save marks in the page that `vifex copies` writes."
     try:
         data = json.loads(text)
         version = data["vifex_copies"]

@@ -36,7 +36,7 @@ def clustered(rows: int, size: int, seed: int) -> npt.NDArray[np.float32]:
 
 def test_pairs_are_those_of_scikit_learn(arithmetic: str) -> None:
     unit = clustered(700, 24, 0)
-    found = near_pairs(unit, room=np.full(len(unit), 0.05, np.float32))
+    found = near_pairs(unit, radius=np.full(len(unit), 0.05, np.float32))
     theirs = radius_neighbors_graph(unit, 0.1, metric="cosine", include_self=False).tocoo()
     upper = theirs.row < theirs.col
     expected = set(zip(theirs.row[upper].tolist(), theirs.col[upper].tolist(), strict=True))
@@ -48,30 +48,30 @@ def test_pairs_are_those_of_scikit_learn(arithmetic: str) -> None:
     )
 
 
-def test_each_pair_has_its_own_room(arithmetic: str) -> None:
+def test_each_row_has_its_own_radius(arithmetic: str) -> None:
     left, right = clustered(600, 16, 1), clustered(500, 16, 1)
     rng = np.random.default_rng(2)
-    room, other = (rng.uniform(-0.05, 0.15, len(m)).astype(np.float32) for m in (left, right))
-    found = near_pairs(left, right, room=room, other_room=other)
+    radius, other = (rng.uniform(-0.05, 0.15, len(m)).astype(np.float32) for m in (left, right))
+    found = near_pairs(left, right, radius=radius, other_radius=other)
     similarity = left @ right.T
-    near = similarity >= 1 - np.maximum(room[:, None] + other, SAME)
+    near = similarity >= 1 - np.maximum(radius[:, None] + other, SAME)
     first, second = np.nonzero(near & (similarity > 0))
     assert len(first) > 300
     assert np.array_equal(found.first, first)
     assert np.array_equal(found.second, second)
 
 
-def test_rows_that_are_the_same_are_a_pair_without_any_room(arithmetic: str) -> None:
+def test_rows_that_are_the_same_are_a_pair_without_any_radius(arithmetic: str) -> None:
     unit = clustered(300, 16, 3)
     unit[200] = unit[7]
-    found = near_pairs(unit, room=np.full(300, -1, np.float32))
+    found = near_pairs(unit, radius=np.full(300, -1, np.float32))
     assert (found.first.tolist(), found.second.tolist()) == ([7], [200])
 
 
 def test_too_many_pairs_are_an_error() -> None:
     unit = np.ones((200, 4), np.float32) / 2
     with pytest.raises(InputError, match="more than 1,000 pairs"):
-        near_pairs(unit, room=np.zeros(200, np.float32), most=1000)
+        near_pairs(unit, radius=np.zeros(200, np.float32), most=1000)
 
 
 def test_the_bounds_hold(arithmetic: str) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from vifex.analysis.copies.page_script import SCRIPT
+from vifex.analysis.copies.page.page_style import STYLE
+from vifex.analysis.copies.page.script import SCRIPT
 from vifex.search.files import written_whole
 from vifex.values import VifexError
-from vifex.values.page_style import PAGE_STYLE
 from vifex.values.pages import html_text, jpeg_address, page_data, page_head, page_script
 
 if TYPE_CHECKING:
@@ -25,37 +25,6 @@ __all__ = ["write_page"]
 _SIDE_PX: Final = 240
 _LINKED: Final = frozenset({"file", "http", "https"})
 _BREAKS: Final = re.compile(r"[/_\-~](?=.)")
-
-_STYLE: Final = (
-    PAGE_STYLE
-    + """
-.bar {
-  position: sticky; top: 0; z-index: 2; display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center;
-  max-width: 82rem; margin: 0 auto 1.25rem; padding: .6rem 0; background: var(--page);
-  border-bottom: 1px solid var(--line);
-}
-.bar p { margin: 0; color: var(--soft); font-size: .85rem; }
-kbd {
-  padding: 0 .35rem; border: 1px solid var(--line); border-radius: 4px; background: var(--card);
-  color: var(--ink); font: 600 .8rem ui-monospace, "DejaVu Sans Mono", monospace;
-}
-button {
-  flex: 1; min-height: 2.1rem; padding: .3rem .7rem; border: 1px solid var(--line); border-radius: 8px;
-  background: var(--card); color: var(--ink); font: inherit; font-size: .85rem; cursor: pointer;
-}
-#save { flex: none; border-color: var(--accent); color: var(--accent); font-weight: 600; }
-button:focus-visible, .hit:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-button[aria-pressed=true] { background: var(--ink); border-color: var(--ink); color: var(--page); }
-.group { margin: 0 0 2rem; }
-h2 { margin: 0 0 .6rem; font-size: 1.05rem; overflow-wrap: anywhere; }
-h2 span { color: var(--soft); font-weight: 400; }
-.hits { grid-template-columns: repeat(auto-fill, minmax(min(13rem, 100%), 1fr)); }
-.first { border-color: var(--accent); }
-.marks { display: flex; gap: .4rem; margin-top: auto; padding-top: .4rem; }
-[data-mark=wrong] .image { opacity: .35; }
-[data-mark=confirmed] { border-color: var(--ink); }
-"""
-)
 
 _HEAD = """<header>
 <div>
@@ -92,8 +61,7 @@ _BUTTONS = """<div class="marks">
 """
 _FOOT = """</main>
 <footer>Made by Vifex. The first image of a group is the one that the others are compared with. Numbers are
-cosine similarities to it. <code>vifex copies STORE --marks copies-marks.json</code> keeps saved marks in the
-store.</footer>
+cosine similarities to it. Give saved marks to <code>vifex copies</code>, and the store keeps them.</footer>
 """
 
 
@@ -117,7 +85,7 @@ def write_page(
         title += f" and {os.path.basename(found.other)}"  # noqa: PTH119
     pairs: list[dict[str, Any]] = []
     with written_whole(path, overwrite=overwrite) as aside, aside.open("w", encoding="utf-8") as file:
-        file.write(page_head(f"Copies · {title}", _STYLE, SCRIPT))
+        file.write(page_head(f"Copies · {title}", STYLE, SCRIPT))
         file.write(_HEAD.format(title=html_text(title), facts=" ".join(html_text(f) for f in facts)))
         for number, group in enumerate(found.groups[:most], start=1):
             cards = "".join(_cards(group, pairs, found.other_id))

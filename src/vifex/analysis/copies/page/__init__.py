@@ -1,0 +1,1 @@
+"""The page of copies: what it shows, its look and its script."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vifex.api.answers.classified import Classified
     from vifex.api.answers.classifying import classify
     from vifex.api.answers.copies import copies
+    from vifex.api.answers.mapping import Map
+    from vifex.api.answers.mapping import draw_map as map
     from vifex.api.answers.probing import Probe, probe
     from vifex.api.compressing import compress
     from vifex.api.deriving import fuse, tree
@@ -108,6 +110,7 @@ __all__ = [
     "LayerSpec",
     "Limits",
     "LoadedModel",
+    "Map",
     "MediaError",
     "Medium",
     "MissingExtraError",
@@ -155,6 +158,7 @@ __all__ = [
     "extract",
     "fuse",
     "load_model",
+    "map",
     "open",
     "probe",
     "stream",
@@ -193,6 +197,7 @@ _HOMES = {
     "LayerSpec": ("vifex.values", "LayerSpec"),
     "Limits": ("vifex.values", "Limits"),
     "LoadedModel": ("vifex.api.models.loaded", "LoadedModel"),
+    "Map": ("vifex.api.answers.mapping", "Map"),
     "MediaError": ("vifex.values", "MediaError"),
     "Medium": ("vifex.values", "Medium"),
     "MissingExtraError": ("vifex.values", "MissingExtraError"),
@@ -239,6 +244,7 @@ _HOMES = {
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
+    "map": ("vifex.api.answers.mapping", "draw_map"),
     "open": ("vifex.api.stores.store", "open_store"),
     "probe": ("vifex.api.answers.probing", "probe"),
     "stream": ("vifex.api.streaming", "stream"),

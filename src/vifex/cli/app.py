@@ -39,6 +39,7 @@ COMMANDS = {
     "show": "vifex.cli.showing:show",
     "search": "vifex.cli.searching:search",
     "copies": "vifex.cli.answers.copies:copies",
+    "map": "vifex.cli.answers.mapping:map_",
     "fuse": "vifex.cli.deriving:fuse",
     "tree": "vifex.cli.deriving:tree",
     "evaluate": "vifex.cli.evaluating:evaluate",

@@ -1,7 +1,8 @@
 """Self-contained HTML pages: their head, escaped text, embedded images, and at most one script.
 
-A page loads nothing, and its policy forbids it. A page runs no script, except for one that was given to
-`page_head`: the policy allows it by its hash, so that no text of a store can become a script.
+A page loads nothing, and its policy forbids it; a page may be allowed to show images of the disk that it is
+opened from. A page runs no script, except for one that was given to `page_head`: the policy allows it by its
+hash, so that no text of a store can become a script.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _HEAD = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'{policy}">
+ content="default-src 'none'; img-src data:{images}; style-src 'unsafe-inline'{policy}">
 <meta name="referrer" content="no-referrer">
 <meta name="generator" content="Vifex">
 <title>{title}</title>
@@ -41,7 +42,7 @@ _HEAD = """<!DOCTYPE html>
 """
 
 
-def page_head(title: str, style: str, script: str = "") -> str:
+def page_head(title: str, style: str, script: str = "", *, reads_files: bool = False) -> str:
     """Return a page up to the start of its body.
 
     Args:
@@ -49,12 +50,14 @@ def page_head(title: str, style: str, script: str = "") -> str:
         style: The style sheet.
         script: The JavaScript that the page may run, without a tag. The caller writes it into the body with
             `page_script`; no other script runs.
+        reads_files: Whether the page may show images of the disk it is opened from, beside embedded ones.
 
     Raises:
         ValueError: If the script cannot stand in a page.
     """
     policy = f"; script-src '{_script_hash(script)}'" if script else ""
-    return _HEAD.format(title=html_text(title), style=style, policy=policy)
+    images = " file:" if reads_files else ""
+    return _HEAD.format(title=html_text(title), style=style, policy=policy, images=images)
 
 
 def page_script(script: str) -> str:

@@ -44,12 +44,17 @@ def query_title(query: object) -> str | None:
 
 
 def thumbnail_of(
-    uri: str, t_s: float | None, box: Box | None, assume_fps: float | None, page: int = 0
+    uri: str,
+    t_s: float | None,
+    box: Box | None,
+    assume_fps: float | None,
+    page: int = 0,
+    side_px: int = _SIDE_PX,
 ) -> Image.Image | None:
     """Return a small image of a row's source; `None` where the source is gone, or is sound alone."""
     from vifex.media.read import Skip, thumbnail
 
     try:
-        return thumbnail(uri, t_s, box, _SIDE_PX, assume_fps=assume_fps, page=page)
+        return thumbnail(uri, t_s, box, side_px, assume_fps=assume_fps, page=page)
     except (Skip, VifexError, OSError):
         return None

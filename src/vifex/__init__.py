@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vifex.api.answers.classified import Classified
     from vifex.api.answers.classifying import classify
     from vifex.api.answers.copies import copies
+    from vifex.api.answers.indexing import drop_index, index
     from vifex.api.answers.mapping import Map
     from vifex.api.answers.mapping import draw_map as map
     from vifex.api.answers.probing import Probe, probe
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from vifex.evaluation.evaluation import Evaluation
     from vifex.extraction.progress import FileInWork, Progress
     from vifex.extraction.streaming import StreamBatch
+    from vifex.search.approximate.facts import IndexFacts, IndexSetting, StoredIndex
     from vifex.search.hits import Hit
     from vifex.store import FileProblem, LabelChange, ViewCheck
     from vifex.training.progress import TrainingMoment
@@ -101,6 +103,8 @@ __all__ = [
     "FusionInput",
     "Hit",
     "Images",
+    "IndexFacts",
+    "IndexSetting",
     "InputError",
     "InstallationError",
     "Interrupted",
@@ -136,6 +140,7 @@ __all__ = [
     "Span",
     "Store",
     "StoreError",
+    "StoredIndex",
     "StreamBatch",
     "TensorLike",
     "TrainingError",
@@ -152,11 +157,13 @@ __all__ = [
     "classify",
     "compress",
     "copies",
+    "drop_index",
     "estimate",
     "evaluate",
     "evaluate_retrieval",
     "extract",
     "fuse",
+    "index",
     "load_model",
     "map",
     "open",
@@ -188,6 +195,8 @@ _HOMES = {
     "FusionInput": ("vifex.values", "FusionInput"),
     "Hit": ("vifex.search.hits", "Hit"),
     "Images": ("vifex.api.types", "Images"),
+    "IndexFacts": ("vifex.search.approximate.facts", "IndexFacts"),
+    "IndexSetting": ("vifex.search.approximate.facts", "IndexSetting"),
     "InputError": ("vifex.values", "InputError"),
     "InstallationError": ("vifex.values", "InstallationError"),
     "Interrupted": ("vifex.values.reports", "Interrupted"),
@@ -223,6 +232,7 @@ _HOMES = {
     "Span": ("vifex.values", "Span"),
     "Store": ("vifex.api.stores.store", "Store"),
     "StoreError": ("vifex.values", "StoreError"),
+    "StoredIndex": ("vifex.search.approximate.facts", "StoredIndex"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
     "TrainingError": ("vifex.values", "TrainingError"),
@@ -238,11 +248,13 @@ _HOMES = {
     "classify": ("vifex.api.answers.classifying", "classify"),
     "compress": ("vifex.api.compressing", "compress"),
     "copies": ("vifex.api.answers.copies", "copies"),
+    "drop_index": ("vifex.api.answers.indexing", "drop_index"),
     "estimate": ("vifex.api.estimating", "estimate"),
     "evaluate": ("vifex.api.evaluation.evaluating", "evaluate"),
     "evaluate_retrieval": ("vifex.api.evaluation.retrieval", "evaluate_retrieval"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
+    "index": ("vifex.api.answers.indexing", "index"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "map": ("vifex.api.answers.mapping", "draw_map"),
     "open": ("vifex.api.stores.store", "open_store"),

@@ -40,6 +40,7 @@ COMMANDS = {
     "search": "vifex.cli.searching:search",
     "copies": "vifex.cli.answers.copies:copies",
     "map": "vifex.cli.answers.mapping:map_",
+    "index": "vifex.cli.answers.indexing:index",
     "fuse": "vifex.cli.deriving:fuse",
     "tree": "vifex.cli.deriving:tree",
     "evaluate": "vifex.cli.evaluating:evaluate",

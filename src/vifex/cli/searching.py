@@ -45,6 +45,8 @@ def search(
     where: Annotated[str | None, Parameter(group=QUERY)] = None,
     metric: Annotated[str, Parameter(group=QUERY)] = "cosine",
     existing: Annotated[Flag, Parameter(group=QUERY)] = False,
+    approximate: Annotated[Flag, Parameter(group=QUERY)] = False,
+    recall: Annotated[float | None, Parameter(group=QUERY)] = None,
     html: Annotated[Path | None, Parameter(converter=named_file, group=OUTPUT)] = None,
     overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     json: Json = False,
@@ -54,7 +56,7 @@ def search(
     trust_code: TrustCode = False,
     device: Device = None,
 ) -> int:
-    """Print the stored rows nearest to a query; the search is exact.
+    """Print the stored rows nearest to a query; the search is exact unless an index is asked for.
 
     For example:
         vifex search lib.vifex photo.jpg
@@ -80,6 +82,11 @@ def search(
         cosine or dot (higher is nearer), or l2 (lower is nearer).
     existing
         Leave out rows of media that no longer exist on disk.
+    approximate
+        Use the index that vifex index made, and say the recall that was measured of it. It may miss rows.
+        Without an index that fits the search is exact.
+    recall
+        As --approximate, with an index of which at least this recall was measured, e.g. 0.95.
     html
         Write a contact sheet with images and times to this file. It must not be inside a store.
     overwrite
@@ -107,6 +114,8 @@ def search(
             metric=metric,
             where=where,
             existing=existing,
+            approximate=approximate,
+            recall=recall,
             on_notice=notes.append,
         )
         gone = sorted(gone_uris(h.uri for h in hits))

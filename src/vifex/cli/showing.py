@@ -66,6 +66,7 @@ def _facts(store: Path, view: str, kept: int | None) -> tuple[dict[str, Any], in
             "untrained": _is_untrained(store, collection),
             "recipe": collection.recipe.to_dict(),
             "columns": _columns(collection),
+            "indexes": [one.to_dict() for one in collection.indexes()],
             "problems": problems.slice(0, kept).to_pylist(),
             "notes": notes.slice(0, kept).to_pylist(),
         }
@@ -149,6 +150,8 @@ def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> Non
             for c in facts["columns"]
         ],
     )
+    for index in facts["indexes"]:
+        print_line(f"  index    {_index(index)}")
     listed_media = [*facts["problems"], *facts["notes"]]
     if listed_media:
         printed = listed_media[:limit]
@@ -159,6 +162,19 @@ def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> Non
         )
         if len(printed) < listed:
             print_line(f"... and {listed - len(printed)} more: --problems shows all")
+
+
+def _index(index: dict[str, Any]) -> str:
+    """Describe an approximate index with the recall of the setting that `--approximate` takes for 10 hits."""
+    held = index["rows"] - index["rows_not_held"]
+    text = f"{clean(index['column'])}: {index['kind']}, {index['metric']}, {held} of {index['rows']} rows"
+    aimed = [one for one in index["settings"] if one["recall"] == index["recall"]]
+    if aimed:
+        found = [f"{one['measured']:.3f} of {one['k']} hits" for one in aimed]
+        text += f"; measured recall {', '.join(found)}"
+    if index["rows"] != index["measured_rows"]:
+        text += f" when the view had {index['measured_rows']} rows; vifex index measures it again"
+    return text
 
 
 def _times(shape: list[int]) -> str:

@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from vifex.search.distances import Distance, FloatArray
     from vifex.store import View
 
-__all__ = ["Match", "Searcher", "nearest", "nearest_many", "unlike_rows"]
+__all__ = [
+    "Keys",
+    "Match",
+    "Searcher",
+    "checked_queries",
+    "nearest",
+    "nearest_many",
+    "nearest_of_places",
+    "unlike_rows",
+]
 
 _SMALLEST: Final = 1e-100  # the squares of greater float64 numbers keep their digits
 _TRIAL_ROWS: Final = 512
@@ -88,7 +97,40 @@ def nearest_many(
     else:
         places = None if where is None else view.places(where)
         blocks, rows = mapped_blocks(mapped, places), len(mapped) if places is None else len(places)
-    return Pass(ready, k, how, _Keys(view), rows=rows).over(blocks)
+    return Pass(ready, k, how, Keys(view), rows=rows).over(blocks)
+
+
+def nearest_of_places(
+    view: View,
+    column: str,
+    queries: FloatArray,
+    places: npt.NDArray[np.int64],
+    *,
+    k: int,
+    how: Distance,
+) -> list[list[Match]]:
+    """Find the nearest of some rows for each of several checked queries, float64 `[Q, D]`.
+
+    Args:
+        view: The view to search.
+        column: Name of a feature column.
+        queries: From `checked_queries`.
+        places: Of the rows that are compared, rising.
+        k: Largest number of rows to find.
+        how: The distance.
+    """
+    mapped = view.mapped(column)
+    blocks = _among(read_blocks(view, column), places) if mapped is None else mapped_blocks(mapped, places)
+    return Pass(queries, k, how, Keys(view), rows=len(places)).over(blocks)
+
+
+def _among(blocks: Iterable[Block], places: npt.NDArray[np.int64]) -> Iterator[Block]:
+    """Return those rows of blocks that stand at some places, rising."""
+    for block in blocks:
+        low, high = np.searchsorted(places, [block.first, block.first + len(block.rows)])
+        if low < high:
+            chosen = places[low:high]
+            yield Block(block.rows[chosen - block.first], 0, chosen)
 
 
 class Searcher:
@@ -129,7 +171,7 @@ class Searcher:
         how = distance(metric)
         ready = _checked(queries, self.column, self._size, k, how)
         blocks: Iterable[Block] = self._blocks if where is None else self._passing(where)
-        return Pass(ready, k, how, _Keys(self.view), rows=len(self), coarse=self._coarse).over(blocks)
+        return Pass(ready, k, how, Keys(self.view), rows=len(self), coarse=self._coarse).over(blocks)
 
     def _passing(self, where: str) -> Iterator[Block]:
         """Return the rows that pass a filter, block by block."""
@@ -143,13 +185,14 @@ class Searcher:
             yield Block(block.rows[rows], 0, chosen, lengths, block.shortest)
 
 
-class _Keys:
+class Keys:
     """Reads the keys of rows by their places."""
 
     def __init__(self, view: View) -> None:
         self._view = view
 
     def __call__(self, places: Sequence[int]) -> list[str]:
+        """Return the keys of the rows at some places of the stored order."""
         if not len(places):
             return []
         keys: list[str] = self._view.take(places, ["key"]).column("key").to_pylist()
@@ -182,6 +225,15 @@ def _coarse_is_faster(blocks: Sequence[Block]) -> bool:
                 tries.append(time.perf_counter() - began_s)
             seconds.append(min(tries))
     return seconds[0] < seconds[1]
+
+
+def checked_queries(view: View, column: str, queries: npt.ArrayLike, k: int, how: Distance) -> FloatArray:
+    """Return queries as float64 `[Q, D]` that fit a column.
+
+    Raises:
+        InputError: If they or `k` cannot be used.
+    """
+    return _checked(queries, column, layer_of(view, column).size, k, how)
 
 
 def _checked(queries: npt.ArrayLike, column: str, size: int, k: int, how: Distance) -> FloatArray:

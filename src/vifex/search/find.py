@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vifex.search.approximate.nearest import approximate_many
 from vifex.search.columns import layer_of, one_column
 from vifex.search.exact import nearest_many, unlike_rows
 from vifex.search.hits import Hit, fetch_many_hits
@@ -73,6 +74,9 @@ def search_many(
     where: str | None = None,
     embed: Embed | None = None,
     searcher: Searcher | None = None,
+    approximate: bool = False,
+    recall: float | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> list[list[Hit]]:
     """Find the rows nearest to each of several queries in one pass over the rows; see `search`.
 
@@ -85,6 +89,9 @@ def search_many(
         where: SQL filter over the row columns, the same for all queries.
         embed: Computes the vector of an image, a frame or words; called once per such query.
         searcher: The same view and column, opened once for many calls.
+        approximate: Whether the index of the column is used, where it can be.
+        recall: The recall that must have been measured of it; it implies `approximate`.
+        on_notice: Called with the measured recall, or the reason why the search was exact.
 
     Returns:
         The hits of each query, in the order of the queries.
@@ -104,7 +111,18 @@ def search_many(
     if not vectors:
         return []
     matrix = np.stack([vector.astype(np.float64) for vector in vectors])
-    if searcher is None:
+    if approximate or recall is not None:
+        matches = approximate_many(
+            view,
+            matrix,
+            column=column,
+            k=k,
+            metric=metric,
+            where=where,
+            recall=recall,
+            on_notice=on_notice,
+        )
+    elif searcher is None:
         matches = nearest_many(view, matrix, column=column, k=k, metric=metric, where=where)
     else:
         matches = searcher.nearest_many(matrix, k=k, metric=metric, where=where)

@@ -10,9 +10,11 @@ from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
 from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
 from vifex.store.editing import delete_rows, relabel
 from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
+from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import stored_view
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import FileProblem, ViewCheck
+from vifex.store.reading.indexed import ViewIndex, index_name, index_of
 from vifex.store.reading.media_index import MediaIndex, MediumFacts
 from vifex.store.reading.store import Store, open_store
 from vifex.store.reading.view import View
@@ -23,6 +25,7 @@ __all__ = [
     "CommitRule",
     "CopyMark",
     "FileProblem",
+    "IndexPlan",
     "LabelChange",
     "LedgerEntry",
     "MediaIndex",
@@ -33,8 +36,11 @@ __all__ = [
     "StoreWriter",
     "View",
     "ViewCheck",
+    "ViewIndex",
     "ViewWriter",
     "delete_rows",
+    "index_name",
+    "index_of",
     "keep_marks",
     "marks_from",
     "open_store",

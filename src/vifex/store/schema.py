@@ -15,6 +15,7 @@ from vifex.values.rows import ROW_COLUMNS
 __all__ = [
     "DELETED",
     "FILES",
+    "INDEX",
     "LEDGER_SCHEMA",
     "MAINTENANCE",
     "MEDIUM",
@@ -24,6 +25,7 @@ __all__ = [
     "LedgerEntry",
     "deleted_entries",
     "files_entry",
+    "index_entry",
     "maintenance_entry",
     "media_entries",
     "relabelled_entries",
@@ -77,6 +79,8 @@ MAINTENANCE: Final = "maintenance"
 """Kind of an entry that says what the store did to itself."""
 FILES: Final = "files"
 """Kind of an entry whose reason is JSON: the checksums of files that came with its commit."""
+INDEX: Final = "index"
+"""Kind of an entry whose reason is JSON: how a column is indexed and what recall was measured."""
 RUN: Final = "run"
 """Kind of an entry whose reason is the text of a run; entries name the run by the number of its commit."""
 
@@ -195,6 +199,11 @@ def run_entry(text: str, recipe_hash: str) -> Entries:
 def files_entry(sums: Mapping[str, str], recipe_hash: str) -> Entries:
     """Return the entry of the checksums of files of the rows, by their paths relative to `rows.lance`."""
     return _entry(FILES, json.dumps(sums, separators=(",", ":"), sort_keys=True), recipe_hash)
+
+
+def index_entry(facts: Mapping[str, Any], recipe_hash: str) -> Entries:
+    """Return the entry of an approximate index that was made, measured or dropped."""
+    return _entry(INDEX, json.dumps(facts, separators=(",", ":"), sort_keys=True), recipe_hash)
 
 
 def _entry(kind: str, reason: str, recipe_hash: str) -> Entries:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from vifex.api.arguments import checked
+from vifex.api.notices import tell
 from vifex.api.stores.changes import label_changes, ledger_names
 from vifex.api.stores.frames import as_pandas, as_torch
 from vifex.api.stores.item import Item, read_item
@@ -22,6 +23,7 @@ from vifex.api.stores.naming import last_ref
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.sheets import query_thumbnail, query_title, thumbnail_of
 from vifex.api.types import OneQuery
+from vifex.search.approximate.facts import StoredIndex, stored_index
 from vifex.search.columns import one_column
 from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.export import export
@@ -136,6 +138,11 @@ class ViewMethods(ABC):
         batches = self._meant()._stored.ledger_batches(["uri"], "rows > 0")
         return count_gone(batch.column(0).to_pylist() for batch in batches)
 
+    def indexes(self) -> list[StoredIndex]:
+        """Return the approximate indexes of the view with the recall that was measured of each."""
+        stored = self._meant()._stored
+        return [stored_index(stored, index) for index in stored.indices().values()]
+
     # -- rows ---------------------------------------------------------------------------------------
 
     @checked()
@@ -221,6 +228,8 @@ class ViewMethods(ABC):
         metric: str = "cosine",
         where: str | None = None,
         existing: bool = False,
+        approximate: bool = False,
+        recall: float | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[Hit]: ...
 
@@ -234,6 +243,8 @@ class ViewMethods(ABC):
         metric: str = "cosine",
         where: str | None = None,
         existing: bool = False,
+        approximate: bool = False,
+        recall: float | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[list[Hit]]: ...
 
@@ -247,9 +258,11 @@ class ViewMethods(ABC):
         metric: str = "cosine",
         where: str | None = None,
         existing: bool = False,
+        approximate: bool = False,
+        recall: float | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[Hit] | list[list[Hit]]:
-        """Find the rows nearest to a query, exactly.
+        """Find the rows nearest to a query: exactly, or by the index of the column if that is asked for.
 
         Args:
             query: One query, or several in a list or another iterable, which share one pass over the rows.
@@ -265,8 +278,14 @@ class ViewMethods(ABC):
             metric: `cosine`, `dot` or `l2`.
             where: An SQL filter over the columns.
             existing: Whether rows of media that are gone from disk are left out.
-            on_notice: Called with what must be known of the answer, e.g. that words were cut off where the
-                text model reads no further; by default it is a `UserWarning`.
+            approximate: Whether the index that `vifex.index` made is used. It may miss rows, as the recall
+                says that was measured of it. Scores are exact, and rows that came after the index was made
+                are all compared. Without a fitting index the search is exact.
+            recall: The recall that must have been measured of the index, at least 0.5 and below 1; it implies
+                `approximate`. By default it is the one that the index was made for.
+            on_notice: Called with the measured recall or the reason why the search was exact, and with what
+                must be known of the answer, e.g. that words were cut off where the text model reads no
+                further; by default it is a `UserWarning`.
 
         Returns:
             The hits, the nearest first. For several queries a list of hits for each.
@@ -283,7 +302,16 @@ class ViewMethods(ABC):
 
         def find(wanted: Sequence[Any], count: int) -> list[list[Hit]]:
             return search_many(
-                view._stored, wanted, k=count, column=column, metric=metric, where=where, embed=embed
+                view._stored,
+                wanted,
+                k=count,
+                column=column,
+                metric=metric,
+                where=where,
+                embed=embed,
+                approximate=approximate,
+                recall=recall,
+                on_notice=lambda notice: tell(notice, on_notice),
             )
 
         found = find(queries, k)

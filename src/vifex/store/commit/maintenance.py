@@ -25,7 +25,7 @@ from vifex.store.commit.synced_table import SyncedTable
 from vifex.store.files.faults import BrokenTableError
 from vifex.store.files.lance_adapter import Fragment, Table, manifests
 from vifex.store.files.readers import Wanted, wanted_by_readers
-from vifex.store.files.sums import damaged_files
+from vifex.store.files.sums import damaged_files, damaged_index_files
 from vifex.store.ledger.proving import prove
 
 __all__ = ["choose", "clean", "compact", "due"]
@@ -102,7 +102,18 @@ def compact(table: SyncedTable, step: str, sums: Mapping[str, str] | None = None
             _log.warning("%s: damaged fragments are not merged; run `vifex check`", table.table.path)
             sizes = [FULL_BYTES if f.id in bad else size for f, size in zip(fragments, sizes, strict=True)]
             groups = [g for g in choose(fragments, sizes) if not bad & set(g)]
+    if groups and sums is not None:
+        _drop_damaged_indices(table, sums)
     return table.compact(step, groups) if groups else (0, 0)
+
+
+def _drop_damaged_indices(table: SyncedTable, sums: Mapping[str, str]) -> None:
+    """Drop indexes whose files are damaged: where indexed rows move, Lance reads the index."""
+    damaged = [i for i in table.table.vector_indices() if damaged_index_files(table.table.path, i, sums)]
+    if damaged:
+        names = ", ".join(one.name for one in damaged)
+        _log.warning("%s: the index %s is damaged and is dropped; make it again", table.table.path, names)
+        table.drop_indices("index", damaged)
 
 
 def clean(rows: Table, ledger: Table, readers: Path, view: str) -> None:

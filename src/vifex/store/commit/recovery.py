@@ -5,6 +5,7 @@ A reader does not need it: it reads the versions of the head and ignores the oth
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +75,10 @@ def sweep(table: Table) -> None:
         for file in _files(table.path / folder):
             if f"{folder}/{file.name}" not in used:
                 file.unlink(missing_ok=True)
+    kept = {path.split("/")[1] for path in used if path.startswith("_indices/")}
+    for index in _files(table.path / "_indices"):
+        if index.name not in kept:
+            shutil.rmtree(index, ignore_errors=True)
     # Lance writes aside under such names and renames or links them into place.
     for file in _files(table.path / "_versions"):
         if file.name.startswith(".tmp") or ".manifest#" in file.name:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from vifex.store.commit.checkpoints import checkpoint
-from vifex.store.files.lance_adapter import Fragment, Table
+from vifex.store.files.lance_adapter import Fragment, IndexPlan, Table, VectorIndex
 from vifex.store.files.sums import file_sum, sum_of_sums
 from vifex.store.files.sync import sync_all
 
@@ -25,7 +25,7 @@ class SyncedTable:
         self._sums: dict[str, str] = {}
         self._fresh: dict[str, str] = {}
         self._data_sums: dict[str, str] = {}
-        self._seen = {folder: _names(table.path / folder) for folder in ("_deletions", *_COMMIT)}
+        self._seen = {folder: _names(table.path / folder) for folder in ("_deletions", _INDICES, *_COMMIT)}
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
         """Write fragments, neither synced nor committed."""
@@ -59,6 +59,24 @@ class SyncedTable:
         self._belong(path for f in (*new, *changed) for path in f.paths)
         self._move(f"{step}_committed", self.table.commit(new, changed, gone), f"{step}_synced")
 
+    def make_index(self, step: str, plan: IndexPlan, replaced: Sequence[VectorIndex] = ()) -> None:
+        """Compute an index over all rows, sync it and commit it in place of others."""
+        new = self.table.write_index(plan)
+        checkpoint(f"{step}.written")
+        self._sync_indices()
+        checkpoint(f"{step}.data_synced")
+        self._move(
+            f"{step}.manifest_committed",
+            self.table.commit_indices([new], replaced),
+            f"{step}.manifest_synced",
+        )
+
+    def drop_indices(self, step: str, dropped: Sequence[VectorIndex]) -> None:
+        """Make the next version without some indexes. Their files stay until maintenance removes them."""
+        self._move(
+            f"{step}.manifest_committed", self.table.commit_indices((), dropped), f"{step}.manifest_synced"
+        )
+
     def write_replacement(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
         """Write fragments with other columns, neither synced nor committed."""
         return self.table.write_replacement(batches, schema)
@@ -86,6 +104,7 @@ class SyncedTable:
         self.sync_files(rewrite.files)
         checkpoint(f"{step}_data_synced")
         self._belong(f"data/{name}" for name in rewrite.files)
+        # Where indexed rows moved, this writes the index anew with their new addresses.
         self._move(f"{step}_committed", self.table.commit_rewrite(rewrite), f"{step}_synced")
         return rewrite.before, rewrite.after
 
@@ -112,18 +131,32 @@ class SyncedTable:
     def _move(self, committed: str, table: Table, synced: str) -> None:
         checkpoint(committed)
         self.table = table
+        self._sync_indices()
         files = [path for folder in _COMMIT for path in self._new(folder)]
         sync_all(files, [table.path / folder for folder in _COMMIT])
         checkpoint(synced)
 
+    def _sync_indices(self) -> None:
+        """Sync the files of new indexes, and name them in the next commit of the ledger."""
+        folders = [self.table.path / _INDICES / name for name in self._new_names(_INDICES)]
+        if not folders:
+            return
+        files = [file for folder in folders for file in sorted(folder.iterdir())]
+        sync_all(files, [*folders, self.table.path / _INDICES, self.table.path])
+        self._fresh |= {file.relative_to(self.table.path).as_posix(): file_sum(file) for file in files}
+
     def _new(self, folder: str) -> list[Path]:
+        return [self.table.path / folder / name for name in self._new_names(folder)]
+
+    def _new_names(self, folder: str) -> list[str]:
         names = _names(self.table.path / folder)
         fresh, self._seen[folder] = names - self._seen[folder], names
-        return [self.table.path / folder / name for name in sorted(fresh)]
+        return sorted(fresh)
 
 
 # A transaction is synced before the manifest that names it. Lance's hint file is never needed.
 _COMMIT = ("_transactions", "_versions")
+_INDICES = "_indices"
 
 
 def _names(folder: Path) -> set[str]:

@@ -102,9 +102,9 @@ class ViewTables:
         self.finished.update(entered)
         self._since_maintenance += 1
 
-    def maintain(self, *, at_end: bool) -> None:
-        """Do maintenance if it is due."""
-        if not maintenance.due(self.rows.table, self._since_maintenance, at_end=at_end):
+    def maintain(self, *, at_end: bool, forced: bool = False) -> None:
+        """Do maintenance if it is due, or in any case."""
+        if not forced and not maintenance.due(self.rows.table, self._since_maintenance, at_end=at_end):
             return
         with self.failing():
             rows = maintenance.compact(self.rows, "maintenance.rows", file_sums(self.ledger.table))

@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import pyarrow as pa
 
 from vifex.store.commit.changes import LabelChange, delete_media, relabel_media
+from vifex.store.commit.indexing import Measure, drop_index, enter_facts, make_index
 from vifex.store.commit.view_tables import ViewTables
-from vifex.store.files.lance_adapter import Fragment
+from vifex.store.files.lance_adapter import Fragment, IndexPlan
 from vifex.store.files.layout import StoreInfo, ViewPaths
 from vifex.store.ledger.finished import FinishedMedia
 from vifex.store.schema import media_entries
@@ -210,6 +211,31 @@ class ViewWriter:
             How many media have another label or split now.
         """
         return sum(relabel_media(self._tables, part, changes) for part in self._known(changes))
+
+    @_in_turn
+    def make_index(self, plan: IndexPlan, measure: Measure) -> None:
+        """Make an approximate index of a column, or a new one in its place, and commit what it measures to.
+
+        Raises:
+            StoreError: If that fails; the store holds all earlier commits.
+        """
+        self._tables.must_be_open()
+        self.commit()
+        make_index(self._tables, plan, measure)
+
+    @_in_turn
+    def measure_index(self, measure: Measure) -> None:
+        """Commit what an index of the view measures to now."""
+        self._tables.must_be_open()
+        self.commit()
+        enter_facts(self._tables, measure)
+
+    @_in_turn
+    def drop_index(self, name: str, facts: Mapping[str, Any]) -> bool:
+        """Drop an approximate index; return whether there was one."""
+        self._tables.must_be_open()
+        self.commit()
+        return drop_index(self._tables, name, facts)
 
     def _known(self, medium_ids: Iterable[str]) -> Iterator[Sequence[str]]:
         """Yield the ids of known media, as many at a time as one commit takes, with nothing gathered."""

@@ -18,6 +18,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 from lance import LanceDataset, LanceOperation
+from lance.dataset import Index
 from lance.file import LanceFileReader
 from lance.fragment import write_fragments
 from lance.optimize import Compaction
@@ -25,13 +26,15 @@ from lance.optimize import Compaction
 from vifex.store.files.faults import BrokenTableError, cut_short, is_panic, lance_calls
 from vifex.values import StoreError
 
-__all__ = ["Fragment", "Rewrite", "Table", "manifest_path", "manifests"]
+__all__ = ["Fragment", "IndexPlan", "Rewrite", "Table", "VectorIndex", "manifest_path", "manifests"]
 
 # The file format is pinned: every version of pylance that Vifex allows reads every store.
 _STORAGE: Final = "2.1"
 # Lance's own defaults are gigabytes.
 _METADATA_CACHE: Final = 32 << 20
 _INDEX_CACHE: Final = 1 << 20
+_SEARCHED_INDEX_CACHE: Final = 1 << 30
+"""Lance keeps the parts of an index that were probed up to this size, while it is searched."""
 _IO_BUFFER: Final = 64 << 20
 _BATCH_BYTES: Final = 8 << 20
 _MAGIC: Final = b"LANC"
@@ -77,6 +80,35 @@ class Rewrite:
     before: int
     after: int
     files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """How an approximate index of a vector column is made."""
+
+    name: str
+    column: str
+    kind: str
+    """As Lance names it, e.g. `IVF_SQ`."""
+    metric: str
+    """`cosine`, `dot` or `l2`."""
+    partitions: int
+    """Cells that the vectors are divided into."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """An approximate index of a vector column, as a version of the table has it."""
+
+    name: str
+    kind: str
+    fragments: frozenset[int]
+    """Ids of the fragments whose rows it holds; those that are gone from the table are left out."""
+    files: tuple[str, ...]
+    """Relative to the table's folder."""
+    size_bytes: int
+    meta: tuple[Any, ...]
+    """Lance's own records, one for each segment."""
 
 
 def manifests(table: Path) -> dict[int, Path]:
@@ -297,6 +329,86 @@ class Table:
             ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
         return self._committed(ds)
 
+    def vector_indices(self) -> list[VectorIndex]:
+        """List the approximate indexes of this version, by their names."""
+        with self._reading():
+            described = self._ds.describe_indices()
+            if not described:
+                return []
+            known = {int(f.fragment_id) for f in self._ds.get_fragments()}
+            return [_vector_index(self.path, one, known) for one in described]
+
+    def write_index(self, plan: IndexPlan) -> VectorIndex:
+        """Compute an index over all rows, uncommitted and not synced."""
+        _stay_in_one_process()
+        fragments = [f.id for f in self.fragments()]
+        with self._writing("no index can be made"):
+            meta = self._ds.create_index_uncommitted(
+                plan.column,
+                plan.kind,
+                name=plan.name,
+                metric=plan.metric,
+                num_partitions=plan.partitions,
+                replace=True,
+                fragment_ids=fragments,
+            )
+        files = {f"_indices/{meta.uuid}/{f.path}": int(f.size_bytes) for f in meta.files or ()}
+        for file, size in files.items():
+            if (self.path / file).stat().st_size != size:
+                raise cut_short(self.path / file)
+        return VectorIndex(
+            plan.name, plan.kind, frozenset(fragments), tuple(files), sum(files.values()), (meta,)
+        )
+
+    def commit_indices(self, new: Sequence[VectorIndex] = (), dropped: Sequence[VectorIndex] = ()) -> Table:
+        """Make the next version with other indexes; the rows stay as they are."""
+        operation = LanceOperation.CreateIndex(
+            [meta for one in new for meta in one.meta], [meta for one in dropped for meta in one.meta]
+        )
+        with self._writing("no index can be committed"):
+            ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
+        return self._committed(ds)
+
+    def for_index_search(self) -> Table:
+        """Open the same version again with memory for the parts of an index that are probed."""
+        with lance_calls(self.path, f"version {self.version} of {self.path} does not open"):
+            return Table(self.path, _open(self.path, self.version, _SEARCHED_INDEX_CACHE))
+
+    def index_candidates(
+        self, column: str, queries: np.ndarray[Any, Any], *, metric: str, count: int, probes: int
+    ) -> list[np.ndarray[Any, np.dtype[np.uint64]]]:
+        """Ask the index of a column for the rows that it takes for the nearest to each of several queries.
+
+        Only rows of fragments that the index holds are found. Deleted rows and rows without a direction are
+        left out.
+
+        Args:
+            column: It has an index.
+            queries: `[Q, D]`.
+            metric: That of the index.
+            count: Number of rows for each.
+            probes: Number of partitions that are looked at.
+
+        Returns:
+            For each query at most `count` addresses, the nearest first: fragment << 32 | place in it.
+        """
+        with self._reading():
+            found = self._ds.scanner(
+                columns=["_distance"],
+                nearest={
+                    "column": column,
+                    "q": queries.astype(np.float32),
+                    "k": count,
+                    "metric": metric,
+                    "nprobes": probes,
+                },
+                fast_search=True,
+                with_row_address=True,
+            ).to_table()
+        addresses = found.column("_rowaddr").to_numpy()
+        owners = found.column("query_index").to_numpy()
+        return [addresses[owners == number] for number in range(len(queries))]
+
     def restore(self, newest: int) -> Table:
         """Make this version the newest again, on top of `newest`."""
         back = LanceOperation.Restore(self.version)
@@ -413,12 +525,37 @@ class Table:
             pass
 
 
-def _open(path: Path, version: int) -> Any:
+def _open(path: Path, version: int, index_cache_bytes: int = _INDEX_CACHE) -> Any:
     return lance.dataset(
         _uri(path),
         version=version,
         metadata_cache_size_bytes=_METADATA_CACHE,
-        index_cache_size_bytes=_INDEX_CACHE,
+        index_cache_size_bytes=index_cache_bytes,
+    )
+
+
+def _vector_index(path: Path, described: Any, known: set[int]) -> VectorIndex:
+    metas = tuple(
+        Index(
+            uuid=str(segment.uuid),
+            name=described.name,
+            fields=list(described.fields),
+            dataset_version=segment.dataset_version_at_last_update,
+            fragment_ids=segment.fragment_ids,
+            index_version=segment.index_version,
+        )
+        for segment in described.segments
+    )
+    files = [
+        file for meta in metas for file in sorted((path / "_indices" / meta.uuid).glob("*")) if file.is_file()
+    ]
+    return VectorIndex(
+        name=described.name,
+        kind=described.index_type,
+        fragments=frozenset(int(i) for meta in metas for i in meta.fragment_ids) & known,
+        files=tuple(file.relative_to(path).as_posix() for file in files),
+        size_bytes=sum(file.stat().st_size for file in files),
+        meta=metas,
     )
 
 

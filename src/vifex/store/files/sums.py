@@ -8,9 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["LEDGER", "damaged_files", "file_sum", "sum_of_sums"]
+if TYPE_CHECKING:
+    from vifex.store.files.lance_adapter import VectorIndex
+
+__all__ = ["LEDGER", "damaged_files", "damaged_index_files", "file_sum", "index_files", "sum_of_sums"]
 
 LEDGER: Final = "ledger.lance"
 """The key under which a commit names the sum of all data files of the ledger before it."""
@@ -46,6 +49,17 @@ def damaged_files(folder: Path, paths: Iterable[str], sums: Mapping[str, str]) -
         sums: Checksums by path; a file without one counts as whole if it is there.
     """
     return [path for path in paths if not _is_as_written(folder / path, sums.get(path))]
+
+
+def damaged_index_files(folder: Path, index: VectorIndex, sums: Mapping[str, str]) -> list[str]:
+    """Return the damaged files of an approximate index, those that are gone included."""
+    return damaged_files(folder, index_files(index, sums), sums)
+
+
+def index_files(index: VectorIndex, sums: Mapping[str, str]) -> list[str]:
+    """Return the files of an index: those that are there and those that the ledger names."""
+    folders = tuple(f"_indices/{meta.uuid}/" for meta in index.meta)
+    return sorted({*index.files, *(path for path in sums if path.startswith(folders))})
 
 
 def _is_as_written(file: Path, said: str | None) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from vifex.store.ledger.sealing import Seal
 from vifex.store.schema import (
     DELETED,
     FILES,
+    INDEX,
     LEDGER_SCHEMA,
     MAINTENANCE,
     MEDIUM,
@@ -33,6 +34,7 @@ __all__ = [
     "commits_since_maintenance",
     "file_sums",
     "first_checksum",
+    "index_facts",
     "last_of_each",
     "named_files",
     "newest_mask",
@@ -159,6 +161,15 @@ def commits_since_maintenance(ledger: Table, seal: Seal) -> int:
     batches = read_entries(ledger, ["kind", "commit"], where=f"kind = '{MAINTENANCE}'")
     newest = max((commit for b in batches for commit in b.column("commit").to_pylist()), default=0)
     return int(seal.commit - newest)
+
+
+def index_facts(ledger: Table) -> dict[str, dict[str, Any]]:
+    """Return what was last said of the approximate index of each column."""
+    if format_1.is_format_1(ledger):
+        return {}
+    batches = read_entries(ledger, ["reason", "kind"], where=f"kind = '{INDEX}'")
+    entries = [json.loads(text) for batch in batches for text in batch.column("reason").to_pylist()]
+    return {str(facts["column"]): facts for facts in entries}
 
 
 def first_checksum(ledger: Table) -> str:

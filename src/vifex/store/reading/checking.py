@@ -16,7 +16,7 @@ from vifex.store.files.faults import BrokenTableError
 from vifex.store.files.lance_adapter import Fragment, Table, manifest_path
 from vifex.store.files.layout import ViewPaths
 from vifex.store.files.memory import release_freed_memory
-from vifex.store.files.sums import damaged_files
+from vifex.store.files.sums import damaged_files, index_files
 from vifex.store.ledger.entries import file_sums
 from vifex.store.ledger.head import Head
 from vifex.store.ledger.proving import false_commits
@@ -145,6 +145,7 @@ class _Check:
         manifest = rows.manifest.relative_to(rows.path).as_posix()
         self.files += 1
         self.without += manifest not in sums
+        self._indices(rows, sums)
         self._count(rows, whole)
 
     def result(self) -> ViewCheck:
@@ -185,6 +186,20 @@ class _Check:
         if tick is not None:
             tick(sum((rows.path / p).stat().st_size for p in fragment.paths if (rows.path / p).is_file()))
         return not bad
+
+    def _indices(self, rows: Table, sums: dict[str, str]) -> None:
+        """Check the files of approximate indexes. An index can be made again, so no medium is affected."""
+        for index in rows.vector_indices():
+            files = index_files(index, sums)
+            self.files += len(files)
+            self.without += sum(file not in sums for file in files)
+            for path in damaged_files(rows.path, files, sums):
+                gone = not (rows.path / path).is_file()
+                what = "it is gone" if gone else "its bytes are not what was written"
+                self._found(
+                    rows.path / path,
+                    f"{what}; it belongs to an approximate index, which vifex index makes again",
+                )
 
     def _count(self, rows: Table, whole: list[Fragment]) -> None:
         """Compare how many rows each medium has in whole fragments with what the ledger says."""

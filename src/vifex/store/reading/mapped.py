@@ -8,7 +8,7 @@ a page is mapped read-only, so its memory is the system's file cache. Columns th
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from vifex.store.files.faults import cut_short
 if TYPE_CHECKING:
     from vifex.store.files.lance_adapter import Fragment, Table
 
-__all__ = ["MappedColumn", "MappedPart", "map_column", "row_places"]
+__all__ = ["MappedColumn", "MappedPart", "Places", "map_column", "row_places"]
 
 _DTYPES: dict[pa.DataType, np.dtype[Any]] = {pa.float16(): np.dtype("<f2"), pa.float32(): np.dtype("<f4")}
 _SCAN_ROWS = 1 << 16
@@ -122,19 +122,44 @@ def row_places(table: Table, where: str) -> Iterator[npt.NDArray[np.int64]]:
     Yields:
         Places in the stored order, rising.
     """
-    firsts: dict[int, int] = {}
-    live: dict[int, npt.NDArray[np.int64] | None] = {}
-    place = 0
-    for fragment in table.fragments():
-        firsts[fragment.id], live[fragment.id] = place, _live(table, fragment)
-        place += fragment.rows
+    known = Places(table)
     for batch in table.scan([], where=where, batch_rows=_SCAN_ROWS, addresses=True):
-        addresses = batch.column("_rowaddr").to_numpy().astype(np.int64)
-        edges = np.flatnonzero(np.diff(addresses >> 32)) + 1
-        for run in np.split(addresses, edges) if len(addresses) else []:
-            owner, places = int(run[0] >> 32), run & 0xFFFFFFFF
-            kept = live[owner]
-            yield firsts[owner] + (places if kept is None else np.searchsorted(kept, places))
+        yield known.of(batch.column("_rowaddr").to_numpy())
+
+
+class Places:
+    """The places in the stored order of rows that are known by their addresses.
+
+    An address is fragment << 32 | place in the fragment, deleted rows counted.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._firsts: dict[int, int] = {}
+        self._live: dict[int, npt.NDArray[np.int64] | None] = {}
+        self._counts: dict[int, int] = {}
+        place = 0
+        for fragment in table.fragments():
+            self._firsts[fragment.id], self._live[fragment.id] = place, _live(table, fragment)
+            self._counts[fragment.id] = fragment.rows
+            place += fragment.rows
+
+    def of(self, addresses: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        """Return the places of live rows, `[N]`; those of one fragment stand together."""
+        found = addresses.astype(np.int64)
+        edges = np.flatnonzero(np.diff(found >> 32)) + 1
+        parts = [self._of_fragment(run) for run in np.split(found, edges)] if len(found) else []
+        return np.concatenate([np.empty(0, np.int64), *parts])
+
+    def of_fragments(self, fragments: Iterable[int]) -> npt.NDArray[np.int64]:
+        """Return the places of all live rows of some fragments, rising."""
+        firsts = sorted((self._firsts[i], self._counts[i]) for i in fragments)
+        parts = [np.arange(first, first + count, dtype=np.int64) for first, count in firsts]
+        return np.concatenate([np.empty(0, np.int64), *parts])
+
+    def _of_fragment(self, addresses: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        owner, places = int(addresses[0] >> 32), addresses & 0xFFFFFFFF
+        live = self._live[owner]
+        return self._firsts[owner] + (places if live is None else np.searchsorted(live, places))
 
 
 def _pages(

@@ -19,11 +19,12 @@ from vifex.store.files.layout import (
     read_recipe,
     read_view_id,
 )
-from vifex.store.ledger.entries import first_checksum, newest_mask, read_entries, runs_of
+from vifex.store.ledger.entries import first_checksum, index_facts, newest_mask, read_entries, runs_of
 from vifex.store.ledger.head import Head
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import ViewCheck, check_view
 from vifex.store.reading.filters import checked_filter, evaluation_error
+from vifex.store.reading.indexed import ViewIndex, index_of
 from vifex.store.reading.mapped import MappedColumn, map_column, row_places
 from vifex.store.schema import LEDGER_SCHEMA
 from vifex.values import InputError, LayerSpec, VifexError
@@ -48,6 +49,7 @@ class View:
         self._head = head
         self._store = store  # keeps the registration alive
         self._mapped: dict[str, MappedColumn | None] = {}
+        self._indices: dict[str, ViewIndex] | None = None
         self._layers: dict[str, LayerSpec] = {t.column: t for t in self.recipe.layers}
         self._newest: npt.NDArray[np.bool_] | None = None
         self._id = read_view_id(paths)
@@ -170,6 +172,16 @@ class View:
             with explained(self._store.path):
                 self._mapped[name] = map_column(self._head.rows, name)
         return self._mapped[name]
+
+    def indices(self) -> dict[str, ViewIndex]:
+        """Return the approximate indexes of the view by their feature columns."""
+        if self._indices is None:
+            with explained(self._store.path):
+                rows = self._head.rows
+                facts = index_facts(self._head.ledger) if rows.vector_indices() else {}
+                found = {c: index_of(rows, c, f.get("metric", ""), f) for c, f in facts.items()}
+            self._indices = {c: index for c, index in found.items() if index is not None}
+        return self._indices
 
     def places(self, where: str) -> npt.NDArray[np.int64]:
         """Find the rows that an SQL filter lets through, as places in the stored order, rising.

@@ -9,16 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vifex.analysis.clustering.clusters import Cluster, Clustering
+    from vifex.analysis.clustering.fitting import ClusterCount
+    from vifex.analysis.clustering.naming import ClusterWord
     from vifex.analysis.copies.result import CopiedImage, Copies, CopyGroup
     from vifex.analysis.copies.threshold import CopyThreshold
+    from vifex.analysis.outliers.outliers import Outlier, Outliers
+    from vifex.analysis.outliers.time_lines import TimeLine, TimeLines, UnusualSpan
     from vifex.analysis.probing.probing import ProbeFold
+    from vifex.analysis.recommending.recommendations import Recommendation, Recommendations
+    from vifex.analysis.summaries.summary import KeyFrame, Shot, Summary
     from vifex.api.answers.classified import Classified
     from vifex.api.answers.classifying import classify
+    from vifex.api.answers.clustering import cluster
     from vifex.api.answers.copies import copies
     from vifex.api.answers.indexing import drop_index, index
     from vifex.api.answers.mapping import Map
     from vifex.api.answers.mapping import draw_map as map
+    from vifex.api.answers.outlying import outliers, unusual_moments
     from vifex.api.answers.probing import Probe, probe
+    from vifex.api.answers.recommending import recommend
+    from vifex.api.answers.summarizing import summarize
     from vifex.api.compressing import compress
     from vifex.api.deriving import fuse, tree
     from vifex.api.estimating import estimate
@@ -88,6 +99,10 @@ __all__ = [
     "Builder",
     "Choices",
     "Classified",
+    "Cluster",
+    "ClusterCount",
+    "ClusterWord",
+    "Clustering",
     "Compression",
     "CopiedImage",
     "Copies",
@@ -109,6 +124,7 @@ __all__ = [
     "InstallationError",
     "Interrupted",
     "Item",
+    "KeyFrame",
     "LabelChange",
     "Layer",
     "LayerSpec",
@@ -125,6 +141,8 @@ __all__ = [
     "OneImage",
     "OneQuery",
     "Outcome",
+    "Outlier",
+    "Outliers",
     "PixelSpec",
     "Precision",
     "Probe",
@@ -133,28 +151,36 @@ __all__ = [
     "Processor",
     "Progress",
     "Recipe",
+    "Recommendation",
+    "Recommendations",
     "Regions",
     "Report",
     "RetrievalEvaluation",
     "Sampling",
+    "Shot",
     "Span",
     "Store",
     "StoreError",
     "StoredIndex",
     "StreamBatch",
+    "Summary",
     "TensorLike",
+    "TimeLine",
+    "TimeLines",
     "TrainingError",
     "TrainingMoment",
     "TrainingResult",
     "Transform",
     "Tree",
     "UnknownViewError",
+    "UnusualSpan",
     "View",
     "ViewCheck",
     "ViewOptions",
     "VifexError",
     "__version__",
     "classify",
+    "cluster",
     "compress",
     "copies",
     "drop_index",
@@ -167,10 +193,14 @@ __all__ = [
     "load_model",
     "map",
     "open",
+    "outliers",
     "probe",
+    "recommend",
     "stream",
+    "summarize",
     "train",
     "tree",
+    "unusual_moments",
 ]
 
 _HOMES = {
@@ -180,6 +210,10 @@ _HOMES = {
     "Builder": ("vifex.values", "Builder"),
     "Choices": ("vifex.api.views", "Choices"),
     "Classified": ("vifex.api.answers.classified", "Classified"),
+    "Cluster": ("vifex.analysis.clustering.clusters", "Cluster"),
+    "ClusterCount": ("vifex.analysis.clustering.fitting", "ClusterCount"),
+    "ClusterWord": ("vifex.analysis.clustering.naming", "ClusterWord"),
+    "Clustering": ("vifex.analysis.clustering.clusters", "Clustering"),
     "Compression": ("vifex.compression", "Compression"),
     "CopiedImage": ("vifex.analysis.copies.result", "CopiedImage"),
     "Copies": ("vifex.analysis.copies.result", "Copies"),
@@ -201,6 +235,7 @@ _HOMES = {
     "InstallationError": ("vifex.values", "InstallationError"),
     "Interrupted": ("vifex.values.reports", "Interrupted"),
     "Item": ("vifex.api.stores.item", "Item"),
+    "KeyFrame": ("vifex.analysis.summaries.summary", "KeyFrame"),
     "LabelChange": ("vifex.store", "LabelChange"),
     "Layer": ("vifex.values", "Layer"),
     "LayerSpec": ("vifex.values", "LayerSpec"),
@@ -217,6 +252,8 @@ _HOMES = {
     "OneImage": ("vifex.api.types", "OneImage"),
     "OneQuery": ("vifex.api.types", "OneQuery"),
     "Outcome": ("vifex.values", "Outcome"),
+    "Outlier": ("vifex.analysis.outliers.outliers", "Outlier"),
+    "Outliers": ("vifex.analysis.outliers.outliers", "Outliers"),
     "PixelSpec": ("vifex.values", "PixelSpec"),
     "Precision": ("vifex.api.types", "Precision"),
     "Probe": ("vifex.api.answers.probing", "Probe"),
@@ -225,27 +262,35 @@ _HOMES = {
     "Processor": ("vifex.values", "Processor"),
     "Progress": ("vifex.extraction.progress", "Progress"),
     "Recipe": ("vifex.values", "Recipe"),
+    "Recommendation": ("vifex.analysis.recommending.recommendations", "Recommendation"),
+    "Recommendations": ("vifex.analysis.recommending.recommendations", "Recommendations"),
     "Regions": ("vifex.values", "Regions"),
     "Report": ("vifex.values.reports", "Report"),
     "RetrievalEvaluation": ("vifex.api.evaluation.retrieval", "RetrievalEvaluation"),
     "Sampling": ("vifex.values", "Sampling"),
+    "Shot": ("vifex.analysis.summaries.summary", "Shot"),
     "Span": ("vifex.values", "Span"),
     "Store": ("vifex.api.stores.store", "Store"),
     "StoreError": ("vifex.values", "StoreError"),
     "StoredIndex": ("vifex.search.approximate.facts", "StoredIndex"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
+    "Summary": ("vifex.analysis.summaries.summary", "Summary"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
+    "TimeLine": ("vifex.analysis.outliers.time_lines", "TimeLine"),
+    "TimeLines": ("vifex.analysis.outliers.time_lines", "TimeLines"),
     "TrainingError": ("vifex.values", "TrainingError"),
     "TrainingMoment": ("vifex.training.progress", "TrainingMoment"),
     "TrainingResult": ("vifex.training.running", "TrainingResult"),
     "Transform": ("vifex.api.types", "Transform"),
     "Tree": ("vifex.values", "Tree"),
     "UnknownViewError": ("vifex.values", "UnknownViewError"),
+    "UnusualSpan": ("vifex.analysis.outliers.time_lines", "UnusualSpan"),
     "View": ("vifex.api.stores.view", "View"),
     "ViewCheck": ("vifex.store", "ViewCheck"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
     "classify": ("vifex.api.answers.classifying", "classify"),
+    "cluster": ("vifex.api.answers.clustering", "cluster"),
     "compress": ("vifex.api.compressing", "compress"),
     "copies": ("vifex.api.answers.copies", "copies"),
     "drop_index": ("vifex.api.answers.indexing", "drop_index"),
@@ -258,10 +303,14 @@ _HOMES = {
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "map": ("vifex.api.answers.mapping", "draw_map"),
     "open": ("vifex.api.stores.store", "open_store"),
+    "outliers": ("vifex.api.answers.outlying", "outliers"),
     "probe": ("vifex.api.answers.probing", "probe"),
+    "recommend": ("vifex.api.answers.recommending", "recommend"),
     "stream": ("vifex.api.streaming", "stream"),
+    "summarize": ("vifex.api.answers.summarizing", "summarize"),
     "train": ("vifex.api.training", "train"),
     "tree": ("vifex.api.deriving", "tree"),
+    "unusual_moments": ("vifex.api.answers.outlying", "unusual_moments"),
 }
 
 

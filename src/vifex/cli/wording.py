@@ -20,6 +20,8 @@ _NAMES: Final = {
     "window_s": "window",
     "window_hop_s": "window-hop",
     "within_s": "within",
+    "gap_s": "gap",
+    "half_life_days": "half-life",
     "file_s": "file-limit",
     "stall_s": "stall-limit",
     "memory_bytes": "memory-limit",

@@ -25,7 +25,7 @@ from vifex.values.pages import html_text, jpeg_address, page_head
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Thumbnail", "write_contact_sheet"]
+__all__ = ["Thumbnail", "hit_card", "write_contact_sheet"]
 
 Thumbnail = Callable[[Hit], "Image | None"]
 """Returns the image of a hit (its frame, cropped to its box), or `None` if it can no longer be read."""
@@ -54,7 +54,7 @@ _CARD = """<li class="hit">
 <div class="image">{image}<span class="rank">{rank}</span>{time}</div>
 <div class="words">
 <div class="line">{name}<span class="score">{score}</span></div>
-{chips}<details><summary>Details</summary><dl>{details}</dl></details>
+{note}{chips}<details><summary>Details</summary><dl>{details}</dl></details>
 </div>
 </li>
 """
@@ -102,14 +102,25 @@ def write_contact_sheet(
         file.write(_HEAD.format(query=query, count=count, **words))
         if hits:
             file.write('<ol class="hits">\n')
-            file.writelines(_card(hit, thumbnail) for hit in hits)
+            file.writelines(hit_card(hit, thumbnail) for hit in hits)
             file.write("</ol>\n")
         else:
             file.write('<p class="none">No row of the store passes the filter and has a score.</p>\n')
         file.write(_FOOT)
 
 
-def _card(hit: Hit, thumbnail: Thumbnail) -> str:
+def hit_card(
+    hit: Hit, thumbnail: Thumbnail, *, rank: str | None = None, score: str | None = None, note: str = ""
+) -> str:
+    """Return a hit as an item of a list `<ol class="hits">`.
+
+    Args:
+        hit: The row.
+        thumbnail: As for `write_contact_sheet`.
+        rank: What stands in the corner; by default the hit's rank.
+        score: What stands beside the name; by default the hit's score.
+        note: A sentence below the name, as plain text.
+    """
     time = format_time(hit.t_s)
     href = _href(hit)
     # Long names may break after the signs that part their words.
@@ -118,10 +129,11 @@ def _card(hit: Hit, thumbnail: Thumbnail) -> str:
     chips = "".join(f'<span class="chip">{html_text(c)}</span>' for c in (hit.label, hit.split) if c)
     return _CARD.format(
         image=f'<a href="{href}" tabindex="-1" aria-hidden="true">{image}</a>' if href else image,
-        rank=hit.rank,
+        rank=html_text(str(hit.rank) if rank is None else rank),
         time=f'<span class="time">{time}</span>' if time else "",
         name=f'<a class="name" href="{href}">{name}</a>' if href else f'<span class="name">{name}</span>',
-        score=_number(hit.score),
+        score=html_text(_number(hit.score) if score is None else score),
+        note=f'<p class="note">{html_text(note)}</p>\n' if note else "",
         chips=f'<div class="chips">{chips}</div>\n' if chips else "",
         details="".join(f"<dt>{term}</dt><dd>{html_text(text)}</dd>" for term, text in _details(hit)),
     )

@@ -6,11 +6,9 @@ from typing import Final
 
 from vifex.values.page_style import PAGE_STYLE
 
-__all__ = ["STYLE"]
+__all__ = ["SHEET_RULES", "STYLE"]
 
-STYLE: Final = (
-    PAGE_STYLE
-    + """
+SHEET_RULES: Final = """
 .query {
   flex: none; display: block; max-width: min(14rem, 38vw); max-height: 11rem;
   border-radius: 10px; outline: 3px solid var(--accent); outline-offset: 3px; margin: 6px;
@@ -34,5 +32,7 @@ a.name:hover { text-decoration: underline; }
   .hit { break-inside: avoid; box-shadow: none; }
   details { display: none; }
 }
+.note { margin: 0; color: var(--soft); font-size: .85rem; overflow-wrap: anywhere; }
 """
-)
+"""The rules for hits alone, for pages that have other parts too."""
+STYLE: Final = PAGE_STYLE + SHEET_RULES

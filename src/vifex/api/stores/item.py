@@ -18,7 +18,7 @@ from vifex.values import Box, InputError, Status
 from vifex.values.media import path_to_uri
 from vifex.values.registry import near
 
-__all__ = ["Item", "read_item"]
+__all__ = ["Item", "find_entry", "read_item"]
 
 _TIMES = ("t_s", "t_start_s", "t_end_s")
 _CORNERS = ("x0", "y0", "x1", "y1")
@@ -92,7 +92,7 @@ def read_item(view: StoredView, name: str | os.PathLike[str], of: str) -> Item:
         raise InputError(
             f"{type(name).__name__} is no name of an item.", todo="Give a name of the ledger, or a path."
         )
-    entry = _entry(view, os.fspath(name), of)
+    entry = find_entry(view, os.fspath(name), of)
     layers = {spec.layer.name: spec for spec in view.recipe.layers}
     where = f"medium_id = {sql_text(entry['medium_id'])}"
     rows = view.to_arrow([*_FACTS, *(spec.column for spec in layers.values())], where).sort_by("ordinal")
@@ -119,7 +119,12 @@ def read_item(view: StoredView, name: str | os.PathLike[str], of: str) -> Item:
     )
 
 
-def _entry(view: StoredView, name: str, of: str) -> dict[str, Any]:
+def find_entry(view: StoredView, name: str, of: str) -> dict[str, Any]:
+    """Return the ledger's entry of a medium.
+
+    Raises:
+        InputError: If there is none, or several have that name.
+    """
     found = _named(view, name)
     if not found:
         raise InputError(

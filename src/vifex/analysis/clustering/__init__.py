@@ -1,0 +1,1 @@
+"""Clusters of rows: a space of few dimensions, the fit, and how clusters are described."""

@@ -1,0 +1,1 @@
+"""Pages of answers: self-contained HTML with rows as cards, tables and plots."""

@@ -1,0 +1,1 @@
+"""Recommendations: the next media from a history, with diversity and reasons."""

@@ -1,0 +1,1 @@
+"""Summaries of a video: its shots and the frames that stand for it."""

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from vifex.cli.app import COMMANDS, MODEL_COMMANDS
+from vifex.cli.app import COMMANDS, LAYER_COMMANDS, MODEL_COMMANDS
 
 HEAD = """# The commands
 
@@ -19,7 +19,10 @@ last three, `extract`, `fuse`, `tree` and `train` resume with the same command. 
 command shows tracebacks.
 """
 
-PARTS = [f"models {name}" for name in MODEL_COMMANDS]
+PARTS = [
+    *(f"models {name}" for name in MODEL_COMMANDS),
+    *(f"layers {name}" for name in LAYER_COMMANDS),
+]
 
 
 def shown(words: list[str]) -> str:

@@ -9,20 +9,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vifex.analysis.bridging.bridge import Bridge, BridgeSide
+    from vifex.analysis.bridging.fitting import LinearMap
+    from vifex.analysis.bridging.recall import BridgeRecall
     from vifex.analysis.clustering.clusters import Cluster, Clustering
     from vifex.analysis.clustering.fitting import ClusterCount
     from vifex.analysis.clustering.naming import ClusterWord
+    from vifex.analysis.comparing.advice import Advice
+    from vifex.analysis.comparing.table import ComparedLayer, LayerComparison
     from vifex.analysis.copies.result import CopiedImage, Copies, CopyGroup
     from vifex.analysis.copies.threshold import CopyThreshold
+    from vifex.analysis.differing.columns import ColumnDifference
+    from vifex.analysis.differing.views import MediumChange, StoreDifference, ViewDifference
     from vifex.analysis.outliers.outliers import Outlier, Outliers
     from vifex.analysis.outliers.time_lines import TimeLine, TimeLines, UnusualSpan
     from vifex.analysis.probing.probing import ProbeFold
     from vifex.analysis.recommending.recommendations import Recommendation, Recommendations
     from vifex.analysis.summaries.summary import KeyFrame, Shot, Summary
+    from vifex.api.answers.advising import advise
+    from vifex.api.answers.bridging import bridge
     from vifex.api.answers.classified import Classified
     from vifex.api.answers.classifying import classify
     from vifex.api.answers.clustering import cluster
+    from vifex.api.answers.comparing import compare_layers
     from vifex.api.answers.copies import copies
+    from vifex.api.answers.differing import diff
     from vifex.api.answers.indexing import drop_index, index
     from vifex.api.answers.mapping import Map
     from vifex.api.answers.mapping import draw_map as map
@@ -93,9 +104,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
     "AudioInput",
     "AudioSpec",
     "Box",
+    "Bridge",
+    "BridgeRecall",
+    "BridgeSide",
     "Builder",
     "Choices",
     "Classified",
@@ -103,6 +118,8 @@ __all__ = [
     "ClusterCount",
     "ClusterWord",
     "Clustering",
+    "ColumnDifference",
+    "ComparedLayer",
     "Compression",
     "CopiedImage",
     "Copies",
@@ -127,12 +144,15 @@ __all__ = [
     "KeyFrame",
     "LabelChange",
     "Layer",
+    "LayerComparison",
     "LayerSpec",
     "Limits",
+    "LinearMap",
     "LoadedModel",
     "Map",
     "MediaError",
     "Medium",
+    "MediumChange",
     "MissingExtraError",
     "Model",
     "ModelCard",
@@ -160,6 +180,7 @@ __all__ = [
     "Shot",
     "Span",
     "Store",
+    "StoreDifference",
     "StoreError",
     "StoredIndex",
     "StreamBatch",
@@ -176,13 +197,18 @@ __all__ = [
     "UnusualSpan",
     "View",
     "ViewCheck",
+    "ViewDifference",
     "ViewOptions",
     "VifexError",
     "__version__",
+    "advise",
+    "bridge",
     "classify",
     "cluster",
+    "compare_layers",
     "compress",
     "copies",
+    "diff",
     "drop_index",
     "estimate",
     "evaluate",
@@ -204,9 +230,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Advice": ("vifex.analysis.comparing.advice", "Advice"),
     "AudioInput": ("vifex.values", "AudioInput"),
     "AudioSpec": ("vifex.values", "AudioSpec"),
     "Box": ("vifex.values", "Box"),
+    "Bridge": ("vifex.analysis.bridging.bridge", "Bridge"),
+    "BridgeRecall": ("vifex.analysis.bridging.recall", "BridgeRecall"),
+    "BridgeSide": ("vifex.analysis.bridging.bridge", "BridgeSide"),
     "Builder": ("vifex.values", "Builder"),
     "Choices": ("vifex.api.views", "Choices"),
     "Classified": ("vifex.api.answers.classified", "Classified"),
@@ -214,6 +244,8 @@ _HOMES = {
     "ClusterCount": ("vifex.analysis.clustering.fitting", "ClusterCount"),
     "ClusterWord": ("vifex.analysis.clustering.naming", "ClusterWord"),
     "Clustering": ("vifex.analysis.clustering.clusters", "Clustering"),
+    "ColumnDifference": ("vifex.analysis.differing.columns", "ColumnDifference"),
+    "ComparedLayer": ("vifex.analysis.comparing.table", "ComparedLayer"),
     "Compression": ("vifex.compression", "Compression"),
     "CopiedImage": ("vifex.analysis.copies.result", "CopiedImage"),
     "Copies": ("vifex.analysis.copies.result", "Copies"),
@@ -238,12 +270,15 @@ _HOMES = {
     "KeyFrame": ("vifex.analysis.summaries.summary", "KeyFrame"),
     "LabelChange": ("vifex.store", "LabelChange"),
     "Layer": ("vifex.values", "Layer"),
+    "LayerComparison": ("vifex.analysis.comparing.table", "LayerComparison"),
     "LayerSpec": ("vifex.values", "LayerSpec"),
     "Limits": ("vifex.values", "Limits"),
+    "LinearMap": ("vifex.analysis.bridging.fitting", "LinearMap"),
     "LoadedModel": ("vifex.api.models.loaded", "LoadedModel"),
     "Map": ("vifex.api.answers.mapping", "Map"),
     "MediaError": ("vifex.values", "MediaError"),
     "Medium": ("vifex.values", "Medium"),
+    "MediumChange": ("vifex.analysis.differing.views", "MediumChange"),
     "MissingExtraError": ("vifex.values", "MissingExtraError"),
     "Model": ("vifex.values", "Model"),
     "ModelCard": ("vifex.values", "ModelCard"),
@@ -271,6 +306,7 @@ _HOMES = {
     "Shot": ("vifex.analysis.summaries.summary", "Shot"),
     "Span": ("vifex.values", "Span"),
     "Store": ("vifex.api.stores.store", "Store"),
+    "StoreDifference": ("vifex.analysis.differing.views", "StoreDifference"),
     "StoreError": ("vifex.values", "StoreError"),
     "StoredIndex": ("vifex.search.approximate.facts", "StoredIndex"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
@@ -287,12 +323,17 @@ _HOMES = {
     "UnusualSpan": ("vifex.analysis.outliers.time_lines", "UnusualSpan"),
     "View": ("vifex.api.stores.view", "View"),
     "ViewCheck": ("vifex.store", "ViewCheck"),
+    "ViewDifference": ("vifex.analysis.differing.views", "ViewDifference"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
+    "advise": ("vifex.api.answers.advising", "advise"),
+    "bridge": ("vifex.api.answers.bridging", "bridge"),
     "classify": ("vifex.api.answers.classifying", "classify"),
     "cluster": ("vifex.api.answers.clustering", "cluster"),
+    "compare_layers": ("vifex.api.answers.comparing", "compare_layers"),
     "compress": ("vifex.api.compressing", "compress"),
     "copies": ("vifex.api.answers.copies", "copies"),
+    "diff": ("vifex.api.answers.differing", "diff"),
     "drop_index": ("vifex.api.answers.indexing", "drop_index"),
     "estimate": ("vifex.api.estimating", "estimate"),
     "evaluate": ("vifex.api.evaluation.evaluating", "evaluate"),

@@ -51,6 +51,9 @@ COMMANDS = {
     "probe": "vifex.cli.answers.probing:probe",
     "classify": "vifex.cli.answers.classifying:classify",
     "export": "vifex.cli.exporting:export",
+    "advise": "vifex.cli.answers.advising:advise",
+    "diff": "vifex.cli.answers.differing:diff",
+    "bridge": "vifex.cli.answers.bridging:bridge",
     "check": "vifex.cli.checking:check",
     "upgrade": "vifex.cli.upgrading:upgrade",
     "models": "vifex.cli.models:models",
@@ -65,6 +68,8 @@ COMMANDS = {
 """Each command and its function."""
 MODEL_COMMANDS = ["show", "pull"]
 """Commands of `vifex models`."""
+LAYER_COMMANDS = ["compare"]
+"""Commands of `vifex layers`."""
 _USAGE = {
     "extract": {"usage": "Usage: vifex extract SOURCE... -o STORE [OPTIONS]"},
     "search": {"usage": "Usage: vifex search STORE QUERY [OPTIONS]"},
@@ -78,8 +83,10 @@ _USAGE = {
     "probe": {"usage": "Usage: vifex probe STORE --labels LABELS [OPTIONS]"},
     "classify": {"usage": "Usage: vifex classify STORE --with FOLDER [OPTIONS]"},
     "export": {"usage": "Usage: vifex export STORE -o FILE [OPTIONS]"},
-    "layers": {"usage": "Usage: vifex layers [MODEL] [OPTIONS]"},
     "compress": {"usage": "Usage: vifex compress MODEL -o FILE.xml [OPTIONS]"},
+    "advise": {"usage": "Usage: vifex advise FOLDER [OPTIONS]"},
+    "diff": {"usage": "Usage: vifex diff A B [OPTIONS]"},
+    "bridge": {"usage": "Usage: vifex bridge OLD NEW -o FILE.npz [OPTIONS]"},
     "bench": {"usage": "Usage: vifex bench [MODEL] [OPTIONS]"},
     "train": {"usage": "Usage: vifex train [CONFIG] [OPTIONS]"},
 }

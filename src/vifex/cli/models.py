@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["card", "layers", "models"]
 
 models = App(name="models")
+layers = App(
+    name="layers", usage="Usage: vifex layers [MODEL] [OPTIONS], or vifex layers compare STORE [OPTIONS]"
+)
+layers.command("vifex.cli.answers.comparing:compare", name="compare")
 
 
 @models.default
@@ -101,8 +105,9 @@ def pull(model: str, /) -> int:
     return 0
 
 
+@layers.default
 @helped
-def layers(
+def list_layers(
     model: Annotated[
         Path | str,
         Parameter(
@@ -116,7 +121,7 @@ def layers(
     device: Device = None,
     json: Json = False,
 ) -> int:
-    """List every layer that features can be read from, with its shape.
+    """List every layer that features can be read from, with its shape; or rank the layers of a store.
 
     Weights are not downloaded. Without --trust-code, the modules of a .pt or .pt2 file are listed
     without opening it.

@@ -47,6 +47,7 @@ def search(
     existing: Annotated[Flag, Parameter(group=QUERY)] = False,
     approximate: Annotated[Flag, Parameter(group=QUERY)] = False,
     recall: Annotated[float | None, Parameter(group=QUERY)] = None,
+    bridge: Annotated[Path | None, Parameter(group=QUERY)] = None,
     html: Annotated[Path | None, Parameter(converter=named_file, group=OUTPUT)] = None,
     overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     json: Json = False,
@@ -87,6 +88,8 @@ def search(
         Without an index that fits the search is exact.
     recall
         As --approximate, with an index of which at least this recall was measured, e.g. 0.95.
+    bridge
+        A file of vifex bridge: the query is computed by its new model, and --model names that one.
     html
         Write a contact sheet with images and times to this file. It must not be inside a store.
     overwrite
@@ -116,6 +119,7 @@ def search(
             existing=existing,
             approximate=approximate,
             recall=recall,
+            bridge=bridge,
             on_notice=notes.append,
         )
         gone = sorted(gone_uris(h.uri for h in hits))

@@ -54,7 +54,7 @@ class QueryEncoder:
         is_source: bool = False,
     ) -> None:
         self.view = view
-        self._finder, self._of, self._source, self._is_source = finder, of, source, is_source
+        self.finder, self._of, self._source, self._is_source = finder, of, source, is_source
         self._lock = threading.RLock()
         self._plan: ViewPlan | None = None
         self._network: Network | None = None
@@ -126,10 +126,10 @@ class QueryEncoder:
             from vifex.extraction.calibration.calibrate import graph_files
             from vifex.extraction.planning.view_plan import reopen_view
 
-            model = self._finder.find(self.view, of=self._of, is_source=self._is_source)
+            model = self.finder.find(self.view, of=self._of, is_source=self._is_source)
             graph = graph_files(self.view.folder)[0]
             recipe = self.view.recipe
-            options = self._finder.device_for(recipe.engine)
+            options = self.finder.device_for(recipe.engine)
             self._plan = reopen_view(self.view.name, recipe, model, graph, options=options)
         return self._plan
 
@@ -158,7 +158,7 @@ class QueryEncoder:
 
         if (ref := last_ref(self.view)) is not None and is_graph(ref):
             raise no_words(query)
-        model = self._finder.find(self.view, of=self._of, is_source=self._is_source)
+        model = self.finder.find(self.view, of=self._of, is_source=self._is_source)
         if model.builder is None:
             raise no_words(query)
         spec = next(s for s in self.view.recipe.layers if s.column == column)
@@ -180,7 +180,7 @@ class QueryEncoder:
         if self._tower is None:
             from vifex.models.families.shared.text import text_tower
 
-            model = self._finder.find(self.view, of=self._of, is_source=self._is_source)
+            model = self.finder.find(self.view, of=self._of, is_source=self._is_source)
             try:
                 self._tower = text_tower(model)
             except ModelError:
@@ -211,5 +211,5 @@ class QueryEncoder:
 
         vector = derived_vector(self.view.recipe, self.view.folder, ask)
         if not self._is_source:
-            self._finder.check_used()
+            self.finder.check_used()
         return vector

@@ -128,7 +128,9 @@ class Store(ViewMethods, Mapping[str, View]):
     def close(self) -> None:
         """Let go of the versions that are being read, and free the networks of queries."""
         with self._lock:
-            for encoder in (*(v._encoder for v in self._views.values()), *self._sources.values()):
+            for view in self._views.values():
+                view._close()
+            for encoder in self._sources.values():
                 encoder.close()
             self._views, self._sources = {}, {}
             self._stored.close()

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from vifex.analysis.bridging.bridge import Bridge
+    from vifex.api.stores.bridged import BridgedQueries
+
 __all__ = ["View", "ViewMethods"]
 
 Name = TypeVar("Name", str, Path)
@@ -230,6 +233,7 @@ class ViewMethods(ABC):
         existing: bool = False,
         approximate: bool = False,
         recall: float | None = None,
+        bridge: str | os.PathLike[str] | Bridge | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[Hit]: ...
 
@@ -245,10 +249,11 @@ class ViewMethods(ABC):
         existing: bool = False,
         approximate: bool = False,
         recall: float | None = None,
+        bridge: str | os.PathLike[str] | Bridge | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[list[Hit]]: ...
 
-    @checked("query")
+    @checked("query", "bridge")
     def search(
         self,
         query: Any,
@@ -260,6 +265,7 @@ class ViewMethods(ABC):
         existing: bool = False,
         approximate: bool = False,
         recall: float | None = None,
+        bridge: str | os.PathLike[str] | Bridge | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[Hit] | list[list[Hit]]:
         """Find the rows nearest to a query: exactly, or by the index of the column if that is asked for.
@@ -283,6 +289,8 @@ class ViewMethods(ABC):
                 are all compared. Without a fitting index the search is exact.
             recall: The recall that must have been measured of the index, at least 0.5 and below 1; it implies
                 `approximate`. By default it is the one that the index was made for.
+            bridge: A bridge from `vifex.bridge`, or its file: the queries are those of its new model. If that
+                model is a file, name it when the store is opened.
             on_notice: Called with the measured recall or the reason why the search was exact, and with what
                 must be known of the answer, e.g. that words were cut off where the text model reads no
                 further; by default it is a `UserWarning`.
@@ -296,6 +304,8 @@ class ViewMethods(ABC):
         view = self._meant()
         several = _several(query)
         queries = [query] if several is None else several
+        if bridge is not None:
+            column, queries = view._across(bridge, queries, column, metric, on_notice)
 
         def embed(parsed: Any) -> npt.NDArray[Any]:
             return view._encoder.vector(parsed, column, on_notice)
@@ -451,9 +461,46 @@ class View(ViewMethods):
         self, stored: StoredView, folder: Path, encoder: QueryEncoder, reopen: Callable[[str], StoredView]
     ) -> None:
         self._stored, self._folder, self._encoder, self._reopen = stored, folder, encoder, reopen
+        self._bridged: tuple[object, BridgedQueries] | None = None
 
     def _meant(self) -> View:
         return self
+
+    def _across(
+        self,
+        bridge: str | os.PathLike[str] | Bridge,
+        queries: Sequence[Any],
+        column: str | None,
+        metric: str,
+        on_notice: Callable[[str], None] | None,
+    ) -> tuple[str, list[Any]]:
+        """Return the column that a bridge is for, and the mapped vectors of queries."""
+        from vifex.api.stores.bridged import BridgedQueries
+
+        if metric != "cosine":
+            raise InputError(
+                f"a bridge maps to unit vectors, which {metric} does not suit.",
+                option="metric",
+                todo='Use `metric="cosine"`.',
+            )
+        if self._bridged is None or self._bridged[0] != (bridge, column):
+            self._close_bridged()
+            self._bridged = (
+                (bridge, column),
+                BridgedQueries(bridge, self._stored, column, self._encoder.finder),
+            )
+        return self._bridged[1].column, list(self._bridged[1].vectors(queries, on_notice))
+
+    def _close_bridged(self) -> None:
+        """Free the network of the bridge that was used last."""
+        bridged, self._bridged = self._bridged, None
+        if bridged is not None:
+            bridged[1].close()
+
+    def _close(self) -> None:
+        """Free the networks of queries."""
+        self._encoder.close()
+        self._close_bridged()
 
     def _read_newest(self) -> None:
         self._stored = self._encoder.view = self._reopen(self.name)

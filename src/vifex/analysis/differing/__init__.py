@@ -1,0 +1,1 @@
+"""What differs between two stores: recipes, media and rows."""

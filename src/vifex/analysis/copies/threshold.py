@@ -7,7 +7,6 @@ images, only the nearest rows are known, and the threshold is where few of them 
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -19,7 +18,7 @@ __all__ = ["CopyThreshold", "best_threshold", "chance_threshold", "measured"]
 FALSE_ALARMS: Final = 1e-3
 """Share of rows that would have a match by chance, where only the background is known."""
 
-_FITTED: Final = (0.05, 0.3)
+_FITTED: Final = (0.1, 0.5)
 """Quantiles of the best scores that the distribution is fitted to."""
 
 Scores = npt.NDArray[np.floating[Any]]
@@ -87,19 +86,22 @@ def best_threshold(copies: Scores, others: Scores) -> float:
 
 
 def chance_threshold(best: Scores) -> float:
-    """Return a threshold that the best score of a row passes by chance in 1 of 1,000 rows.
+    """Return a threshold that the best score of a row without copies passes in about 1 of 1,000 rows.
 
-    The largest of many values follows about a Gumbel distribution (Fisher and Tippett 1928). It is fitted to
-    the lower part of the best scores: rows with copies are in the upper part. Where many rows have copies,
-    the threshold is too high.
+    A normal distribution is fitted to the lower half of the best scores by two of their quantiles: rows with
+    copies are in the upper half. Where more than a few rows have copies, the threshold is too high. A Gumbel
+    distribution, which the largest of many independent values follow, gives thresholds far above all scores:
+    rows differ in how much they have in common with others, and that makes most of the spread.
 
     Args:
         best: The best score of each of some rows with rows of other media.
     """
+    from scipy.stats import norm
+
     low, high = np.quantile(best, _FITTED)
-    a, b = (-math.log(-math.log(q)) for q in _FITTED)
+    a, b, far = norm.ppf([*_FITTED, 1 - FALSE_ALARMS])
     scale = max((high - low) / (b - a), 1e-6)
-    return min(1.0, float(high + scale * (-math.log(-math.log1p(-FALSE_ALARMS)) - b)))
+    return min(1.0, float(high + scale * (far - b)))
 
 
 def measured(threshold: float, copies: dict[str, Scores], others: Scores, images: int) -> CopyThreshold:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from vifex.api.stores.view import View
     from vifex.api.streaming import stream
     from vifex.api.training import train
-    from vifex.api.types import Images, OneImage, OneQuery, Precision, TensorLike, Transform
+    from vifex.api.types import Images, OneImage, OneQuery, Precision, Query, TensorLike, Transform
     from vifex.api.views import Choices, ViewOptions
     from vifex.compression import Compression
     from vifex.engines.options import EngineOptions
@@ -62,7 +62,11 @@ if TYPE_CHECKING:
     from vifex.extraction.progress import FileInWork, Progress
     from vifex.extraction.streaming import StreamBatch
     from vifex.search.approximate.facts import IndexFacts, IndexSetting, StoredIndex
+    from vifex.search.calibrated.threshold import ScoreThreshold
+    from vifex.search.combined.values import AllOf, AnyOf, MeanOf, Then, Without
     from vifex.search.hits import Hit
+    from vifex.search.moments.moment import Moment
+    from vifex.search.timelines.cutting import CutClip
     from vifex.store import FileProblem, LabelChange, ViewCheck
     from vifex.training.progress import TrainingMoment
     from vifex.training.running import TrainingResult
@@ -105,6 +109,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Advice",
+    "AllOf",
+    "AnyOf",
     "AudioInput",
     "AudioSpec",
     "Box",
@@ -125,6 +131,7 @@ __all__ = [
     "Copies",
     "CopyGroup",
     "CopyThreshold",
+    "CutClip",
     "EngineError",
     "EngineOptions",
     "Estimate",
@@ -150,6 +157,7 @@ __all__ = [
     "LinearMap",
     "LoadedModel",
     "Map",
+    "MeanOf",
     "MediaError",
     "Medium",
     "MediumChange",
@@ -158,6 +166,7 @@ __all__ = [
     "ModelCard",
     "ModelError",
     "ModelRef",
+    "Moment",
     "OneImage",
     "OneQuery",
     "Outcome",
@@ -170,6 +179,7 @@ __all__ = [
     "Problem",
     "Processor",
     "Progress",
+    "Query",
     "Recipe",
     "Recommendation",
     "Recommendations",
@@ -177,6 +187,7 @@ __all__ = [
     "Report",
     "RetrievalEvaluation",
     "Sampling",
+    "ScoreThreshold",
     "Shot",
     "Span",
     "Store",
@@ -186,6 +197,7 @@ __all__ = [
     "StreamBatch",
     "Summary",
     "TensorLike",
+    "Then",
     "TimeLine",
     "TimeLines",
     "TrainingError",
@@ -200,6 +212,7 @@ __all__ = [
     "ViewDifference",
     "ViewOptions",
     "VifexError",
+    "Without",
     "__version__",
     "advise",
     "bridge",
@@ -231,6 +244,8 @@ __all__ = [
 
 _HOMES = {
     "Advice": ("vifex.analysis.comparing.advice", "Advice"),
+    "AllOf": ("vifex.search.combined.values", "AllOf"),
+    "AnyOf": ("vifex.search.combined.values", "AnyOf"),
     "AudioInput": ("vifex.values", "AudioInput"),
     "AudioSpec": ("vifex.values", "AudioSpec"),
     "Box": ("vifex.values", "Box"),
@@ -251,6 +266,7 @@ _HOMES = {
     "Copies": ("vifex.analysis.copies.result", "Copies"),
     "CopyGroup": ("vifex.analysis.copies.result", "CopyGroup"),
     "CopyThreshold": ("vifex.analysis.copies.threshold", "CopyThreshold"),
+    "CutClip": ("vifex.search.timelines.cutting", "CutClip"),
     "EngineError": ("vifex.values", "EngineError"),
     "EngineOptions": ("vifex.engines.options", "EngineOptions"),
     "Estimate": ("vifex.values.reports", "Estimate"),
@@ -276,6 +292,7 @@ _HOMES = {
     "LinearMap": ("vifex.analysis.bridging.fitting", "LinearMap"),
     "LoadedModel": ("vifex.api.models.loaded", "LoadedModel"),
     "Map": ("vifex.api.answers.mapping", "Map"),
+    "MeanOf": ("vifex.search.combined.values", "MeanOf"),
     "MediaError": ("vifex.values", "MediaError"),
     "Medium": ("vifex.values", "Medium"),
     "MediumChange": ("vifex.analysis.differing.views", "MediumChange"),
@@ -284,6 +301,7 @@ _HOMES = {
     "ModelCard": ("vifex.values", "ModelCard"),
     "ModelError": ("vifex.values", "ModelError"),
     "ModelRef": ("vifex.values", "ModelRef"),
+    "Moment": ("vifex.search.moments.moment", "Moment"),
     "OneImage": ("vifex.api.types", "OneImage"),
     "OneQuery": ("vifex.api.types", "OneQuery"),
     "Outcome": ("vifex.values", "Outcome"),
@@ -296,6 +314,7 @@ _HOMES = {
     "Problem": ("vifex.values.reports", "Problem"),
     "Processor": ("vifex.values", "Processor"),
     "Progress": ("vifex.extraction.progress", "Progress"),
+    "Query": ("vifex.api.types", "Query"),
     "Recipe": ("vifex.values", "Recipe"),
     "Recommendation": ("vifex.analysis.recommending.recommendations", "Recommendation"),
     "Recommendations": ("vifex.analysis.recommending.recommendations", "Recommendations"),
@@ -303,6 +322,7 @@ _HOMES = {
     "Report": ("vifex.values.reports", "Report"),
     "RetrievalEvaluation": ("vifex.api.evaluation.retrieval", "RetrievalEvaluation"),
     "Sampling": ("vifex.values", "Sampling"),
+    "ScoreThreshold": ("vifex.search.calibrated.threshold", "ScoreThreshold"),
     "Shot": ("vifex.analysis.summaries.summary", "Shot"),
     "Span": ("vifex.values", "Span"),
     "Store": ("vifex.api.stores.store", "Store"),
@@ -312,6 +332,7 @@ _HOMES = {
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "Summary": ("vifex.analysis.summaries.summary", "Summary"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
+    "Then": ("vifex.search.combined.values", "Then"),
     "TimeLine": ("vifex.analysis.outliers.time_lines", "TimeLine"),
     "TimeLines": ("vifex.analysis.outliers.time_lines", "TimeLines"),
     "TrainingError": ("vifex.values", "TrainingError"),
@@ -326,6 +347,7 @@ _HOMES = {
     "ViewDifference": ("vifex.analysis.differing.views", "ViewDifference"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
+    "Without": ("vifex.search.combined.values", "Without"),
     "advise": ("vifex.api.answers.advising", "advise"),
     "bridge": ("vifex.api.answers.bridging", "bridge"),
     "classify": ("vifex.api.answers.classifying", "classify"),

@@ -60,7 +60,7 @@ def hints(value: Any, home: ModuleType) -> dict[str, Any]:
 
 def typing_only(home: ModuleType) -> dict[str, Any]:
     """Give the names of Vifex's own that a module imports under TYPE_CHECKING: they must be public."""
-    return {n: getattr(vifex, n) for n in PUBLIC if n not in vars(home)}
+    return {n: getattr(vifex, n) for n in PUBLIC if n not in vars(home) and hasattr(vifex, n)}
 
 
 def mentioned(hint: Any) -> Iterator[type]:

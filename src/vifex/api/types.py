@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["Images", "OneImage", "OneQuery", "Precision", "TensorLike", "Transform"]
+from vifex.search.combined.values import AllOf, AnyOf, MeanOf, Then, Without
+
+__all__ = ["Images", "OneImage", "OneQuery", "Precision", "Query", "TensorLike", "Transform"]
 
 
 class TensorLike(Protocol):
@@ -26,6 +28,8 @@ Images: TypeAlias = OneImage | Iterable[OneImage | Iterable[OneImage]]
 """One input, or several in a list, an iterator or an array with one more axis."""
 OneQuery: TypeAlias = OneImage | Sequence[float] | Sequence[np.floating[Any]]
 """An image's path, `VIDEO@TIME`, `row:KEY`, words, a Pillow image, a uint8 array `[H, W, 3]`, or a vector."""
+Query: TypeAlias = OneQuery | Then | Without | MeanOf | AnyOf | AllOf
+"""One query, or several combined."""
 Transform: TypeAlias = Callable[[Image.Image], Any]
 """From a Pillow image in RGB to a float32 array or tensor `[3, H, W]`, always of the same size."""
 Precision: TypeAlias = Literal["auto", "fp32", "bf16"]

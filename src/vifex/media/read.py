@@ -22,7 +22,7 @@ from vifex.media.decode.images.animation import read_animation
 from vifex.media.decode.images.loading import is_animated, is_known_image, read_image
 from vifex.media.decode.passing import renumbered
 from vifex.media.decode.timing.image_stream import image_stream
-from vifex.media.decode.video.moment import Kind, Moment, at
+from vifex.media.decode.video.moment import Kind, Moment, PartOf, at
 from vifex.media.decode.video.video import StillInside, read_video
 from vifex.values import (
     AudioSpec,
@@ -150,6 +150,7 @@ def frame_at(
     limits: Limits,
     *,
     assume_fps: float | None = None,
+    part: PartOf | None = None,
 ) -> Sample:
     """Return the frame of a video that is on screen at a time, as ready pixels.
 
@@ -159,6 +160,7 @@ def frame_at(
         spec: Size and preparation of the pixels.
         limits: Limits per medium.
         assume_fps: Frame rate for a stream without any times.
+        part: Returns the part of the upright image to take, by its width and height.
 
     Returns:
         A sample with the frame's own `pts` and times. `frame_index` is `None` if frames before it were not
@@ -169,7 +171,9 @@ def frame_at(
         Skip: If it has no video stream.
     """
     with open_uri(path_or_uri) as file:
-        return _moment(file, t_s, limits, spec, assume_fps).sample(spec)
+        # A part is taken of the image at its full size, as rows of boxes are.
+        need = spec if part is None else None
+        return _moment(file, t_s, limits, need, assume_fps).sample(spec, part)
 
 
 def sound_at(

@@ -1,4 +1,4 @@
-"""Contact sheets: the hits of a search as one self-contained HTML file.
+"""Contact sheets: the hits or the moments of a search as one self-contained HTML file.
 
 Styles and images are embedded. The page has no script and loads nothing, and its policy forbids both. Text
 from a store or a file name is escaped. Sources are linked, videos at the time of the hit; the links work on a
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from vifex.search.files import written_whole
 from vifex.search.hits import Hit
+from vifex.search.moments.moment import Moment
 from vifex.search.registry import distance
 from vifex.search.sheet_style import STYLE
 from vifex.search.times import format_time
@@ -62,7 +63,7 @@ _CARD = """<li class="hit">
 
 def write_contact_sheet(
     path: str | os.PathLike[str],
-    hits: Sequence[Hit],
+    hits: Sequence[Hit] | Sequence[Moment],
     *,
     title: str,
     query_thumbnail: Image | None = None,
@@ -71,7 +72,7 @@ def write_contact_sheet(
     store_name: str,
     overwrite: bool = False,
 ) -> None:
-    """Write hits with their images to one HTML file. The file appears complete or not at all.
+    """Write hits or moments with their images to one HTML file. The file appears complete or not at all.
 
     Images are read and written one at a time, so memory does not grow with the number of hits.
 
@@ -90,7 +91,8 @@ def write_contact_sheet(
         InputError: If the file cannot be written.
     """
     how = distance(metric)
-    count = "1 nearest row" if len(hits) == 1 else f"{len(hits)} nearest rows"
+    of_moments = bool(hits) and isinstance(hits[0], Moment)
+    count = _counted(len(hits), "moment" if of_moments else "nearest row")
     query = (
         f'<img class="query" src="{jpeg_address(query_thumbnail)}" alt="The query">\n'
         if query_thumbnail
@@ -105,41 +107,65 @@ def write_contact_sheet(
             file.writelines(hit_card(hit, thumbnail) for hit in hits)
             file.write("</ol>\n")
         else:
-            file.write('<p class="none">No row of the store passes the filter and has a score.</p>\n')
+            file.write('<p class="none">No row of the store matches the query.</p>\n')
         file.write(_FOOT)
 
 
+def _counted(count: int, one: str) -> str:
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+
+
 def hit_card(
-    hit: Hit, thumbnail: Thumbnail, *, rank: str | None = None, score: str | None = None, note: str = ""
+    found: Hit | Moment,
+    thumbnail: Thumbnail,
+    *,
+    rank: str | None = None,
+    score: str | None = None,
+    note: str = "",
 ) -> str:
-    """Return a hit as an item of a list `<ol class="hits">`.
+    """Return a hit or a moment as an item of a list `<ol class="hits">`.
 
     Args:
-        hit: The row.
+        found: The row, or the moment, whose best row is shown.
         thumbnail: As for `write_contact_sheet`.
         rank: What stands in the corner; by default the hit's rank.
         score: What stands beside the name; by default the hit's score.
         note: A sentence below the name, as plain text.
     """
-    time = format_time(hit.t_s)
-    href = _href(hit)
+    hit = found.best if isinstance(found, Moment) else found
+    start_s = found.start_s if isinstance(found, Moment) else hit.t_s
+    time = _span(found) if isinstance(found, Moment) else format_time(hit.t_s)
+    href = _href(hit, start_s)
     # Long names may break after the signs that part their words.
     name = "<bdi>" + _BREAKS.sub(r"\g<0><wbr>", html_text(hit.name)) + "</bdi>"
     image = _image(hit, thumbnail)
     chips = "".join(f'<span class="chip">{html_text(c)}</span>' for c in (hit.label, hit.split) if c)
     return _CARD.format(
         image=f'<a href="{href}" tabindex="-1" aria-hidden="true">{image}</a>' if href else image,
-        rank=html_text(str(hit.rank) if rank is None else rank),
+        rank=html_text(str(found.rank) if rank is None else rank),
         time=f'<span class="time">{time}</span>' if time else "",
         name=f'<a class="name" href="{href}">{name}</a>' if href else f'<span class="name">{name}</span>',
-        score=html_text(_number(hit.score) if score is None else score),
+        score=html_text(_number(found.score) if score is None else score),
         note=f'<p class="note">{html_text(note)}</p>\n' if note else "",
         chips=f'<div class="chips">{chips}</div>\n' if chips else "",
-        details="".join(f"<dt>{term}</dt><dd>{html_text(text)}</dd>" for term, text in _details(hit)),
+        details="".join(f"<dt>{term}</dt><dd>{html_text(text)}</dd>" for term, text in _details(found)),
     )
 
 
-def _details(hit: Hit) -> list[tuple[str, str]]:
+def _span(moment: Moment) -> str:
+    """Return start and end of a moment; of a sequence those of its parts."""
+    parts = moment.parts or (moment,)
+    times = [
+        f"{format_time(part.start_s)} – {format_time(part.end_s)}" for part in parts if part.end_s is not None
+    ]
+    return ", ".join(times)
+
+
+def _details(found: Hit | Moment) -> list[tuple[str, str]]:
+    if isinstance(found, Moment):
+        rows = [("rows", str(found.rows))]
+        return [*_details(found.best), *rows]
+    hit = found
     facts = [("query", f"row:{hit.key}"), ("source", hit.uri)]
     if hit.page is not None:
         facts.append(("page", str(hit.page)))
@@ -166,15 +192,15 @@ def _image(hit: Hit, thumbnail: Thumbnail) -> str:
     return f'<img src="{jpeg_address(image)}" alt="">'
 
 
-def _href(hit: Hit) -> str | None:
-    """The source as an escaped address, a video at its time; `None` for what no browser should open."""
+def _href(hit: Hit, t_s: float | None) -> str | None:
+    """The source as an escaped address, a video at a time; `None` for what no browser should open."""
     try:
         scheme = urlsplit(hit.uri).scheme
     except ValueError:
         return None
     if scheme not in _LINKED:
         return None
-    at = "" if hit.t_s is None else f"#t={max(0.0, hit.t_s):.3f}"
+    at = "" if t_s is None else f"#t={max(0.0, t_s):.3f}"
     return html.escape(hit.uri + at)
 
 

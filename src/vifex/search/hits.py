@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vifex.search.scan.best import Match
     from vifex.store import View
 
-__all__ = ["Hit", "fetch_hits", "fetch_many_hits"]
+__all__ = ["Hit", "fetch_hits", "fetch_many_hits", "hits_at"]
 
 # Keys per filter; a longer list of them in SQL takes longer than reading on.
 _KEYS_AT_ONCE = 1_000
@@ -97,6 +97,15 @@ def fetch_many_hits(view: View, matches: Sequence[Sequence[Match]]) -> list[list
             todo="Search the view that the matches come from.",
         )
     return [[_hit(rank, m.score, rows[m.key]) for rank, m in enumerate(one, start=1)] for one in matches]
+
+
+def hits_at(view: View, places: Sequence[int], scores: Sequence[float]) -> list[Hit]:
+    """Look up rows by their places in the stored order of the view; ranks count from 1 in the order given."""
+    found: list[Hit] = []
+    for start in range(0, len(places), _KEYS_AT_ONCE):
+        rows = view.take(places[start : start + _KEYS_AT_ONCE], ROW_NAMES).to_pylist()
+        found.extend(_hit(start + i, scores[start + i - 1], row) for i, row in enumerate(rows, start=1))
+    return found
 
 
 def _rows_at(view: View, places: Mapping[str, int]) -> dict[str, dict[str, Any]]:

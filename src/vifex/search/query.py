@@ -7,11 +7,13 @@ An image in memory and a vector are what they are. Of a text the first rule that
    folder is text where it holds no slash and the model reads words; else it is an error.
 3. `PATH@TIME` with an existing PATH is the frame on screen at TIME: `12`, `12.5`, `12.5s`, `mm:ss`,
    `hh:mm:ss.mmm`. The last `@` counts.
-4. `row:KEY` is a row of the store.
-5. What looks like a path (a slash, a suffix such as `.jpg`, a leading `~`) is a file that is not there: an
+4. `QUERY#xywh=X,Y,WIDTH,HEIGHT`, with one of the two before it, is that part of the upright image in pixels,
+   `#xywh=percent:X,Y,WIDTH,HEIGHT` in hundredths of its sides. Source: W3C Media Fragments URI 1.0.
+5. `row:KEY` is a row of the store.
+6. What looks like a path (a slash, a suffix such as `.jpg`, a leading `~`) is a file that is not there: an
    error. Several words with a slash between them (`a black/white dog`) are no path, unless they begin or end
    like one or the folder before the last slash exists.
-6. Anything else is text, for a model with a text tower.
+7. Anything else is text, for a model with a text tower.
 
 A local `file://` address, as search itself prints, stands for its path in all of this.
 """
@@ -21,7 +23,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -32,17 +34,19 @@ import numpy.typing as npt
 
 from vifex.search.times import parse_time
 from vifex.values import InputError
-from vifex.values.media import uri_to_path
+from vifex.values.media import Box, uri_to_path
 
 __all__ = [
     "FrameQuery",
     "ImageQuery",
+    "Part",
     "PixelsQuery",
     "Query",
     "RowQuery",
     "TextQuery",
     "VectorQuery",
     "as_query",
+    "names_file",
     "no_words",
     "parse_query",
     "video_needs_time",
@@ -50,7 +54,27 @@ __all__ = [
 
 _SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _TEXT = "text:"
+_PART = "#xywh="
 _KINDS = "an image, VIDEO@TIME (clip.mp4@00:12), row:KEY or a .npy file"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an image: a rectangle in pixels of the upright image, or in hundredths of its sides."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    is_percent: bool = False
+
+    def box(self, width: int, height: int) -> Box | None:
+        """Return the part of an image of this size in pixels, `None` if nothing of it lies in the image."""
+        x_px, y_px = (width / 100, height / 100) if self.is_percent else (1.0, 1.0)
+        left, top = self.x * x_px, self.y * y_px
+        right, bottom = left + self.width * x_px, top + self.height * y_px
+        right, bottom = min(right, width), min(bottom, height)
+        return Box(left, top, right, bottom) if left < right and top < bottom else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +82,8 @@ class ImageQuery:
     """An image file. Whether it really is one shows when it is decoded; see `video_needs_time`."""
 
     path: Path
+    part: Part | None = None
+    """`None` is the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +93,8 @@ class FrameQuery:
     path: Path
     t_s: float
     """Seconds from the start of the video, at least 0."""
+    part: Part | None = None
+    """`None` is the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +192,9 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
         return VectorQuery(found) if found.suffix.lower() == ".npy" else ImageQuery(found)
     if not isinstance(query, str):
         raise InputError("there is no such file.", of=text, todo="Check the name and the folder.")
+    image, mark, sides = text.rpartition(_PART)
+    if mark:
+        return _part_of(image, sides)
     head, at, tail = text.rpartition("@")
     video = _existing(head) if at and head else None
     if video is not None:
@@ -177,6 +208,23 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
     if _looks_like_path(text) or (at and _looks_like_path(head)):
         raise _absent(text)
     return TextQuery(text)
+
+
+def _part_of(image: str, sides: str) -> Query:
+    whole = parse_query(image)
+    if not isinstance(whole, ImageQuery | FrameQuery):
+        raise InputError("a part can be taken of an image or a frame.", of=f"{image}{_PART}{sides}")
+    kind, colon, numbers = sides.rpartition(":")
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)" + r",(\d+(?:\.\d*)?)" * 3, numbers)
+    if found is None or (colon and kind not in ("pixel", "percent")) or 0 in map(float, found.groups()[2:]):
+        raise InputError(
+            f"{sides!r} is no part of an image.",
+            of=image,
+            todo=f"Write {_PART}X,Y,WIDTH,HEIGHT in pixels, or {_PART}percent:X,Y,WIDTH,HEIGHT.",
+        )
+    x, y, width, height = map(float, found.groups())
+    part = Part(x, y, width, height, is_percent=kind == "percent")
+    return replace(whole, part=part)
 
 
 def _words(text: str) -> TextQuery:
@@ -240,6 +288,11 @@ def _existing(text: str) -> Path | None:
         except (OSError, ValueError):  # too long for a name, or a zero byte in it
             return None
     return None
+
+
+def names_file(text: str) -> bool:
+    """Return whether a text names a file or a folder that exists."""
+    return _existing(text) is not None
 
 
 def _row(key: str) -> RowQuery:

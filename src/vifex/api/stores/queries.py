@@ -16,9 +16,16 @@ import numpy.typing as npt
 from vifex.api.notices import tell
 from vifex.api.stores.naming import ModelFinder, last_ref
 from vifex.search.columns import one_column
-from vifex.search.query import FrameQuery, ImageQuery, PixelsQuery, TextQuery, no_words, video_needs_time
+from vifex.search.query import (
+    FrameQuery,
+    ImageQuery,
+    PixelsQuery,
+    TextQuery,
+    no_words,
+    video_needs_time,
+)
 from vifex.store import View as StoredView
-from vifex.values import InputError, Limits, ModelError
+from vifex.values import Box, InputError, Limits, ModelError
 
 if TYPE_CHECKING:
     from vifex.engines import Network
@@ -110,9 +117,13 @@ class QueryEncoder:
         t_s = query.t_s if isinstance(query, FrameQuery) else None
         try:
             if recipe.audio is not None:
+                if query.part is not None:
+                    raise InputError("a part of an image is no query for sound.", of=str(query.path))
                 return sound_at(query.path, t_s, recipe.audio, Limits()).pixels
             rate = recipe.sampling.assume_fps
-            sample = frame_at(query.path, t_s or 0.0, recipe.pixels, Limits(), assume_fps=rate)
+            sample = frame_at(
+                query.path, t_s or 0.0, recipe.pixels, Limits(), assume_fps=rate, part=_part(query)
+            )
         except Skip as exc:
             wanted = "images" if recipe.audio is None else "sound"
             said = f"the view is of {wanted}, and it has {exc.reason}."
@@ -213,3 +224,21 @@ class QueryEncoder:
         if not self._is_source:
             self.finder.check_used()
         return vector
+
+
+def _part(query: ImageQuery | FrameQuery) -> Callable[[int, int], Box] | None:
+    """Return what takes the part of an image that is asked for; `None` for the whole."""
+    wanted = query.part
+    if wanted is None:
+        return None
+
+    def part(width: int, height: int) -> Box:
+        box = wanted.box(width, height)
+        if box is None:
+            raise InputError(
+                f"the part lies outside of the image, which has {width} x {height} pixels.",
+                of=os.fspath(query.path),
+            )
+        return box
+
+    return part

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
+from vifex.search.combined.evaluate import meaning
+from vifex.search.combined.values import AllOf, AnyOf, Combined, MeanOf
 from vifex.search.query import FrameQuery, ImageQuery, PixelsQuery, as_query
 from vifex.values import Box, VifexError
 from vifex.values.media import path_to_uri
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["query_thumbnail", "query_title", "thumbnail_of"]
 
 _SIDE_PX: Final = 320
+_FULL_PX: Final = 1 << 30
+"""A side that no image has: it is not made smaller."""
 
 
 def query_thumbnail(query: object, assume_fps: float | None) -> Image.Image | None:
@@ -24,11 +28,14 @@ def query_thumbnail(query: object, assume_fps: float | None) -> Image.Image | No
         query: As `search` takes it.
         assume_fps: Frame rate for streams without any times.
     """
-    parsed = None if query is None else as_query(query)
+    meant = None if query is None else meaning(query)
+    if meant is None or isinstance(meant, Combined):
+        return None
+    parsed = as_query(meant)
     if isinstance(parsed, FrameQuery):
-        return thumbnail_of(path_to_uri(parsed.path), parsed.t_s, None, assume_fps)
+        return _query_image(parsed, parsed.t_s, assume_fps)
     if isinstance(parsed, ImageQuery):
-        return thumbnail_of(path_to_uri(parsed.path), None, None, assume_fps)
+        return _query_image(parsed, None, assume_fps)
     if isinstance(parsed, PixelsQuery):
         from vifex.api.models.inputs import upright_image
 
@@ -38,9 +45,31 @@ def query_thumbnail(query: object, assume_fps: float | None) -> Image.Image | No
     return None
 
 
+def _query_image(
+    query: ImageQuery | FrameQuery, t_s: float | None, assume_fps: float | None
+) -> Image.Image | None:
+    """Return a small image of a query by file, or of the part of it that was asked for."""
+    uri = path_to_uri(query.path)
+    if query.part is None:
+        return thumbnail_of(uri, t_s, None, assume_fps)
+    from vifex.media.read import Skip, thumbnail
+
+    try:
+        whole = thumbnail(uri, t_s, None, _FULL_PX, assume_fps=assume_fps)
+        return thumbnail(uri, t_s, query.part.box(*whole.size), _SIDE_PX, assume_fps=assume_fps)
+    except (Skip, VifexError, OSError):
+        return None
+
+
 def query_title(query: object) -> str | None:
     """Return the words of a query for the head of a page; `None` where it has none."""
-    return os.fspath(query) if isinstance(query, str | os.PathLike) else None
+    match query:
+        case str() | os.PathLike():
+            return os.fspath(query)
+        case MeanOf(queries) | AnyOf(queries) | AllOf(queries):
+            titles = [query_title(one) or "an image" for one in queries]
+            return f"{type(query).__name__.removesuffix('Of').lower()} of {', '.join(titles)}"
+    return None
 
 
 def thumbnail_of(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,11 @@ from vifex.api.notices import tell
 from vifex.api.stores.changes import label_changes, ledger_names
 from vifex.api.stores.frames import as_pandas, as_torch
 from vifex.api.stores.item import Item, read_item
+from vifex.api.stores.moments import MomentMethods
 from vifex.api.stores.naming import last_ref
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.sheets import query_thumbnail, query_title, thumbnail_of
-from vifex.api.types import OneQuery
+from vifex.api.types import Query
 from vifex.search.approximate.facts import StoredIndex, stored_index
 from vifex.search.columns import one_column
 from vifex.search.contact_sheet import write_contact_sheet
@@ -30,6 +31,7 @@ from vifex.search.export import export
 from vifex.search.find import search_many
 from vifex.search.gone import count_gone, existing_hits, gone_uris
 from vifex.search.hits import Hit
+from vifex.search.moments.moment import Moment
 from vifex.store import LabelChange, ViewCheck, delete_rows, relabel
 from vifex.store import View as StoredView
 from vifex.values import InputError, Recipe
@@ -46,7 +48,7 @@ __all__ = ["View", "ViewMethods"]
 Name = TypeVar("Name", str, Path)
 
 
-class ViewMethods(ABC):
+class ViewMethods(MomentMethods):
     """What a view can do. A store has the same methods, and passes them on to one of its views."""
 
     @abstractmethod
@@ -224,7 +226,7 @@ class ViewMethods(ABC):
     @overload
     def search(  # type: ignore[overload-overlap]
         self,
-        query: OneQuery,
+        query: Query,
         k: int = 10,
         *,
         column: str | None = None,
@@ -234,13 +236,14 @@ class ViewMethods(ABC):
         approximate: bool = False,
         recall: float | None = None,
         bridge: str | os.PathLike[str] | Bridge | None = None,
+        min_score: float | Literal["auto"] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[Hit]: ...
 
     @overload
     def search(
         self,
-        query: Iterable[OneQuery],
+        query: Iterable[Query],
         k: int = 10,
         *,
         column: str | None = None,
@@ -250,6 +253,7 @@ class ViewMethods(ABC):
         approximate: bool = False,
         recall: float | None = None,
         bridge: str | os.PathLike[str] | Bridge | None = None,
+        min_score: float | Literal["auto"] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[list[Hit]]: ...
 
@@ -266,6 +270,7 @@ class ViewMethods(ABC):
         approximate: bool = False,
         recall: float | None = None,
         bridge: str | os.PathLike[str] | Bridge | None = None,
+        min_score: float | Literal["auto"] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> list[Hit] | list[list[Hit]]:
         """Find the rows nearest to a query: exactly, or by the index of the column if that is asked for.
@@ -279,11 +284,18 @@ class ViewMethods(ABC):
                 - A row: `row:KEY`.
                 - A vector `[D]`: an array, a tensor, a list of numbers or a `.npy` file.
                 - Words where the view's model has a text tower: `text:WORDS` where they look like a file.
+                - A part of an image or of a frame: `IMAGE#xywh=X,Y,WIDTH,HEIGHT` in pixels, or
+                  `IMAGE#xywh=percent:X,Y,WIDTH,HEIGHT`.
+                - Several combined: `"A NOT B"`, `vifex.Without`, `MeanOf`, `AnyOf` or `AllOf`. A sequence
+                  (`"A THEN B"`, `vifex.Then`) is for `moments`.
             k: How many hits a query has at most.
             column: A layer's column; may be left out where there is one.
             metric: `cosine`, `dot` or `l2`.
             where: An SQL filter over the columns.
             existing: Whether rows of media that are gone from disk are left out.
+            min_score: The worst score of a hit; with `l2` the largest distance, and for queries that combine
+                several by `any` or `all` the lowest height, 0 to 1. `auto` is what `score_threshold`
+                measures.
             approximate: Whether the index that `vifex.index` made is used. It may miss rows, as the recall
                 says that was measured of it. Scores are exact, and rows that came after the index was made
                 are all compared. Without a fitting index the search is exact.
@@ -302,6 +314,7 @@ class ViewMethods(ABC):
             InputError: If a query, the column or the filter cannot be used.
         """
         view = self._meant()
+        limits = self._limits(min_score, column, metric)
         several = _several(query)
         queries = [query] if several is None else several
         if bridge is not None:
@@ -322,6 +335,7 @@ class ViewMethods(ABC):
                 approximate=approximate,
                 recall=recall,
                 on_notice=lambda notice: tell(notice, on_notice),
+                **limits,
             )
 
         found = find(queries, k)
@@ -361,9 +375,9 @@ class ViewMethods(ABC):
     def contact_sheet(
         self,
         path: str | os.PathLike[str],
-        hits: Sequence[Hit],
+        hits: Sequence[Hit] | Sequence[Moment],
         *,
-        query: OneQuery | None = None,
+        query: Query | None = None,
         metric: str = "cosine",
         overwrite: bool = False,
     ) -> None:
@@ -371,7 +385,7 @@ class ViewMethods(ABC):
 
         Args:
             path: The file. It may not lie in a store.
-            hits: From `search`.
+            hits: From `search` or `moments`.
             query: What was searched for; shown on top where it is an image or a moment of a video.
             metric: What the scores are.
             overwrite: Whether an existing file is replaced.

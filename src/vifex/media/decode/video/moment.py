@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal
@@ -24,7 +24,7 @@ from vifex.media.decode.video.video import open_video, shown_frames, survey_vide
 from vifex.media.sample.base import exact
 from vifex.values import Box, Limits, MediaError, PixelSpec, Sample, Sampling, ViewRequest
 
-__all__ = ["Kind", "Moment", "at"]
+__all__ = ["Kind", "Moment", "PartOf", "at"]
 
 # Below this, decoding from the start is no slower than finding a key frame.
 _SEEK_FROM_S: Final = 4
@@ -35,6 +35,8 @@ _BACK_S: Final = (0, 15)
 
 
 Kind = Literal["image", "video", "animation"]
+PartOf = Callable[[int, int], Box]
+"""Returns a part of an upright image by the image's width and height, all of it within the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,15 @@ class Moment:
     is_counted: bool = True
     """Whether the frames before it were decoded, so that its number is known."""
 
-    def sample(self, spec: PixelSpec) -> Sample:
-        """Return ready pixels."""
+    def sample(self, spec: PixelSpec, part: PartOf | None = None) -> Sample:
+        """Return ready pixels of the image, or of a part of it."""
+        box = None if part is None else part(*self.image.size)
         try:
-            pixels = self.image.ready(spec, None)
+            pixels = self.image.ready(spec, box)
         except (OSError, ValueError, MemoryError) as exc:
             raise self._unusable(exc) from exc
         if self.timed_frame is None:
-            return Sample(request=0, ordinal=0, pixels=pixels)
+            return Sample(request=0, ordinal=0, pixels=pixels, box=box)
         start, end = float(self.timed_frame.start), float(self.timed_frame.end)
         return Sample(
             request=0,
@@ -66,6 +69,7 @@ class Moment:
             t_s=start,
             t_start_s=start,
             t_end_s=end,
+            box=box,
         )
 
     def thumbnail(self, box: Box | None, max_side_px: int) -> Image.Image:

@@ -115,7 +115,7 @@ def timed(call: Callable[[], object]) -> float:
 
 
 def run(command: Sequence[str | Path]) -> dict[str, Any]:
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
 

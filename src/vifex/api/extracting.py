@@ -9,14 +9,16 @@ from typing import Any, BinaryIO, Unpack, cast
 
 from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
+from vifex.api.notices import tell
 from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
 from vifex.extraction.planning.shard_plan import split_devices
 from vifex.extraction.planning.shards import parse_shard
 from vifex.extraction.progress import Progress
 from vifex.extraction.run import run_views
-from vifex.values import InputError, Limits, Outcome
+from vifex.values import InputError, Limits, Outcome, StoreError
 from vifex.values.reports import Estimate, Report
+from vifex.values.run_facts import run_facts
 
 __all__ = ["extract", "listed_sources", "take_devices", "wanted_views"]
 
@@ -142,9 +144,26 @@ def extract(
             on_outcome=on_outcome,
             on_notice=on_notice,
         )
+    _measure_indexes(store, on_notice)
     if estimate is None:
         return report
     return replace(report, estimate=estimate, added_bytes=folder_bytes(store) - before)
+
+
+def _measure_indexes(store: str | os.PathLike[str], on_notice: Callable[[str], None] | None) -> None:
+    """Measure the recall of the store's indexes again where its rows have changed."""
+    from vifex.store import indexed_views
+
+    try:
+        if not indexed_views(store):
+            return
+        from vifex.search.approximate.making import measure_changed
+
+        for notice in measure_changed(store, run=run_facts(["pylance", "pyarrow"])):
+            tell(notice, on_notice)
+    except StoreError as exc:
+        # All rows are committed; another run may hold the lock.
+        tell(f"The recall of an index was not measured again: {exc.what}", on_notice)
 
 
 def take_devices(choices: Choices) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
 from vifex.store.editing import delete_rows, relabel
 from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
 from vifex.store.files.lance_adapter import IndexPlan
-from vifex.store.files.layout import stored_view
+from vifex.store.files.layout import indexed_views, stored_view
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import FileProblem, ViewCheck
 from vifex.store.reading.indexed import ViewIndex, index_name, index_of
@@ -41,6 +41,7 @@ __all__ = [
     "delete_rows",
     "index_name",
     "index_of",
+    "indexed_views",
     "keep_marks",
     "marks_from",
     "open_store",

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from vifex.search.approximate.facts import IndexFacts, IndexSetting
-from vifex.search.approximate.making import drop_index, make_index
+from vifex.search.approximate.facts import IndexFacts, IndexSetting, stored_index
+from vifex.search.approximate.making import drop_index, make_index, measure_changed
 from vifex.search.approximate.measuring import probe_steps
 from vifex.search.approximate.nearest import approximate_many
 from vifex.search.exact import nearest_many
@@ -239,3 +239,22 @@ def test_the_cheapest_setting_that_was_measured_high_enough_is_taken() -> None:
     assert facts.setting_for(11, 0.9) is facts.settings[2]
     assert facts.setting_for(11, 0.95) is None
     assert facts.setting_for(101, 0.5) is None
+
+
+def test_a_view_that_has_grown_is_measured_again(made: tuple[Path, IndexFacts], tmp_path: Path) -> None:
+    path = tmp_path / "s.vifex"
+    shutil.copytree(made[0], path)
+    assert measure_changed(path) == []
+    add_images(path, clustered(10, 8))
+    assert measure_changed(path) == []  # less than a hundredth
+    with open_store(path) as opened:
+        assert stored_index(opened.view(), opened.view().indices()["head"]).changed_rows == 10
+    add_images(path, clustered(250, 8))
+    [told] = measure_changed(path)
+    assert told.startswith("The index of 'head' in the view 'main' does not hold 250 of 1750 rows.")
+    with open_store(path) as opened:
+        view = opened.view()
+        now = stored_index(view, view.indices()["head"])
+        assert (now.facts.rows, now.facts.rows_held, now.rows_not_held) == (ROWS + 250, ROWS, 250)
+        assert now.facts.settings[0].low >= 0.9
+    assert make_index(path, "main", recall=0.9).rows_held == ROWS + 250  # made anew

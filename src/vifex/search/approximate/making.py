@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from vifex.search.approximate.facts import IndexFacts
@@ -23,7 +24,7 @@ from vifex.search.approximate.sample import draw_samples
 from vifex.search.columns import one_column
 from vifex.search.exact import nearest
 from vifex.search.registry import DISTANCES, distance
-from vifex.store import IndexPlan, index_name, index_of, open_store, open_writer
+from vifex.store import IndexPlan, index_name, index_of, indexed_views, open_store, open_writer
 from vifex.values import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from vifex.store import View
     from vifex.store.files.lance_adapter import Table
 
-__all__ = ["drop_index", "make_index"]
+__all__ = ["drop_index", "make_index", "measure_changed"]
 
 LEAST_ROWS: Final = 256
 RECALLS: Final = (0.9, 0.95, 0.99)
@@ -43,6 +44,8 @@ _TIMED: Final = 5
 _KIND: Final = "IVF_SQ"
 _STALE: Final = 0.1
 """Share of rows that an index may not hold before it is made anew."""
+_CHANGED: Final = 0.01
+"""Share of rows by which a view may grow or shrink before the recall is measured again."""
 
 
 def make_index(
@@ -98,6 +101,62 @@ def make_index(
                 stored.make_index(job.plan, job.fresh)
     assert job.facts is not None
     return job.facts
+
+
+def measure_changed(path: str | os.PathLike[str], *, run: str = "") -> list[str]:
+    """Measure the recall of each index of a store whose view has grown or shrunk by a hundredth since.
+
+    Args:
+        path: The store's folder.
+        run: Facts of this run as JSON text, for the ledger.
+
+    Returns:
+        A sentence for each index that should be made anew.
+
+    Raises:
+        StoreError: If the store cannot be written.
+    """
+    changed = [(name, column) for name in indexed_views(path) for column in _changed(path, name)]
+    if not changed:
+        return []
+    told = []
+    with open_writer(path, run) as writer:
+        for name, column in changed:
+            stored = writer.stored_view(name)
+            # The lock is held: the rows that are read here are those that the index is a part of.
+            with open_store(path) as opened:
+                view = opened.view(name)
+                index = view.indices()[column]
+                facts = IndexFacts.from_dict(index.facts)
+                job = _Job(view, column, facts.metric, facts.recall, 0, lambda _: None)
+                stored.measure_index(partial(job.again, known=facts))
+                told += _stale(view, column, job.facts, len(index.places_not_held))
+    return told
+
+
+def _changed(path: str | os.PathLike[str], name: str) -> list[str]:
+    """Return the columns of a view whose recall should be measured again."""
+    with open_store(path) as opened:
+        view = opened.view(name)
+        rows = view.count_rows()
+        measured = {c: IndexFacts.from_dict(index.facts).rows for c, index in view.indices().items()}
+    if rows < LEAST_ROWS:
+        return []
+    return [column for column, before in measured.items() if abs(rows - before) > _CHANGED * before]
+
+
+def _stale(view: View, column: str, facts: IndexFacts | None, others: int) -> list[str]:
+    """Return why an index should be made anew, if it should."""
+    assert facts is not None
+    of = f"The index of {column!r} in the view {view.name!r}"
+    if facts.setting_for(1, facts.recall) is None:
+        return [f"{of} no longer reaches a recall of {facts.recall:g}; `vifex index` makes it anew."]
+    if others > _STALE * facts.rows:
+        return [
+            f"{of} does not hold {others} of {facts.rows} rows. A search compares them exactly, which takes "
+            "longer; `vifex index` makes it anew."
+        ]
+    return []
 
 
 def drop_index(

@@ -24,12 +24,9 @@ Measure = Callable[[Table], Mapping[str, Any]]
 def make_index(tables: ViewTables, plan: IndexPlan, measure: Measure) -> None:
     """Make an index in place of the one that the column has, measure it, and commit both.
 
-    Small fragments are merged before, as an index would have to follow when they are merged later.
-
     Raises:
         StoreError: If that fails; the store stays as it was after the last commit.
     """
-    tables.maintain(at_end=True, forced=True)
     with tables.failing():
         same = [one for one in tables.rows.table.vector_indices() if one.name == plan.name]
         tables.rows.make_index("index", plan, same)
@@ -37,7 +34,7 @@ def make_index(tables: ViewTables, plan: IndexPlan, measure: Measure) -> None:
         checkpoint("index.measured")
         tables.enter(index_entry(facts, tables.recipe_hash))
     if same:
-        tables.maintain(at_end=True, forced=True)
+        tables.remove_old_versions()
 
 
 def enter_facts(tables: ViewTables, measure: Measure) -> None:
@@ -64,5 +61,5 @@ def drop_index(tables: ViewTables, name: str, facts: Mapping[str, Any]) -> bool:
             return False
         tables.rows.drop_indices("index", dropped)
         tables.enter(index_entry(facts, tables.recipe_hash))
-    tables.maintain(at_end=True, forced=True)
+    tables.remove_old_versions()
     return True

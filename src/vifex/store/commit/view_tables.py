@@ -102,9 +102,9 @@ class ViewTables:
         self.finished.update(entered)
         self._since_maintenance += 1
 
-    def maintain(self, *, at_end: bool, forced: bool = False) -> None:
-        """Do maintenance if it is due, or in any case."""
-        if not forced and not maintenance.due(self.rows.table, self._since_maintenance, at_end=at_end):
+    def maintain(self, *, at_end: bool) -> None:
+        """Do maintenance if it is due."""
+        if not maintenance.due(self.rows.table, self._since_maintenance, at_end=at_end):
             return
         with self.failing():
             rows = maintenance.compact(self.rows, "maintenance.rows", file_sums(self.ledger.table))
@@ -112,12 +112,17 @@ class ViewTables:
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
             self.enter(maintenance_entry(said, self.recipe_hash))
             checkpoint("maintenance.entered")
+        self.remove_old_versions()
+        self._since_maintenance = 0
+
+    def remove_old_versions(self) -> None:
+        """Remove the versions before the newest two, with the files that only they need."""
+        with self.failing():
             # The same rows under a second manifest: two versions must not depend on one file.
             self.rows.commit("maintenance.repeat", ())
             self.enter(maintenance_entry("removing older versions", self.recipe_hash))
             checkpoint("maintenance.confirmed")
             maintenance.clean(self.rows.table, self.ledger.table, self._info.readers, self.name)
-        self._since_maintenance = 0
 
     def remove(self, fragments: Iterable[Fragment]) -> None:
         """Remove the files of fragments that were not committed."""

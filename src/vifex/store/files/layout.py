@@ -125,6 +125,12 @@ def list_views(info: StoreInfo) -> list[str]:
     return sorted(unquote(f.name) for f in folders)
 
 
+def indexed_views(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the views that may have an approximate index, sorted; no table is opened."""
+    info = read_store(Path(path))
+    return [name for name in list_views(info) if any((info.view(name).rows / "_indices").glob("*"))]
+
+
 def views_without_recipe(info: StoreInfo) -> list[str]:
     """Return the names of views whose folder has no recipe."""
     if not info.views.is_dir():

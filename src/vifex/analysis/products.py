@@ -58,6 +58,7 @@ def each_chunk(
     right: FloatMatrix | None,
     work: Callable[[Chunk], None],
     *,
+    before: Callable[[slice], None] | None = None,
     after: Callable[[int], None] | None = None,
 ) -> None:
     """Multiply rows with rows and show the products to `work`.
@@ -67,7 +68,8 @@ def each_chunk(
         right: Rows `[M, D]` of length 1 or of zeros, the columns of the products. `None` means `left`; each
             pair of different rows then comes at least once, in either order.
         work: Called with each chunk, in several threads at the same time.
-        after: Called between two blocks of columns, in this thread, with the number of columns that are done.
+        before: Called before each block of columns, in this thread, with its columns.
+        after: Called after each block of columns, in this thread, with the number of columns that are done.
     """
     columns = left if right is None else right
     threads = available_cores()
@@ -79,6 +81,8 @@ def each_chunk(
             int8 = _int8_products(columns[block], threads) if fast else None
             fast = int8 is not None
             job = _Job(left, peaks, columns[block], block, int8)
+            if before is not None:
+                before(block)
             parts = _Shared(_slices(0 if right is not None else start, len(left)))
             for done in [pool.submit(job.run, parts, work) for _ in range(threads)]:
                 done.result()

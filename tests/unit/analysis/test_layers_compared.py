@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colour_network import write_colour_network
 from PIL import Image
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -18,6 +19,7 @@ from vifex.analysis.comparing.examples import choose_examples
 from vifex.analysis.comparing.judging import Folds, knn_predictions, linear_predictions, make_folds
 from vifex.analysis.comparing.ranking import rank_layers
 from vifex.analysis.comparing.similarity import effective_rank, linear_cka
+from vifex.analysis.comparing.sketches import Sketches
 from vifex.analysis.rows import unit_vectors
 from vifex.values import InputError
 
@@ -116,6 +118,8 @@ def test_ranks_have_intervals_over_media() -> None:
     recall = np.mean([correct[0, 0][labels == c].mean() for c in range(4)])
     assert worst.parts[0].value == pytest.approx(recall)
     assert worst.parts[0].low < recall < worst.parts[0].high
+    by_one = rank_layers(correct, labels, groups, by=[1], resamples=20)
+    assert [one.score.value for one in by_one] == [one.parts[1].value for one in (worst, first, second)]
 
 
 def test_examples_are_of_each_class_alike() -> None:
@@ -212,18 +216,63 @@ def test_views_of_other_rows_are_compared_by_medium(store: Path) -> None:
     assert (few.unit, few.examples) == ("row", 8)
 
 
-def test_advice_names_a_layer(store: Path) -> None:
-    found = vifex.advise(store.parent / "media", layers=["stages.0", "stages.3", "embedding"], resamples=20)
-    assert (found.sampled, found.media) == (48, 48)
-    assert found.choices == {"model": "default", "layers": [found.best.layer]}
+def test_media_of_a_group_are_held_out_together(store: Path, tmp_path: Path) -> None:
+    """Of labels that are the groups' own, no held-out group can be told."""
+    table = tmp_path / "labels.csv"
+    lines = [f"{'abcd'[n % 4]}/{n}.png,{n % 4 // 2},{'abcd'[n % 4]}" for n in range(48)]
+    table.write_text("\n".join(["name,label,camera", *lines]))
+    choices = {"labels": table, "views": ["main"], "layers": ["embedding"], "resamples": 20}
+    alone = vifex.compare_layers(store, **choices)
+    together = vifex.compare_layers(store, group="camera", **choices)
+    assert (alone.folds, together.folds) == (5, 2)
+    assert together.best.score.value < alone.best.score.value
+    with pytest.raises(InputError, match="Did you mean camera"):
+        vifex.compare_layers(store, group="kamera", **choices)
+
+
+def test_advice_names_a_layer_of_one_of_several_models(store: Path, tmp_path: Path) -> None:
+    colours = write_colour_network(tmp_path)
+    media = store.parent / "media"
+    found = vifex.advise(
+        media, models=["default", colours], layers=["stages.0", "logits"], sample=40, resamples=20
+    )
+    assert (found.sampled, found.media) == (40, 48)
+    assert {(one.view, one.layer) for one in found.comparison.layers} == {
+        ("default", "stages.0"),
+        (str(colours), "logits"),
+    }
+    model = "default" if found.best.layer == "stages.0" else colours
+    assert found.choices == {"model": model, "layers": [found.best.layer]}
     assert found.best.score.value > 0.9
     full = vifex.compare_layers(store, views=["main"], layers=["stages.0"], resamples=20)
     sketched = next(one for one in found.comparison.layers if one.layer == "stages.0")
-    # No vector is longer than a sketch here, so both are judged by the same numbers.
-    assert sketched.size <= 256
-    assert sketched.knn.value == pytest.approx(full.best.knn.value, abs=0.05)
+    # 48 numbers are no longer than a sketch, so both are judged by the same vectors.
+    assert sketched.size == full.best.size == 48
+    assert sketched.linear.value == pytest.approx(full.best.linear.value, abs=0.05)
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_advice_that_cannot_be(store: Path) -> None:
     with pytest.raises(InputError, match="this is a store"):
         vifex.advise(store)
     with pytest.raises(InputError, match="no model was named"):
         vifex.advise(store.parent / "media", models=[])
+    with pytest.raises(vifex.ModelError, match=r"Did you mean stages\.0"):
+        vifex.advise(store.parent / "media", layers=["stage.0", "embedding"])
+
+
+def test_a_sketch_keeps_what_is_near_and_leaves_out_layers_that_are_the_same() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(40, 3000)).astype(np.float32)
+    media = [str(number // 2) for number in range(40)]
+    sketches = Sketches()
+    for part in (slice(0, 13), slice(13, 40)):
+        sketches.add({"a": vectors[part], "b": vectors[part], "c": vectors[part, :5]}, media[part])
+    assert sketches.layers == ["a", "c"]
+    ids = sketches.media
+    means = vectors.reshape(20, 2, -1).mean(axis=1)
+    assert np.allclose(sketches.matrix("c", ids), means[:, :5], atol=1e-6)
+    short = sketches.matrix("a", ids)
+    assert short.shape == (20, 256)
+    lengths = np.linalg.norm(short, axis=1) / np.linalg.norm(means, axis=1)
+    assert 0.85 < lengths.min() < lengths.max() < 1.15

@@ -81,7 +81,7 @@ def gather_examples(
     Args:
         views: Of one store.
         labels: The label of each medium by its `medium_id`.
-        groups: The group of each medium, which is held out whole; by default a medium is a group of its own.
+        groups: The group of each medium, which is held out whole; by default its file.
         where: An SQL filter over the row columns of each view.
         most: How many examples are taken at most, of each class alike, whole media at a time.
         seed: Of the choice.
@@ -92,7 +92,7 @@ def gather_examples(
     rows = tuple(read_rows(view, view.columns[0], where=where) for view in views)
     media, notes = _shared_media(rows)
     found = [labels.get(one.medium_id) for one in media]
-    owner = [(groups or {}).get(one.medium_id) or f"medium {one.medium_id}" for one in media]
+    owner = [(groups or {}).get(one.medium_id) or one.uri for one in media]
     classes, kept, said = usable_media(found, owner)
     notes += said
     ids = {media[place].medium_id: number for number, place in enumerate(kept)}
@@ -162,16 +162,13 @@ def usable_media(
     counts = {label: len(mine) for label, mine in owners.items()}
     classes = tuple(sorted(label for label, count in counts.items() if count > 1))
     notes = []
-    unlabelled = sum(label is None for label in labels)
-    if unlabelled:
-        notes.append(f"{unlabelled} media without a label were left out.")
     rare = sorted(label for label, count in counts.items() if count == 1)
     if rare:
         some = ", ".join(rare[:3]) + (", ..." if len(rare) > 3 else "")
-        notes.append(f"{len(rare)} classes of one medium or group were left out: {some}.")
+        notes.append(f"{len(rare)} classes of one file or group were left out: {some}.")
     if len(classes) < 2:
         raise InputError(
-            f"layers are ranked by at least two classes of two media each, and there {_are(len(classes))}.",
+            f"layers are ranked by at least two classes of two files each, and there {_are(len(classes))}.",
             todo="Label more media, or name other labels as `labels=`.",
         )
     known = set(classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ class Ranking:
     """The score of one layer and its rank among the others, with intervals over resampled media."""
 
     score: Interval
-    """Mean of the balanced accuracies of its classifiers."""
+    """Mean of the balanced accuracies by which layers are ranked."""
     parts: tuple[Interval, ...]
     """Balanced accuracy of each classifier."""
     rank: Interval
@@ -29,7 +30,13 @@ class Ranking:
 
 
 def rank_layers(
-    correct: npt.NDArray[np.bool_], labels: Ints, groups: Ints, *, resamples: int = 1000, seed: int = 0
+    correct: npt.NDArray[np.bool_],
+    labels: Ints,
+    groups: Ints,
+    *,
+    by: Sequence[int] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> list[Ranking]:
     """Rank layers.
 
@@ -39,6 +46,7 @@ def rank_layers(
         correct: `[L, P, N]`: whether each of P classifiers of each of L layers was right on each example.
         labels: `[N]`: numbers of classes.
         groups: `[N]`: numbers of media, which are drawn whole.
+        by: The classifiers whose mean ranks the layers; all by default.
         resamples: How many are drawn.
         seed: Of the draws.
 
@@ -53,7 +61,8 @@ def rank_layers(
     value, samples = (
         _balanced(flat, labels, weights).reshape(-1, n_layers, n_parts) for weights in (ones, drawn)
     )
-    scores = value.mean(axis=2), samples.mean(axis=2)
+    chosen = list(range(n_parts)) if by is None else list(by)
+    scores = value[:, :, chosen].mean(axis=2), samples[:, :, chosen].mean(axis=2)
     ranks = _ranks(scores[0]), _ranks(scores[1])
     return [
         Ranking(

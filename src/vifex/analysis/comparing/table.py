@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["ComparedLayer", "LayerComparison", "LayerInput", "judge_layers", "layers_of"]
 
 RankBy = Literal["mean", "knn", "linear"]
+_FEW: Final = 1 << 20
+"""Numbers of a matrix that one thread is quickest with."""
 _PARTS: Final[dict[str, list[int]]] = {"mean": [0, 1], "knn": [0], "linear": [1]}
 
 
@@ -162,20 +165,27 @@ def judge_layers(
             continue
         if not np.ptp(values, axis=0).any():
             notes.append(f"{layer.view}: {layer.layer}: all vectors are equal.")
-        correct.append(_correct(values, folds))
-        ranks.append(effective_rank(values))
+        with _threads(values.size):
+            correct.append(_correct(values, folds))
+            ranks.append(effective_rank(values))
         read.append(values)
         kept.append(layer)
         if tick is not None:
             tick(place + 1)
     if not kept:
         raise InputError("no layer has vectors of finite numbers.")
-    right = np.stack(correct)[:, _PARTS[by]]
-    ranking = rank_layers(right, examples.labels, examples.groups, resamples=resamples, seed=seed)
-    parts = rank_layers(np.stack(correct), examples.labels, examples.groups, resamples=resamples, seed=seed)
-    made = [_made(*facts) for facts in zip(kept, ranking, parts, ranks, strict=True)]
+    with _threads(0):
+        ranking = rank_layers(
+            np.stack(correct),
+            examples.labels,
+            examples.groups,
+            by=_PARTS[by],
+            resamples=resamples,
+            seed=seed,
+        )
+        cka = linear_cka(read, seed=seed)
+    made = [_made(*facts) for facts in zip(kept, ranking, ranks, strict=True)]
     order = sorted(range(len(made)), key=lambda i: (-made[i].score.value, made[i].row_bytes, i))
-    cka = linear_cka(read, seed=seed)
     return LayerComparison(
         layers=tuple(made[i] for i in order),
         cka=cka[np.ix_(order, order)],
@@ -189,6 +199,16 @@ def judge_layers(
     )
 
 
+def _threads(numbers: int) -> AbstractContextManager[Any]:
+    """Keep linear algebra over few numbers in one thread: several would mostly wait for each other."""
+    if numbers > _FEW:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
 def _correct(values: FloatMatrix, folds: Folds) -> npt.NDArray[np.bool_]:
     """Whether each classifier is right on each example, `[2, N]`: k nearest neighbours, linear."""
     predicted = knn_predictions(unit_vectors(values), folds), linear_predictions(values, folds)
@@ -196,8 +216,8 @@ def _correct(values: FloatMatrix, folds: Folds) -> npt.NDArray[np.bool_]:
     return correct
 
 
-def _made(layer: LayerInput, ranking: Ranking, parts: Ranking, effective: float) -> ComparedLayer:
-    knn, linear = parts.parts
+def _made(layer: LayerInput, ranking: Ranking, effective: float) -> ComparedLayer:
+    knn, linear = ranking.parts
     return ComparedLayer(
         view=layer.view,
         column=layer.column,

@@ -16,23 +16,26 @@ from vifex.analysis.comparing.advice import Advice, smaller_layer
 from vifex.analysis.comparing.examples import ExampleSet, choose_examples, usable_media
 from vifex.analysis.comparing.sketches import Sketches
 from vifex.analysis.comparing.table import LayerInput, judge_layers
-from vifex.analysis.labels import label_media
 from vifex.analysis.rows import FloatMatrix, MediumFacts
+from vifex.api.answers.comparing import groups_of
+from vifex.api.answers.labels import LabelSource, labels_of
 from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell
 from vifex.api.views import plan_views
+from vifex.engines import load_engine
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.streaming import stream_plan
 from vifex.media.sources import find
 from vifex.media.sources.folders import is_store
-from vifex.values import InputError, Medium, Outcome
+from vifex.models import load_model
+from vifex.values import InputError, Medium, ModelError, Outcome
 
 __all__ = ["advise"]
 
 _LEAST: Final = 200
 _MOST: Final = 2000
-_SHARE: Final = 10
+_SHARE: Final = 20
 
 
 @checked("media", "models", "labels")
@@ -40,7 +43,8 @@ def advise(
     media: str | os.PathLike[str],
     *,
     models: Sequence[str | os.PathLike[str] | LoadedModel] = ("default",),
-    labels: str | os.PathLike[str] | None = None,
+    labels: LabelSource | None = None,
+    group: str | None = None,
     layers: Sequence[str] | None = None,
     sample: int | None = None,
     resamples: int = 300,
@@ -58,10 +62,12 @@ def advise(
     Args:
         media: A folder or a manifest.
         models: Names or files of models, or models from `vifex.load_model`.
-        labels: `label`, `split`, `folder` (the first folder of each name), or a file with the columns `name`
-            and `label`. By default the labels of a manifest, or the folders.
-        layers: Names or patterns of layers; by default all of each model.
-        sample: How many media are read; by default a tenth, at least 200 and at most 2000.
+        labels: `label`, `split`, `folder` (the first folder of each name), a file with the columns `name` and
+            `label`, or a mapping of names to labels. By default the labels of a manifest, or the folders.
+        group: A column of the file of labels, or `split`: media of one group are held out together.
+        layers: Names or patterns of layers, each of which one of the models must have; by default all of each
+            model.
+        sample: How many media are read; by default a twentieth, at least 200 and at most 2000.
         resamples: Of the intervals.
         seed: Of the sample, the projections, the folds and the resamples.
         workers: Decoder processes; by default one for each core.
@@ -82,15 +88,15 @@ def advise(
     if not wanted:
         raise InputError("no model was named.", todo='Name some, e.g. `models="default"`.')
     began_s = time.monotonic()
-    plans = [_plan(model, layers, choices, on_notice) for model in wanted]
-    known, total = _labelled(media, labels, sample, seed, on_notice)
+    plans = _plans(wanted, layers, choices, on_notice)
+    known, total = _labelled(media, labels, group, sample, seed, on_notice)
     runs = [_Run(plan, model, Sketches(seed=seed)) for plan, model in zip(plans, wanted, strict=True)]
     for run in runs:
-        run.read([medium for medium, _ in known], workers, on_outcome)
+        run.read([one.medium for one in known], workers, on_outcome)
     named = {run.word: run.model for run in runs}
     read = set.intersection(*(set(run.sketches.media) for run in runs))
     inputs = [one for run in runs for one in run.layers()]
-    examples, ids = _examples([(m.medium_id, label) for m, label in known if m.medium_id in read])
+    examples, ids = _examples([one for one in known if one.medium.medium_id in read])
     found = judge_layers(
         [one for one, _ in inputs],
         lambda place: inputs[place][1](ids),
@@ -108,6 +114,15 @@ def advise(
         seconds=round(time.monotonic() - began_s, 3),
         choices={**(choices or {}), "model": named[found.best.view], "layers": [found.best.layer]},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A medium with its label and its group."""
+
+    medium: Medium
+    label: str | None
+    group: str
 
 
 @dataclass(slots=True)
@@ -162,25 +177,55 @@ class _Run:
         ]
 
 
-def _plan(
-    model: str | os.PathLike[str] | LoadedModel,
+def _plans(
+    models: Sequence[str | os.PathLike[str] | LoadedModel],
     layers: Sequence[str] | None,
     choices: Mapping[str, Any] | None,
     on_notice: Callable[[str], None] | None,
-) -> ViewPlan:
+) -> list[ViewPlan]:
+    """Plan the reading of each model: of the layers that are named, those that it has."""
     names = ["**"] if layers is None else [layers] if isinstance(layers, str) else list(layers)
-    common: Any = {**(choices or {}), "layers": names}
-    own: Any = {"model": model}
-    return plan_views([("advice", own)], common, on_notice)[0]
+    mine = [_had(model, names, choices or {}) for model in models]
+    for name in names:
+        errors = [found[name] for found in mine]
+        if all(error is not None for error in errors):
+            raise cast("ModelError", errors[0])
+    plans = []
+    for model, found in zip(models, mine, strict=True):
+        kept = [name for name in names if found[name] is None]
+        if not kept:
+            raise cast("ModelError", found[names[0]])
+        common: Any = {**(choices or {}), "layers": kept}
+        own: Any = {"model": model}
+        plans += plan_views([("advice", own)], common, on_notice)
+    return plans
+
+
+def _had(
+    model: str | os.PathLike[str] | LoadedModel, names: Sequence[str], choices: Mapping[str, Any]
+) -> dict[str, ModelError | None]:
+    """Return for each name why the model has no such layer; `None` if it has one."""
+    known = {name: choices[name] for name in ("weights", "card", "trust_code") if name in choices}
+    loaded = model.model if isinstance(model, LoadedModel) else load_model(model, **known)
+    engine = load_engine(loaded.engine)
+    found: dict[str, ModelError | None] = {}
+    for name in names:
+        try:
+            engine.resolve_layers(loaded, [name])
+            found[name] = None
+        except ModelError as exc:
+            found[name] = exc
+    return found
 
 
 def _labelled(
     source: str | os.PathLike[str],
-    labels: str | os.PathLike[str] | None,
+    labels: LabelSource | None,
+    group: str | None,
     sample: int | None,
     seed: int,
     on_notice: Callable[[str], None] | None,
-) -> tuple[list[tuple[Medium, str]], int]:
+) -> tuple[list[_Known], int]:
     """Return a sample of the media that have labels, and how many media there are."""
     if Path(source).is_dir() and is_store(os.fspath(source)):
         raise InputError(
@@ -193,18 +238,24 @@ def _labelled(
     facts = [MediumFacts(m.medium_id, m.uri, m.name, m.label, m.split) for m in media]
     if not media:
         raise InputError("no image, video or sound was found.", of=os.fspath(source))
-    found = label_media(facts, labels)
-    classes, kept, _ = usable_media(found, [m.medium_id for m in media])
-    numbers = np.array([classes.index(found[place] or "") for place in kept], np.int64)
+    found = labels_of(facts, labels)
+    for note in found.notes:
+        tell(note, on_notice)
+    stated = groups_of(found, group) if group is not None else [None] * len(media)
+    owners = [name or medium.uri for name, medium in zip(stated, media, strict=True)]
+    known = [_Known(*one) for one in zip(media, found.labels, owners, strict=True)]
+    classes, kept, _ = usable_media(found.labels, owners)
+    numbers = np.array([classes.index(known[place].label or "") for place in kept], np.int64)
     most = min(_MOST, max(_LEAST, len(kept) // _SHARE)) if sample is None else sample
     chosen = choose_examples(numbers, np.ones(len(kept), np.int64), most, seed=seed)
-    return [(media[kept[place]], found[kept[place]] or "") for place in chosen], len(media)
+    return [known[kept[place]] for place in chosen], len(media)
 
 
-def _examples(known: Sequence[tuple[str, str]]) -> tuple[ExampleSet, list[str]]:
+def _examples(known: Sequence[_Known]) -> tuple[ExampleSet, list[str]]:
     """Make examples of the media that could be read, one of each."""
-    classes, kept, notes = usable_media([label for _, label in known], [medium for medium, _ in known])
-    labels = np.array([classes.index(known[place][1]) for place in kept], np.int64)
-    ids = [known[place][0] for place in kept]
-    made = ExampleSet(classes, labels, np.arange(len(ids)), len(ids), "medium", tuple(notes))
-    return made, ids
+    classes, kept, notes = usable_media([one.label for one in known], [one.group for one in known])
+    chosen = [known[place] for place in kept]
+    labels = np.array([classes.index(one.label or "") for one in chosen], np.int64)
+    _, groups = np.unique([one.group for one in chosen], return_inverse=True)
+    made = ExampleSet(classes, labels, groups.astype(np.int64), len(chosen), "medium", tuple(notes))
+    return made, [one.medium.medium_id for one in chosen]

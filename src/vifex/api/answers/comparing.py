@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Final
 
 from vifex.analysis.comparing.examples import gather_examples
 from vifex.analysis.comparing.page import comparison_page
 from vifex.analysis.comparing.table import LayerComparison, RankBy, judge_layers, layers_of
-from vifex.analysis.labels import label_media
 from vifex.analysis.rows import read_rows
 from vifex.api.answers.given import Given, is_media, opened
+from vifex.api.answers.labels import LabelSource, MediaLabels, labels_of
 from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell
@@ -22,7 +23,7 @@ from vifex.search.files import check_target, written_whole
 from vifex.values import InputError, Outcome
 from vifex.values.registry import near
 
-__all__ = ["compare_layers"]
+__all__ = ["compare_layers", "groups_of"]
 
 _BY: Final = ("mean", "knn", "linear")
 
@@ -31,7 +32,8 @@ _BY: Final = ("mean", "knn", "linear")
 def compare_layers(
     given: Given,
     *,
-    labels: str | os.PathLike[str] | None = None,
+    labels: LabelSource | None = None,
+    group: str | None = None,
     views: Sequence[str] | None = None,
     layers: Sequence[str] | None = None,
     where: str | None = None,
@@ -53,9 +55,11 @@ def compare_layers(
 
     Args:
         given: A store, an open store or view, or media, which are extracted into the cache first.
-        labels: `label`, `split`, `folder` (the first folder of each name), or a CSV, TSV, JSONL or Parquet
-            file with the columns `name` and `label`. By default the label column, or the folders where no
-            medium has a label.
+        labels: A column of the rows, `folder` (the first folder of each name), a CSV, TSV, JSONL or Parquet
+            file with the columns `name` and `label`, or a mapping of names to labels. By default the label
+            column, or the folders if no medium has a label.
+        group: A column of the file of labels, or `split`: media of one group are held out together. By
+            default those of one file are.
         views: Names of views; all by default.
         layers: Names of layers or columns; all by default.
         where: An SQL filter over the row columns.
@@ -95,8 +99,17 @@ def compare_layers(
         chosen = _chosen([one for view in stored for one in layers_of(view)], layers)
         of_view = {view.name: place for place, view in enumerate(stored)}
         media = read_rows(stored[0], stored[0].columns[0], where=where).media
-        found = dict(zip((m.medium_id for m in media), label_media(media, labels), strict=True))
-        gathered = gather_examples(stored, found, where=where, most=examples, seed=seed)
+        found = labels_of(media, labels, view=stored[0])
+        ids = [medium.medium_id for medium in media]
+        groups = None if group is None else dict(zip(ids, groups_of(found, group), strict=True))
+        gathered = gather_examples(
+            stored,
+            dict(zip(ids, found.labels, strict=True)),
+            groups=groups,
+            where=where,
+            most=examples,
+            seed=seed,
+        )
         made = judge_layers(
             chosen,
             lambda place: gathered.vectors(of_view[chosen[place].view], chosen[place].column),
@@ -105,6 +118,7 @@ def compare_layers(
             resamples=resamples,
             seed=seed,
         )
+        made = replace(made, notes=(*found.notes, *made.notes))
         name = stored[0].folder.parent.parent.name
     for note in made.notes:
         tell(note, on_notice)
@@ -112,6 +126,22 @@ def compare_layers(
         with written_whole(html, overwrite=overwrite) as aside, aside.open("w", encoding="utf-8") as file:
             file.writelines(comparison_page(made, f"Layers of {name}"))
     return made
+
+
+def groups_of(labels: MediaLabels, group: str) -> tuple[str | None, ...]:
+    """Return the group of each medium.
+
+    Raises:
+        InputError: If the labels have no such column.
+    """
+    columns = {"split": labels.splits, **labels.columns}
+    if group not in columns:
+        raise InputError(
+            f"there is no column {group!r} to group by.",
+            of=labels.source,
+            todo=f"{near(group, list(columns))}Known: {', '.join(columns)}.",
+        )
+    return columns[group]
 
 
 def _views(stack: ExitStack, given: Given, names: Sequence[str] | None) -> list[View]:

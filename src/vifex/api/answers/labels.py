@@ -8,16 +8,19 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from vifex.analysis.rows import FeatureRows, MediumFacts
 from vifex.values import InputError
 from vifex.values.media import path_to_uri
 from vifex.values.registry import near
 
-__all__ = ["FOLDER", "LabelSource", "MediaLabels", "media_labels"]
+if TYPE_CHECKING:
+    from vifex.store import View
 
-LabelSource: TypeAlias = "str | os.PathLike[str] | Mapping[str, str | None]"
+__all__ = ["FOLDER", "LabelSource", "MediaLabels", "labels_of", "media_labels"]
+
+LabelSource: TypeAlias = str | os.PathLike[str] | Mapping[str, str | None]
 """A column of the view, a table (`.csv`, `.tsv`, `.jsonl`, `.parquet`), `folder`, or names to labels."""
 
 FOLDER: Final = "folder"
@@ -41,29 +44,41 @@ class MediaLabels:
 
 
 def media_labels(rows: FeatureRows, source: LabelSource) -> MediaLabels:
-    """Find the labels of the media of rows.
+    """Find the labels of the media of rows; see `labels_of`. The source may be any column of the rows."""
+    return labels_of(rows.media, source, view=rows.view)
+
+
+def labels_of(
+    media: Sequence[MediumFacts], source: LabelSource | None, *, view: View | None = None
+) -> MediaLabels:
+    """Find the labels of media.
 
     Args:
-        rows: The rows; the labels are those of `rows.media`, in their order.
+        media: The labels come in their order.
         source: See `LabelSource`. A line of a table names a medium by its name in the store, its path, its
             `file://` address or its id, in a column `name`, `path` or `uri`, and has a column `label`. A
-            column `split` replaces the splits of the store.
+            column `split` replaces the splits of the media. `None` takes the labels of the media, or their
+            folders if none has a label.
+        view: The view that the media are of, for a column of its rows.
 
     Raises:
         InputError: If the column or the table cannot be used, no line matches a medium, two lines give a
             medium different labels, or no medium has a label.
     """
+    media = tuple(media)
+    if source is None:
+        source = "label" if any(medium.label is not None for medium in media) else FOLDER
     if isinstance(source, Mapping):
         lines = [{"name": str(name), "label": label} for name, label in source.items()]
-        found = _of_lines(rows.media, lines, "labels that were given", None)
+        found = _of_lines(media, lines, "labels that were given", None)
     elif _is_table(source):
         path = Path(source)
-        found = _of_lines(rows.media, list(_lines(path)), str(path), path.parent)
+        found = _of_lines(media, list(_lines(path)), str(path), path.parent)
     elif os.fspath(source) == FOLDER:
-        labels = tuple(_folder(medium.name) for medium in rows.media)
-        found = MediaLabels(labels, _splits(rows.media), "folders of the names")
+        labels = tuple(_folder(medium.name) for medium in media)
+        found = MediaLabels(labels, _splits(media), "folders of the names")
     else:
-        found = _of_column(rows, os.fspath(source))
+        found = _of_column(media, os.fspath(source), view)
     missing = sum(label is None for label in found.labels)
     if missing == len(found.labels):
         raise InputError(
@@ -100,26 +115,26 @@ def _splits(media: tuple[MediumFacts, ...]) -> tuple[str | None, ...]:
     return tuple(medium.split for medium in media)
 
 
-def _of_column(rows: FeatureRows, column: str) -> MediaLabels:
+def _of_column(media: tuple[MediumFacts, ...], column: str, view: View | None) -> MediaLabels:
     """Take a column of the rows; the first row of a medium counts for it."""
-    if column == "label":
-        labels = tuple(medium.label for medium in rows.media)
-        return MediaLabels(labels, _splits(rows.media), "the column label")
-    known = [name for name in rows.view.schema.names if name not in rows.view.columns]
-    if column not in known:
+    own = {"label": tuple(medium.label for medium in media), "split": _splits(media)}
+    if column in own:
+        return MediaLabels(own[column], own["split"], f"the column {column}")
+    known = list(own) if view is None else [n for n in view.schema.names if n not in view.columns]
+    if view is None or column not in known:
         raise InputError(
             f"there is no column {column!r} and no table of that name.",
-            of=rows.view.name,
-            todo=f"{near(column, known)}The view has the columns {', '.join(known)}; a table ends in "
+            of=None if view is None else view.name,
+            todo=f"{near(column, known)}The columns are {', '.join(known)}; a table ends in "
             f"{', '.join(_TABLES)}.",
         )
     stated: dict[str, str | None] = {}
-    for batch in rows.view.batches(["medium_id", column], batch_rows=1 << 16):
+    for batch in view.batches(["medium_id", column], batch_rows=1 << 16):
         values = zip(batch.column("medium_id").to_pylist(), batch.column(column).to_pylist(), strict=True)
         for medium_id, value in values:
             stated.setdefault(medium_id, _text(value))
-    labels = tuple(stated.get(medium.medium_id) for medium in rows.media)
-    return MediaLabels(labels, _splits(rows.media), f"the column {column}")
+    labels = tuple(stated.get(medium.medium_id) for medium in media)
+    return MediaLabels(labels, own["split"], f"the column {column}")
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -30,6 +30,7 @@ def advise(
     /,
     *,
     labels: Annotated[str | None, Parameter(group=SOURCE)] = None,
+    group: Annotated[str | None, Parameter(name=["--group", "-g"], group=SOURCE)] = None,
     sample: Annotated[int | None, Parameter(group=SOURCE)] = None,
     models: Annotated[str, Parameter(name=["--models", "-m"], group=MODEL)] = "default",
     layers: Annotated[str | None, Parameter(name=["--layers", "-l"], group=MODEL)] = None,
@@ -51,8 +52,8 @@ def advise(
         vifex advise photos.csv --models default,net.onnx --layers "stages.*,embedding"
         vifex advise clips --labels labels.csv --uniform 3
 
-    Nothing is stored. A tenth of the media goes through each model. Each layer is pooled and shortened to at
-    most 256 numbers, and judged as by vifex layers compare. The answer is a command.
+    Nothing is stored. A twentieth of the media goes through each model. Each layer is pooled, shortened to at
+    most 256 numbers and judged as by vifex layers compare. The answer is a command.
 
     Parameters
     ----------
@@ -61,8 +62,10 @@ def advise(
     labels
         label, split, folder (the first folder of each name), or a CSV, TSV, JSONL or Parquet file with the
         columns name and label (default: the labels of a manifest, or the folders).
+    group
+        A column of the file of labels: media of one group are held out together (default: those of one file).
     sample
-        How many media are read (default: a tenth, at least 200 and at most 2000).
+        How many media are read (default: a twentieth, at least 200 and at most 2000).
     models
         Names or files of models, separated by commas.
     layers
@@ -94,6 +97,7 @@ def advise(
         media,
         models=split_names(models),
         labels=labels,
+        group=group,
         layers=split_names(layers) or None,
         sample=sample,
         resamples=resamples,

@@ -31,6 +31,7 @@ def compare(
     /,
     *,
     labels: Annotated[str | None, Parameter(group=SOURCE)] = None,
+    group: Annotated[str | None, Parameter(name=["--group", "-g"], group=SOURCE)] = None,
     view: Annotated[list[str] | None, Parameter(name=["--view", "-v"], negative=(), group=SOURCE)] = None,
     layers: Annotated[str | None, Parameter(name=["--layers", "-l"], group=SOURCE)] = None,
     where: Annotated[str | None, Parameter(group=SOURCE)] = None,
@@ -59,8 +60,10 @@ def compare(
     store
         A store, or a folder of media, which is extracted into the cache first.
     labels
-        label, split, folder (the first folder of each name), or a CSV, TSV, JSONL or Parquet file with the
-        columns name and label (default: the label column, or the folders where no medium has a label).
+        A column of the rows, folder (the first folder of each name), or a CSV, TSV, JSONL or Parquet file
+        with the columns name and label (default: the label column, or the folders if no medium has a label).
+    group
+        A column of the file of labels: media of one group are held out together (default: those of one file).
     view
         Only this view. It may be given several times (default: all).
     layers
@@ -95,6 +98,7 @@ def compare(
     found = vifex.compare_layers(
         store,
         labels=labels,
+        group=group,
         views=view or None,
         layers=None if media else names,
         where=where,

@@ -35,6 +35,17 @@ ENVIRONMENTS = {
     # It pins torchvision 0.15.2 and TensorFlow below 2.16.
     "thingsvision": Environment(locks=(HERE / "thingsvision.lock",)),
     "voyager": Environment(("voyager==2.1.0", "numpy==2.4.6")),
+    # Perceptual hashes of frames, decoded by the same PyAV as those of Vifex.
+    "imagehash": Environment(
+        (
+            "ImageHash==4.3.2",
+            "PyWavelets==1.9.0",
+            "scipy==1.17.1",
+            "av==18.1.0",
+            "numpy==2.4.6",
+            "pillow==13.0.0",
+        )
+    ),
     "onnxruntime": Environment(("onnxruntime==1.31.1", "numpy==2.4.6", "pillow==13.0.0")),
     "opencv": Environment(("opencv-python-headless==5.0.0.93", "openvino==2026.4.1", "numpy==2.4.6")),
 }

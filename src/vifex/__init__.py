@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from vifex.analysis.comparing.advice import Advice
     from vifex.analysis.comparing.table import ComparedLayer, LayerComparison
     from vifex.analysis.copies.result import CopiedImage, Copies, CopyGroup
+    from vifex.analysis.copies.segments.calibration import SegmentThreshold
+    from vifex.analysis.copies.segments.videos import CopiedSegment, ImageInVideo, VideoSpan
     from vifex.analysis.copies.threshold import CopyThreshold
     from vifex.analysis.differing.columns import ColumnDifference
     from vifex.analysis.differing.views import MediumChange, StoreDifference, ViewDifference
@@ -128,6 +130,7 @@ __all__ = [
     "ComparedLayer",
     "Compression",
     "CopiedImage",
+    "CopiedSegment",
     "Copies",
     "CopyGroup",
     "CopyThreshold",
@@ -141,6 +144,7 @@ __all__ = [
     "Fusion",
     "FusionInput",
     "Hit",
+    "ImageInVideo",
     "Images",
     "IndexFacts",
     "IndexSetting",
@@ -188,6 +192,7 @@ __all__ = [
     "RetrievalEvaluation",
     "Sampling",
     "ScoreThreshold",
+    "SegmentThreshold",
     "Shot",
     "Span",
     "Store",
@@ -207,6 +212,7 @@ __all__ = [
     "Tree",
     "UnknownViewError",
     "UnusualSpan",
+    "VideoSpan",
     "View",
     "ViewCheck",
     "ViewDifference",
@@ -263,6 +269,7 @@ _HOMES = {
     "ComparedLayer": ("vifex.analysis.comparing.table", "ComparedLayer"),
     "Compression": ("vifex.compression", "Compression"),
     "CopiedImage": ("vifex.analysis.copies.result", "CopiedImage"),
+    "CopiedSegment": ("vifex.analysis.copies.segments.videos", "CopiedSegment"),
     "Copies": ("vifex.analysis.copies.result", "Copies"),
     "CopyGroup": ("vifex.analysis.copies.result", "CopyGroup"),
     "CopyThreshold": ("vifex.analysis.copies.threshold", "CopyThreshold"),
@@ -276,6 +283,7 @@ _HOMES = {
     "Fusion": ("vifex.values", "Fusion"),
     "FusionInput": ("vifex.values", "FusionInput"),
     "Hit": ("vifex.search.hits", "Hit"),
+    "ImageInVideo": ("vifex.analysis.copies.segments.videos", "ImageInVideo"),
     "Images": ("vifex.api.types", "Images"),
     "IndexFacts": ("vifex.search.approximate.facts", "IndexFacts"),
     "IndexSetting": ("vifex.search.approximate.facts", "IndexSetting"),
@@ -324,6 +332,7 @@ _HOMES = {
     "Sampling": ("vifex.values", "Sampling"),
     "ScoreThreshold": ("vifex.search.calibrated.threshold", "ScoreThreshold"),
     "Shot": ("vifex.analysis.summaries.summary", "Shot"),
+    "SegmentThreshold": ("vifex.analysis.copies.segments.calibration", "SegmentThreshold"),
     "Span": ("vifex.values", "Span"),
     "Store": ("vifex.api.stores.store", "Store"),
     "StoreDifference": ("vifex.analysis.differing.views", "StoreDifference"),
@@ -342,6 +351,7 @@ _HOMES = {
     "Tree": ("vifex.values", "Tree"),
     "UnknownViewError": ("vifex.values", "UnknownViewError"),
     "UnusualSpan": ("vifex.analysis.outliers.time_lines", "UnusualSpan"),
+    "VideoSpan": ("vifex.analysis.copies.segments.videos", "VideoSpan"),
     "View": ("vifex.api.stores.view", "View"),
     "ViewCheck": ("vifex.store", "ViewCheck"),
     "ViewDifference": ("vifex.analysis.differing.views", "ViewDifference"),

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vifex.analysis.copies.segments.calibration import SegmentThreshold
+from vifex.analysis.copies.segments.videos import CopiedSegment, ImageInVideo
 from vifex.analysis.copies.threshold import CopyThreshold
 from vifex.values import Box
 
@@ -78,14 +80,38 @@ class Copies:
     """Pairs of images above the threshold, without those marked as wrong."""
     groups: tuple[CopyGroup, ...]
     """Groups of images, the highest score first."""
+    videos: int = 0
+    """Videos, or sounds, that were compared."""
+    segment_threshold: SegmentThreshold | None = None
+    """Of segments; `None` where there were no two videos to compare."""
+    segments: tuple[CopiedSegment, ...] = ()
+    """Copied segments of videos, the highest score first."""
+    images_in_videos: tuple[ImageInVideo, ...] = ()
+    """Images that videos show, the highest score first."""
     notes: tuple[str, ...] = ()
     """What must be known of the answer."""
 
     def facts(self) -> list[str]:
         """Return sentences about what was found and how far it can be trusted."""
-        images = sum(len(group.copies) + 1 for group in self.groups)
-        found = f"{_counted(len(self.groups), 'group')} with {images} of {_counted(self.rows, 'image')}."
-        return [found] if self.threshold is None else [found, self.threshold.sentence()]
+        facts = []
+        if self.rows or not self.videos:
+            images = sum(len(group.copies) + 1 for group in self.groups)
+            facts.append(
+                f"{_counted(len(self.groups), 'group')} with {images} of {_counted(self.rows, 'image')}."
+            )
+        if self.threshold is not None:
+            facts.append(self.threshold.sentence())
+        if self.videos:
+            videos = len({span.medium_id for one in self.segments for span in (one.a, one.b)})
+            facts.append(
+                f"{_counted(len(self.segments), 'copied segment')} in {videos} of "
+                f"{_counted(self.videos, 'video')}."
+            )
+        if self.segment_threshold is not None:
+            facts.append(self.segment_threshold.sentence())
+        if self.images_in_videos:
+            facts.append(f"{_counted(len(self.images_in_videos), 'image')} shown by a video.")
+        return facts
 
     def write_html(self, path: str | os.PathLike[str], *, most: int = 500, overwrite: bool = False) -> None:
         """Write the groups as one HTML page with their images, where pairs can be marked.
@@ -116,6 +142,10 @@ class Copies:
             "threshold": self.threshold and self.threshold.to_dict(),
             "pairs": self.pairs,
             "groups": [group.to_dict() for group in self.groups],
+            "videos": self.videos,
+            "segment_threshold": self.segment_threshold and self.segment_threshold.to_dict(),
+            "segments": [one.to_dict() for one in self.segments],
+            "images_in_videos": [one.to_dict() for one in self.images_in_videos],
             "notes": list(self.notes),
         }
 

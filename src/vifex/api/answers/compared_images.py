@@ -115,6 +115,8 @@ class ComparedImages:
 
     def groups(self, found: FoundGroups, marks: Iterable[CopyMark]) -> Iterator[CopyGroup]:
         """Look up the facts of the images of each group."""
+        if not found.stars:
+            return
         said = {mark.pair: mark.mark for mark in marks if mark.kind == "image"}
         last = len(self._rows) - 1
         heads = self._facts(0, [star.row for star in found.stars])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vifex.analysis.copies.find import FoundGroups, find_groups
 from vifex.analysis.copies.result import Copies
 from vifex.api.answers.compared_images import ComparedImages
+from vifex.api.answers.compared_videos import compare_videos
 from vifex.api.answers.given import Given, opened
 from vifex.api.arguments import checked
 from vifex.api.notices import tell
@@ -34,6 +35,8 @@ def copies(
     where: str | None = None,
     threshold: float | None = None,
     sample: int = 80,
+    false_alarms: float = 0.05,
+    shortest: float = 1.0,
     marks: str | os.PathLike[str] | None = None,
     anyway: bool = False,
     model: str | os.PathLike[str] | LoadedModel | None = None,
@@ -42,7 +45,7 @@ def copies(
     on_notice: Callable[[str], None] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Copies:
-    """Find images that are nearly the same, in a store or between two stores.
+    """Find images that are nearly the same and copied segments of videos, in one or two stores.
 
     Every pair is compared. A pair counts if its score reaches the threshold. The score is the cosine
     similarity minus what is usual for both images: half their similarity to their fifth neighbour in a
@@ -54,6 +57,11 @@ def copies(
 
     Pairs become groups: each image of a group makes a pair with the group's representative.
 
+    Videos, and sounds, are compared frame by frame. Where the frames of one match those of another in order,
+    at 0.8 to 1.25 times the speed, the two spans are a copied segment. What many media share, as black or an
+    intro, weighs little. The score that a segment must have is found on the store too: each pair is also
+    compared with one video reversed, which shows the scores of chance. Images are looked for in videos too.
+
     Args:
         given: A store, an open store or view, or media, which are extracted first.
         other: A second one, made by the same recipe: its images are compared with those of the first.
@@ -63,6 +71,8 @@ def copies(
         where: SQL filter over the row columns of both.
         threshold: Least cosine similarity, in (0, 1]; by default it is found on the store.
         sample: Number of images that edited copies are made of; 0 sets the threshold by unrelated rows alone.
+        false_alarms: How many copied segments that are none are allowed in the whole answer, on average.
+        shortest: Seconds of the shortest segment.
         marks: File of marks that the page saved. The store keeps them from then on. Pairs that are marked as
             wrong are left out, confirmed ones are kept whatever their score is.
         anyway: Compare stores of different recipes whose vectors have the same size.
@@ -85,6 +95,10 @@ def copies(
         raise InputError(f"the threshold is a cosine similarity above 0 and up to 1, got {threshold:g}.")
     if sample < 0:
         raise InputError(f"the number of images in the sample must be at least 0, got {sample}.")
+    if not 0 < false_alarms < 1e6:
+        raise InputError(f"must be above 0, got {false_alarms:g}.", option="false_alarms")
+    if not 0 <= shortest < float("inf"):
+        raise InputError(f"must be seconds of at least 0, got {shortest:g}.", option="shortest")
     new = None if marks is None else _marks_of(marks)
     notes: list[str] = []
 
@@ -117,6 +131,17 @@ def copies(
             collection = found.collection()
             calibrated = found.calibrated(collection, threshold, sample, note)
             groups = find_groups(collection, calibrated, found.marked(known), on_progress)
+        videos = compare_videos(
+            first,
+            second,
+            column,
+            where,
+            marks=known,
+            other_id=found.other_id,
+            false_alarms=false_alarms,
+            least_s=shortest,
+            on_progress=on_progress,
+        )
         return Copies(
             store=os.fspath(first.path),
             view=first.name,
@@ -126,6 +151,10 @@ def copies(
             threshold=None if calibrated is None else calibrated.threshold,
             pairs=len(groups.pairs),
             groups=tuple(found.groups(groups, known)),
+            videos=videos.videos,
+            segment_threshold=videos.calibration,
+            segments=videos.segments,
+            images_in_videos=videos.images,
             notes=tuple(notes),
         )
 

@@ -34,6 +34,8 @@ def copies(
     anyway: Annotated[Flag, Parameter(group=SOURCE)] = False,
     threshold: Annotated[float | None, Parameter(group=_THRESHOLD)] = None,
     sample: Annotated[int, Parameter(group=_THRESHOLD)] = 80,
+    false_alarms: Annotated[float, Parameter(group=_THRESHOLD)] = 0.05,
+    shortest: Annotated[float, Parameter(group=_THRESHOLD)] = 1.0,
     marks: Annotated[Path | None, Parameter(group=_THRESHOLD)] = None,
     count: Annotated[int, Parameter(name=["--count", "-n"], group=OUTPUT)] = 20,
     html: Annotated[Path | None, Parameter(converter=named_file, group=OUTPUT)] = None,
@@ -42,14 +44,15 @@ def copies(
     quiet: Quiet = False,
     model: Annotated[str | None, Parameter(name=["--model", "-m"], group=MODEL)] = None,
 ) -> int:
-    """Print groups of images that are nearly the same, in a store or between two stores.
+    """Print images that are nearly the same and copied segments of videos, in one store or between two.
 
     For example:
         vifex copies lib.vifex
         vifex copies new.vifex archive.vifex --html copies.html
         vifex copies lib.vifex --marks copies-marks.json
 
-    Every pair of images is compared. The threshold is found on the store itself: edited copies of some of its
+    Every pair of images is compared, and every pair of videos frame by frame: extract videos with --fps 4 or
+    more for that. The threshold is found on the store itself: edited copies of some of its
     images are made and go through the network, and the precision that is printed is measured on images that
     did not set it. The page of --html shows the groups side by side, where pairs can be marked as confirmed
     or wrong.
@@ -74,11 +77,15 @@ def copies(
         Least cosine similarity of a pair (default: found on the store).
     sample
         Images that edited copies are made of to find the threshold. With 0 unrelated images alone set it.
+    false_alarms
+        Segments of videos that are no copies, allowed in the whole answer on average.
+    shortest
+        Seconds of the shortest segment.
     marks
         A file of marks that the page saved. The store keeps them: pairs marked as wrong are left out from
         then on, and confirmed ones stay.
     count
-        Groups to print. --json and --html have all.
+        Groups, and segments, to print. --json and --html have all.
     html
         Write a page with the images of each group to this file. It must not be inside a store.
     overwrite
@@ -103,6 +110,8 @@ def copies(
         where=where,
         threshold=threshold,
         sample=sample,
+        false_alarms=false_alarms,
+        shortest=shortest,
         marks=marks,
         anyway=anyway,
         model=model,
@@ -115,6 +124,12 @@ def copies(
         print_json(found.to_dict())
         return 0
     _print_groups(found, count)
+    _print_segments(found, count)
+    for sentence in found.facts():
+        print_line(sentence)
+    cut = max(len(found.groups), len(found.segments), len(found.images_in_videos)) > count
+    if cut:
+        print_line(f"At most {count} of each are printed; --count prints more, --html and --json have all.")
     if html is not None:
         print_line(f"page: {clean(html)}")
     return 0
@@ -134,7 +149,15 @@ def _print_groups(found: Copies, count: int) -> None:
             for first, image in [(True, group.representative), *((False, c) for c in group.copies)]
         ]
         print_table(["group", "similarity", "name", "mark"], rows, right=["group", "similarity"])
-    for sentence in found.facts():
-        print_line(sentence)
-    if len(shown) < len(found.groups):
-        print_line(f"{len(shown)} groups are printed; --count prints more, --html and --json have all.")
+
+
+def _print_segments(found: Copies, count: int) -> None:
+    if found.segments:
+        rows = [
+            [f"{one.score:.1f}", str(one.a), str(one.b), f"{one.speed:.2f}", one.mark or ""]
+            for one in found.segments[:count]
+        ]
+        print_table(["score", "segment", "same as", "speed", "mark"], rows, right=["score", "speed"])
+    if found.images_in_videos:
+        shown = [[f"{one.score:.3f}", one.name, str(one.video)] for one in found.images_in_videos[:count]]
+        print_table(["score", "image", "shown by"], shown, right=["score"])

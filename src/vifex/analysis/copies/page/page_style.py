@@ -36,5 +36,24 @@ h2 span { color: var(--soft); font-weight: 400; }
 .marks { display: flex; gap: .4rem; margin-top: auto; padding-top: .4rem; }
 [data-mark=wrong] .image { opacity: .35; }
 [data-mark=confirmed] { border-color: var(--ink); }
+.segment { margin: 0 0 1.5rem; padding: .8rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: 12px; box-shadow: var(--shade); }
+.segment:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.segment[data-mark=wrong] .strip { opacity: .35; }
+.segment[data-mark=confirmed] { border-color: var(--ink); }
+.segment h2 { margin: 0 0 .5rem; }
+.strip { margin: 0 0 .6rem; }
+.strip figcaption { font-size: .85rem; overflow-wrap: anywhere; }
+.strip figcaption span { font-variant-numeric: tabular-nums; color: var(--soft); white-space: nowrap; }
+.strip ol { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: .25rem; margin: .2rem 0 0;
+  padding: 0; list-style: none; }
+.strip li { font-size: .7rem; color: var(--soft); font-variant-numeric: tabular-nums; text-align: center;
+  overflow: hidden; }
+.strip .frame { position: relative; display: block; aspect-ratio: 4 / 3; background: var(--well);
+  border-radius: 4px; overflow: hidden; }
+.strip .frame img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
+.strip li .long { display: inline; }
+@media (max-width: 30rem) { .strip li .long { display: none; } }
+.segment .marks { max-width: 24rem; }
 """
 )

@@ -1,4 +1,4 @@
-"""The page of copies: each group side by side, with buttons that mark its pairs."""
+"""The page of copies: each group and segment side by side, with buttons that mark its pairs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from vifex.analysis.copies.page.page_style import STYLE
 from vifex.analysis.copies.page.script import SCRIPT
+from vifex.analysis.copies.page.strips import image_sections, segment_sections
 from vifex.search.files import written_whole
 from vifex.values import VifexError
 from vifex.values.pages import html_text, jpeg_address, page_data, page_head, page_script
@@ -61,7 +62,8 @@ _BUTTONS = """<div class="marks">
 """
 _FOOT = """</main>
 <footer>Made by Vifex. The first image of a group is the one that the others are compared with. Numbers are
-cosine similarities to it. Give saved marks to <code>vifex copies</code>, and the store keeps them.</footer>
+cosine similarities to it. The two strips of a segment show both spans at the same places. Give saved marks
+to <code>vifex copies</code>, and the store keeps them.</footer>
 """
 
 
@@ -90,8 +92,12 @@ def write_page(
         for number, group in enumerate(found.groups[:most], start=1):
             cards = "".join(_cards(group, pairs, found.other_id))
             file.write(_GROUP.format(number=number, count=len(group.copies) + 1, cards=cards))
-        if not found.groups:
+        if not found.groups and found.rows:
             file.write("<p>No two images are above the threshold.</p>\n")
+        file.writelines(segment_sections(found.segments[:most], pairs, found.other_id, _BUTTONS))
+        file.writelines(image_sections(found.images_in_videos[:most]))
+        if found.videos and not found.segments:
+            file.write("<p>No two videos share a segment.</p>\n")
         file.write(_FOOT)
         marks = [pair for pair in pairs if pair["mark"] is not None]
         file.write(page_data("data", {"pairs": pairs, "marks": marks}))

@@ -1,0 +1,138 @@
+"""Copied segments among all videos of a collection: background, candidates, alignment, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vifex.analysis.copies.segments.alignment import Aligned, align
+from vifex.analysis.copies.segments.background import Background, measure_background
+from vifex.analysis.copies.segments.calibration import LEAST_SCORE, SegmentThreshold, calibrate
+from vifex.analysis.copies.segments.evidence import evidence_between, pairs_with_evidence
+from vifex.analysis.copies.segments.frames import Frames
+
+__all__ = ["FoundSegments", "Segment", "find_segments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A span of one video that shows the same as a span of another."""
+
+    a: int
+    """The medium of the first span, by its number."""
+    b: int
+    a_start_s: float
+    a_end_s: float
+    b_start_s: float
+    b_end_s: float
+    speed: float
+    """Seconds of the second video per second of the first."""
+    score: float
+    """Sum of the evidence of its frames."""
+    similarity: float
+    """Mean cosine similarity of its pairs of frames."""
+    frames: int
+    """How many sampled frames of the first span have a match."""
+    false_alarms: float
+    """How many segments with such a score chance is expected to make in the whole collection."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSegments:
+    """All segments, the strongest first, and the calibration of their threshold."""
+
+    segments: tuple[Segment, ...]
+    calibration: SegmentThreshold
+
+
+def find_segments(
+    frames: Frames,
+    *,
+    false_alarms: float = 0.05,
+    least_s: float = 1.0,
+    confirmed: Callable[[Segment], bool] = lambda _: False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> FoundSegments:
+    """Find the copied segments between all videos, or between those of two stores.
+
+    Args:
+        frames: Sampled frames of at least two videos.
+        false_alarms: How many false segments are allowed in the whole collection, on average.
+        least_s: Shorter segments are left out, in seconds of the first video.
+        confirmed: Says of a segment below the threshold that it is a copy all the same.
+        on_progress: Called with how many pairs of candidates are aligned, and how many there are.
+    """
+    background = measure_background(frames)
+    candidates = list(pairs_with_evidence(frames, background, LEAST_SCORE))
+    pairs = [(a, b) for a, b, _ in candidates]
+    aligned: list[list[Aligned]] = []
+    reversed_ = np.zeros(len(pairs))
+    for number, (a, b) in enumerate(pairs):
+        found, reversed_[number] = _both_ways(frames, background, a, b)
+        aligned.append(found)
+        if on_progress is not None:
+            on_progress(number + 1, len(pairs))
+    forwards = np.array([max((one.score for one in found), default=0.0) for found in aligned])
+    half = np.random.default_rng(0).random(len(pairs)) < 0.5
+    calibration = calibrate(forwards, reversed_, half, pairs=_count_pairs(frames), false_alarms=false_alarms)
+    segments = [
+        _segment(frames, a, b, one, calibration)
+        for (a, b), found in zip(pairs, aligned, strict=True)
+        for one in found
+    ]
+    kept = [
+        one
+        for one in segments
+        if (one.score >= calibration.least_score and one.a_end_s - one.a_start_s >= least_s) or confirmed(one)
+    ]
+    kept.sort(key=lambda segment: (-segment.score, segment.a, segment.b, segment.a_start_s))
+    return FoundSegments(tuple(kept), calibration)
+
+
+def _both_ways(frames: Frames, background: Background, a: int, b: int) -> tuple[list[Aligned], float]:
+    """Align two videos, and the first with the reversed second; return the segments and the decoy's score."""
+    evidence = evidence_between(frames, background, frames.of(a), frames.of(b))
+    t_a, t_b = frames.t_s[frames.of(a)], frames.t_s[frames.of(b)]
+    step_s = max(frames.step_s(a), frames.step_s(b))
+    turned = align(
+        evidence[:, ::-1].copy(), t_a, t_b[-1] - t_b[::-1], step_s=step_s, least=LEAST_SCORE, most=1
+    )
+    found = align(evidence, t_a, t_b, step_s=step_s, least=LEAST_SCORE)
+    return found, max((one.score for one in turned), default=0.0)
+
+
+def _count_pairs(frames: Frames) -> int:
+    first = frames.media_of_first
+    if first is None:
+        return frames.media * (frames.media - 1) // 2
+    return first * (frames.media - first)
+
+
+def _segment(frames: Frames, a: int, b: int, one: Aligned, calibration: SegmentThreshold) -> Segment:
+    (a_first, a_last), (b_first, b_last) = one.spans
+    rows, columns = one.path.rows + frames.starts[a], one.path.columns + frames.starts[b]
+    similarity = np.einsum("nd,nd->n", frames.unit[rows], frames.unit[columns])
+    a_start_s, a_end_s = _seconds(frames, a, a_first, a_last)
+    b_start_s, b_end_s = _seconds(frames, b, b_first, b_last)
+    return Segment(
+        a=a,
+        b=b,
+        a_start_s=a_start_s,
+        a_end_s=a_end_s,
+        b_start_s=b_start_s,
+        b_end_s=b_end_s,
+        speed=one.line.speed,
+        score=one.score,
+        similarity=float(similarity.mean()),
+        frames=one.matches,
+        false_alarms=calibration.false_alarms(one.score),
+    )
+
+
+def _seconds(frames: Frames, medium: int, first: int, last: int) -> tuple[float, float]:
+    """Return a span in seconds: half a sampling step before its first frame to half a step after its last."""
+    times = frames.t_s[frames.of(medium)]
+    half = frames.step_s(medium) / 2
+    return max(0.0, float(times[first]) - half), float(times[last]) + half

@@ -191,6 +191,17 @@ FIGURES = (
     Figure("the same: anonymous memory", "search_halves", ("alone", "anonymous_mib"), most=2048, unit="MiB"),
     Figure("the same: 100 queries in one call over one query", "search_halves", ("alone_many_over_one",),
     most=3), Figure("peak memory, an hour of video over a minute", "memory", ("hour_over_minute",), most=1.1),
+    Figure(
+        "`--min-score auto`, videos and photographs: balanced accuracy",
+        "nothing_matches",
+        ("videos and photographs", "balanced_accuracy"),
+        least=0.9,
+    ),
+    Figure(
+        "`--min-score auto`, single images: balanced accuracy",
+        "nothing_matches",
+        ("single images", "balanced_accuracy"),
+    ),
     Figure("peak memory, 10,000 images over 1,000", "memory_images", ("many_over_few",), most=1.1),
     Figure("size after 1,000 commits over the raw vectors", "commits", ("size_over_raw",), most=1.1),
     Figure("opening after 1,000 commits over after one", "commits", ("opening_many_over_one",), most=1.5),

@@ -40,6 +40,7 @@ RUNS = (
     Run("image_queries", (), ("--rounds", "2")),
     Run("search_exact", (), ("--rows", "20000", "--rounds", "1")),
     Run("search_halves", (), ("--rows", "20000", "--alone", "20000", "--rounds", "1")),
+    Run("nothing_matches", (), ("--queries", "20")),
     Run("copies_images", (), ("--images", "300")),
     Run("copies_scale", (), ("--rows", "20000", "--sample", "200")),
     Run("commits", (), ("--rounds", "1", "--commits", "20")),

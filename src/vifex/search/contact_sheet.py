@@ -33,6 +33,7 @@ Thumbnail = Callable[[Hit], "Image | None"]
 
 _LINKED: Final = frozenset({"file", "http", "https"})
 
+_HEIGHT: Final = "height: 0 is the median row, 1 the best row of the store"
 _BREAKS = re.compile(r"[/_\-](?=.)")
 
 _HEAD = """<header>
@@ -69,6 +70,7 @@ def write_contact_sheet(
     query_thumbnail: Image | None = None,
     thumbnail: Thumbnail,
     metric: str,
+    by_height: bool = False,
     store_name: str,
     overwrite: bool = False,
 ) -> None:
@@ -84,6 +86,7 @@ def write_contact_sheet(
         thumbnail: Gives each hit's image, any mode and size. `None`, a `VifexError` or an `OSError`
             from it become a plain field that says why there is no image.
         metric: Name of the distance that made the scores.
+        by_height: Whether the scores are heights, as those of combined queries.
         store_name: As in a heading.
         overwrite: Whether an existing file may be replaced.
 
@@ -98,7 +101,11 @@ def write_contact_sheet(
         if query_thumbnail
         else ""
     )
-    words = {"title": html_text(title), "store": html_text(store_name), "meaning": html_text(how.meaning)}
+    words = {
+        "title": html_text(title),
+        "store": html_text(store_name),
+        "meaning": html_text(_HEIGHT if by_height else how.meaning),
+    }
     with written_whole(path, overwrite=overwrite) as aside, aside.open("w", encoding="utf-8") as file:
         file.write(page_head(f"{title} · {store_name}", STYLE))
         file.write(_HEAD.format(query=query, count=count, **words))
@@ -153,18 +160,15 @@ def hit_card(
 
 
 def _span(moment: Moment) -> str:
-    """Return start and end of a moment; of a sequence those of its parts."""
-    parts = moment.parts or (moment,)
-    times = [
-        f"{format_time(part.start_s)} – {format_time(part.end_s)}" for part in parts if part.end_s is not None
-    ]
-    return ", ".join(times)
+    """Return start and end of a moment; nothing for an image."""
+    return "" if moment.end_s is None else f"{format_time(moment.start_s)} – {format_time(moment.end_s)}"
 
 
 def _details(found: Hit | Moment) -> list[tuple[str, str]]:
     if isinstance(found, Moment):
-        rows = [("rows", str(found.rows))]
-        return [*_details(found.best), *rows]
+        facts = [*_details(found.best), ("rows", str(found.rows))]
+        parts = ", ".join(_span(part) for part in found.parts)
+        return [*facts, ("parts", parts)] if parts else facts
     hit = found
     facts = [("query", f"row:{hit.key}"), ("source", hit.uri)]
     if hit.page is not None:

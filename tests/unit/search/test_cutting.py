@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import av
@@ -21,11 +22,12 @@ def moment(path: Path, start_s: float | None, end_s: float | None, rank: int = 1
     return Moment(rank, 0.9, start_s, end_s, 2, best)
 
 
-def frames(path: Path) -> tuple[np.ndarray, list[float]]:
-    """All frames and their times from the start of the file."""
+def frames(path: Path, until_s: float = 1e9) -> tuple[np.ndarray, list[float]]:
+    """All frames up to a time, and their times from the start of the file."""
     with av.open(str(path)) as container:
         start = (container.start_time or 0) / 1_000_000
-        found = [(f.to_ndarray(format="gray"), float(f.time) - start) for f in container.decode(video=0)]
+        shown = itertools.takewhile(lambda f: f.time - start < until_s, container.decode(video=0))
+        found = [(f.to_ndarray(format="gray"), float(f.time) - start) for f in shown]
     return np.stack([f for f, _ in found]), [t for _, t in found]
 
 
@@ -84,10 +86,10 @@ def test_an_exact_clip_has_the_frames_of_its_moment(source: Path, tmp_path: Path
     [
         ("clip-h264-bframes.mp4", 4.0),
         ("clip-h264-hls-start-10s.ts", 5.0),
-        ("clip-h264-in-avi.avi", 12.0),
+        ("clip-h264-in-avi.avi", 3.0),
         ("clip-vp9-opus.webm", 0.5),
         ("clip-mpeg2.mxf", 0.2),
-        ("clip-h264-editlist-shift-1s.mp4", 5.0),
+        ("clip-h264-start-10s.mp4", 1.5),
         ("clip-av1.mkv", 2.0),
         ("clip-prores.mov", 0.1),
     ],
@@ -100,7 +102,7 @@ def test_clips_of_real_files_have_their_frames(
     assert problems == []
     assert cut.start_s <= start_s + 0.001
     clip, _ = frames(cut.path)
-    wanted, times = frames(path)
+    wanted, times = frames(path, cut.start_s + 0.2)
     first = int(np.argmin(np.abs(np.array(times) - cut.start_s)))
     assert len(clip) >= 2
     assert np.array_equal(clip[0], wanted[first])

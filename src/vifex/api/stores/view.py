@@ -26,6 +26,7 @@ from vifex.api.stores.sheets import query_thumbnail, query_title, thumbnail_of
 from vifex.api.types import Query
 from vifex.search.approximate.facts import StoredIndex, stored_index
 from vifex.search.columns import one_column
+from vifex.search.combined.evaluate import is_scored_by_height, meaning
 from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.export import export
 from vifex.search.find import search_many
@@ -401,6 +402,7 @@ class ViewMethods(MomentMethods):
             query_thumbnail=query_thumbnail(query, rate),
             thumbnail=lambda hit: thumbnail_of(hit.uri, hit.t_s, hit.box, rate, hit.page or 0),
             metric=metric,
+            by_height=query is not None and is_scored_by_height(meaning(query)),
             store_name=folder,
             overwrite=overwrite,
         )

@@ -68,6 +68,33 @@ _PEERS = (
 _FIRST_ROW = ("first row", "seconds", "median")
 
 
+def _index() -> list[Figure]:
+    what = "1,000,000 x 512, by an index"
+    found = [
+        Figure(
+            f"{what}, asked for {aim}: recall on other queries",
+            "index",
+            ("vifex", aim, "recall"),
+            least=float(aim),
+        )
+        for aim in ("0.9", "0.95", "0.99")
+    ]
+    return [
+        *found,
+        Figure(
+            f"{what}, asked for 0.95: time over exact search",
+            "index",
+            ("vifex", "0.95", "over_exact"),
+            most=0.1,
+        ),
+        Figure(f"{what}, asked for 0.95: a query", "index", ("vifex", "0.95", "ms", "median"), unit="ms"),
+        *(
+            Figure(f"the same by {name}", "index", (peer, "0.95", "ms", "median"), unit="ms")
+            for name, peer in (("FAISS's IVF", "faiss"), ("Voyager's HNSW", "voyager"))
+        ),
+    ]
+
+
 def _machinery() -> list[Figure]:
     parent, rate = ("2", "parent_ms_per_image", "median"), ("2", "images_per_s", "median")
     image = "an image without decoding and arithmetic"
@@ -173,6 +200,7 @@ FIGURES = (
         most=1.5,
         unit="s",
     ),
+    *_index(),
     Figure("1,000,000 x 512, from cold: time over FAISS's", "search_exact", ("cold_over_faiss",)),
     Figure("1,000,000 x 512, a warm query: time over FAISS's", "search_exact", ("one_over_faiss",), most=1.1),
     Figure(

@@ -39,6 +39,7 @@ RUNS = (
     Run("search_cold", (), ("--rounds", "1")),
     Run("image_queries", (), ("--rounds", "2")),
     Run("search_exact", (), ("--rows", "20000", "--rounds", "1")),
+    Run("index", (), ("--rows", "20000", "--features", "200", "--peers", "faiss")),
     Run("search_halves", (), ("--rows", "20000", "--alone", "20000", "--rounds", "1")),
     Run("nothing_matches", (), ("--queries", "20")),
     Run("copies_images", (), ("--images", "300")),

@@ -67,9 +67,9 @@ def stars(pairs: Pairs, scores: npt.NDArray[np.float32], rows: int) -> list[Star
 def stars_of_two(pairs: Pairs, scores: npt.NDArray[np.float32]) -> list[Star]:
     """Group pairs of two collections: each row of the first with its copies in the second."""
     found = []
-    firsts, starts = np.unique(pairs.first, return_index=True)
-    for row, start, stop in zip(firsts.tolist(), starts, [*starts[1:], len(pairs)], strict=True):
-        ids = np.arange(start, stop)
+    firsts, starts, counts = np.unique(pairs.first, return_index=True, return_counts=True)
+    for row, start, count in zip(firsts.tolist(), starts, counts, strict=True):
+        ids = np.arange(start, start + count)
         found.append(_star(row, pairs.second[ids], ids, scores))
     return _ordered(found, scores)
 

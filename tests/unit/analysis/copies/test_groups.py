@@ -38,6 +38,8 @@ def test_images_of_another_store_belong_to_each_image_they_are_like() -> None:
     pairs = pairs_of((0, 3, 0.91), (0, 1, 0.95), (2, 3, 0.99))
     found = stars_of_two(pairs, pairs.similarity)
     assert [(star.row, star.members.tolist()) for star in found] == [(2, [3]), (0, [1, 3])]
+    none = pairs.chosen(np.zeros(3, bool))
+    assert stars_of_two(none, none.similarity) == stars(none, none.similarity, 4) == []
 
 
 def test_the_threshold_lies_between_copies_and_others() -> None:

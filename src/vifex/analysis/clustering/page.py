@@ -43,6 +43,8 @@ def write_cluster_page(
 def _parts(clustering: Clustering, thumbnail: Thumbnail) -> Iterator[str]:
     if clustering.notes:
         yield section("Notes", notes_part(clustering.notes))
+    for cluster in clustering.clusters[:_SHOWN]:
+        yield section(_heading(cluster), _cards(cluster, thumbnail))
     yield section("Sizes", _table(clustering))
     if len(clustering.tried) > 1:
         tried = clustering.tried
@@ -53,8 +55,6 @@ def _parts(clustering: Clustering, thumbnail: Thumbnail) -> Iterator[str]:
             {"": ([one.k for one in tried], [one.silhouette for one in tried])},
         )
         yield section("Number of clusters", plots_part([plot]))
-    for cluster in clustering.clusters[:_SHOWN]:
-        yield section(_heading(cluster), _cards(cluster, thumbnail))
 
 
 def _heading(cluster: Cluster) -> str:
@@ -64,19 +64,20 @@ def _heading(cluster: Cluster) -> str:
 
 
 def _table(clustering: Clustering) -> str:
-    columns = ["cluster", "rows", "share", "similarity", "most frequent label", "words"]
-    rows = [
-        (
-            str(one.number),
-            str(one.size),
-            share(one.share),
-            number(one.similarity, 3),
-            "–" if one.label is None else f"{one.label} ({share(one.label_share)})",
-            ", ".join(word.text for word in one.words) or "–",
-        )
-        for one in clustering.clusters
-    ]
-    return table_part(columns, rows, label="Clusters")
+    clusters = clustering.clusters
+    columns = {
+        "cluster": [str(one.number) for one in clusters],
+        "rows": [str(one.size) for one in clusters],
+        "share": [share(one.share) for one in clusters],
+        "similarity": [number(one.similarity, 3) for one in clusters],
+    }
+    if any(one.label is not None for one in clusters):
+        columns["most frequent label"] = [
+            "–" if one.label is None else f"{one.label} ({share(one.label_share)})" for one in clusters
+        ]
+    if any(one.words for one in clusters):
+        columns["words"] = [", ".join(word.text for word in one.words) for one in clusters]
+    return table_part(list(columns), zip(*columns.values(), strict=True), label="Clusters")
 
 
 def _cards(cluster: Cluster, thumbnail: Thumbnail) -> str:

@@ -22,7 +22,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class UnusualSpan:
-    """A part of a video that is unlike the rest of it, `[t_start_s, t_end_s)`."""
+    """A part of a video that is unlike the rest of it, `[t_start_s, t_end_s)`.
+
+    It ends where the row after its last one starts.
+    """
 
     t_start_s: float
     t_end_s: float
@@ -181,7 +184,9 @@ def _time_line(
     gap_s: float,
 ) -> TimeLine:
     medium, novelty = rows.media[number], novelty_of(unit)
-    starts_s, ends_s = rows.t_start_s[mine], rows.t_end_s[mine]
+    starts_s = rows.t_start_s[mine]
+    # A sampled frame stands for the time until the next one.
+    ends_s = np.append(np.maximum(starts_s[1:], starts_s[:-1]), rows.t_end_s[mine[-1]])
     runs = unusual_runs(novelty, starts_s, ends_s, z=z, least=least, gap_s=gap_s)
     peaks = [run.peak for run in runs]
     scores = modified_z(novelty)

@@ -19,7 +19,14 @@ from vifex.values.pages import html_text, page_head
 
 __all__ = ["Card", "cards_part", "write_page"]
 
-_STYLE: Final = REPORT_STYLE + SHEET_RULES
+_STYLE: Final = (
+    REPORT_STYLE
+    + SHEET_RULES
+    + """
+.plots + .scroll, .plots + .hits, .scroll + .hits { margin-top: .9rem; }
+.plot .bar { fill-opacity: .25; }
+"""
+)
 _FOOT: Final = "Made by Vifex. Images link to their sources, videos at the moment that is shown."
 
 

@@ -111,7 +111,7 @@ def recommend_media(
     store: str,
     among: npt.NDArray[np.int64] | None = None,
     count: int = 10,
-    diversity: float = 0.3,
+    diversity: float = 0.2,
     half_life_days: float | None = 30.0,
 ) -> Recommendations:
     """Recommend media of a view that are not in the history.

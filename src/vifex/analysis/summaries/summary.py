@@ -255,6 +255,8 @@ def _key_frames(
     coverage: float | None,
 ) -> tuple[tuple[KeyFrame, ...], float]:
     seconds = np.diff(edges)
+    if len(seconds) > 1:  # a sampled frame ends sooner than the next one would start
+        seconds[-1] = max(seconds[-1], float(np.median(seconds[:-1])))
     weights = seconds if seconds.sum() > 0 else np.ones(len(seconds))
     chosen = choose_representatives(unit, count, weights=weights, explained=coverage)
     similar = np.clip(unit @ unit[chosen.rows].T, -1, 1)

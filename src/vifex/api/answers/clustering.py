@@ -12,7 +12,7 @@ from vifex.analysis.clustering.page import write_cluster_page
 from vifex.analysis.rows import read_rows
 from vifex.analysis.tables import check_table_target, write_table
 from vifex.api.answers.given import opened
-from vifex.api.answers.shown import name_of, thumbnails
+from vifex.api.answers.shown import name_of, refuse_choices, thumbnails
 from vifex.api.arguments import checked
 from vifex.api.views import Choices
 from vifex.search.files import check_target
@@ -89,6 +89,7 @@ def cluster(
     if html is not None:
         check_target(html, overwrite=overwrite)
     names = _words(words)
+    refuse_choices(store, choices)
     given = opened(store, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
     with given as found:
 

@@ -12,7 +12,7 @@ from vifex.analysis.outliers.time_lines import TimeLines, find_time_lines
 from vifex.analysis.rows import read_rows
 from vifex.analysis.tables import check_table_target, write_table
 from vifex.api.answers.given import opened
-from vifex.api.answers.shown import name_of, thumbnails
+from vifex.api.answers.shown import name_of, refuse_choices, thumbnails
 from vifex.api.arguments import checked
 from vifex.api.views import Choices
 from vifex.search.files import check_target
@@ -74,6 +74,7 @@ def outliers(
     Source: Breunig et al., SIGMOD 2000 (LOF); Angiulli and Pizzuti, PKDD 2002 (distance).
     """
     _check_files(output, html, overwrite=overwrite)
+    refuse_choices(store, choices)
     given = opened(store, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
     with given as found:
         result = find_outliers(
@@ -137,6 +138,7 @@ def unusual_moments(
     Source: Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993 (modified z-score).
     """
     _check_files(output, html, overwrite=overwrite)
+    refuse_choices(store, choices)
     given = opened(store, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
     with given as found:
         rows = read_rows(found._stored, column, where=where)

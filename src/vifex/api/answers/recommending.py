@@ -12,7 +12,7 @@ from vifex.analysis.recommending.recommendations import Recommendations, recomme
 from vifex.analysis.rows import read_rows
 from vifex.analysis.tables import check_table_target, write_table
 from vifex.api.answers.given import opened
-from vifex.api.answers.shown import name_of, thumbnails
+from vifex.api.answers.shown import name_of, refuse_choices, thumbnails
 from vifex.api.arguments import checked
 from vifex.api.views import Choices
 from vifex.search.files import check_target
@@ -32,7 +32,7 @@ def recommend(
     history: str | os.PathLike[str] | Sequence[str | Mapping[str, Any]],
     *,
     count: int = 10,
-    diversity: float = 0.3,
+    diversity: float = 0.2,
     half_life_days: float | None = 30.0,
     output: str | os.PathLike[str] | None = None,
     html: str | os.PathLike[str] | None = None,
@@ -83,6 +83,7 @@ def recommend(
     if html is not None:
         check_target(html, overwrite=overwrite)
     items = read_history(history)
+    refuse_choices(store, choices)
     given = opened(store, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
     with given as found:
         result = recommend_media(

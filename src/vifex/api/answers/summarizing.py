@@ -11,7 +11,7 @@ from vifex.analysis.summaries.page import write_summary_page
 from vifex.analysis.summaries.summary import Summary, summarize_rows
 from vifex.analysis.tables import check_table_target, write_table
 from vifex.api.answers.given import opened
-from vifex.api.answers.shown import name_of, thumbnails
+from vifex.api.answers.shown import name_of, refuse_choices, thumbnails
 from vifex.api.arguments import checked
 from vifex.api.stores.item import find_entry
 from vifex.api.views import Choices
@@ -90,6 +90,7 @@ def summarize(
             check_table_target(table, overwrite=overwrite)
     if html is not None:
         check_target(html, overwrite=overwrite)
+    refuse_choices(video, choices)
     given = opened(video, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
     with given as found:
         store = name_of(video, found)

@@ -130,22 +130,23 @@ def cluster(
 
 
 def _print(found: Clustering) -> None:
-    rows = [
-        [
-            one.number,
-            one.size,
-            f"{one.share:.1%}",
-            f"{one.similarity:.3f}",
-            ", ".join(word.text for word in one.words)
-            or ("" if one.label is None else f"{one.label} ({one.label_share:.0%})"),
-            one.representatives[0].name,
+    clusters = found.clusters[:_LISTED]
+    columns: dict[str, list[object]] = {
+        "cluster": [one.number for one in clusters],
+        "rows": [one.size for one in clusters],
+        "share": [f"{one.share:.1%}" for one in clusters],
+        "similarity": [f"{one.similarity:.3f}" for one in clusters],
+    }
+    if any(one.words for one in clusters):
+        columns["words"] = [", ".join(word.text for word in one.words) for one in clusters]
+    if any(one.label is not None for one in clusters):
+        columns["label"] = [
+            "" if one.label is None else f"{one.label} ({one.label_share:.0%})" for one in clusters
         ]
-        for one in found.clusters[:_LISTED]
-    ]
-    heading = "words" if any(one.words for one in found.clusters) else "label"
+    columns["medoid"] = [one.representatives[0].name for one in clusters]
     print_table(
-        ["cluster", "rows", "share", "similarity", heading, "medoid"],
-        rows,
+        list(columns),
+        zip(*columns.values(), strict=True),
         right=["cluster", "rows", "share", "similarity"],
     )
     if len(found.clusters) > _LISTED:

@@ -38,7 +38,7 @@ def recommend(
     where: Where = None,
     fps: Fps = None,
     count: Annotated[int, Parameter(name=["-k", "--count"], group=METHOD)] = 10,
-    diversity: Annotated[float, Parameter(group=METHOD)] = 0.3,
+    diversity: Annotated[float, Parameter(group=METHOD)] = 0.2,
     half_life: Annotated[float, Parameter(group=METHOD)] = 30.0,
     output: Output = None,
     html: Html = None,

@@ -7,7 +7,7 @@ images and sound are both requested, the file is opened once and read twice, ima
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,6 +23,7 @@ from vifex.media.decode.images.loading import is_animated, is_known_image, read_
 from vifex.media.decode.passing import renumbered
 from vifex.media.decode.timing.image_stream import image_stream
 from vifex.media.decode.video.moment import Kind, Moment, PartOf, at
+from vifex.media.decode.video.moments import moments
 from vifex.media.decode.video.video import StillInside, read_video
 from vifex.values import (
     AudioSpec,
@@ -40,7 +41,7 @@ from vifex.values import (
 )
 from vifex.values.pixels import NO_PIXELS
 
-__all__ = ["Skip", "frame_at", "read", "sound_at", "thumbnail"]
+__all__ = ["Skip", "frame_at", "read", "sound_at", "thumbnail", "thumbnails"]
 
 _Part = Callable[[list[ViewRequest]], Generator[Sample, None, DecodeReport]]
 
@@ -239,6 +240,40 @@ def thumbnail(
     with open_uri(uri) as file:
         need = PixelSpec(max_side_px, max_side_px) if box is None else None
         return _moment(file, t_s or 0.0, Limits(), need, assume_fps, page).thumbnail(box, max_side_px)
+
+
+def thumbnails(
+    uri: str | os.PathLike[str],
+    wanted: Sequence[tuple[float, Box | None]],
+    max_side_px: int,
+    *,
+    assume_fps: float | None = None,
+) -> Iterator[Image.Image | None]:
+    """Yield thumbnails of several moments of a video, as `thumbnail` gives them, in fewer passes over it.
+
+    Args:
+        uri: A local file, by path or address.
+        wanted: Seconds in the video, rising, each with the part to show; `None` is the whole.
+        max_side_px: The longer side of the results is at most this; nothing is enlarged.
+        assume_fps: As in `frame_at`.
+
+    Yields:
+        An image in mode `RGB` for each moment; `None` where there is no frame, or no such part.
+
+    Raises:
+        MediaError: If the file cannot be read.
+        Skip: As `frame_at`.
+    """
+    with open_uri(uri) as file:
+        is_still = is_image(file, Limits())
+        kind: Kind = "animation" if is_still is None else "image" if is_still else "video"
+        times = [t_s for t_s, _ in wanted]
+        found = moments(file, times, Limits(), kind=kind, assume_fps=assume_fps)
+        for moment, (_, box) in zip(found, wanted, strict=True):
+            try:
+                yield None if moment is None else moment.thumbnail(box, max_side_px)
+            except MediaError:
+                yield None
 
 
 def _moment(

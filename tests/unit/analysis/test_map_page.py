@@ -31,7 +31,10 @@ def _content() -> MapPage:
     positions[:, 1] += 22_000
     label = Colouring("label", np.repeat([0, 1], 200).astype(np.uint8), ("left", "right"))
     time = Colouring("time", np.linspace(0, 65_534, 400).astype(np.uint16), None, 0, 100, "s")
-    sprites = make_sprites(np.arange(8), lambda row, side: Image.new("RGB", (side, side), (250, 0, 200)))
+    sprites = make_sprites(
+        np.arange(8),
+        lambda rows, side: ((r, Image.new("RGB", (side, side), (250, 0, 200))) for r in rows.tolist()),
+    )
     return MapPage(
         title="test <b>",
         positions=positions.astype(np.uint16),

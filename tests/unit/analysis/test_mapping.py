@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,16 +188,16 @@ def test_thumbnails_are_spread_over_the_map() -> None:
 
 
 def test_sheets_hold_the_thumbnails() -> None:
-    def thumbnail(row: int, side: int) -> Image.Image | None:
-        return None if row == 5 else Image.new("RGB", (side, side // 2), (row % 256, 255 - row % 256, 100))
+    def thumbnails(rows: Any, side: int) -> Iterator[tuple[int, Image.Image | None]]:
+        for row in rows.tolist():
+            colour = (row % 256, 255 - row % 256, 100)
+            yield row, None if row == 5 else Image.new("RGB", (side, side // 2), colour)
 
     wanted = np.arange(300)[::-1].copy()
-    found = make_sprites(wanted, thumbnail)
+    found = make_sprites(wanted, thumbnails)
     assert (found.cell, found.columns, found.missing, len(found.sheets)) == (128, 16, 1, 2)
     assert found.rows.tolist() == [row for row in range(299, -1, -1) if row != 5]
     assert (found.sizes == [128, 64]).all()
-    import io
-
     for place in (0, 17, 260):
         sheet = Image.open(io.BytesIO(found.sheets[place // 256])).convert("RGB")
         within = place % 256

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vifex.media.read import Skip, frame_at, thumbnail
+from vifex.media.read import Skip, frame_at, thumbnail, thumbnails
 from vifex.values import Box, Limits, MediaError, PixelSpec
 from vifex.values.media import path_to_uri
 
@@ -115,3 +115,25 @@ def test_thumbnails_keep_aspect_and_are_not_enlarged(folder: Path, tmp_path: Pat
 def test_a_thumbnail_of_a_box_outside_is_refused(folder: Path) -> None:
     with pytest.raises(MediaError, match="lies outside"):
         thumbnail(folder / "v.mp4", 0.0, Box(500, 0, 600, 50), 32)
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts", "v.avi"])
+def test_several_thumbnails_are_those_of_single_ones(folder: Path, name: str) -> None:
+    """Two near the start, a run after a gap, one time twice, a box, a box outside, and one behind the end."""
+    times = [0.0, 0.35, 12.05, 12.05, 13.0, 17.9, 18.0, 500.0]
+    boxes = [None, None, None, Box(0, 0, 40, 40), None, None, Box(900, 900, 950, 950), None]
+    found = list(thumbnails(folder / name, list(zip(times, boxes, strict=True)), 64))
+    assert [image is None for image in found] == [False] * 6 + [True] * 2
+    for image, t_s, box in zip(found[:6], times, boxes, strict=False):
+        np.testing.assert_array_equal(image, thumbnail(folder / name, t_s, box, 64))  # type: ignore[arg-type]
+
+
+@pytest.mark.shared
+def test_several_thumbnails_of_real_media(shared_media: Path) -> None:
+    names = ("clip-h264-bframes.mp4", "clip-h264-hls-start-10s.ts", "clip-msmpeg4.asf", "anim-iss634.gif")
+    for name in names:
+        times = [0.1, 0.5, 1.0, 1.5]
+        found = list(thumbnails(shared_media / "good" / name, [(t, None) for t in times], 96))
+        for image, t_s in zip(found, times, strict=True):
+            alone = thumbnail(shared_media / "good" / name, t_s, None, 96)
+            np.testing.assert_array_equal(image, alone)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MOST_THUMBNAILS", "Sprites", "ThumbnailOf", "make_sprites", "spread_rows"]
+__all__ = ["MOST_THUMBNAILS", "Sprites", "ThumbnailsOf", "make_sprites", "spread_rows"]
 
 MOST_THUMBNAILS: Final = 20_000
 _MOST_BYTES: Final = 110_000_000
@@ -25,8 +25,9 @@ _SIDES: Final = ((4_000, 128), (10_000, 96), (MOST_THUMBNAILS, 64))
 _QUALITY: Final = 82
 _GROUND: Final = (128, 128, 128)
 
-ThumbnailOf: TypeAlias = "Callable[[int, int], Image | None]"
-"""Returns the thumbnail of a row with a longer side of at most so many pixels, or `None`."""
+ThumbnailsOf: TypeAlias = "Callable[[npt.NDArray[np.int64], int], Iterator[tuple[int, Image | None]]]"
+"""Yields each of some rows, in any order, with its thumbnail: a longer side of at most so many pixels, or
+`None` where there is no image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,25 +68,22 @@ def spread_rows(positions: npt.NDArray[np.uint16], most: int, *, seed: int = 0) 
 
 def make_sprites(
     wanted: npt.NDArray[np.int64],
-    thumbnail: ThumbnailOf,
+    thumbnails: ThumbnailsOf,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Sprites:
     """Read thumbnails and put them on sheets.
 
-    They are read in the order of the rows, so that the frames of a video are read one after the other.
-
     Args:
         wanted: Rows in the order in which their thumbnails are kept, if not all can be.
-        thumbnail: Reads one.
+        thumbnails: Reads them.
         progress: Told how far the work is.
     """
     cell = next(side for most, side in _SIDES if len(wanted) <= most)
     columns = _SHEET_PX // cell
     images: dict[int, Image] = {}
-    for done, row in enumerate(np.sort(wanted).tolist()):
+    for done, (row, image) in enumerate(thumbnails(np.sort(wanted), cell)):
         if progress:
             progress("thumbnails", done, len(wanted))
-        image = thumbnail(row, cell)
         if image is not None:
             images[row] = image
     shown = [row for row in wanted.tolist() if row in images]

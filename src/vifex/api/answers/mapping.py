@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,27 @@ import numpy.typing as npt
 from vifex.analysis.mapping.colourings import Colouring, colourings_of, read_colourings
 from vifex.analysis.mapping.page import MapPage, write_map_page
 from vifex.analysis.mapping.projecting import Progress, project, trustworthiness_of
-from vifex.analysis.mapping.sprites import MOST_THUMBNAILS, make_sprites, spread_rows
+from vifex.analysis.mapping.sprites import (
+    MOST_THUMBNAILS,
+    ThumbnailsOf,
+    make_sprites,
+    spread_rows,
+)
 from vifex.analysis.mapping.usable import usable_rows
 from vifex.analysis.rows import FeatureRows, FloatMatrix, read_rows
 from vifex.api.answers.given import Given, opened
 from vifex.api.arguments import checked
 from vifex.api.notices import tell
-from vifex.api.stores.sheets import thumbnail_of
+from vifex.api.stores.sheets import thumbnail_of, thumbnails_of
 from vifex.api.stores.store import Store
 from vifex.api.stores.view import View
 from vifex.api.views import Choices
 from vifex.search.files import check_target
 from vifex.values import Box, InputError, Outcome
 from vifex.values.registry import near
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["Map", "draw_map"]
 
@@ -235,7 +243,7 @@ def _written(
     sprites = None
     if content.thumbnails:
         wanted = spread_rows(positions, content.thumbnails, seed=found.seed)
-        sprites = make_sprites(wanted, _reader(view, rows, wanted), progress)
+        sprites = make_sprites(wanted, _reader(view, rows), progress)
     shown = len(sprites.rows) if sprites else 0
     notes = list(found.notes)
     if sprites and sprites.missing:
@@ -301,21 +309,28 @@ def _facts(found: Map, view: View, rows: FeatureRows) -> dict[str, str]:
     return facts
 
 
-def _reader(view: View, rows: FeatureRows, wanted: npt.NDArray[np.int64]) -> Callable[[int, int], Any]:
-    """Return what reads the thumbnail of a row: of its box, where it has one."""
+def _reader(view: View, rows: FeatureRows) -> ThumbnailsOf:
+    """Return what reads the thumbnails of rows, of a row's box where it has one, a video in one pass."""
     rate = view.recipe.sampling.assume_fps
-    boxes: dict[int, Box] = {}
-    sides = ["x0", "y0", "x1", "y1"]
-    order = np.sort(wanted)
-    table = view._stored.take(rows.places[order].tolist(), sides)
-    for row, corners in zip(order.tolist(), table.to_pylist(), strict=True):
-        if corners["x0"] is not None:
-            boxes[row] = Box(*(corners[side] for side in sides))
 
-    def read(row: int, side_px: int) -> Any:
-        uri = rows.media[rows.medium[row]].uri
-        t_s = float(rows.t_s[row]) if np.isfinite(rows.t_s[row]) else None
-        number = max(0, int(rows.frame_index[row])) if t_s is None else 0
-        return thumbnail_of(uri, t_s, boxes.get(row), rate, number, side_px)
+    def read(wanted: npt.NDArray[np.int64], side_px: int) -> Iterator[tuple[int, Image | None]]:
+        boxes = _boxes(view, rows, wanted)
+        for owner in np.unique(rows.medium[wanted]).tolist():
+            mine = wanted[rows.medium[wanted] == owner]
+            uri, timed = rows.media[owner].uri, np.isfinite(rows.t_s[mine])
+            for row in mine[~timed].tolist():
+                number = max(0, int(rows.frame_index[row]))
+                yield row, thumbnail_of(uri, None, boxes.get(row), rate, number, side_px)
+            of_video = mine[timed][np.argsort(rows.t_s[mine[timed]], kind="stable")].tolist()
+            moments = [(float(rows.t_s[row]), boxes.get(row)) for row in of_video]
+            yield from zip(of_video, thumbnails_of(uri, moments, rate, side_px), strict=True)
 
     return read
+
+
+def _boxes(view: View, rows: FeatureRows, wanted: npt.NDArray[np.int64]) -> dict[int, Box]:
+    """Return the box of each of some rows that has one."""
+    sides = ["x0", "y0", "x1", "y1"]
+    table = view._stored.take(rows.places[wanted].tolist(), sides)
+    found = zip(wanted.tolist(), table.to_pylist(), strict=True)
+    return {row: Box(*(at[side] for side in sides)) for row, at in found if at["x0"] is not None}

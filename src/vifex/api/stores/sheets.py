@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from vifex.search.combined.evaluate import meaning
@@ -14,7 +15,7 @@ from vifex.values.media import path_to_uri
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["query_thumbnail", "query_title", "thumbnail_of"]
+__all__ = ["query_thumbnail", "query_title", "thumbnail_of", "thumbnails_of"]
 
 _SIDE_PX: Final = 320
 _FULL_PX: Final = 1 << 30
@@ -87,3 +88,18 @@ def thumbnail_of(
         return thumbnail(uri, t_s, box, side_px, assume_fps=assume_fps, page=page)
     except (Skip, VifexError, OSError):
         return None
+
+
+def thumbnails_of(
+    uri: str, wanted: Sequence[tuple[float, Box | None]], assume_fps: float | None, side_px: int
+) -> Iterator[Image.Image | None]:
+    """Yield a small image for each time in a video, in rising order; `None` where there is none."""
+    from vifex.media.read import Skip, thumbnails
+
+    given = 0
+    try:
+        for image in thumbnails(uri, wanted, side_px, assume_fps=assume_fps):
+            given += 1
+            yield image
+    except (Skip, VifexError, OSError):
+        yield from [None] * (len(wanted) - given)

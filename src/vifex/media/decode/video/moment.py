@@ -24,7 +24,7 @@ from vifex.media.decode.video.video import open_video, shown_frames, survey_vide
 from vifex.media.sample.base import exact
 from vifex.values import Box, Limits, MediaError, PixelSpec, Sample, Sampling, ViewRequest
 
-__all__ = ["Kind", "Moment", "PartOf", "at"]
+__all__ = ["Kind", "Moment", "PartOf", "at", "can_seek", "from_key_frame"]
 
 # Below this, decoding from the start is no slower than finding a key frame.
 _SEEK_FROM_S: Final = 4
@@ -130,7 +130,7 @@ def at(
     if kind == "animation":
         timed_frame = _on_screen(animation_frames(file, limits, damage, _nothing), t, file, damage)
         return Moment(file.display_name, timed_frame.image, timed_frame)
-    for back_s in _BACK_S if _can_seek(file, t, limits) else ():
+    for back_s in _BACK_S if can_seek(file, t, limits) else ():
         sought = _sought(file, t, limits, back_s)
         if sought is not None:
             return Moment(file.display_name, sought.image, sought, is_counted=False)
@@ -142,7 +142,7 @@ _PLAIN: Final[dict[tuple[int, int, int, int], bool]] = {}
 _MOST_KEPT: Final = 1024
 
 
-def _can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
+def can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
     """Return whether seeking is faster and gives the same times as decoding from the start."""
     if t < _SEEK_FROM_S:
         return False
@@ -177,7 +177,7 @@ def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedF
         opened.container.seek(max(clock.start, target), stream=opened.stream)
         last = None
         timed = TimedFrames(opened, limits, damage, _nothing, strict=True)
-        for timed_frame in _checked(shown_frames(timed, opened, damage), opened, t):
+        for timed_frame in from_key_frame(shown_frames(timed, opened, damage), opened, t):
             if timed_frame.end > t:
                 return timed_frame if not damage.n_lost and not damage.n_corrupt_frames else None
             last = timed_frame
@@ -189,7 +189,8 @@ def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedF
     return None
 
 
-def _checked(frames: Iterator[TimedFrame], opened: Opened, t: Fraction) -> Iterator[TimedFrame]:
+def from_key_frame(frames: Iterator[TimedFrame], opened: Opened, t: Fraction) -> Iterator[TimedFrame]:
+    """Yield frames after a seek, or none if the first is not a key frame that is shown no later than `t`."""
     for place, timed_frame in enumerate(frames):
         is_key = getattr(timed_frame.image, "is_key", False)
         if place == 0 and (not is_key or timed_frame.start > t or opened.container.format.name == "avi"):

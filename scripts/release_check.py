@@ -25,6 +25,8 @@ DIST = ROOT / "dist"
 LICENCES = ("LICENSE", "NOTICE", "LICENSES/LicenseRef-Vifex-Interim-Weights.txt")
 NEEDED = (
     "vifex/py.typed",
+    "vifex/analysis/mapping/page/main.js",
+    "vifex/analysis/mapping/page/map.css",
     "vifex/models/embedded/vifex-interim-1.bin",
     "vifex/models/embedded/vifex-interim-1.vifex.toml",
     "vifex/models/embedded/vifex-interim-1.xml",

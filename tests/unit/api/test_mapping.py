@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.csv
 import pytest
 from PIL import Image
+from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
+from sklearn.preprocessing import normalize
 
 import vifex
 from vifex.values import InputError, MissingExtraError
@@ -48,7 +51,7 @@ def _section(page: str, name: str) -> bytes:
 
 
 def test_a_map_of_a_store(store: Path, tmp_path: Path) -> None:
-    found = vifex.map(store, tmp_path / "map.html", perplexity=5, thumbnails=7, on_notice=print)
+    found = vifex.map(store, html=tmp_path / "map.html", perplexity=5, thumbnails=7)
     with vifex.open(store) as opened:
         vectors, keys = opened.to_numpy(), opened.to_arrow("key").column(0).to_pylist()
         names = opened.to_arrow("name").column(0).to_pylist()
@@ -86,11 +89,20 @@ def test_the_command(store: Path, tmp_path: Path, vifex_command: Any) -> None:
     done = vifex_command(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "30 points by t-SNE\ntrustworthiness 0." in done.stdout
-    assert "colours: cluster, label\nmap: map.html" in done.stdout
+    assert "colours: cluster, label\npage: map.html" in done.stdout
     assert done.stderr == "vifex: clusters.csv has no value for 2 of the 30 rows of the map.\n"
     again = vifex_command(*words, cwd=tmp_path)
     assert (again.returncode, "the file exists already" in again.stderr) == (4, True)
-    as_json = vifex_command(*words, "--overwrite", "--json", "--method", "pca", cwd=tmp_path)
+    also = ("-o", "at.csv", "--json", "--method", "pca")
+    as_json = vifex_command(*words, *also, cwd=tmp_path)
+    table = pyarrow.csv.read_csv(tmp_path / "at.csv")
+    assert table.column_names == ["key", "name", "t_s", "label", "x", "y"]
+    with vifex.open(store) as opened:
+        assert table["key"].to_pylist() == opened.to_arrow("key").column(0).to_pylist()
+        assert (
+            np.corrcoef(table["x"], PCA(2).fit_transform(normalize(opened.to_numpy()))[:, 0])[0, 1] ** 2
+            > 0.999
+        )
     facts = json.loads(as_json.stdout)
     assert (facts["rows"], facts["method"], facts["colours"]) == (30, "pca", ["cluster", "label"])
     assert facts["notes"][0] == "clusters.csv has no value for 2 of the 30 rows of the map."
@@ -104,7 +116,7 @@ def test_the_command(store: Path, tmp_path: Path, vifex_command: Any) -> None:
         ({"seed": -1}, "`seed=` is 0 to"),
         ({"method": "umap"}, "`method=` takes 'tsne' or 'pca', got 'umap'"),
         ({"colour": "lable"}, "there are no colours by 'lable'. Did you mean label?"),
-        ({"where": "name = '00.png'"}, "a map needs two rows or more with a usable vector, and has 1"),
+        ({"where": "name = '00.png'"}, "1 of 1 rows have features that can be compared"),
         ({"column": "nothing"}, "nothing"),
     ],
 )
@@ -115,4 +127,4 @@ def test_what_cannot_be_mapped(store: Path, choices: dict[str, Any], said: str) 
 
 def test_a_page_is_not_written_into_a_store(store: Path) -> None:
     with pytest.raises(InputError, match="lies inside a store"):
-        vifex.map(store, store / "map.html")
+        vifex.map(store, html=store / "map.html")

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from vifex.analysis.neighbours import Neighbours, nearest_neighbours
 from vifex.analysis.rows import FloatMatrix, unit_vectors
-from vifex.values import InputError
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Projection:
 
 
 def project(
-    vectors: FloatMatrix,
+    unit: FloatMatrix,
     *,
     method: Method = "tsne",
     perplexity: float = 30.0,
@@ -73,7 +72,8 @@ def project(
     """Give each row a place in the plane.
 
     Args:
-        vectors: `[N, D]`, N >= 2, finite, none of them all zeros; only their directions count.
+        unit: Rows of length 1, `[N, D]`, N >= 2, that do not all have one direction; see
+            `vifex.analysis.directions.read_directions`.
         method: `tsne` or `pca`.
         perplexity: Of t-SNE; at most a third of the other rows, else it is lowered to that.
         seed: Of the sample and of t-SNE. The same seed gives the same map on the same machine.
@@ -81,18 +81,17 @@ def project(
         progress: Told how far the work is.
 
     Raises:
-        InputError: If all vectors point in the same direction.
         MissingExtraError: If openTSNE is needed and not installed.
     """
     tell = progress or _silent
-    count = len(vectors)
+    count = len(unit)
     if count < _FEWEST:
         method = "pca"
     if method == "tsne":
         require("openTSNE", extra="analysis", needed_for='a map by t-SNE (`method="pca"` does not)')
     sample = _sample(count, fitted, seed)
     tell("principal components", 0, count)
-    components, around = _components(vectors, sample, seed)
+    components, around = _components(unit, sample, seed)
     if method == "pca":
         return Projection(np.ascontiguousarray(_two(components)), "pca", len(sample), None)
     near = unit_vectors(np.hstack([components + around[:-1], np.full((count, 1), around[-1], np.float32)]))
@@ -137,7 +136,7 @@ def _sample(count: int, most: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def _components(
-    vectors: FloatMatrix, sample: npt.NDArray[np.int64], seed: int
+    unit: FloatMatrix, sample: npt.NDArray[np.int64], seed: int
 ) -> tuple[FloatMatrix, FloatMatrix]:
     """Return the principal components of the directions, `[N, C]`, and where their mean lies, `[C + 1]`.
 
@@ -146,16 +145,11 @@ def _components(
     """
     from sklearn.decomposition import PCA
 
-    fitted = unit_vectors(vectors[sample])
+    fitted = unit[sample]
     model: PCA = PCA(min(_COMPONENTS, *fitted.shape), random_state=seed).fit(fitted)
-    if not float(np.sum(model.explained_variance_)) > 1e-10:
-        raise InputError(
-            "the vectors of all rows point in the same direction, so that there is nothing to map.",
-            todo="Choose another layer, or media that differ.",
-        )
-    components = np.empty((len(vectors), model.n_components_), np.float32)
-    for start in range(0, len(vectors), _BLOCK):
-        components[start : start + _BLOCK] = model.transform(unit_vectors(vectors[start : start + _BLOCK]))
+    components = np.empty((len(unit), model.n_components_), np.float32)
+    for start in range(0, len(unit), _BLOCK):
+        components[start : start + _BLOCK] = model.transform(unit[start : start + _BLOCK])
     along = model.components_ @ model.mean_
     across = np.linalg.norm(model.mean_ - along @ model.components_)
     return components, np.append(along, across).astype(np.float32)

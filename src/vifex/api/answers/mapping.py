@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from vifex.analysis.directions import read_directions
 from vifex.analysis.mapping.colourings import Colouring, colourings_of, read_colourings
 from vifex.analysis.mapping.page import MapPage, write_map_page
 from vifex.analysis.mapping.projecting import Progress, project, trustworthiness_of
@@ -20,9 +21,10 @@ from vifex.analysis.mapping.sprites import (
     make_sprites,
     spread_rows,
 )
-from vifex.analysis.mapping.usable import usable_rows
 from vifex.analysis.rows import FeatureRows, FloatMatrix, read_rows
-from vifex.api.answers.given import Given, opened
+from vifex.analysis.tables import check_table_target, write_table
+from vifex.api.answers.given import opened
+from vifex.api.answers.shown import name_of
 from vifex.api.arguments import checked
 from vifex.api.notices import tell
 from vifex.api.stores.sheets import thumbnail_of, thumbnails_of
@@ -35,6 +37,8 @@ from vifex.values.registry import near
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from vifex.api.models.loaded import LoadedModel
 
 __all__ = ["Map", "draw_map"]
 
@@ -84,39 +88,36 @@ class Map:
         }
 
 
-@checked("given")
+@checked("store", "model", "values", "html", "output")
 def draw_map(
-    given: Given,
-    page: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | Store | View,
     *,
-    view: str | None = None,
-    column: str | None = None,
-    where: str | None = None,
     method: Literal["tsne", "pca"] = "tsne",
     perplexity: float = 30.0,
     seed: int = 0,
     values: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
     colour: str | None = None,
     thumbnails: int = 5000,
+    html: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    model: str | os.PathLike[str] | None = None,
-    choices: Choices | None = None,
+    view: str | None = None,
+    column: str | None = None,
+    where: str | None = None,
+    model: str | os.PathLike[str] | LoadedModel | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
+    **choices: Unpack[Choices],
 ) -> Map:
     """Place the rows of a store in the plane, near each other where their vectors are similar.
 
-    The first 50 principal components of the directions of the vectors, then t-SNE over the graph of their
-    nearest neighbours (openTSNE, extra `analysis`). Above 200,000 rows a sample of so many is fitted, and
-    each other row gets the median place of its 9 nearest fitted rows.
+    The rows' directions are reduced to 50 principal components; t-SNE (openTSNE, extra `analysis`) then
+    places them over the graph of their nearest neighbours. Above 200,000 rows a sample of so many is fitted,
+    and each other row gets the median place of its 9 nearest fitted rows.
 
     Args:
-        given: A store, an open store or view, or media, which are extracted into the cache first.
-        page: An HTML file to write; it needs nothing beside itself. It may not lie in a store.
-        view: A view of a store; by default its only one, or `main`.
-        column: A feature column or its layer; by default the only one.
-        where: An SQL filter over the row columns.
+        store: A store, an open store or view, or media, which are extracted into the cache first.
         method: `tsne`, or `pca` for the first two principal components alone, which need no extra.
         perplexity: Of t-SNE: about how many neighbours of a row count, above 1. Small maps have less.
         seed: The same seed gives the same map on the same machine.
@@ -125,48 +126,48 @@ def draw_map(
         colour: What the page colours points by at first: `label`, `split`, `folder`, `medium`, `time` or a
             column of `values`.
         thumbnails: Thumbnails in the page at most, up to 20,000; fewer if the page would exceed 150 MB.
-        overwrite: Whether an existing page may be replaced.
+        html: A page to write; it needs nothing beside itself. It may not lie in a store.
+        output: A CSV or Parquet file for the position of each row.
+        overwrite: Whether these files may be replaced.
+        view: A view of the store; by default its only one, or `main`.
+        column: A layer's column; may be left out where there is one.
+        where: An SQL filter over the columns.
         model: The model that media are extracted with.
-        choices: For the extraction of media, as for `vifex.extract`: `fps`, `layers` and others.
-        on_outcome: Called for each medium that was skipped, failed or is partial.
+        on_outcome: Called for each medium that was skipped, failed or is partial, where media are extracted.
         on_notice: Called with what a user must know; by default it is a `UserWarning`.
         on_progress: Called with what is being done, how much of it is done, and how much there is.
+        **choices: For the extraction of media, as for `vifex.extract`, e.g. `fps`.
 
     Returns:
-        The positions `[N, 2]`, float32, of the N rows with a usable vector, and the facts of the map.
+        The positions `[N, 2]`, float32, of the N rows whose vector has a direction, and the facts of the map.
 
     Raises:
-        InputError: If an argument does not fit, fewer than two rows have a usable vector, all vectors point
-            in the same direction, a table has no value for any row, or the page cannot be written.
         MissingExtraError: If `method` is `tsne` and openTSNE is not installed.
-        VifexError: If what is given cannot be opened or extracted.
+        VifexError: If the rows cannot be read or compared, a choice is out of range, a table has no value for
+            any row, or a file cannot be written.
+
+    Source: van der Maaten and Hinton, JMLR 9, 2008 (t-SNE); Poličar, Stražar and Zupan, JSS 109, 2024
+        (openTSNE); Venna and Kaski, ICANN 2001 (trustworthiness).
     """
     _check(perplexity, thumbnails, seed)
-    if page is not None:
-        check_target(page, overwrite=overwrite)
-    with opened(
-        given,
-        view=view,
-        model=model,
-        choices=dict(choices or {}),
-        on_outcome=on_outcome,
-        on_notice=on_notice,
-    ) as source:
-        rows, vectors, left_out = usable_rows(read_rows(source._stored, column, where=where))
-        if len(rows) < 2:
-            raise InputError(
-                f"a map needs two rows or more with a usable vector, and has {len(rows)}.",
-                of=source.name,
-            )
-        colourings, notes = _colourings(
-            rows, [values] if isinstance(values, str | os.PathLike) else values, colour
-        )
-        if left_out:
-            notes.append(f"{left_out} rows are left out: their vectors are all zeros or are not finite.")
+    if html is not None:
+        check_target(html, overwrite=overwrite)
+    if output is not None:
+        check_table_target(output, overwrite=overwrite)
+    given = opened(store, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
+    with given as source:
+        every = read_rows(source._stored, column, where=where)
+        directions = read_directions(every)
+        rows = _chosen(every, directions.numbers)
+        tables = [values] if isinstance(values, str | os.PathLike) else values
+        colourings, notes = _colourings(rows, tables, colour)
+        notes += directions.notes()
         for note in notes:
             tell(note, on_notice)
-        placed = project(vectors, method=method, perplexity=perplexity, seed=seed, progress=on_progress)
-        judged = trustworthiness_of(vectors, placed.positions, seed=seed)
+        placed = project(
+            directions.unit, method=method, perplexity=perplexity, seed=seed, progress=on_progress
+        )
+        judged = trustworthiness_of(directions.unit, placed.positions, seed=seed)
         value, neighbours, sample = judged or (None, None, None)
         found = Map(
             positions=placed.positions,
@@ -178,16 +179,40 @@ def draw_map(
             trustworthiness=value,
             neighbours=neighbours,
             judged=sample,
-            left_out=left_out,
+            left_out=directions.without,
             thumbnails=0,
             colours=tuple(colouring.name for colouring in colourings),
-            page=None if page is None else os.fspath(page),
+            page=None if html is None else os.fspath(html),
             notes=tuple(notes),
         )
-        if page is None:
+        if output is not None:
+            write_table(output, _table(found, rows), overwrite=overwrite)
+        if html is None:
             return found
-        content = _Content(_title(given), source, rows, colourings, thumbnails)
-        return _written(found, page, content, overwrite=overwrite, progress=on_progress)
+        content = _Content(name_of(store, source), source, rows, colourings, thumbnails)
+        return _written(found, html, content, overwrite=overwrite, progress=on_progress)
+
+
+def _chosen(rows: FeatureRows, numbers: npt.NDArray[np.int64]) -> FeatureRows:
+    """Return some of the rows, by their places among them, rising."""
+    if len(numbers) == len(rows):
+        return rows
+    arrays = ("places", "medium", "ordinal", "frame_index", "t_s", "t_start_s", "t_end_s")
+    return replace(rows, **{name: getattr(rows, name)[numbers] for name in arrays})
+
+
+def _table(found: Map, rows: FeatureRows) -> pa.Table:
+    media = [rows.media[m] for m in rows.medium.tolist()]
+    return pa.table(
+        {
+            "key": pa.array(found.keys, pa.string()),
+            "name": pa.array([medium.name for medium in media], pa.string()),
+            "t_s": pa.array(rows.t_s, pa.float64(), mask=np.isnan(rows.t_s)),
+            "label": pa.array([medium.label for medium in media], pa.string()),
+            "x": pa.array(found.positions[:, 0], pa.float32()),
+            "y": pa.array(found.positions[:, 1], pa.float32()),
+        }
+    )
 
 
 def _check(perplexity: float, thumbnails: int, seed: int) -> None:
@@ -215,11 +240,6 @@ def _colourings(
             )
         found.insert(0, found.pop(names.index(first)))
     return found, notes
-
-
-def _title(given: Given) -> str:
-    path = given.path if isinstance(given, Store | View) else Path(os.path.abspath(given))  # noqa: PTH100
-    return path.name or str(path)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

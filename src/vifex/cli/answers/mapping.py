@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from vifex.cli.answers.options import (
+    METHOD,
+    Column,
+    Fps,
+    Html,
+    ModelName,
+    Output,
+    Overwrite,
+    ViewName,
+    Where,
+    chosen,
+)
 from vifex.cli.arrow import keep_pandas_out
-from vifex.cli.options import MODEL, OUTPUT, QUERY, SAMPLING, Flag, Json, Quiet, helped
+from vifex.cli.options import OUTPUT, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line
-from vifex.cli.reporting import Problems, print_notice, size
-from vifex.cli.targets import as_typed, named_file
+from vifex.cli.reporting import Notices, Problems, size
+from vifex.cli.targets import as_typed
 
 if TYPE_CHECKING:
-    from vifex import Choices, Map
+    from vifex import Map
 
 __all__ = ["map_"]
 
-_MAP = Group.create_ordered("Map")
 _COLOURS = Group.create_ordered("Colours")
 
 
@@ -29,31 +40,30 @@ def map_(
     store: Annotated[Path, Parameter(converter=as_typed)],
     /,
     *,
-    view: Annotated[str | None, Parameter(group=QUERY)] = None,
-    column: Annotated[str | None, Parameter(group=QUERY)] = None,
-    where: Annotated[str | None, Parameter(group=QUERY)] = None,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], converter=named_file, group=OUTPUT)] = Path(
-        "map.html"
-    ),
-    overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
-    thumbnails: Annotated[int, Parameter(group=OUTPUT)] = 5000,
-    json: Json = False,
-    quiet: Quiet = False,
-    method: Annotated[Literal["tsne", "pca"], Parameter(group=_MAP)] = "tsne",
-    perplexity: Annotated[float, Parameter(group=_MAP)] = 30.0,
-    seed: Annotated[int, Parameter(group=_MAP)] = 0,
+    view: ViewName = None,
+    column: Column = None,
+    where: Where = None,
+    fps: Fps = None,
+    method: Annotated[Literal["tsne", "pca"], Parameter(group=METHOD)] = "tsne",
+    perplexity: Annotated[float, Parameter(group=METHOD)] = 30.0,
+    seed: Annotated[int, Parameter(group=METHOD)] = 0,
     values: Annotated[list[Path] | None, Parameter(negative=(), group=_COLOURS)] = None,
     colour: Annotated[str | None, Parameter(group=_COLOURS)] = None,
-    model: Annotated[str | None, Parameter(name=["--model", "-m"], group=MODEL)] = None,
-    fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
-    uniform: Annotated[int | None, Parameter(group=SAMPLING)] = None,
+    html: Html = None,
+    thumbnails: Annotated[int, Parameter(group=OUTPUT)] = 5000,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    model: ModelName = None,
 ) -> int:
     """Write a page with a map of the rows: points that lie near each other have similar vectors.
 
     For example:
         vifex map lib.vifex
-        vifex map lib.vifex --values clusters.csv --colour cluster -o clusters.html
+        vifex map lib.vifex --values clusters.csv --colour cluster --html clusters.html
         vifex map photos/ --method pca --thumbnails 20000
+        vifex map lib.vifex -o positions.csv
 
     The page is one file that opens in a browser without a network. It shows thumbnails when zoomed in,
     colours points by label, split, folder, medium, time or a table of values, searches in names, and saves
@@ -63,16 +73,6 @@ def map_(
     ----------
     store
         A store, or media, which are extracted into the cache first.
-    view
-        The view of the store (default: its only one, or main).
-    column
-        Column of the layer. It may be left out if the view has one layer.
-    where
-        An SQL filter over the columns, e.g. "label = 'cat'".
-    output
-        The page. It must not be inside a store.
-    overwrite
-        Replace the page if it exists.
     thumbnails
         Thumbnails in the page at most, 0 to 20000; fewer if the page would exceed 150 MB.
     method
@@ -87,49 +87,42 @@ def map_(
         name (of media), and a column for each value. It may be given several times.
     colour
         What the page colours points by at first: label, split, folder, medium, time or a column of --values.
-    model
-        The model that media are extracted with.
-    fps
-        Frames per second of videos, where media are given.
-    uniform
-        Number of frames, evenly spread over a video, where media are given.
+    html
+        The page (default: map.html, unless --output is given). It must not be inside a store.
+    output
+        Write the position of each row to this .csv or .parquet file.
     """
     keep_pandas_out()
     import vifex
 
-    choices: Choices = {}
-    if fps is not None:
-        choices["fps"] = fps
-    if uniform is not None:
-        choices["uniform"] = uniform
-    problems = Problems(quiet=quiet)
-    notices: list[str] = []
+    if html is None and output is None:
+        html = Path("map.html")
+    notices, problems = Notices(), Problems(quiet=quiet)
     with _progress(is_wanted=not quiet) as progress:
         found = vifex.map(
             store,
-            output,
-            view=view,
-            column=column,
-            where=where,
             method=method,
             perplexity=perplexity,
             seed=seed,
             values=values or (),
             colour=colour,
             thumbnails=thumbnails,
+            html=html,
+            output=output,
             overwrite=overwrite,
+            view=view,
+            column=column,
+            where=where,
             model=model,
-            choices=choices,
             on_outcome=problems.print,
-            on_notice=notices.append,
+            on_notice=notices.print,
             on_progress=progress,
+            **chosen(fps),
         )
-    for notice in notices:
-        print_notice(notice)
     if json:
         print_json(found.to_dict())
     else:
-        _print(found, output)
+        _print(found, html, output)
     return 0
 
 
@@ -157,11 +150,14 @@ def _progress(*, is_wanted: bool) -> Iterator[Callable[[str, int, int], None] | 
         yield show
 
 
-def _print(found: Map, output: Path) -> None:
+def _print(found: Map, html: Path | None, output: Path | None) -> None:
     names = {"tsne": "t-SNE", "pca": "principal components"}
     print_line(f"{len(found.positions)} points by {names[found.method]}")
     if found.trustworthiness is not None:
         measured = f"{found.neighbours} neighbours, {found.judged} points"
         print_line(f"trustworthiness {found.trustworthiness:.3f} ({measured})")
-    print_line(f"colours: {clean(', '.join(found.colours))}")
-    print_line(f"map: {clean(output)} ({size(output.stat().st_size)}, {found.thumbnails} thumbnails)")
+    if output is not None:
+        print_line(f"table: {clean(output)}")
+    if html is not None:
+        print_line(f"colours: {clean(', '.join(found.colours))}")
+        print_line(f"page: {clean(html)} ({size(html.stat().st_size)}, {found.thumbnails} thumbnails)")

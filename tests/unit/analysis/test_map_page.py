@@ -116,6 +116,16 @@ def test_webgl_draws_the_same_as_the_canvas(tab: Tab, tmp_path: Path) -> None:
     assert np.count_nonzero(by_canvas & by_webgl) > 0.8 * np.count_nonzero(by_canvas | by_webgl)
 
 
+def test_a_thumbnail_opens_its_point(tab: Tab) -> None:
+    """The first 8 points, which belong to the first 4 media, have one."""
+    lines, columns = np.nonzero(_near(_pixels(tab), (250, 0, 200)))
+    place = (float(columns[0] + 1), float(lines[0] + 60))
+    tab.drag(place, place)
+    tab.wait("document.getElementById('details-name').innerText")
+    names = [HOSTILE.replace("\u202e", "\\u202e"), "clip 001.mp4", "clip 002.mp4", "clip 003.mp4"]
+    assert _text(tab, "details-name") in names
+
+
 def test_the_legend_filters(tab: Tab) -> None:
     assert _text(tab, "legend").split() == ["left", "200", "only", "right", "200", "only"]
     tab.run("document.getElementById('legend-0').click()")

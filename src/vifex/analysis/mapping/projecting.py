@@ -193,7 +193,9 @@ def _tsne(graph: Neighbours, start: FloatMatrix, perplexity: float, seed: int, t
         embedding = embedding.optimize(iterations, inplace=True, propagate_exception=True, **choices)
         done += iterations
     placed: FloatMatrix = np.asarray(embedding, np.float32)
-    return placed
+    spans = np.ptp(placed, axis=0)
+    # Screens are wider than high; t-SNE leaves open which way is up.
+    return placed if spans[0] >= spans[1] else np.column_stack([placed[:, 1], -placed[:, 0]])
 
 
 def _jobs(rows: int) -> int:

@@ -16,6 +16,7 @@ class App {
   async start() {
     this.positions = await section("positions");
     this.count = this.positions.length / 2;
+    this.view.setExtent(this.positions);
     this.rgba = new Uint8Array(4 * this.count);
     this.shownRows = new Uint8Array(this.count).fill(1);
     this.points = pointsOn(byId("points"));
@@ -162,8 +163,10 @@ class App {
     this.box.focus();
   }
 
-  // The point nearest to a place on screen, within a number of pixels; -1 if there is none.
+  // The point nearest to a place on screen, within a number of pixels, or whose thumbnail is there; -1 for none.
   at(left, top, pixels) {
+    const thumbnail = this.thumbnails.at(left, top);
+    if (thumbnail >= 0) return thumbnail;
     const [x, y] = this.view.toMap(left, top);
     return this.grid.nearest(x, y, pixels / this.view.scale, (row) => this.isShown(row));
   }
@@ -213,6 +216,7 @@ class App {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.view.width, this.view.height);
     if (!this.thumbnails) return;
+    this.thumbnails.drawn = [];
     if (byId("thumbnails-shown").checked) this.thumbnails.drawAll(context, this.view, this);
     this.drawRing(context, this.hovered, 1.5);
     this.drawRing(context, this.opened, 3);

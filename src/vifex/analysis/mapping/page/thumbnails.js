@@ -14,6 +14,13 @@ class Thumbnails {
     this.files = new Map();
     this.failures = 0;
     this.successes = 0;
+    this.drawn = [];
+  }
+
+  // The row whose thumbnail is at a place on screen; -1 if there is none.
+  at(left, top) {
+    const found = this.drawn.find(([, [x, y, w, h]]) => left >= x && top >= y && left <= x + w && top <= y + h);
+    return found ? found[0] : -1;
   }
 
   // The sheet is decoded when its first thumbnail is drawn.
@@ -74,7 +81,7 @@ class Thumbnails {
     const bounds = view.bounds(24);
     const near = app.grid.estimate(bounds);
     if (near > MOST_POINTS) return;
-    const side = Math.round(Math.min(72, Math.max(34, 26 + 8 * Math.log2(view.zoom + 1))));
+    const side = Math.round(Math.min(112, 24 + 13 * Math.log2(view.zoom + 1)));
     const taken = new Map();
     const place = (row, drawn) => {
       if (!app.isShown(row)) return;
@@ -87,23 +94,30 @@ class Thumbnails {
         }
       }
       const corner = [Math.round(x - side / 2), Math.round(y - side / 2)];
+      context.globalAlpha = app.marked && !app.marked[row] ? 0.25 : 1;
       const frame = drawn(corner);
       if (!frame) return;
+      this.drawn.push([row, frame]);
       taken.set(`${column},${line}`, [x, y]);
       context.lineWidth = app.selected.has(row) ? 3 : 1.5;
       context.strokeStyle = css(app.colouring.colour(row));
       context.strokeRect(frame[0] - 1, frame[1] - 1, frame[2] + 2, frame[3] + 2);
     };
-    const [left, bottom, right, top] = bounds;
+    this.drawEmbedded(context, bounds, side, place, app);
+    if (near <= MOST_FILES && location.protocol === "file:") {
+      app.loadAddresses();
+      this.drawFiles(context, bounds, side, place, app);
+    }
+    context.globalAlpha = 1;
+  }
+
+  drawEmbedded(context, [left, bottom, right, top], side, place, app) {
     for (const row of this.rows) {
       const x = app.positions[2 * row];
       const y = app.positions[2 * row + 1];
       if (x < left || x > right || y < bottom || y > top) continue;
       place(row, (corner) => this.draw(context, row, ...corner, side));
     }
-    if (near > MOST_FILES || location.protocol !== "file:") return;
-    app.loadAddresses();
-    this.drawFiles(context, bounds, side, place, app);
   }
 
   drawFiles(context, bounds, side, place, app) {

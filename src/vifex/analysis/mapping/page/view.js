@@ -1,4 +1,5 @@
-// The part of the map that is on screen. Positions are 0 to 65535 on both axes; y grows upwards.
+// The part of the map that is on screen. Positions are 0 to 65535 on both axes; y grows upwards. The points fill
+// the longer side of that square, and the middle of the other.
 
 const SPAN = 65535;
 const MOST_ZOOM = 400;
@@ -7,7 +8,18 @@ class View {
   constructor() {
     this.width = 1;
     this.height = 1;
+    this.extent = [SPAN, SPAN];
     this.reset();
+  }
+
+  setExtent(positions) {
+    const low = [SPAN, SPAN];
+    const high = [0, 0];
+    for (let i = 0; i < positions.length; i++) {
+      if (positions[i] < low[i & 1]) low[i & 1] = positions[i];
+      if (positions[i] > high[i & 1]) high[i & 1] = positions[i];
+    }
+    this.extent = high.map((value, axis) => Math.max(value - low[axis], SPAN / 20));
   }
 
   reset() {
@@ -23,7 +35,7 @@ class View {
 
   // CSS pixels for a unit of the map.
   get scale() {
-    return (this.zoom * 0.94 * Math.min(this.width, this.height)) / SPAN;
+    return this.zoom * Math.min((0.94 * this.width) / this.extent[0], (0.9 * this.height) / this.extent[1]);
   }
 
   toScreen(x, y) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -230,6 +231,32 @@ def test_touch_pans_and_pinches(page: Path) -> None:
             touch("touchMove", (60 - 6 * step, 300), (100 + 20 * step, 300))
         touch("touchEnd")
         assert _near(_pixels(tab), (76, 141, 214)).sum() > 1.3 * before
+
+
+def test_images_without_a_thumbnail_come_from_their_files(tmp_path: Path) -> None:
+    """There are 20 points, so that few that their files are read; one file is gone."""
+    for number in range(19):
+        Image.new("RGB", (40, 40), (250, 0, 200)).save(tmp_path / f"{number}.png")
+    rng = np.random.default_rng(0)
+    few = replace(
+        _content(),
+        positions=rng.integers(0, 65_535, (20, 2)).astype(np.uint16),
+        names=[f"{n}.png" for n in range(20)],
+        rows_of=np.ones(20, np.uint32),
+        colourings=[Colouring("none", np.zeros(20, np.uint8), (None,))],
+        uris=[(tmp_path / f"{n}.png").as_uri() for n in range(20)],
+        ids=[f"id{n}" for n in range(20)],
+        ordinals=None,
+        times_ms=None,
+        sprites=None,
+    )
+    write_map_page(tmp_path / "few.html", few)
+    with opened_page(tmp_path / "few.html") as tab:
+        tab.wait(READY)
+        end = time.monotonic() + 20
+        while _near(_pixels(tab), (250, 0, 200)).sum() < 5_000:
+            assert time.monotonic() < end
+        assert all(address.startswith("file:") for address in tab.requests())
 
 
 def test_a_page_of_another_renderer_and_without_extras(tmp_path: Path) -> None:

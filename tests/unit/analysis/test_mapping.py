@@ -19,6 +19,7 @@ from sklearn.manifold import trustworthiness
 from sklearn.preprocessing import normalize
 
 import vifex
+from vifex.analysis.mapping import sprites
 from vifex.analysis.mapping.colourings import colourings_of, read_colourings
 from vifex.analysis.mapping.projecting import project, trustworthiness_of
 from vifex.analysis.mapping.sprites import make_sprites, spread_rows
@@ -202,6 +203,18 @@ def test_sheets_hold_the_thumbnails() -> None:
         pixel = sheet.getpixel((within % 16 * 128 + 60, within // 16 * 128 + 30))
         row = int(found.rows[place])
         assert np.allclose(pixel, (row % 256, 255 - row % 256, 100), atol=6)
+
+
+def test_sheets_end_at_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sheets that do not fit are left out whole, and their rows have no thumbnail."""
+    monkeypatch.setattr(sprites, "_MOST_BYTES", 60_000)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8))
+    found = make_sprites(np.arange(600), lambda rows, side: ((row, noise) for row in rows.tolist()))
+    assert (len(found.sheets), len(found.rows), len(found.sizes), found.missing) == (0, 0, 0, 0)
+    monkeypatch.setattr(sprites, "_MOST_BYTES", 1_000_000)
+    found = make_sprites(np.arange(600), lambda rows, side: ((row, noise) for row in rows.tolist()))
+    assert 0 < sum(map(len, found.sheets)) <= 1_000_000
+    assert len(found.rows) == min(600, 256 * len(found.sheets))
 
 
 def test_the_files_of_the_page_are_in_the_wheel() -> None:

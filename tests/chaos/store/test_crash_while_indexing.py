@@ -33,6 +33,7 @@ def index_and_drop(store: Path, times: int) -> None:
         view = writer.stored_view("main")
         for number in range(times):
             view.make_index(PLAN, lambda _, n=number: {"column": "pool", "metric": "cosine", "made": n})
+            view.remove_old_versions()
         view.drop_index(PLAN.name, {"column": "pool", "dropped": True})
 
 

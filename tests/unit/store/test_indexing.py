@@ -30,7 +30,9 @@ def fill(store: Path, numbers: range, edition: int = 0) -> None:
 
 def make(store: Path) -> None:
     with open_writer(store) as writer:
-        writer.stored_view("main").make_index(PLAN, lambda _: FACTS)
+        view = writer.stored_view("main")
+        view.make_index(PLAN, lambda _: FACTS)
+        view.remove_old_versions()
 
 
 def index_files(store: Path) -> list[str]:

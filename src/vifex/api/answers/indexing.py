@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from vifex.api.answers.given import Given, opened
 from vifex.api.arguments import checked
+from vifex.api.stores.store import Store, open_store
+from vifex.api.stores.view import View
 from vifex.search.approximate.facts import StoredIndex
 from vifex.search.approximate.making import drop_index as drop_stored_index
 from vifex.search.approximate.making import make_index
@@ -70,18 +72,21 @@ def index(
     is Lance's.
     """
     with opened(store, view=view, model=model, on_outcome=on_outcome, on_notice=on_notice) as found:
-        made = make_index(
-            found.path,
-            found.name,
-            column,
-            recall=recall,
-            metric=metric,
-            seed=seed,
-            run=run_facts(["pylance", "pyarrow"]),
-            on_step=on_step,
-        )
-        found._read_newest()
-        return next(one for one in found.indexes() if one.facts.column == made.column)
+        path, name = found.path, found.name
+    # A store that was opened for this is closed again: a reader would keep the files of an older index.
+    made = make_index(
+        path,
+        name,
+        column,
+        recall=recall,
+        metric=metric,
+        seed=seed,
+        run=run_facts(["pylance", "pyarrow"]),
+        on_step=on_step,
+    )
+    _read_newest(store, view)
+    with open_store(path, view=name) as newest:
+        return next(one for one in newest.indexes() if one.facts.column == made.column)
 
 
 @checked("store")
@@ -101,6 +106,14 @@ def drop_index(store: Given, *, view: str | None = None, column: str | None = No
         StoreError: If the store cannot be written.
     """
     with opened(store, view=view) as found:
-        dropped = drop_stored_index(found.path, found.name, column, run=run_facts(["pylance", "pyarrow"]))
-        found._read_newest()
-        return dropped
+        path, name = found.path, found.name
+    dropped = drop_stored_index(path, name, column, run=run_facts(["pylance", "pyarrow"]))
+    _read_newest(store, view)
+    return dropped
+
+
+def _read_newest(given: Given, view: str | None) -> None:
+    """Let a store or a view that the caller has open show its newest state."""
+    if isinstance(given, Store | View):
+        with opened(given, view=view) as found:
+            found._read_newest()

@@ -324,6 +324,13 @@ class ViewMethods(MomentMethods):
         def embed(parsed: Any) -> npt.NDArray[Any]:
             return view._encoder.vector(parsed, column, on_notice)
 
+        told: set[str] = set()
+
+        def tell_once(notice: str) -> None:
+            if notice not in told:
+                told.add(notice)
+                tell(notice, on_notice)
+
         def find(wanted: Sequence[Any], count: int) -> list[list[Hit]]:
             return search_many(
                 view._stored,
@@ -335,7 +342,7 @@ class ViewMethods(MomentMethods):
                 embed=embed,
                 approximate=approximate,
                 recall=recall,
-                on_notice=lambda notice: tell(notice, on_notice),
+                on_notice=tell_once,
                 **limits,
             )
 

@@ -99,6 +99,8 @@ def make_index(
             if known is None or job.facts is None or job.facts.setting_for(1, recall) is None:
                 job.on_step(f"dividing {job.rows} rows into {job.plan.partitions} partitions")
                 stored.make_index(job.plan, job.fresh)
+        # The index that was replaced is no longer read here.
+        stored.remove_old_versions()
     assert job.facts is not None
     return job.facts
 

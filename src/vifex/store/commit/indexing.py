@@ -24,6 +24,8 @@ Measure = Callable[[Table], Mapping[str, Any]]
 def make_index(tables: ViewTables, plan: IndexPlan, measure: Measure) -> None:
     """Make an index in place of the one that the column has, measure it, and commit both.
 
+    The files of an index that it replaces stay until old versions are removed.
+
     Raises:
         StoreError: If that fails; the store stays as it was after the last commit.
     """
@@ -33,8 +35,6 @@ def make_index(tables: ViewTables, plan: IndexPlan, measure: Measure) -> None:
         facts = measure(tables.rows.table)
         checkpoint("index.measured")
         tables.enter(index_entry(facts, tables.recipe_hash))
-    if same:
-        tables.remove_old_versions()
 
 
 def enter_facts(tables: ViewTables, measure: Measure) -> None:

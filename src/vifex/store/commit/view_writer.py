@@ -224,6 +224,13 @@ class ViewWriter:
         make_index(self._tables, plan, measure)
 
     @_in_turn
+    def remove_old_versions(self) -> None:
+        """Remove the versions that no open reader reads, with the files that only they need."""
+        self._tables.must_be_open()
+        self.commit()
+        self._tables.remove_old_versions()
+
+    @_in_turn
     def measure_index(self, measure: Measure) -> None:
         """Commit what an index of the view measures to now."""
         self._tables.must_be_open()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vifex import InputError, Moment
+from vifex.media.read import thumbnail
 from vifex.search.hits import Hit
 from vifex.search.timelines.cutting import cut_moments
 from vifex.search.timelines.export import export_moments
@@ -86,6 +87,8 @@ def test_an_exact_clip_has_the_frames_of_its_moment(source: Path, tmp_path: Path
     [
         ("clip-h264-bframes.mp4", 4.0),
         ("clip-h264-hls-start-10s.ts", 5.0),
+        ("clip-hevc.ts", 0.3),
+        ("clip-h263.3gp", 2.0),
         ("clip-h264-in-avi.avi", 3.0),
         ("clip-vp9-opus.webm", 0.5),
         ("clip-mpeg2.mxf", 0.2),
@@ -107,6 +110,18 @@ def test_clips_of_real_files_have_their_frames(
     assert len(clip) >= 2
     assert np.array_equal(clip[0], wanted[first])
     assert np.array_equal(clip[1], wanted[first + 1])
+
+
+@pytest.mark.parametrize("degrees", ["90", "180"])
+def test_an_exact_clip_is_upright(shared_media: Path, tmp_path: Path, degrees: str) -> None:
+    """A copied clip keeps the display matrix of its stream; frames that are encoded are turned."""
+    path = shared_media / "good" / f"clip-h264-rot-{degrees}.mov"
+    for exact in (False, True):
+        (one,), _ = cut_moments(tmp_path, [moment(path, 0.0, 0.1)], exact=exact, overwrite=True)
+        shown = [thumbnail(path_to_uri(p), 0.0, None, 10_000).convert("L") for p in (path, one.path)]
+        assert shown[0].size == shown[1].size
+        errors = np.abs(np.asarray(shown[0], float) - np.asarray(shown[1], float))
+        assert errors.mean() < 3
 
 
 def test_images_and_media_that_are_gone_are_told(source: Path, tmp_path: Path) -> None:

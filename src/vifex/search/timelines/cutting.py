@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vifex.media.decode.files.container import is_attached
+from vifex.media.decode.files.reasons import why_not
 from vifex.search.files import written_whole
 from vifex.search.timelines.sources import opened_source
 from vifex.store.files.inside import store_around
@@ -38,6 +38,10 @@ _CONTAINERS: Final = {
     ".mkv": "matroska",
     ".webm": "webm",
     ".avi": "avi",
+    ".3gp": "3gp",
+    ".asf": "asf",
+    ".wmv": "asf",
+    ".flv": "flv",
     ".ts": "mpegts",
     ".mts": "mpegts",
     ".m2ts": "mpegts",
@@ -50,6 +54,7 @@ _CONTAINERS: Final = {
 }
 """Suffixes whose format is kept; clips of other sources are `.mkv`, which holds every codec."""
 _ANY: Final = ".mkv"
+_BEFORE_S: Final = 10
 _ROUNDING_US: Final = 500
 """Times of the store are rounded: half a millisecond is less than any frame lasts."""
 
@@ -137,7 +142,7 @@ def _cut(folder: Path, number: int, moment: Moment, *, exact: bool, overwrite: b
                 start_s, end_s = write(source, clip, span)
         except (av.error.FFmpegError, ValueError, OSError) as exc:
             if last:
-                raise MediaError(f"no clip could be cut: {exc}.", of=moment.name) from exc
+                raise MediaError(f"no clip could be cut: {why_not(exc)}.", of=moment.name) from exc
         else:
             return CutClip(path, moment.rank, start_s, end_s, moment.start_s, moment.end_s, exact)
     raise AssertionError("the last try returns or raises")
@@ -202,6 +207,8 @@ def _copied(source: InputContainer, clip: OutputContainer, span: _Span) -> tuple
         if is_lead:
             end = max(end, time_us + _us(packet.duration or 0, packet))
         _mux(clip, packet, outs, zero)
+    if end <= first:
+        raise MediaError("it has no frame at the time of the moment.")
     return span.seconds(first), span.seconds(end)
 
 
@@ -235,9 +242,14 @@ def _last_keyframe(source: InputContainer, lead: Any, span: _Span) -> tuple[int 
 def _seek(source: InputContainer, stream: Any, us: int | None) -> None:
     """Seek to a keyframe before a time, or to the start of the file."""
     start = stream.start_time or 0
-    target = start if us is None else max(start, int(us / (stream.time_base * _US)))
-    with suppress(OSError, ValueError):  # what cannot seek is read from where it is
-        source.seek(target, stream=stream, backward=True)
+    # MPEG-TS finds its first keyframe only from a time before it.
+    target = start - int(_BEFORE_S / stream.time_base) if us is None else int(us / (stream.time_base * _US))
+    for place in (target, start):
+        try:
+            source.seek(place, stream=stream, backward=True)
+        except (OSError, ValueError):
+            continue
+        return
 
 
 def _decoding_us(packet: Packet[Any]) -> Fraction:
@@ -271,25 +283,68 @@ def _streams(source: InputContainer) -> tuple[Any, Any]:
 def _encoded(source: InputContainer, clip: OutputContainer, span: _Span) -> tuple[float, float]:
     """Decode the span and encode it anew. Return where the clip starts and ends."""
     video, sound = _streams(source)
-    outs = _encoders(clip, video, sound)
-    times = [_encode_stream(source, clip, stream, out, span) for stream, out in outs]
+    turned = _Turned(source, video)
+    outs = _encoders(clip, video, sound, is_sideways=turned.is_sideways)
+    times = [_encode_stream(source, clip, stream, out, span, turned) for stream, out in outs]
     found = [one for one in times if one is not None]
     if not found:
-        raise MediaError("no frame of the moment could be decoded.")
+        raise MediaError("it has no frame at the time of the moment.")
     return found[0]
 
 
-def _encoders(clip: OutputContainer, video: Any, sound: Any) -> list[tuple[Any, Any]]:
+class _Turned:
+    """Turns frames upright as the display matrix of their stream says; a new file has none."""
+
+    def __init__(self, source: InputContainer, video: Any) -> None:
+        self._video = video
+        self._graph: Any = None
+        turns = 0
+        if video is not None:
+            _seek(source, video, None)
+            turns = next((round(frame.rotation / 90) % 4 for frame in source.decode(video)), 0)
+        self.is_sideways = turns % 2 == 1
+        self._filters = (
+            [],
+            [("transpose", "cclock")],
+            [("hflip", ""), ("vflip", "")],
+            [("transpose", "clock")],
+        )[turns]
+
+    def __call__(self, frame: Any) -> Any:
+        """Return a frame upright, with its own time."""
+        if not self._filters:
+            return frame
+        if self._graph is None:
+            self._graph = self._linked()
+        self._graph.push(frame)
+        return self._graph.pull()
+
+    def _linked(self) -> Any:
+        from av.filter import Graph
+
+        graph = Graph()
+        last = graph.add_buffer(template=self._video)
+        for name, words in (*self._filters, ("buffersink", "")):
+            following = graph.add(name, words) if words else graph.add(name)
+            last.link_to(following)
+            last = following
+        graph.configure()
+        return graph
+
+
+def _encoders(clip: OutputContainer, video: Any, sound: Any, *, is_sideways: bool) -> list[tuple[Any, Any]]:
     """Return the streams to encode, each with its encoder."""
     outs: list[tuple[Any, Any]] = []
     if video is not None:
         context = video.codec_context
         out = clip.add_stream("libx264", rate=video.average_rate or video.guessed_rate or 25)
-        # The encoder takes even sizes.
-        out.width, out.height = context.width // 2 * 2, context.height // 2 * 2
+        size = (context.height, context.width) if is_sideways else (context.width, context.height)
+        out.width, out.height = (side // 2 * 2 for side in size)  # the encoder takes even sizes
         out.pix_fmt, out.options = "yuv420p", {"crf": "16", "preset": "fast"}
         out.codec_context.time_base = video.time_base
-        if video.sample_aspect_ratio:
+        for name in ("color_range", "color_primaries", "color_trc", "colorspace"):
+            setattr(out.codec_context, name, getattr(context, name))
+        if video.sample_aspect_ratio and not is_sideways:
             out.codec_context.sample_aspect_ratio = video.sample_aspect_ratio
         outs.append((video, out))
     if sound is not None:
@@ -298,11 +353,12 @@ def _encoders(clip: OutputContainer, video: Any, sound: Any) -> list[tuple[Any, 
 
 
 def _encode_stream(
-    source: InputContainer, clip: OutputContainer, stream: Any, out: Any, span: _Span
+    source: InputContainer, clip: OutputContainer, stream: Any, out: Any, span: _Span, turned: _Turned
 ) -> tuple[float, float] | None:
     lead = _streams(source)[0] or stream
     _seek(source, lead, _last_keyframe(source, lead, span)[0])
     first = end = None
+    last = -1
     for frame in source.decode(stream):
         if frame.pts is None:
             continue
@@ -314,8 +370,11 @@ def _encode_stream(
             break
         first = time_us if first is None else first
         end = time_us + length_us
-        frame.pts = round((time_us - span.start_us) / _US / frame.time_base)
+        # AVI has no times of its own, and may give equal ones.
+        frame.pts = max(last + 1, round((time_us - span.start_us) / _US / frame.time_base))
+        last = frame.pts
         if stream is lead and stream.type == "video":
+            frame = turned(frame)
             frame.pict_type = 0  # the encoder chooses its own keyframes
         for packet in out.encode(frame):
             clip.mux(packet)

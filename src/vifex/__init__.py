@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vifex.analysis.copies.threshold import CopyThreshold
     from vifex.analysis.differing.columns import ColumnDifference
     from vifex.analysis.differing.views import MediumChange, StoreDifference, ViewDifference
+    from vifex.analysis.issues.issues import Issue, Issues
     from vifex.analysis.outliers.outliers import Outlier, Outliers
     from vifex.analysis.outliers.time_lines import TimeLine, TimeLines, UnusualSpan
     from vifex.analysis.probing.probing import ProbeFold
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from vifex.api.answers.copies import copies
     from vifex.api.answers.differing import diff
     from vifex.api.answers.indexing import drop_index, index
+    from vifex.api.answers.issues import issues
     from vifex.api.answers.mapping import Map
     from vifex.api.answers.mapping import draw_map as map
     from vifex.api.answers.outlying import outliers, unusual_moments
@@ -151,6 +153,8 @@ __all__ = [
     "InputError",
     "InstallationError",
     "Interrupted",
+    "Issue",
+    "Issues",
     "Item",
     "KeyFrame",
     "LabelChange",
@@ -235,6 +239,7 @@ __all__ = [
     "extract",
     "fuse",
     "index",
+    "issues",
     "load_model",
     "map",
     "open",
@@ -290,6 +295,8 @@ _HOMES = {
     "InputError": ("vifex.values", "InputError"),
     "InstallationError": ("vifex.values", "InstallationError"),
     "Interrupted": ("vifex.values.reports", "Interrupted"),
+    "Issue": ("vifex.analysis.issues.issues", "Issue"),
+    "Issues": ("vifex.analysis.issues.issues", "Issues"),
     "Item": ("vifex.api.stores.item", "Item"),
     "KeyFrame": ("vifex.analysis.summaries.summary", "KeyFrame"),
     "LabelChange": ("vifex.store", "LabelChange"),
@@ -373,6 +380,7 @@ _HOMES = {
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "index": ("vifex.api.answers.indexing", "index"),
+    "issues": ("vifex.api.answers.issues", "issues"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "map": ("vifex.api.answers.mapping", "draw_map"),
     "open": ("vifex.api.stores.store", "open_store"),

@@ -50,6 +50,7 @@ COMMANDS = {
     "evaluate": "vifex.cli.evaluating:evaluate",
     "probe": "vifex.cli.answers.probing:probe",
     "classify": "vifex.cli.answers.classifying:classify",
+    "issues": "vifex.cli.answers.issues:issues",
     "export": "vifex.cli.exporting:export",
     "advise": "vifex.cli.answers.advising:advise",
     "diff": "vifex.cli.answers.differing:diff",

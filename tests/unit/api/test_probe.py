@@ -268,7 +268,7 @@ def test_the_files_of_a_probe(store: Path, tmp_path: Path) -> None:
         vifex.probe(store, output=store / "out")
 
 
-@pytest.fixture(scope="module", params=["knn", "logistic", "svm"])
+@pytest.fixture(scope="module", params=["knn", "logistic"])
 def saved(request: pytest.FixtureRequest, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / request.param
     vifex.probe(store, methods=[request.param], output=folder, resamples=5)

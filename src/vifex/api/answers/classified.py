@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.search.files import check_names_file, check_target, written_whole
 from vifex.values import InputError
 
-__all__ = ["Classified", "check_table", "write_table"]
-
-_TABLES: Final = (".csv", ".parquet")
+__all__ = ["Classified"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,31 +96,3 @@ class Classified:
             "notes": list(self.notes),
             "files": dict(self.files),
         }
-
-
-def check_table(path: Path, *, overwrite: bool) -> None:
-    """Check that a table can be written, before the work for it.
-
-    Raises:
-        InputError: If it is of another kind, or the file is taken and may not be replaced.
-    """
-    check_names_file(path)
-    if path.suffix.lower() not in _TABLES:
-        raise InputError(
-            "a table is not written to a file of this kind.",
-            of=str(path),
-            todo=f"Known: {', '.join(_TABLES)}.",
-        )
-    check_target(path, overwrite=overwrite)
-
-
-def write_table(table: pa.Table, path: Path, *, overwrite: bool) -> None:
-    """Write a table as CSV or Parquet; the file appears complete or not at all."""
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    with written_whole(path, overwrite=overwrite) as aside, aside.open("wb") as file:
-        if path.suffix.lower() == ".csv":
-            pyarrow.csv.write_csv(table, file)
-        else:
-            pyarrow.parquet.write_table(table, file)

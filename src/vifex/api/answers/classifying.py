@@ -13,7 +13,8 @@ import numpy as np
 from vifex.analysis.probing.classifier import Classifier, feature_differences, read_classifier
 from vifex.analysis.probing.fitting import softmax
 from vifex.analysis.rows import FeatureRows, read_rows, unit_vectors
-from vifex.api.answers.classified import Classified, check_table, write_table
+from vifex.analysis.tables import check_table_target, write_table
+from vifex.api.answers.classified import Classified
 from vifex.api.answers.given import Given, is_media, opened
 from vifex.api.arguments import checked
 from vifex.api.stores.view import View
@@ -106,7 +107,7 @@ def classify(
         )
     target = None if output is None else Path(output)
     if target is not None:
-        check_table(target, overwrite=overwrite)
+        check_table_target(target, overwrite=overwrite)
     learned = None if classifier is None else read_classifier(Path(classifier))
     if learned is not None and isinstance(given, str | os.PathLike) and is_media(given):
         model, choices = _as_learned(learned, model, choices)
@@ -122,7 +123,7 @@ def classify(
             found = _by_words(read, rows, names, each_row, on_notice)
         found = replace(found, notes=(*notes, *found.notes))
         if target is not None:
-            write_table(found.to_arrow(top_k), target, overwrite=overwrite)
+            write_table(target, found.to_arrow(top_k), overwrite=overwrite)
             found = replace(found, files={"table": str(target)})
         if relabel:
             found = replace(found, relabelled=_relabel(read, found, min_probability))

@@ -4,9 +4,8 @@ usage: probe.py [--test N] [--methods knn,knn-uniform,logistic,svm] [--sets cifa
 
 CIFAR-10 with 1,000 training images of each class and Tiny-ImageNet with 50 of each, and N test images of each
 set (default 10,000). scikit-learn chooses C by a grid search on the same held-out rows and fits on all of
-them; its metrics compute the figures. A support
-vector machine is left out for Tiny-ImageNet: 200 classes are 200 problems, which take hours. S takes that part of
-the images. Takes about half an hour on two cores.
+them; its metrics compute the figures. A support vector machine is left out for Tiny-ImageNet: 200 classes are
+200 problems, which take hours. S takes that part of the images. Takes about half an hour on two cores.
 """
 
 from __future__ import annotations

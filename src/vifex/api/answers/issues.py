@@ -217,9 +217,9 @@ class _Finder:
         media = [m for m, row in firsts.items() if np.isnan(self.rows.t_s[row])]
         with ThreadPoolExecutor() as pool:
             facts = list(pool.map(lambda m: self._facts(m, firsts[m]), media))
-        unread = sum(one is None for one in facts)
-        if unread:
-            self.notes.append(f"{unread} images could not be read, so their pixels were not looked at.")
+        unreadable = sum(one is None for one in facts)
+        if unreadable:
+            self.notes.append(f"{unreadable} images could not be read, so their pixels were not looked at.")
         found = [
             (kind, m, measure, said)
             for m, one in zip(media, facts, strict=True)

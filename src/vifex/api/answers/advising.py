@@ -34,7 +34,8 @@ from vifex.values import InputError, Medium, ModelError, Outcome
 __all__ = ["advise"]
 
 _LEAST: Final = 200
-_MOST: Final = 2000
+_MOST: Final = 500
+_PER_CLASS: Final = 5
 _SHARE: Final = 20
 
 
@@ -67,7 +68,8 @@ def advise(
         group: A column of the file of labels, or `split`: media of one group are held out together.
         layers: Names or patterns of layers, each of which one of the models must have; by default all of each
             model.
-        sample: How many media are read; by default a twentieth, at least 200 and at most 2000.
+        sample: How many media are read; by default a twentieth, at most 500, but at least 200 and five
+            of each class.
         resamples: Of the intervals.
         seed: Of the sample, the projections, the folds and the resamples.
         workers: Decoder processes; by default one for each core.
@@ -246,8 +248,9 @@ def _labelled(
     known = [_Known(*one) for one in zip(media, found.labels, owners, strict=True)]
     classes, kept, _ = usable_media(found.labels, owners)
     numbers = np.array([classes.index(known[place].label or "") for place in kept], np.int64)
-    most = min(_MOST, max(_LEAST, len(kept) // _SHARE)) if sample is None else sample
-    chosen = choose_examples(numbers, np.ones(len(kept), np.int64), most, seed=seed)
+    if sample is None:
+        sample = max(_LEAST, _PER_CLASS * len(classes), min(_MOST, len(kept) // _SHARE))
+    chosen = choose_examples(numbers, np.ones(len(kept), np.int64), sample, seed=seed)
     return [known[kept[place]] for place in chosen], len(media)
 
 

@@ -65,7 +65,7 @@ def advise(
     group
         A column of the file of labels: media of one group are held out together (default: those of one file).
     sample
-        How many media are read (default: a twentieth, at least 200 and at most 2000).
+        How many media are read (default: a twentieth, at most 500, but at least 200 and five of each class).
     models
         Names or files of models, separated by commas.
     layers

@@ -126,6 +126,24 @@ def searching(view: vifex.View | vifex.Store, image: Image.Image, vector: Vector
     view.contact_sheet("hits.html", found[0], query=image, overwrite=True)
 
 
+def layers_and_stores(view: vifex.View, image: Image.Image) -> None:
+    table = vifex.compare_layers("lib.vifex", labels={"a.jpg": "cat"}, views=["main"], by="knn")
+    assert_type(table, vifex.LayerComparison)
+    assert_type(table.best, vifex.ComparedLayer)
+    assert_type(table.cka, npt.NDArray[np.float64])
+    advice = vifex.advise("media", models=["default", Path("net.onnx")], labels="folder")
+    assert_type(advice, vifex.Advice)
+    vifex.extract("media", "lib.vifex", **advice.choices)
+    found = vifex.diff(view, Path("lib.vifex"), tolerance=1e-4)
+    assert_type(found.views[0], vifex.ViewDifference)
+    assert_type(found.views[0].columns, tuple[vifex.ColumnDifference, ...])
+    bridge = vifex.bridge(view, "lib.vifex", "map.npz", method="ridge")
+    assert_type(bridge, vifex.Bridge)
+    assert_type(bridge.recall.at[1].low, float)
+    assert_type(view.search(image, 3, bridge=bridge), list[vifex.Hit])
+    assert_type(view.search([image], bridge=Path("map.npz")), list[list[vifex.Hit]])
+
+
 def errors() -> None:
     kinds = (vifex.InputError, vifex.MediaError, vifex.ModelError, vifex.StoreError, vifex.EngineError)
     try:

@@ -18,6 +18,8 @@ __all__ = ["CopyThreshold", "best_threshold", "chance_threshold", "measured"]
 FALSE_ALARMS: Final = 1e-3
 """Share of rows that would have a match by chance, where only the background is known."""
 
+_FEWEST, _LEAST = 20, 0.95
+"""So few best scores say little of others: the threshold by chance is then at least this."""
 _FITTED: Final = (0.1, 0.5)
 """Quantiles of the best scores that the distribution is fitted to."""
 
@@ -57,9 +59,9 @@ class CopyThreshold:
             )
         low, high = self.precision_low or 0.0, self.precision_high or 0.0
         return (
-            f"Threshold: score {self.threshold:.3f}. On edited copies of {self.images} images that did not "
-            f"set it, its precision is {self.precision:.3f} (95% interval {low:.3f} to {high:.3f}), and "
-            f"{self.recall:.0%} of the copies are found."
+            f"Threshold: score {self.threshold:.3f}. On edited copies of images that did not set it "
+            f"({self.images}), its precision is {self.precision:.3f} (95% interval {low:.3f} to {high:.3f}), "
+            f"and {self.recall:.0%} of the copies are found."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,7 +103,8 @@ def chance_threshold(best: Scores) -> float:
     low, high = np.quantile(best, _FITTED)
     a, b, far = norm.ppf([*_FITTED, 1 - FALSE_ALARMS])
     scale = max((high - low) / (b - a), 1e-6)
-    return min(1.0, float(high + scale * (far - b)))
+    least = _LEAST if len(best) < _FEWEST else 0.0
+    return min(1.0, max(least, float(high + scale * (far - b))))
 
 
 def measured(threshold: float, copies: dict[str, Scores], others: Scores, images: int) -> CopyThreshold:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,23 +104,25 @@ def copies(
     if html is not None:
         check_target(html, overwrite=overwrite)
     problems = Problems(quiet=quiet)
-    found = vifex.copies(
-        store,
-        other,
-        view=view,
-        other_view=other_view,
-        column=column,
-        where=where,
-        threshold=threshold,
-        sample=sample,
-        false_alarms=false_alarms,
-        shortest=shortest,
-        marks=marks,
-        anyway=anyway,
-        model=model,
-        on_outcome=problems.print,
-        on_notice=print_notice,
-    )
+    with _progress(quiet=quiet) as on_progress:
+        found = vifex.copies(
+            store,
+            other,
+            view=view,
+            other_view=other_view,
+            column=column,
+            where=where,
+            threshold=threshold,
+            sample=sample,
+            false_alarms=false_alarms,
+            shortest=shortest,
+            marks=marks,
+            anyway=anyway,
+            model=model,
+            on_outcome=problems.print,
+            on_notice=print_notice,
+            on_progress=on_progress,
+        )
     if html is not None:
         found.write_html(html, overwrite=overwrite)
     if json:
@@ -133,6 +138,18 @@ def copies(
     if html is not None:
         print_line(f"page: {clean(html)}")
     return 0
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """Show on a terminal how much was compared, and nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading rows and setting the threshold") as status:
+        yield lambda share: status.update(f"comparing: {share:.0%}")
 
 
 def _print_groups(found: Copies, count: int) -> None:

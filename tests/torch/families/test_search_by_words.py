@@ -123,3 +123,23 @@ def test_media_get_the_class_of_the_nearest_words(store: Path, tmp_path: Path, t
     vifex.extract(tmp_path / "0.png", target)
     with pytest.raises(vifex.InputError, match="no text tower"):
         vifex.classify(target, words=words)
+
+
+def test_clusters_are_named_by_the_words_that_set_them_apart(store: Path, tmp_path: Path, tiny: Any) -> None:
+    (tmp_path / "words.txt").write_text("a red bus\na cat\n\na dog at night\n")
+    model = f"hf/{tiny('clip')}"
+    found = vifex.cluster(store, k=2, words=tmp_path / "words.txt", model=model)
+    texts = ["a red bus", "a cat", "a dog at night"]
+    vectors = text_vectors(load_model(model), texts)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    with vifex.open(store) as opened:
+        rows = opened.to_numpy()
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    owners = np.array(found.assignment.column("cluster").to_pylist())
+    centres = np.stack([rows[owners == number].mean(axis=0) for number in (1, 2)])
+    similar = centres @ vectors.T / np.linalg.norm(centres, axis=1, keepdims=True)
+    apart = similar - similar.mean(axis=0)
+    for number, cluster in enumerate(found.clusters):
+        assert cluster.name == texts[int(apart[number].argmax())]
+        shown = {word.text: word.similarity for word in cluster.words}
+        np.testing.assert_allclose([shown[text] for text in texts], similar[number], atol=1e-5)

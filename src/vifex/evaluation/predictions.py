@@ -25,6 +25,8 @@ ScoreKind = Literal["auto", "probabilities", "logits"]
 
 _SUM_TOLERANCE = 1e-2
 """Largest distance of a row's sum from 1. Scores in bf16 or with three digits differ that much."""
+_ROUNDING = 1e-12
+"""Distance of a row's sum from 1 that is only that of float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +158,9 @@ def probabilities(
             "the scores are not probabilities: a row is not within 0 to 1 or does not sum to 1.",
             todo='Take them as logits with `scores="logits"`.',
         )
-    return scores / scores.sum(axis=-1, keepdims=True), "probabilities"
+    sums = scores.sum(axis=-1, keepdims=True)
+    # Rounding alone is no reason to scale: equal probabilities of two rows must stay equal.
+    return scores / np.where(np.abs(sums - 1) < _ROUNDING, 1.0, sums), "probabilities"
 
 
 def _two_columns(scores: npt.NDArray[np.generic], kind: ScoreKind) -> Floats:

@@ -21,6 +21,7 @@ from vifex.analysis.probing.fitting import fit_chosen, fit_temperature, softmax
 from vifex.analysis.probing.methods import METHODS, PENALTIES, Method, Settings, fit_model
 from vifex.analysis.probing.probing import probe_rows
 from vifex.analysis.probing.splitting import Fold, grouped_folds, held_out, stated_split
+from vifex.evaluation.predictions import make_predictions
 from vifex.values import InputError
 
 CLASSES = 3
@@ -103,6 +104,15 @@ def test_neighbours_vote_as_in_scikit_learn(method: Method) -> None:
     np.testing.assert_allclose(
         softmax(found), theirs.fit(rows[train], y[train]).predict_proba(rows[test]), atol=1e-4
     )
+
+
+def test_equal_votes_are_equal_probabilities() -> None:
+    """Rounding would part ties, and areas under curves with them. scikit-learn has plain shares."""
+    rows, y, groups = made()
+    folds = grouped_folds(y, groups, 4, seed=0)
+    found = probe_rows("knn-uniform", rows, y, groups, CLASSES, folds, Settings(k=20, calibrate=False))
+    figures = make_predictions(found.probabilities, y, kind="probabilities").probabilities
+    assert set(np.unique(figures)) <= {float(np.exp(np.log(votes / 20))) for votes in range(1, 21)} | {0.0}
 
 
 def test_a_vote_is_that_of_the_published_formula() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vifex.analysis.probing.fitting import softmax
+from vifex.analysis.probing.fitting import model_probabilities
 from vifex.analysis.probing.methods import METHODS, LinearModel, Method, NeighbourModel, ScoreModel
 from vifex.analysis.probing.tensor_file import read_tensors, tensor_bytes
 from vifex.analysis.rows import FloatMatrix
@@ -54,7 +54,7 @@ class Classifier:
 
     def probabilities(self, rows: FloatMatrix) -> Floats:
         """Return the probability of each class for rows `[N, D]`: float64 `[N, C]`."""
-        return softmax(self.model.scores(rows) / self.temperature)
+        return model_probabilities(self.model, rows, self.temperature)
 
     def write(self, folder: Path, *, overwrite: bool) -> dict[str, str]:
         """Write both files into a folder that exists.

@@ -10,6 +10,7 @@ from vifex.analysis.probing.methods import (
     PENALTIES,
     LinearModel,
     Method,
+    NeighbourModel,
     ScoreModel,
     Settings,
     fit_linear_models,
@@ -19,7 +20,7 @@ from vifex.analysis.probing.splitting import Fold, held_out
 from vifex.analysis.rows import FloatMatrix
 from vifex.evaluation.predictions import Floats, Ints
 
-__all__ = ["Fitted", "fit_chosen", "fit_temperature", "softmax"]
+__all__ = ["Fitted", "fit_chosen", "fit_temperature", "model_probabilities", "softmax"]
 
 _FLOOR = float(np.finfo(np.float64).eps)
 _BOUNDS = (np.log(0.001), np.log(1000.0))
@@ -43,7 +44,19 @@ class Fitted:
 
     def probabilities(self, rows: FloatMatrix) -> Floats:
         """Return the probability of each class for rows `[N, D]`: float64 `[N, C]`."""
-        return softmax(self.model.scores(rows) / self.temperature)
+        return model_probabilities(self.model, rows, self.temperature)
+
+
+def model_probabilities(model: ScoreModel, rows: FloatMatrix, temperature: float) -> Floats:
+    """Return the probability of each class for rows `[N, D]`: float64 `[N, C]`.
+
+    Votes of neighbours are shares already. They are not scaled again, so that equal votes stay equal.
+    """
+    scores = model.scores(rows)
+    if temperature == 1 and isinstance(model, NeighbourModel):
+        shares: Floats = np.exp(scores)
+        return shares
+    return softmax(scores / temperature)
 
 
 def softmax(scores: Floats) -> Floats:

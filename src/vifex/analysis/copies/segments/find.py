@@ -12,6 +12,7 @@ from vifex.analysis.copies.segments.background import Background, measure_backgr
 from vifex.analysis.copies.segments.calibration import LEAST_SCORE, SegmentThreshold, calibrate
 from vifex.analysis.copies.segments.evidence import evidence_between, pairs_with_evidence
 from vifex.analysis.copies.segments.frames import Frames
+from vifex.search.scan.blas import one_blas_thread
 
 __all__ = ["FoundSegments", "Segment", "find_segments"]
 
@@ -69,11 +70,13 @@ def find_segments(
     pairs = [(a, b) for a, b, _ in candidates]
     aligned: list[list[Aligned]] = []
     reversed_ = np.zeros(len(pairs))
-    for number, (a, b) in enumerate(pairs):
-        found, reversed_[number] = _both_ways(frames, background, a, b)
-        aligned.append(found)
-        if on_progress is not None:
-            on_progress(number + 1, len(pairs))
+    # The products of one pair are small: threads would only wait for each other.
+    with one_blas_thread():
+        for number, (a, b) in enumerate(pairs):
+            found, reversed_[number] = _both_ways(frames, background, a, b)
+            aligned.append(found)
+            if on_progress is not None:
+                on_progress(number + 1, len(pairs))
     forwards = np.array([max((one.score for one in found), default=0.0) for found in aligned])
     half = np.random.default_rng(0).random(len(pairs)) < 0.5
     calibration = calibrate(forwards, reversed_, half, pairs=_count_pairs(frames), false_alarms=false_alarms)
@@ -114,25 +117,21 @@ def _segment(frames: Frames, a: int, b: int, one: Aligned, calibration: SegmentT
     (a_first, a_last), (b_first, b_last) = one.spans
     rows, columns = one.path.rows + frames.starts[a], one.path.columns + frames.starts[b]
     similarity = np.einsum("nd,nd->n", frames.unit[rows], frames.unit[columns])
-    a_start_s, a_end_s = _seconds(frames, a, a_first, a_last)
-    b_start_s, b_end_s = _seconds(frames, b, b_first, b_last)
+    speed = one.line.speed
+    t_a, t_b = frames.t_s[frames.of(a)], frames.t_s[frames.of(b)]
+    # A span begins half a sampling step before its first frame, alike in both, but not before its video.
+    half = min(frames.step_s(a), frames.step_s(b) / speed) / 2
+    before = max(0.0, min(half, float(t_a[a_first]), float(t_b[b_first]) / speed))
     return Segment(
         a=a,
         b=b,
-        a_start_s=a_start_s,
-        a_end_s=a_end_s,
-        b_start_s=b_start_s,
-        b_end_s=b_end_s,
-        speed=one.line.speed,
+        a_start_s=float(t_a[a_first]) - before,
+        a_end_s=float(t_a[a_last]) + half,
+        b_start_s=float(t_b[b_first]) - before * speed,
+        b_end_s=float(t_b[b_last]) + half * speed,
+        speed=speed,
         score=one.score,
         similarity=float(similarity.mean()),
         frames=one.matches,
         false_alarms=calibration.false_alarms(one.score),
     )
-
-
-def _seconds(frames: Frames, medium: int, first: int, last: int) -> tuple[float, float]:
-    """Return a span in seconds: half a sampling step before its first frame to half a step after its last."""
-    times = frames.t_s[frames.of(medium)]
-    half = frames.step_s(medium) / 2
-    return max(0.0, float(times[first]) - half), float(times[last]) + half

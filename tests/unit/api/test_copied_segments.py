@@ -75,7 +75,8 @@ def test_a_copied_segment_has_both_spans(store: Path) -> None:
     by_name = {span.name: (span.start_s, span.end_s) for span in (one.a, one.b)}
     np.testing.assert_allclose(by_name["rocket.mp4"], (1, 4), atol=0.3)
     np.testing.assert_allclose(by_name["copy.mp4"], (2, 5), atol=0.3)
-    assert one.speed == pytest.approx(1, abs=0.08)
+    # One sampled frame at either end of three seconds is a sixth.
+    assert one.speed == pytest.approx(1, abs=0.17)
     assert found.segment_threshold is not None
     assert one.score > found.segment_threshold.least_score
     assert found.segment_threshold.pairs == 45

@@ -26,7 +26,7 @@ __all__ = ["COMMANDS", "app", "main"]
 
 app = App(
     name="vifex",
-    help="Turn images, videos and sound into features, keep them in a store, and search them.",
+    help="Turn images, videos and sound into features, keep them in a store, and answer questions from it.",
     version=__version__,
     help_format="plaintext",
     group_parameters=Group("Options"),
@@ -34,38 +34,49 @@ app = App(
 )
 
 # Each command's module imports what it needs when it runs, so that `--help` stays quick.
-COMMANDS = {
-    "extract": "vifex.cli.extracting:extract",
-    "show": "vifex.cli.showing:show",
-    "search": "vifex.cli.searching:search",
-    "copies": "vifex.cli.answers.copies:copies",
-    "map": "vifex.cli.answers.mapping:map_",
-    "index": "vifex.cli.answers.indexing:index",
-    "fuse": "vifex.cli.deriving:fuse",
-    "tree": "vifex.cli.deriving:tree",
-    "cluster": "vifex.cli.answers.clustering:cluster",
-    "outliers": "vifex.cli.answers.outlying:outliers",
-    "summarize": "vifex.cli.answers.summarizing:summarize",
-    "recommend": "vifex.cli.answers.recommending:recommend",
-    "evaluate": "vifex.cli.evaluating:evaluate",
-    "probe": "vifex.cli.answers.probing:probe",
-    "classify": "vifex.cli.answers.classifying:classify",
-    "issues": "vifex.cli.answers.issues:issues",
-    "export": "vifex.cli.exporting:export",
-    "advise": "vifex.cli.answers.advising:advise",
-    "diff": "vifex.cli.answers.differing:diff",
-    "bridge": "vifex.cli.answers.bridging:bridge",
-    "check": "vifex.cli.checking:check",
-    "upgrade": "vifex.cli.upgrading:upgrade",
-    "models": "vifex.cli.models:models",
-    "layers": "vifex.cli.models:layers",
-    "bench": "vifex.cli.benching:bench",
-    "train": "vifex.cli.training:train",
-    "compress": "vifex.cli.compressing:compress",
-    "cache": "vifex.cli.caching:cache",
-    "card": "vifex.cli.models:card",
-    "completion": "vifex.cli.completing:completion",
+_GROUPS = {
+    "Features and stores": {
+        "extract": "vifex.cli.extracting:extract",
+        "show": "vifex.cli.showing:show",
+        "export": "vifex.cli.exporting:export",
+        "fuse": "vifex.cli.deriving:fuse",
+        "tree": "vifex.cli.deriving:tree",
+        "check": "vifex.cli.checking:check",
+        "upgrade": "vifex.cli.upgrading:upgrade",
+    },
+    "Answers from a store or a folder": {
+        "search": "vifex.cli.searching:search",
+        "index": "vifex.cli.answers.indexing:index",
+        "copies": "vifex.cli.answers.copies:copies",
+        "cluster": "vifex.cli.answers.clustering:cluster",
+        "outliers": "vifex.cli.answers.outlying:outliers",
+        "map": "vifex.cli.answers.mapping:map_",
+        "summarize": "vifex.cli.answers.summarizing:summarize",
+        "recommend": "vifex.cli.answers.recommending:recommend",
+        "probe": "vifex.cli.answers.probing:probe",
+        "classify": "vifex.cli.answers.classifying:classify",
+        "issues": "vifex.cli.answers.issues:issues",
+        "advise": "vifex.cli.answers.advising:advise",
+        "diff": "vifex.cli.answers.differing:diff",
+        "bridge": "vifex.cli.answers.bridging:bridge",
+    },
+    "Training and evaluation": {
+        "train": "vifex.cli.training:train",
+        "evaluate": "vifex.cli.evaluating:evaluate",
+        "compress": "vifex.cli.compressing:compress",
+    },
+    "Models": {
+        "models": "vifex.cli.models:models",
+        "layers": "vifex.cli.models:layers",
+        "card": "vifex.cli.models:card",
+        "bench": "vifex.cli.benching:bench",
+    },
+    "This machine and this program": {
+        "cache": "vifex.cli.caching:cache",
+        "completion": "vifex.cli.completing:completion",
+    },
 }
+COMMANDS = {name: home for commands in _GROUPS.values() for name, home in commands.items()}
 """Each command and its function."""
 MODEL_COMMANDS = ["show", "pull"]
 """Commands of `vifex models`."""
@@ -95,8 +106,12 @@ _USAGE = {
 _RESUMED = ("extract", "fuse", "tree", "train")
 """Commands that resume where they stopped."""
 
-for _place, (_name, _home) in enumerate(COMMANDS.items()):
-    app.command(_home, name=_name, sort_key=_place, **_USAGE.get(_name, {}))
+for _title, _commands in _GROUPS.items():
+    _group = Group.create_ordered(_title)
+    for _place, (_name, _home) in enumerate(_commands.items()):
+        app.command(_home, name=_name, group=_group, sort_key=_place, **_USAGE.get(_name, {}))
+for _flag in ("--help", "--version"):
+    app[_flag].group = (_group,)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from store_maker import (
     wide_recipe,
 )
 
-from vifex.store import CommitRule, open_store, open_writer
+from vifex.store import CommitRule, delete_rows, open_store, open_writer
 from vifex.store.commit import maintenance
 from vifex.store.files.faults import BrokenTableError
 from vifex.store.files.lance_adapter import Fragment, Table, manifests
@@ -42,8 +42,8 @@ def pieces(*sizes: int, deleted: dict[int, int] | None = None) -> tuple[list[Fra
         ([96, 32, *[1] * 32], [list(range(1, 34))]),  # the worked example
         ([96, 64], []),
         ([64 * MIB, 1, 1], [[1, 2]]),  # full ones rest
-        ([1, 1, 64 * MIB, 1, 1], [[3, 4], [0, 1]]),
-        ([50 * MIB, 50 * MIB, 50 * MIB, 50 * MIB], [[2, 3], [0, 1]]),  # at most 128 MiB in memory's way
+        ([1, 1, 64 * MIB, 1, 1], [[3, 4]]),  # merging the first two would move them to the end
+        ([50 * MIB, 50 * MIB, 50 * MIB, 50 * MIB], [[0, 1], [2, 3]]),  # at most 128 MiB together
     ],
 )
 def test_the_rule_that_merges(sizes: list[int], groups: list[list[int]]) -> None:
@@ -52,7 +52,15 @@ def test_the_rule_that_merges(sizes: list[int], groups: list[list[int]]) -> None
 
 def test_the_rule_for_deleted_rows() -> None:
     fragments, sizes = pieces(70 * MIB, 70 * MIB, 70 * MIB, 1, 1, deleted={0: 9, 2: 10, 3: 50})
-    assert maintenance.choose(fragments, sizes) == [[3, 4], [2]]
+    assert maintenance.choose(fragments, sizes) == [[2], [3, 4]]
+    fragments, sizes = pieces(*[70 * MIB] * 5, deleted={0: 90, 1: 1, 3: 40})
+    assert maintenance.choose(fragments, sizes) == [[0], [1], [2, 3, 4]]
+    fragments, sizes = pieces(*[70 * MIB] * 6, 1, 1, deleted={0: 90})
+    assert maintenance.choose(fragments, sizes) == [[0], [1, 2], [3, 4, 5], [6, 7]]
+    fragments, sizes = pieces(*[70 * MIB] * 5, deleted={0: 40, 4: 9})
+    assert maintenance.choose(fragments, sizes) == []  # nine of a hundred
+    fragments, sizes = pieces(*[70 * MIB] * 5, deleted={0: 10})
+    assert maintenance.choose(fragments, sizes) == []  # it would rewrite 500 rows for ten
 
 
 def test_each_row_is_rewritten_a_logarithmic_number_of_times() -> None:
@@ -102,6 +110,35 @@ def test_maintenance_keeps_the_order_of_rows(folder: Path) -> None:
         view_ = read.view()
         assert view_.to_arrow(["key"]).column("key").to_pylist() == order
         assert view_.take([5, 0, 118], ["key"]).column("key").to_pylist() == [order[5], order[0], order[118]]
+
+
+@pytest.mark.parametrize("full_bytes", [1, 20_000, 1 << 40])
+def test_merging_some_fragments_keeps_the_order_of_rows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, full_bytes: int
+) -> None:
+    """Commits of unlike sizes, so that some are full, with deletions at the start and in the middle."""
+    monkeypatch.setattr(maintenance, "FULL_BYTES", full_bytes)
+    monkeypatch.setattr(maintenance, "MERGED_BYTES", 60_000)
+    monkeypatch.setattr(maintenance, "EVERY_COMMITS", 5)
+    store, of = folder / "s.vifex", wide_recipe(64)
+    counts = [3, 30, 120, 4, 5, 100, 6, 7, 8, 90, 2, 3, 110, 1, 1, 1, 60, 60, 2, 2]
+    with open_writer(store, rule=CommitRule(media=1)) as writer:
+        view = writer.view("main", of)
+        for i, rows in enumerate(counts):
+            view.add(outcome(medium(i), rows), rows_of(medium(i), rows, of))
+    gone = [2, 9, 13]
+    delete_rows(store, "main", [medium(i).name for i in gone])
+    kept = [i for i in range(len(counts)) if i not in gone]
+    order = [f"{medium(i).medium_id}:{k}" for i in kept for k in range(counts[i])]
+    with open_store(store) as read:
+        assert read.view().to_arrow(["key"]).column("key").to_pylist() == order
+    with open_writer(store, rule=CommitRule(media=1)) as writer:
+        view = writer.view("main", of)
+        for i in range(100, 112):
+            view.add(outcome(medium(i), 2), rows_of(medium(i), 2, of))
+    order += [f"{medium(i).medium_id}:{k}" for i in range(100, 112) for k in range(2)]
+    with open_store(store) as read:
+        assert read.view().to_arrow(["key"]).column("key").to_pylist() == order
 
 
 def test_an_open_reader_keeps_its_version_through_maintenance(

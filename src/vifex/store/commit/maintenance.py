@@ -4,9 +4,12 @@ When: after 32 commits since the last maintenance; when a tenth of the stored ro
 of a run after at least 8 commits.
 
 What: from the end of a table it merges the longest run of neighbours of less than 64 MiB each and 128 MiB
-together whose first is no larger than the others together, then it goes on before them. So each row is
-rewritten a logarithmic number of times, and memory is bounded. A fragment with a tenth of its rows deleted
-is rewritten wherever it stands.
+together whose first is no larger than the others together, then it goes on with the fragment before them,
+until one is not merged. So each row is rewritten a logarithmic number of times.
+
+Lance reads fragments in the order of their numbers, and a merged one gets a new number. So what is rewritten
+is always all of the table from some fragment on; else rows would change their order. A fragment with a tenth
+of its rows deleted is rewritten, with all that follow, where a tenth of the rows from there on is deleted.
 
 Then it makes two entries. The first names the merged rows. The second names the next version of the rows,
 which has the same content and a manifest of its own. So the two newest versions of the ledger name merged
@@ -16,7 +19,8 @@ rows, do not depend on one file, and all older versions can be removed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -51,25 +55,48 @@ def due(rows: Table, commits: int, *, at_end: bool) -> bool:
 
 
 def choose(fragments: Sequence[Fragment], sizes: Sequence[int]) -> list[list[int]]:
-    """Choose groups of neighbours to merge, by the rule that this module states; newest first.
+    """Choose groups of neighbours to merge, by the rule that this module states, in the order of the table.
+
+    The groups together are all fragments from the first one on, so that rows keep their order.
 
     Worked example, sizes in MiB: of `96, 32, 1, 1, 1, ... 1` (32 ones) the last 33 are merged, as 32 is no
     more than the ones together, and 96 is more than all of these.
     """
-    groups: list[list[int]] = []
+    starts = []
     end = len(fragments)
-    while end > 0:
-        start = _start_of_group(sizes, end)
-        if start < end:
-            groups.append([f.id for f in fragments[start:end]])
-        end = min(start, end - 1)
-    chosen = {i for group in groups for i in group}
-    groups += [
-        [f.id]
-        for f in fragments
-        if f.deleted and f.deleted >= DELETED * (f.rows + f.deleted) and f.id not in chosen
-    ]
-    return groups
+    while (start := _start_of_group(sizes, end)) < end:
+        starts.append(start)
+        end = start
+    starts += _small_groups(fragments[:end], _first_with_deleted(fragments))
+    edges = [*sorted(starts), len(fragments)]
+    return [[f.id for f in fragments[a:b]] for a, b in pairwise(edges)]
+
+
+def _small_groups(fragments: Sequence[Fragment], first: int) -> list[int]:
+    """Return where groups start that rewrite all fragments from `first` on, with as few in a group as can be.
+
+    Lance rewrites a single fragment only if it has deleted rows.
+    """
+    starts: list[int] = []
+    place = first
+    while place < len(fragments):
+        is_last = place == len(fragments) - 1
+        if fragments[place].deleted or not is_last:
+            starts.append(place)
+        place += 1 if fragments[place].deleted else 2
+    return starts
+
+
+def _first_with_deleted(fragments: Sequence[Fragment]) -> int:
+    """Return the first place with enough deleted rows, there and from there on; the end if there is none."""
+    first, rows, deleted = len(fragments), 0, 0
+    for place in range(len(fragments) - 1, -1, -1):
+        own = fragments[place]
+        rows, deleted = rows + own.rows + own.deleted, deleted + own.deleted
+        is_due = own.deleted > 0 and own.deleted >= DELETED * (own.rows + own.deleted)
+        if is_due and deleted >= DELETED * rows:
+            first = place
+    return first
 
 
 def _start_of_group(sizes: Sequence[int], end: int) -> int:
@@ -101,10 +128,16 @@ def compact(table: SyncedTable, step: str, sums: Mapping[str, str] | None = None
         if bad:
             _log.warning("%s: damaged fragments are not merged; run `vifex check`", table.table.path)
             sizes = [FULL_BYTES if f.id in bad else size for f, size in zip(fragments, sizes, strict=True)]
-            groups = [g for g in choose(fragments, sizes) if not bad & set(g)]
+            groups = _after_damaged(choose(fragments, sizes), bad)
     if groups and sums is not None:
         _drop_damaged_indices(table, sums)
     return table.compact(step, groups) if groups else (0, 0)
+
+
+def _after_damaged(groups: Sequence[list[int]], bad: Set[int]) -> list[list[int]]:
+    """Return the groups behind the last one with a damaged fragment: those before it would come after it."""
+    kept = takewhile(lambda group: bad.isdisjoint(group), reversed(groups))
+    return list(reversed(list(kept)))
 
 
 def _drop_damaged_indices(table: SyncedTable, sums: Mapping[str, str]) -> None:

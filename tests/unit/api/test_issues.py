@@ -48,11 +48,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         label = {"red": "blue", "blue": "red"}[colour] if number == 5 else colour
         lines.append(f"{number:02}.png,{label},{'test' if number >= 12 else 'train'}")
     (media / "exact.png").write_bytes((media / "03.png").read_bytes())
-    Image.open(media / "04.png").save(media / "near.jpg", quality=80)
+    Image.open(media / "04.png").save(media / "near.webp", lossless=True)
     scene(COLOURS["red"], 50).point(lambda level: level // 4).save(media / "dark.png")
     scene(COLOURS["red"], 51).filter(ImageFilter.GaussianBlur(5)).save(media / "blurred.png")
     scene(COLOURS["red"], 52).crop((0, 0, 160, 40)).save(media / "wide.png")
-    lines += ["exact.png,red,test", "near.jpg,blue,test"]
+    lines += ["exact.png,red,test", "near.webp,blue,test"]
     lines += [f"{name}.png,red,train" for name in ("dark", "blurred", "wide")]
     write_video(media / "still.mp4", [scene(COLOURS["red"], 60)] * 16)
     write_video(media / "moving.mp4", [scene(COLOURS["red"], 70 + i) for i in range(16)])
@@ -73,7 +73,7 @@ def test_what_was_spoilt_is_found(store: Path, tmp_path: Path) -> None:
     assert by_kind["blurred"] == {"blurred.png"}
     assert by_kind["odd-shape"] == {"wide.png"}
     assert by_kind["still"] == {"still.mp4"}
-    assert {"near.jpg", "04.png"} & by_kind["near-copy"]
+    assert {"near.webp", "04.png"} & by_kind["near-copy"]
     assert not {"exact.png", "03.png"} & by_kind["near-copy"]
     (exact,) = (one for one in found.issues if one.kind == "exact-copy")
     assert (exact.other, exact.row.split) == ("03.png", "test")

@@ -23,8 +23,10 @@ def still_media(rows: FeatureRows, unit: FloatMatrix, least: float) -> list[tupl
         Index of each medium with at least three rows in time, and its smallest similarity.
     """
     timed = np.flatnonzero(~np.isnan(rows.t_s))
+    if not len(timed):
+        return []
     owners = rows.medium[timed]
-    starts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]]) if len(owners) else owners[:0]
+    starts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]])
     found = []
     for start, stop in zip(starts, [*starts[1:], len(owners)], strict=True):
         own = timed[start:stop]

@@ -60,6 +60,8 @@ class BridgedQueries:
     """
 
     def __init__(self, given: GivenBridge, view: StoredView, column: str | None, finder: ModelFinder) -> None:
+        if not isinstance(given, str | os.PathLike | Bridge):
+            raise InputError(f"takes a str, a path or a Bridge, got {type(given).__name__}.", option="bridge")
         self._bridge = given if isinstance(given, Bridge) else load_bridge(given)
         self._of = "the bridge" if isinstance(given, Bridge) else os.fspath(given)
         old = self._bridge.old

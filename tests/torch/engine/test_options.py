@@ -96,13 +96,13 @@ def test_a_view_made_by_openvino_is_queried_on_the_cpu(image: Path, tmp_path: Pa
 
 
 def test_the_command_lists_layers_on_the_device_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    from vifex.cli.models import layers
+    from vifex.cli.models import list_layers
 
     name = "torch:tiny_networks:Cnn"
-    assert layers(name, weights="random:0", device="cpu") == 0
+    assert list_layers(name, weights="random:0", device="cpu") == 0
     assert "fc" in capsys.readouterr().out
     with pytest.raises(vifex.EngineError, match=r"device cuda:63: torch finds no such device"):
-        layers(name, weights="random:0", device="cuda:63")
+        list_layers(name, weights="random:0", device="cuda:63")
 
 
 def test_compile_reaches_torch(image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ rate that leaves the cores alone, as a GPU does: it sleeps for a batch. With `--
 such that inference alone takes as long as decoding alone, which is the hardest case: neither may ever wait
 for the other. A run's seconds go from the first decoder's readiness to the last commit.
 
+The page takes the slow disk from a record of its own: `--loads slow-disk --name mixed-slow`.
+
 With `--before`, the folder of another version's source, that version's run is measured beside.
 
 A video at scale 1 lasts three hours. `--scale` shortens videos and takes fewer photographs, so that their

@@ -51,6 +51,11 @@ RUNS = (
     Run("machinery", (), ("--rounds", "1", "--images", "1000", "--workers", "1", "2")),
     Run("mixed", (), ("--rounds", "1", "--scale", "0.0005")),
     Run(
+        "mixed",
+        ("--loads", "slow-disk", "--name", "mixed-slow"),
+        ("--loads", "slow-disk", "--name", "mixed-slow", "--rounds", "1", "--scale", "0.0005"),
+    ),
+    Run(
         "estimate",
         (),
         ("--rounds", "1", "--photographs", "20", "--videos", "1", "--video-seconds", "10"),

@@ -130,6 +130,8 @@ def cluster(
 
 
 def _print(found: Clustering) -> None:
+    from vifex.search.times import format_time
+
     clusters = found.clusters[:_LISTED]
     columns: dict[str, list[object]] = {
         "cluster": [one.number for one in clusters],
@@ -143,11 +145,14 @@ def _print(found: Clustering) -> None:
         columns["label"] = [
             "" if one.label is None else f"{one.label} ({one.label_share:.0%})" for one in clusters
         ]
-    columns["medoid"] = [one.representatives[0].name for one in clusters]
+    medoids = [one.representatives[0] for one in clusters]
+    if any(row.t_s is not None for row in medoids):
+        columns["time"] = [format_time(row.t_s) for row in medoids]
+    columns["medoid"] = [row.name for row in medoids]
     print_table(
         list(columns),
         zip(*columns.values(), strict=True),
-        right=["cluster", "rows", "share", "similarity"],
+        right=["cluster", "rows", "share", "similarity", "time"],
     )
     if len(found.clusters) > _LISTED:
         print_line(f"... and {len(found.clusters) - _LISTED} more; --json prints all.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
-import subprocess
-import sys
 
 from vifex.cli.app import COMMANDS, LAYER_COMMANDS, MODEL_COMMANDS
+from vifex.cli.app import main as run
 
 HEAD = """# The commands
 
@@ -26,14 +27,13 @@ PARTS = [
 
 
 def shown(words: list[str]) -> str:
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    done = subprocess.run(
-        [sys.executable, "-m", "vifex", *words], capture_output=True, text=True, check=True, env=environment
-    )
-    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        run(words)
+    return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
 
 
 def main() -> None:
+    os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     print(HEAD)
     for name in sorted([*COMMANDS, *PARTS]):
         print(f"## vifex {name}\n\n```text\n{shown([*name.split(), '--help'])}\n```\n")

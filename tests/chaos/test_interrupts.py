@@ -193,7 +193,7 @@ def test_signals_that_were_ignored_stay_ignored(media: Path, tmp_path: Path) -> 
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: media_in(store) > 0, process)
+    wait_for((store / "STORE.json").exists, process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, "")
@@ -222,6 +222,7 @@ def test_in_python_it_is_a_keyboard_interrupt_that_says_what_is_kept(media: Path
     assert done.stdout.startswith(f"{kept} {kept} interrupted. {kept:,} media with {kept:,} rows")
 
 
+@pytest.mark.usefixtures("slow")
 def test_a_kill_leaves_nothing_among_temporary_files(media: Path, tmp_path: Path) -> None:
     (tmp_path / "t").mkdir()
     store = tmp_path / "s.vifex"

@@ -169,10 +169,9 @@ def test_fields_of_a_manifest_that_are_not_read_are_named(image: Path, vifex_com
         vifex.extract(root / "boxes.csv", root / "t.vifex")
 
 
-@pytest.mark.parametrize("output", ["label", "Name", "key", "x0", "_rowid", "t.s", "features"])
-def test_an_output_called_like_a_column_is_a_row(image: Path, vifex_command: Any, output: str) -> None:
+def network_with_output(root: Path, output: str) -> None:
+    """Write `net.onnx`, the mean of each channel under this name, with its card."""
     onnx = pytest.importorskip("onnx")
-    root = image.parents[1]
     shapes = {"x": [1, 3, 32, 32], output: [1, 3]}
     ends = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in shapes.items()]
     node = onnx.helper.make_node("ReduceMean", ["x"], [output], axes=[2, 3], keepdims=0)
@@ -182,17 +181,33 @@ def test_an_output_called_like_a_column_is_a_row(image: Path, vifex_command: Any
         root / "net.onnx",
     )
     (root / "net.vifex.toml").write_text('name = "net-1"\nheight_px = 32\nwidth_px = 32\n')
+
+
+@pytest.mark.parametrize("output", ["label", "Name", "key", "x0", "_rowid", "t.s", "features"])
+def test_an_output_called_like_a_column_is_a_row(image: Path, output: str) -> None:
+    root = image.parents[1]
+    network_with_output(root, output)
+    assert vifex.extract(root / "media", root / "s.vifex", model=root / "net.onnx").rows == 1
+    column = output.replace(".", "_") + "_" * (output != "features")
+    with vifex.open(root / "s.vifex") as store:
+        assert store.columns == [column]
+        (row,) = store.to_numpy()
+        assert row.shape == (3,)
+        for given in (column, output):
+            (hit,) = store.search(row, column=given)
+            assert hit.score == pytest.approx(1.0, abs=1e-3)
+        assert store.to_arrow(where="label IS NULL").num_rows == 1
+
+
+def test_the_commands_take_such_an_output_by_either_name(image: Path, vifex_command: Any) -> None:
+    root = image.parents[1]
+    network_with_output(root, "t.s")
     done = vifex_command("extract", "media", "-o", "s.vifex", "-m", "net.onnx", "--json", cwd=root)
     assert json.loads(done.stdout)["rows"] == 1, done.stderr
-    column = output.replace(".", "_") + "_" * (output != "features")
-    for given in (column, output):
+    for given in ("t_s_", "t.s"):
         words = ["search", "s.vifex", "media/one.png", "-m", "net.onnx", "--column", given, "--json"]
         found = vifex_command(*words, cwd=root)
         assert found.returncode == 0, found.stderr
         assert json.loads(found.stdout)["hits"][0]["score"] == pytest.approx(1.0, abs=1e-3)
-    done = vifex_command("export", "s.vifex", "-o", "x.npz", "--column", output, cwd=root)
+    done = vifex_command("export", "s.vifex", "-o", "x.npz", "--column", "t.s", cwd=root)
     assert done.returncode == 0, done.stderr
-    with vifex.open(root / "s.vifex") as store:
-        assert store.columns == [column]
-        assert store.to_numpy().shape == (1, 3)
-        assert store.to_arrow(where="label IS NULL").num_rows == 1

@@ -216,7 +216,18 @@ def test_every_medium_is_committed_once_whoever_does_it(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_ends_is_replaced(tmp_path: Path) -> None:
-    run = Coordinated(tmp_path, [[lambda shard: working(shard, most=10), working], [working]])
+    has_ended = threading.Event()
+
+    def ends(shard: ThreadShard) -> None:
+        working(shard, most=10)
+        has_ended.set()
+
+    def waits_for_it(shard: ThreadShard) -> None:
+        """The other shard must not finish all media before the first one ends."""
+        has_ended.wait(30)
+        working(shard)
+
+    run = Coordinated(tmp_path, [[ends, working], [waits_for_it]])
     run.run(60)
     assert run.ledger() == all_of(60)
     assert len(run.started) == 3
@@ -225,7 +236,7 @@ def test_a_shard_that_ends_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_is_silent_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seat, "_SILENT_S", 0.5)
+    monkeypatch.setattr(seat, "_SILENT_S", 2.0)
     run = Coordinated(tmp_path, [[silent, working]])
     run.run(12)
     assert run.ledger() == all_of(12)
@@ -306,31 +317,41 @@ def test_a_shard_cannot_outrun_the_committer(tmp_path: Path) -> None:
     """While commits wait, what a shard may hand over is what the queue of commits holds."""
     gate, handed_over = threading.Event(), list[int]()
     run = Coordinated(tmp_path, [[lambda shard: working(shard, counted=handed_over)]])
-    timer = threading.Timer(1.0, lambda: (handed_over.append(-sum(handed_over)), gate.set()))
-    timer.start()
+
+    def open_the_gate() -> None:
+        until_s = time.monotonic() + 30
+        while not handed_over and time.monotonic() < until_s:
+            time.sleep(0.01)
+        time.sleep(0.5)  # in which a shard that is not held back hands over everything
+        handed_over.append(-sum(handed_over))
+        gate.set()
+
+    opening = threading.Thread(target=open_the_gate)
+    opening.start()
     run.run(400, lambda writer: SlowWriter(writer, gate))
-    timer.join()
+    opening.join()
     before = -next(count for count in handed_over if count < 0)
     assert 0 < before <= 60  # 5 at once, 10 calls that wait or are made, and those on their way
     assert run.ledger() == all_of(400)
 
 
 class Interrupting(Media):
-    """A queue in which Ctrl-C comes while shards work on what it gave."""
+    """A queue in which Ctrl-C comes while a shard works on what it gave."""
 
-    began_s = 0.0
+    def __init__(self, count: int, is_at_work: threading.Event) -> None:
+        super().__init__(count)
+        self._is_at_work = is_at_work
 
     def take(self, most: int, *, wait: bool = False) -> Sequence[Medium | Outcome]:
-        self.began_s = self.began_s or time.monotonic()
         if len(self._media) > 20:
             return super().take(20)
-        if time.monotonic() - self.began_s > 0.5:
+        if self._is_at_work.is_set():
             raise KeyboardInterrupt
         return []
 
 
 def test_an_interrupt_lets_shards_hand_over_what_is_finished(tmp_path: Path) -> None:
-    finished = threading.Event()
+    is_at_work, finished = threading.Event(), threading.Event()
 
     def at_the_end(shard: ThreadShard) -> None:
         """Hand over only when it is told to stop, as a shard does with what waits to be handed over."""
@@ -340,12 +361,13 @@ def test_an_interrupt_lets_shards_hand_over_what_is_finished(tmp_path: Path) -> 
         while not isinstance(message := shard.inbox.get(timeout=30), Stop):
             assert isinstance(message, Give)
             given += [one.medium for one in message.media]
+            is_at_work.set()
         hand_over(shard, given)
         finished.set()
 
     run = Coordinated(tmp_path, [[at_the_end], [working]])
     with pytest.raises(KeyboardInterrupt):
-        run.run(80, media=Interrupting(80))
+        run.run(80, media=Interrupting(80, is_at_work))
     assert finished.is_set()
     assert run.pipeline is not None
     assert run.pipeline.is_committed

@@ -144,7 +144,7 @@ def test_counting_goes_ahead_and_may_fail_or_be_ended() -> None:
     began_s = time.monotonic()
     counter.close()
     assert not counter._thread.is_alive()
-    assert time.monotonic() - began_s < 1.0
+    assert time.monotonic() - began_s < 10.0
     assert not counter.is_done
 
 

@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,9 +67,15 @@ Crash = tuple[str, Path, int]
 
 
 def crashes(
-    store: Path, into: Path, monkeypatch: pytest.MonkeyPatch | None, write: Callable[[], None], per_step: int
+    store: Path,
+    into: Path,
+    monkeypatch: pytest.MonkeyPatch | None,
+    write: Callable[[], None],
+    occurrences: Sequence[int] = (1, 3),
 ) -> list[Crash]:
-    """Run `write` and copy the store after the first occurrences of every step, as a crash would leave it.
+    """Run `write` and copy the store after some occurrences of every step, as a crash would leave it.
+
+    The third time round there are old versions, deletions and merged fragments; some steps come once.
 
     Gives (step, copy, acknowledged commits); with `monkeypatch` the copies have lost what was not synced.
     """
@@ -85,8 +91,7 @@ def crashes(
         nonlocal commits
         commits = acknowledged(commits, step)
         seen[step] += 1
-        # The third time round there are old versions, deletions and merged fragments; some come once.
-        if seen[step] in (3, 1)[:per_step]:
+        if seen[step] in occurrences:
             copy = into / f"{len(found):03d}"
             shutil.copytree(store, copy, symlinks=True)
             if disk:

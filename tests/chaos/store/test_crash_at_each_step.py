@@ -45,7 +45,7 @@ def check(crash: Crash, undisturbed: list[object]) -> None:
 @pytest.mark.usefixtures("eager_maintenance")
 def test_a_kill_after_each_step_loses_and_invents_nothing(folder: Path, undisturbed: list[object]) -> None:
     store = folder / "s.vifex"
-    found = crashes(store, folder, None, lambda: write_all(store), per_step=2)
+    found = crashes(store, folder, None, lambda: write_all(store))
     steps = [s for s in checkpoints.STEPS if not s.startswith(("upgrade.", "index."))]
     assert len(found) > len(steps)
     met = {step for step, _, _ in found}
@@ -60,7 +60,7 @@ def test_a_power_failure_after_each_step_loses_nothing_acknowledged(
     folder: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: list[object]
 ) -> None:
     store = folder / "s.vifex"
-    for crash in crashes(store, folder, monkeypatch, lambda: write_all(store), per_step=2):
+    for crash in crashes(store, folder, monkeypatch, lambda: write_all(store)):
         check(crash, undisturbed)
 
 
@@ -71,14 +71,14 @@ def test_a_crash_in_the_recovery_from_a_crash(
 ) -> None:
     store = folder / "s.vifex"
     (folder / "first").mkdir()
-    first = crashes(store, folder / "first", None, lambda: write_all(store), per_step=1)
+    first = crashes(store, folder / "first", None, lambda: write_all(store), occurrences=[3])
     # Rows that no entry names lie there after these steps.
     for number, (step, crashed, commits) in enumerate(first):
         if step not in ("rows.manifest_synced", "maintenance.rows_synced") or not commits:
             continue
         again = folder / f"second-{number}"
         again.mkdir()
-        second = crashes(crashed, again, monkeypatch if power else None, lambda c=crashed: write_all(c), 2)
+        second = crashes(crashed, again, monkeypatch if power else None, lambda c=crashed: write_all(c))
         recovering = [c for c in second if c[0].startswith("recovery.")]
         assert {"recovery.rows_restored", "recovery.rows_synced"} <= {s for s, _, _ in recovering}
         for s, copy, _ in recovering:

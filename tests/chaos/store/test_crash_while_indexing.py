@@ -45,9 +45,7 @@ def test_a_crash_leaves_the_rows_and_a_whole_index_or_none(
     fill(store)
     with open_store(store) as opened:
         rows = bits(by_key(opened.view().to_arrow()))
-    found = crashes(
-        store, folder, monkeypatch if power else None, lambda: index_and_drop(store, 2), per_step=2
-    )
+    found = crashes(store, folder, monkeypatch if power else None, lambda: index_and_drop(store, 2))
     met = {step for step, _, _ in found}
     assert met >= CRASHES
     for step, copy in [(step, copy) for step, copy, _ in found if step in CRASHES]:

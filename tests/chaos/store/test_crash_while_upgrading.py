@@ -44,7 +44,7 @@ def test_a_crash_at_any_step_of_the_upgrade(
     assert list(before) == VIEWS
     copies = folder / "copies"
     copies.mkdir()
-    found = crashes(store, copies, monkeypatch if power else None, lambda: upgrade(store), per_step=1)
+    found = crashes(store, copies, monkeypatch if power else None, lambda: upgrade(store), occurrences=[1])
     assert {step for step, _, _ in found if step.startswith("upgrade.")} == STEPS
     for step, copy, _ in found:
         assert contents(copy) == before, step

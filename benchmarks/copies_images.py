@@ -80,7 +80,7 @@ def main() -> None:
     words.add_argument("--images", type=int, default=3000, help="of Tiny-ImageNet; default: %(default)s")
     asked = words.parse_args()
     photos, small = photographs(asked.photos), small_images(SMALL, asked.images)
-    with vifex.load_model("vifex-interim-1") as model:
+    with vifex.load_model("vifex-small-1") as model:
 
         def encode(images: Sequence[Image.Image]) -> Matrix:
             return unit_vectors(model.encode([np.asarray(image) for image in images]))

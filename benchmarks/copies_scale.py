@@ -52,7 +52,7 @@ def features(source: Path, count: int) -> npt.NDArray[np.float32]:
     """Compute the features of real images, `[count, 512]`."""
     column = pq.read_table(source, columns=["image"]).column("image").slice(0, count)
     images = [np.asarray(Image.open(io.BytesIO(v)).convert("RGB")) for v in column.to_pylist()]
-    with vifex.load_model("vifex-interim-1") as model:
+    with vifex.load_model("vifex-small-1") as model:
         return model.encode(images, normalize=True)
 
 

@@ -8,7 +8,7 @@ Everything between the two marks in README.md is replaced; a test checks that pa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,24 @@ def _zoo(name: str, named: str, least: float | None = None) -> list[Figure]:
     ]
 
 
+def _embedded() -> Iterator[Figure]:
+    """The embedded model, by k-NN and ridge classification, retrieval, neighbours and speed."""
+    for key, name, least in (
+        ("tiny_knn", "Tiny-ImageNet, k-NN", 0.55),
+        ("tiny_ridge", "Tiny-ImageNet, ridge", 0.595),
+        ("cifar_knn", "CIFAR-10, k-NN", 0.77),
+        ("cifar_ridge", "CIFAR-10, ridge", 0.785),
+    ):
+        yield Figure(f"the embedded model: {name}", "embedded", ("accuracy", key), least=least)
+    quarter = ("first_hit_of_a_quarter", "now")
+    yield Figure("the same: a quarter finds its photograph of 120", "embedded", quarter, least=0.97)
+    neighbours = ("neighbours_of_lite2_224", "over_lite0")
+    yield Figure("the same: Lite2's neighbours that it keeps, over Lite0's", "embedded", neighbours, least=1)
+    rate = ("pictures_per_s", "now", "median")
+    yield Figure("the same: images a second in bf16, inference alone", "embedded", rate, least=700)
+    yield Figure("the same: over the model before it", "embedded", ("now_over_before",), least=0.3)
+
+
 FIGURES = (
     Figure("`vifex --help` over `import numpy`", "startup", ("help_over_numpy",), most=3),
     Figure(
@@ -221,7 +239,8 @@ FIGURES = (
     ),
     Figure("the same: anonymous memory", "search_halves", ("alone", "anonymous_mib"), most=2048, unit="MiB"),
     Figure("the same: 100 queries in one call over one query", "search_halves", ("alone_many_over_one",),
-    most=3), Figure("peak memory, an hour of video over a minute", "memory", ("hour_over_minute",), most=1.1),
+    most=3), *_embedded(),
+    Figure("peak memory, an hour of video over a minute", "memory", ("hour_over_minute",), most=1.1),
     Figure(
         "`--min-score auto`, videos and photographs: balanced accuracy",
         "nothing_matches",

@@ -22,14 +22,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
-LICENCES = ("LICENSE", "NOTICE", "LICENSES/LicenseRef-Vifex-Interim-Weights.txt")
+LICENCES = ("LICENSE", "NOTICE", "LICENSES/LicenseRef-WordNet-3.0.txt")
 NEEDED = (
     "vifex/py.typed",
     "vifex/analysis/mapping/page/main.js",
     "vifex/analysis/mapping/page/map.css",
-    "vifex/models/embedded/vifex-interim-1.bin",
-    "vifex/models/embedded/vifex-interim-1.vifex.toml",
-    "vifex/models/embedded/vifex-interim-1.xml",
+    "vifex/models/embedded/vifex-small-1.bin",
+    "vifex/models/embedded/vifex-small-1.vifex.toml",
+    "vifex/models/embedded/vifex-small-1.words.npz",
+    "vifex/models/embedded/vifex-small-1.xml",
 )
 
 SMOKE = """

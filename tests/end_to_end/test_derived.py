@@ -43,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, vifex_command: Any) -> Path:
 def test_images_and_sound_become_one_vector(place: Path, vifex_command: Any) -> None:
     """Sixteen frames of a film, each with the tone of its second; what has no sound is told."""
     store = place / "lib.vifex"
-    words = ["fuse", store, "--view", "vifex-interim-1", "--view", "levels-1", "-o", "both"]
+    words = ["fuse", store, "--view", "vifex-small-1", "--view", "levels-1", "-o", "both"]
     done = vifex_command(*words)
     assert done.returncode == 0, done.stderr
     assert "3 media: 1 ok, 2 skipped. 16 rows" in done.stdout
@@ -60,7 +60,7 @@ def test_images_and_sound_become_one_vector(place: Path, vifex_command: Any) -> 
 
 def test_a_fused_view_is_searched_by_moment_row_and_not_by_image(place: Path, vifex_command: Any) -> None:
     store, film = place / "lib.vifex", place / "media" / "film.mkv"
-    vifex_command("fuse", store, "-v", "vifex-interim-1", "-v", "levels-1", "-o", "both")
+    vifex_command("fuse", store, "-v", "vifex-small-1", "-v", "levels-1", "-o", "both")
     words = ["search", store, f"{film}@2", "--view", "both", "-k", 1, "--json"]
     assert "not loaded just because a store names it" in vifex_command(*words).stderr
     found = vifex_command(*words, "--model", place / "levels.onnx")
@@ -75,7 +75,7 @@ def test_a_fused_view_is_searched_by_moment_row_and_not_by_image(place: Path, vi
     assert "'both' was made of 'levels-1', which cannot take this query" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
     shown = vifex_command("show", store, "--view", "both").stdout
-    assert "concat of vifex-interim-1:embedding [512] + levels-1:levels [4]" in shown
+    assert "concat of vifex-small-1:embedding [512] + levels-1:levels [4]" in shown
 
 
 def test_an_image_finds_itself_by_two_layers(place: Path, vifex_command: Any) -> None:

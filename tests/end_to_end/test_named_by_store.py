@@ -111,7 +111,7 @@ def test_the_command_says_how_to_name_it(folder: Path, vifex_command: Any) -> No
 
 
 KNOWN = (
-    "default vifex-interim-1 timm/resnet18.a1_in1k torchvision/resnet50.IMAGENET1K_V2 c3d/sports1m "
+    "default vifex-small-1 timm/resnet18.a1_in1k torchvision/resnet50.IMAGENET1K_V2 c3d/sports1m "
     "hf/google/vit-base-patch16-224 hf/facebook/dinov2-small@main open_clip/ViT-B-32/laion2b_s34b_b79k "
     "seq/lstm:512(torchvision/resnet18) fuse/concat(torchvision/resnet18#layer2+layer3)"
 )
@@ -135,8 +135,8 @@ def test_the_embedded_model_is_found_as_ever(folder: Path) -> None:
 def test_a_file_that_the_user_names_is_loaded(folder: Path) -> None:
     embedded = Path(vifex.__file__).parent / "models" / "embedded"
     for suffix in (".xml", ".bin"):
-        shutil.copy(embedded / f"vifex-interim-1{suffix}", folder / f"mine{suffix}")
-    card = (embedded / "vifex-interim-1.vifex.toml").read_text().replace("vifex-interim-1", "mine-1")
+        shutil.copy(embedded / f"vifex-small-1{suffix}", folder / f"mine{suffix}")
+    card = (embedded / "vifex-small-1.vifex.toml").read_text().replace("vifex-small-1", "mine-1")
     (folder / "mine.toml").write_text(card)
     named = {"model": str(folder / "mine.xml"), "card": folder / "mine.toml"}
     vifex.extract(folder / "a.jpg", folder / "own.vifex", **named)
@@ -172,8 +172,8 @@ def test_a_ledger_whose_facts_are_none_ends_in_a_sentence(folder: Path, run: str
 def test_another_card_than_the_one_that_made_the_view_is_told(folder: Path) -> None:
     embedded = Path(vifex.__file__).parent / "models" / "embedded"
     for suffix in (".xml", ".bin"):
-        shutil.copy(embedded / f"vifex-interim-1{suffix}", folder / f"mine{suffix}")
-    card = (embedded / "vifex-interim-1.vifex.toml").read_text()
+        shutil.copy(embedded / f"vifex-small-1{suffix}", folder / f"mine{suffix}")
+    card = (embedded / "vifex-small-1.vifex.toml").read_text()
     (folder / "mine.vifex.toml").write_text(card)
     (folder / "other.toml").write_text(
         "".join(f"{line}\n" for line in card.splitlines() if "mean" not in line)

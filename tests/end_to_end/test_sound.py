@@ -54,11 +54,11 @@ def test_each_view_has_what_it_is_for(place: Path) -> None:
     report = json.loads((place / "report.json").read_text())
     assert (report["media"], report["ok"], report["skipped"], report["failed"]) == (7, 6, 1, 0)
     found: dict[str, dict[str, tuple[str, int, str]]] = {}
-    for view in ("levels-1", "vifex-interim-1"):
+    for view in ("levels-1", "vifex-small-1"):
         with vifex.open(place / "lib.vifex", view=view) as opened:
             entries = opened.ledger().to_pylist()
         found[view] = {e["name"]: (e["status"], e["rows"], e["reason"]) for e in entries}
-    heard, seen = found["levels-1"], found["vifex-interim-1"]
+    heard, seen = found["levels-1"], found["vifex-small-1"]
     assert heard["film.mkv"] == ("ok", 4, "")
     assert heard["low.wav"] == ("ok", 2, "")
     assert heard["high.flac"] == ("ok", 1, "")
@@ -85,7 +85,7 @@ def test_rows_say_what_is_heard_and_when(place: Path) -> None:
     assert set(rows.column("frame_index").to_pylist()) == {None}
     assert recipe.audio == AudioSpec(16_000, 1.0, 1.0)
     assert recipe.precision == "fp32"
-    with vifex.open(place / "lib.vifex", view="vifex-interim-1") as opened:
+    with vifex.open(place / "lib.vifex", view="vifex-small-1") as opened:
         assert opened.to_arrow(["t_s"], where="name = 'film.mkv'").column(0).to_pylist() == [
             0.0,
             1.0,
@@ -143,7 +143,7 @@ def test_sounds_are_found_by_a_sound(place: Path, vifex_command: Any, tmp_path: 
             "the view is of sound, and it has no audio stream",
         ),
         (
-            ["media/low.wav", "--view", "vifex-interim-1"],
+            ["media/low.wav", "--view", "vifex-small-1"],
             "the view is of images, and it has no video stream",
         ),
         (["media/low.wav", "--view", "levels-1"], "not loaded just because a store names it"),

@@ -13,7 +13,7 @@ from vifex.models.drafts import draft_card
 from vifex.models.families.shared.nearby import nearby
 from vifex.models.files import SUFFIXES, load_file
 from vifex.models.named import check_prefix, load_of_family, prefixes, split_name
-from vifex.models.registry import ALIASES, GROUP, MODELS
+from vifex.models.registry import ALIASES, GROUP, MODELS, RETIRED
 from vifex.values import Model, ModelError
 from vifex.values.registry import load, names, near
 from vifex.values.steps import step
@@ -63,6 +63,12 @@ def load_model(
     if name in known and card is None:
         model: Model = load(MODELS, name, group=GROUP, what="model")(name)
         return model
+    if name in RETIRED and not Path(text).exists():
+        raise ModelError(
+            f"the model is not in this version of Vifex. {RETIRED[name]}",
+            of=text,
+            todo="Extract the media again into another store, or name the model's file if you kept it.",
+        )
     if _is_path(text):
         if not Path(text).exists() and (found := _meant(text, guess=False)):
             raise ModelError("there is no such file or model.", of=text, todo=found.rstrip())

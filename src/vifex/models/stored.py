@@ -13,7 +13,7 @@ from typing import Final
 
 from vifex.models.families.registry import FAMILIES
 from vifex.models.files import SUFFIXES
-from vifex.models.registry import ALIASES, MODELS
+from vifex.models.registry import ALIASES, MODELS, RETIRED
 from vifex.values import InputError, ModelError, ModelRef
 from vifex.values.errors import keywords
 
@@ -35,7 +35,7 @@ def is_published(ref: ModelRef) -> bool:
     """
     if ref.card is not None or not _published_weights(ref.weights):
         return False
-    return ref.name in MODELS or ref.name in ALIASES or _of_family(ref.name)
+    return ref.name in {*MODELS, *ALIASES, *RETIRED} or _of_family(ref.name)
 
 
 def is_graph(ref: ModelRef) -> bool:

@@ -128,7 +128,7 @@ class ModelCard:
     """What a network is and what input it takes; the file is `MODEL.vifex.toml` beside the weights."""
 
     name: str
-    """Name with version, e.g. `vifex-interim-1`."""
+    """Name with version, e.g. `vifex-small-1`."""
     height_px: int
     width_px: int
     frames: int | None = None

@@ -147,7 +147,7 @@ def test_a_network_that_a_method_does_not_take_is_refused(
 
 
 def test_a_graph_file_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("compress", "vifex-interim-1", "-o", tmp_path / "a.xml", "--prune", 0.5) == 4
+    assert run("compress", "vifex-small-1", "-o", tmp_path / "a.xml", "--prune", 0.5) == 4
     assert "only a network that torch runs can be pruned or factorised" in capsys.readouterr().err
 
 

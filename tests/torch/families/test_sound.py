@@ -211,7 +211,7 @@ def test_words_find_the_sounds_that_the_library_s_towers_find(folder: Path, tiny
     assert [(h.name, h.t_s) for h in hits] == [(table[i]["name"], table[i]["t_s"]) for i in order]
     assert nearest.name == "3.wav"
     assert nearest.score == pytest.approx(1.0, abs=1e-5)
-    with vifex.open(store, view="vifex-interim-1") as opened:
+    with vifex.open(store, view="vifex-small-1") as opened:
         assert opened.to_arrow(["name", "t_s"]).to_pylist() == [
             {"name": "film.mkv", "t_s": 0.0}, {"name": "film.mkv", "t_s": 1.0},
         ]  # fmt: skip

@@ -52,7 +52,7 @@ def test_several_layers_are_columns(two_views: Path, media: Path, tmp_path: Path
     vifex.extract(media / "clip.mp4", tmp_path / "s.vifex", layers=["stages.3", "embedding"], workers=1)
     with vifex.open(tmp_path / "s.vifex") as store:
         item = store.item("clip.mp4")
-        assert {n: a.shape for n, a in item.columns.items()} == {"stages.3": (3, 384), "embedding": (3, 512)}
+        assert {n: a.shape for n, a in item.columns.items()} == {"stages.3": (3, 80), "embedding": (3, 512)}
         with pytest.raises(vifex.InputError, match=r"2 layers, so one must be named.*stages\.3, embedding"):
             _ = item.features
 

@@ -58,7 +58,7 @@ def test_choices_are_those_of_extract(media: Path) -> None:
         media / "a.png", model=model, layers=["stages.3", "embedding"], normalize=True, dtype="float16"
     )
     assert {n: (a.shape, a.dtype) for n, a in batch.features.items()} == {
-        "stages.3": ((1, 384), np.float16),
+        "stages.3": ((1, 80), np.float16),
         "embedding": ((1, 512), np.float16),
     }
     assert np.isnan(batch.t_s).all()

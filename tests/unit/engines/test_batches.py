@@ -99,7 +99,7 @@ def test_position_and_neighbours_change_no_bit(engine: Any, pixels: Any, batch: 
 
     model = load_model()
     with compiled(engine, model, ["embedding", "stages.1"], batch) as network:
-        x = pixels(batch, 96, 96, 3)
+        x = pixels(batch, 160, 160, 3)
         first = network.submit(x).result()
         rolled = network.submit(np.roll(x, 1, axis=0)).result()
         lonely = np.zeros_like(x)

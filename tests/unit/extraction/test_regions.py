@@ -45,10 +45,10 @@ def test_boxes_are_read_off_the_maps_of_one_pass(method: Any, manifest: Path, im
     assert report.ok == 1
     fmap = vifex.load_model().features([image], layers=["stages.2"], precision="fp32")["stages.2"][0]
     inside = np.array([(x0, y0, min(x1, 200.0), y1) for x0, y0, x1, y1 in BOXES], dtype=np.float32)
-    # The image is stretched to 96 x 96, and the map has 6 x 6 cells.
-    on_input = inside * np.array([96 / 200, 96 / 100] * 2, dtype=np.float32)
+    # The image is stretched to 160 x 160, and the map has 20 x 20 cells.
+    on_input = inside * np.array([160 / 200, 160 / 100] * 2, dtype=np.float32)
     read = roi_align if method == "roi_align" else roi_pool
-    wanted = read(fmap, on_input, spatial_scale=6 / 96, output_size=3)
+    wanted = read(fmap, on_input, spatial_scale=20 / 160, output_size=3)
     with vifex.open(store) as opened:
         rows = opened.to_arrow().sort_by("ordinal").to_pylist()
         vectors = opened.to_numpy("stages.2")

@@ -39,7 +39,7 @@ class Script:
         return [*posted, *(self.steps.pop(0) if self.steps else [])]
 
     def pixels(self, request: int, slot: int) -> Any:
-        return np.zeros((BATCH, 96, 96, 3), np.uint8)
+        return np.zeros((BATCH, 160, 160, 3), np.uint8)
 
     def free(self, request: int, slot: int) -> None:
         pass

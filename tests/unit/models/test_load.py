@@ -54,18 +54,16 @@ def _onnx(path: Path, *, external: str | None = None) -> Path:
 
 def test_the_default_is_the_embedded_model() -> None:
     model = load_model()
-    assert model == load_model("default") == load_model("vifex-interim-1")
-    assert model.card.name == "vifex-interim-1"
+    assert model == load_model("default") == load_model("vifex-small-1")
+    assert model.card.name == "vifex-small-1"
     assert model.card.default_layers == ("embedding",)
     assert model.weights_sha256 == model.card.sha256
-    assert {"default", "vifex-interim-1"} <= set(model_names())
+    assert {"default", "vifex-small-1"} <= set(model_names())
 
 
 def test_an_unknown_name_offers_near_ones() -> None:
-    with pytest.raises(
-        ModelError, match=r"no model 'vifex-intrim-1'\. Did you mean vifex-interim-1\?.*\.onnx"
-    ):
-        load_model("vifex-intrim-1")
+    with pytest.raises(ModelError, match=r"no model 'vifex-smal-1'\. Did you mean vifex-small-1\?.*\.onnx"):
+        load_model("vifex-smal-1")
     with pytest.raises(ModelError, match=r"no model 'resnet-1\.5'"):
         load_model("resnet-1.5")
 

@@ -102,7 +102,7 @@ def test_listing_works_without_the_libraries(vifex_command: Any) -> None:
     done = vifex_command("models", "--json")
     assert done.returncode == 0, done.stderr
     listed = json.loads(done.stdout)
-    assert listed["models"][0]["name"] == "vifex-interim-1"
+    assert listed["models"][0]["name"] == "vifex-small-1"
     assert any(line.startswith("timm: ") and "pip install '.[torch]'" in line for line in listed["missing"])
     nothing = vifex_command("models", "--search", "no such net")
     assert nothing.stdout.strip() == "No known name holds 'no such net'."
@@ -110,10 +110,10 @@ def test_listing_works_without_the_libraries(vifex_command: Any) -> None:
 
 def test_showing_a_model_of_the_package(vifex_command: Any) -> None:
     facts = json.loads(vifex_command("models", "show", "default", "--json").stdout)
-    assert (facts["name"], facts["here"], facts["default"]) == ("vifex-interim-1", True, ["embedding"])
+    assert (facts["name"], facts["here"], facts["default"]) == ("vifex-small-1", True, ["embedding"])
     assert facts["size_bytes"] > 1_000_000
     shown = vifex_command("models", "show", "default").stdout.splitlines()
-    assert shown[0] == "model:    vifex-interim-1"
+    assert shown[0] == "model:    vifex-small-1"
     assert "vifex: there is no model 'nope'" in vifex_command("models", "show", "nope").stderr
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vifex.engines.options import EngineOptions
+from vifex.models.registry import ALIASES
 from vifex.models.stored import is_published, unnamed
 from vifex.store import View as StoredView
 from vifex.values import InputError, Model, ModelRef
@@ -74,6 +75,8 @@ class ModelFinder:
             VifexError: If the model cannot be loaded.
         """
         ref = last_ref(view) or ModelRef(view.recipe.model)
+        if ref.name in ALIASES:  # it may have meant another model in another version
+            ref = ModelRef(view.recipe.model)
         candidates = [ref]
         if ref.card is None and ref.weights is None:  # the embedded model has a name as well as a file
             candidates.append(ModelRef(view.recipe.model))

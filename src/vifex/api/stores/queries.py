@@ -25,7 +25,7 @@ from vifex.search.query import (
     video_needs_time,
 )
 from vifex.store import View as StoredView
-from vifex.values import Box, InputError, Limits, ModelError
+from vifex.values import Box, InputError, Limits, ModelError, ModelRef
 
 if TYPE_CHECKING:
     from vifex.engines import Network
@@ -164,13 +164,15 @@ class QueryEncoder:
     def _of_words(self, query: TextQuery, column: str, on_notice: Notice) -> Vector:
         """Return the words' vector in the space of the model's image vectors."""
         from vifex.models.families.shared.text import cut_words
-        from vifex.models.stored import is_graph
+        from vifex.models.stored import is_graph, is_published
+        from vifex.models.words import words_path
         from vifex.pool import l2_normalize
 
-        if (ref := last_ref(self.view)) is not None and is_graph(ref):
+        ref = last_ref(self.view)
+        if ref is not None and is_graph(ref) and not is_published(ModelRef(self.view.recipe.model)):
             raise no_words(query)
         model = self.finder.find(self.view, of=self._of, is_source=self._is_source)
-        if model.builder is None:
+        if model.graph is not None and not words_path(model.graph).is_file():
             raise no_words(query)
         spec = next(s for s in self.view.recipe.layers if s.column == column)
         if spec.layer.name != model.card.aliases.get("embedding", "embedding"):

@@ -1,7 +1,8 @@
 """Text towers: they turn text into vectors in the space of a model's image vectors.
 
-A family with text towers offers `text_tower(name, weights)` beside its `build`. A text query is compared with
-rows of the layer `embedding`; both are scaled to length 1 first, or the distance is the cosine.
+A family with text towers offers `text_tower(name, weights)` beside its `build`. A model that is a file may
+have a table of words beside it. A text query is compared with rows of the layer `embedding`; both are scaled
+to length 1 first, or the distance is the cosine.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vifex.models.words import WordTable, words_path
 from vifex.values import Model, ModelError
 
 if TYPE_CHECKING:
@@ -41,13 +43,15 @@ class TextTower(Protocol):
 
 
 def text_tower(model: Model) -> TextTower:
-    """Make the text tower of a model, from the same weights as the model itself.
+    """Make the text tower of a model, from the same weights as the model itself, or open its table of words.
 
     Raises:
-        ModelError: If it has none, or its tokenizer cannot be read or fetched.
+        ModelError: If it has none, or its tokenizer or its table cannot be read or fetched.
         MissingExtraError: If the library that makes it is not installed.
     """
     maker: Any = None
+    if model.graph is not None and words_path(model.graph).is_file():
+        return WordTable(words_path(model.graph))
     if model.builder is not None:
         maker = getattr(import_module(model.builder.target.partition(":")[0]), "text_tower", None)
     if maker is None or model.builder is None:

@@ -33,7 +33,7 @@ SHARED = ROOT.parent / "shared"
 DATA = {"cifar10": "cifar10-train.parquet", "tiny-imagenet": "tiny-imagenet-train.parquet"}
 MOBILENET = "mobilenet_v2_1.0_224_ptq.tflite"
 LAYERS = {
-    "default": ["stages.0", "stages.1", "stages.2", "stages.3", "embedding"],
+    "default": ["stages.1", "stages.3", "stages.5", "stages.6", "embedding"],
     MOBILENET: ["Add.0", "Add.3", "Add.7", "Add.9", "ReduceMean.0"],
 }
 

@@ -63,6 +63,7 @@ RUNS = (
     Run("shards", (), ("--rounds", "1", "--images", "1000", "--shards", "1", "2")),
     Run("ledger", (), ("--media", "2000")),
     Run("copies_video", (), ("--sources", "2")),
+    Run("copies_stills", (), ("--shown", "6")),
     Run("store_cost", ("--network", "resnet50"), MOMENT),
     Run("store_cost", ("--network", "default"), MOMENT),
     Run("two_models", (), ("--rounds", "1", "--copies", "1")),

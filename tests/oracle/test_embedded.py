@@ -25,7 +25,9 @@ def photographs(shared_media: Path) -> list[Path]:
 def test_the_default_precision_points_the_same_way(photographs: list[Path]) -> None:
     exact = vifex.load_model(precision="fp32").encode(photographs, normalize=True)
     fast = vifex.load_model().encode(photographs, normalize=True)
-    assert (exact * fast).sum(1).min() > 0.999
+    cosines = (exact * fast).sum(1)
+    assert cosines.min() > 0.99
+    assert cosines.mean() > 0.998
 
 
 @pytest.mark.shared

@@ -21,6 +21,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "media").mkdir()
     for number in range(3):
         Image.new("RGB", (64, 64), (80 * number, 0, 0)).save(tmp_path / "media" / f"{number}.png")
+    monkeypatch.syspath_prepend(Path(__file__).parent)  # of the module `earlier_default`
     with monkeypatch.context() as before:
         before.setitem(MODELS, NAME, "earlier_default:load")  # type: ignore[arg-type]
         before.setitem(ALIASES, "default", NAME)  # type: ignore[arg-type]

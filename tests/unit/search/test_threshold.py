@@ -21,15 +21,24 @@ from vifex.store import View, open_store
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
     """240 rows of 80 media of three kinds: every second medium is one image, the others have five rows."""
+    return rows_of_kinds(240)
+
+
+def rows_of_kinds(count: int) -> np.ndarray:
     rng = np.random.default_rng(3)
     kinds = rng.standard_normal((3, 48))
-    return (kinds[rng.integers(0, 3, 240)] * 0.6 + rng.standard_normal((240, 48))).astype(np.float32)
+    return (kinds[rng.integers(0, 3, count)] * 0.6 + rng.standard_normal((count, 48))).astype(np.float32)
 
 
+@pytest.mark.parametrize(("rows", "quantiles"), [(240, (0.5, 0.9)), (450, (0.9, 0.98))])
 def test_it_is_the_quantile_of_the_fitted_normal_distribution(
-    make_view: Callable[..., View], vectors: np.ndarray
+    make_view: Callable[..., View], rows: int, quantiles: tuple[float, float]
 ) -> None:
-    """All rows of all media, where the function takes one row of each medium: equal to a few hundredths."""
+    """All rows of all media, where the function takes one row of each medium: equal to a few hundredths.
+
+    80 media, and 150.
+    """
+    vectors = rows_of_kinds(rows)
     view = make_view({"head": vectors})
     found = measure_threshold(view)
     medium = view.to_arrow(["medium_id"]).column(0).to_pylist()
@@ -38,11 +47,13 @@ def test_it_is_the_quantile_of_the_fitted_normal_distribution(
     best = np.stack([cosines[:, owner == m].max(axis=1) for m in range(len(ids))], axis=1)
     best[np.arange(len(owner)), owner] = np.nan
     z = np.arctanh(best[np.isfinite(best)])
-    middle, upper = np.quantile(z, [0.5, 0.9])
-    wanted = np.tanh(middle + (upper - middle) / norm.ppf(0.9) * norm.isf(0.01 / len(ids)))
+    low, high = np.quantile(z, quantiles)
+    spread = (high - low) / (norm.ppf(quantiles[1]) - norm.ppf(quantiles[0]))
+    wanted = np.tanh(low + spread * (norm.isf(0.01 / len(ids)) - norm.ppf(quantiles[0])))
     assert found.score == pytest.approx(wanted, abs=0.03)
-    assert (found.media, found.queries, found.rows) == (80, 80, 240)
+    assert (found.media, found.queries, found.rows) == (rows // 3, rows // 3, rows)
     assert "about 1%" in found.how
+    assert (found.far is None) == (rows == 240)
 
 
 def test_of_queries_without_a_match_one_in_a_hundred_reaches_it(

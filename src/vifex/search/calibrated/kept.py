@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["kept_threshold"]
 
-_METHOD = 1
+_METHOD = 2
 """Grows when the measurement changes."""
 
 

@@ -7,10 +7,10 @@ Run it in the environment of the torch tests with the packages that `scripts/mak
 - k-NN and ridge classification of Tiny-ImageNet and CIFAR-10, by scikit-learn over the features.
 - Ten parts of each of 120 photographs, a quarter of its area, recompressed at quality 50: how often the first
   hit among the photographs is the right one. `before` is the embedded model of an earlier version.
-- Video frames, photographs and pictures of scikit-image that it was not fitted on: how many of the ten
+- Video frames, photographs and images of scikit-image that it was not fitted on: how many of the ten
   nearest neighbours of each are those of EfficientNet-Lite2 at 224 pixels, and the same for
   EfficientNet-Lite0 at the size of the embedded model.
-- Pictures a second in bf16 of inference alone, contenders in turn.
+- Images a second in bf16 of inference alone, contenders in turn.
 
 About ten minutes on two cores.
 """
@@ -45,7 +45,7 @@ STEP_S = 1.0
 """Between the frames that are taken of a video."""
 MOST_FRAMES = 30
 """Of one video."""
-PICTURES = 1920
+IMAGES = 1920
 """Of one timing."""
 
 
@@ -86,7 +86,7 @@ def first_hits(
 
 
 def others() -> list[Image.Image]:
-    """Return pictures of other kinds: frames of the videos and the images of `media`, and scikit-image's."""
+    """Return images of other kinds: frames of the videos and the images of `media`, and scikit-image's."""
     found = []
     for path in sorted(MEDIA.iterdir()):
         try:
@@ -135,7 +135,7 @@ def overlap(rows: np.ndarray, reference: np.ndarray) -> float:
 
 
 def rate(path: Path) -> Callable[[], float]:
-    """Return what measures the pictures a second of a graph with a card, inference alone."""
+    """Return what measures the images a second of a graph with a card, inference alone."""
     from vifex.engines import load_engine
     from vifex.models import load_model
 
@@ -146,9 +146,9 @@ def rate(path: Path) -> Callable[[], float]:
 
     def measure() -> float:
         began_s = time.perf_counter()
-        for future in [network.submit(pixels) for _ in range(PICTURES // BATCH)]:
+        for future in [network.submit(pixels) for _ in range(IMAGES // BATCH)]:
             future.result()
-        return PICTURES / (time.perf_counter() - began_s)
+        return IMAGES / (time.perf_counter() - began_s)
 
     return measure
 
@@ -173,7 +173,7 @@ def main() -> None:
         "accuracy": {name: round(value, 4) for name, value in accuracies(run).items()},
         "first_hit_of_a_quarter": {"now": round(first_hits(run, photographs, parts), 4)},
         "neighbours_of_lite2_224": {
-            "pictures": len(pool),
+            "images": len(pool),
             "now": round(overlap(run(pool), lite2), 4),
             f"lite0_{size_px}": round(overlap(lite0, lite2), 4),
         },
@@ -187,7 +187,7 @@ def main() -> None:
         results["first_hit_of_a_quarter"]["before"] = round(first_hits(before, photographs, parts), 4)
         results["neighbours_of_lite2_224"]["before"] = round(overlap(before(pool), lite2), 4)
     rates = alternate({name: rate(path) for name, path in graphs.items()}, given.rounds)
-    results["pictures_per_s"] = {name: spread(values) for name, values in rates.items()}
+    results["images_per_s"] = {name: spread(values) for name, values in rates.items()}
     if given.before:
         ratios = [now / before for now, before in zip(rates["now"], rates["before"], strict=True)]
         results["now_over_before"] = round(statistics.median(ratios), 4)

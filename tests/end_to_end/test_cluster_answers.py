@@ -204,7 +204,7 @@ def test_a_folder_in_place_of_a_store(media: Path) -> None:
         (lambda s: vifex.cluster(s, min_size=3), "is for HDBSCAN"),
         (lambda s: vifex.cluster(s, where="label = 'none'"), "no row was found"),
         (lambda s: vifex.cluster(s, output="rows.xls"), r"Known: \.csv, \.parquet"),
-        (lambda s: vifex.cluster(s, words=["cat"]), "text"),
+        (lambda s: vifex.cluster(s, words=["no such thing"]), "not these words"),
         (lambda s: vifex.cluster(s, fps=2), "`fps=` is for the extraction of media, and this is a store"),
         (lambda s: vifex.cluster(s.parent / "none.vifex", fps=2), "none.vifex"),
         (lambda s: vifex.outliers(s, count=0), "of at least 1, got 0"),

@@ -91,11 +91,14 @@ def test_versions_agree() -> None:
 
 def test_the_licence_of_the_weights_is_in_the_metadata() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (own,) = re.findall(r"LicenseRef-[\w-]+", project["license"])
-    assert (ROOT / "LICENSES" / f"{own}.txt").is_file()
-    assert own in (ROOT / "NOTICE").read_text()
-    for weights in (SOURCE / "models" / "embedded").glob("*.bin"):
-        assert weights.name in (ROOT / "LICENSES" / f"{own}.txt").read_text()
+    notice = (ROOT / "NOTICE").read_text()
+    (names,) = re.findall(r"LicenseRef-[\w.-]+", project["license"])
+    assert (ROOT / "LICENSES" / f"{names}.txt").is_file()
+    assert names in notice
+    for card in (SOURCE / "models" / "embedded").glob("*.toml"):
+        weights = tomllib.loads(card.read_text())
+        assert weights["name"] in notice
+        assert weights["licence"] in project["license"].split(" AND ")
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(60):
         pixels = np.kron(rng.integers(0, 255, (4, 4, 3)), np.ones((16, 16, 1))).astype(np.uint8)
         Image.fromarray(pixels).save(folder / "media" / f"{number}.png")
-    views = {"old": {"layers": "stages.2"}, "new": {"layers": "embedding"}}
+    views = {"old": {"layers": "stages.5"}, "new": {"layers": "embedding"}}
     vifex.extract(folder / "media", folder / "lib.vifex", views=views)
     return folder
 

@@ -246,8 +246,8 @@ def test_advice_names_a_layer_of_one_of_several_models(store: Path, tmp_path: Pa
     assert found.best.score.value > 0.9
     full = vifex.compare_layers(store, views=["main"], layers=["stages.0"], resamples=20)
     sketched = next(one for one in found.comparison.layers if one.layer == "stages.0")
-    # 48 numbers are no longer than a sketch, so both are judged by the same vectors.
-    assert sketched.size == full.best.size == 48
+    # 16 numbers are no longer than a sketch, so both are judged by the same vectors.
+    assert sketched.size == full.best.size == 16
     assert sketched.linear.value == pytest.approx(full.best.linear.value, abs=0.05)
     json.dumps(found.to_dict(), allow_nan=False)
 

@@ -116,7 +116,7 @@ def test_two_stores_are_compared_with_each_other(store: Path, media: Path, tmp_p
         image.resize((200, 133)).save(new / "again.jpg", quality=60)
     Image.fromarray(np.random.default_rng(9).integers(0, 255, (40, 40, 3), np.uint8)).save(new / "none.png")
     vifex.extract(new, tmp_path / "new.vifex")
-    found = vifex.copies(tmp_path / "new.vifex", store, threshold=0.9)
+    found = vifex.copies(tmp_path / "new.vifex", store, threshold=0.7)
     assert [(g.representative.name, [i.name for i in g.copies]) for g in found.groups] == [
         ("again.jpg", ["rocket.png"])
     ]

@@ -18,12 +18,14 @@ COLOURS = {"red": (210, 40, 40), "blue": (40, 60, 210)}
 
 
 def scene(colour: tuple[int, int, int], seed: int) -> Image.Image:
-    """Squares of the class's own colour on noise."""
+    """Squares or thin bars of the class's own colour on noise."""
     rng = np.random.default_rng(seed)
     pixels = rng.integers(90, 150, (120, 160, 3), np.uint8)
+    height, width = (30, 30) if colour == COLOURS["red"] else (120, 6)
     for _ in range(12):
-        y, x = rng.integers(0, 90), rng.integers(0, 130)
-        pixels[y : y + 30, x : x + 30] = np.clip(np.array(colour) + rng.integers(-20, 20, 3), 0, 255)
+        y, x = rng.integers(0, 121 - height), rng.integers(0, 161 - width)
+        shade = np.clip(np.array(colour) + rng.integers(-20, 20, 3), 0, 255)
+        pixels[y : y + height, x : x + width] = shade
     return Image.fromarray(pixels)
 
 

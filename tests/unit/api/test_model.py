@@ -121,9 +121,10 @@ def test_threads_share_a_model(model: vifex.LoadedModel) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_words_need_a_text_tower(model: vifex.LoadedModel) -> None:
-    with pytest.raises(vifex.ModelError, match="the model has no text tower"):
-        model.encode_text("a cat")
+def test_words_are_those_that_the_model_knows(model: vifex.LoadedModel) -> None:
+    with pytest.raises(vifex.InputError, match="knows the names of 1,000 kinds of things, and not these"):
+        model.encode_text("a cat on a mat")
+    assert model.encode_text(["a cat", "espresso"]).shape == (2, 512)
     for wrong in (3, [3], b"a"):
         with pytest.raises(vifex.InputError, match="is no text"):
             model.encode_text(wrong)  # type: ignore[arg-type]

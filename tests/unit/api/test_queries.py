@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -84,15 +85,34 @@ def test_other_types_are_refused(store: vifex.Store, wrong: Any, said: str) -> N
 
 
 def test_the_name_of_a_folder_is_no_word_for_a_model_that_reads_none(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = Path(vifex.__file__).parent / "models" / "embedded"
+    for suffix in (".xml", ".bin", ".vifex.toml"):  # without its words
+        shutil.copy(embedded / f"vifex-small-1{suffix}", tmp_path / f"net{suffix}")
+    card = tmp_path / "net.vifex.toml"
+    card.write_text(card.read_text().replace('"vifex-small-1"', '"net-1"'))
+    vifex.extract(media / "a.png", tmp_path / "s.vifex", model=tmp_path / "net.xml")
+    (tmp_path / "cat").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for named in ({}, {"model": tmp_path / "net.xml"}):
+        with vifex.open(tmp_path / "s.vifex", **named) as store:
+            for folder in ("cat", "cat/", "./cat", tmp_path / "cat"):
+                with pytest.raises(vifex.InputError, match="a folder cannot be a query"):
+                    store.search(folder)
+            with pytest.raises(vifex.InputError, match="no text tower to search by words"):
+                store.search("text:cat")
+
+
+def test_the_name_of_a_folder_is_a_word_for_a_model_that_knows_it(
     store: vifex.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cat").mkdir()
     monkeypatch.chdir(tmp_path)
-    for folder in ("cat", "cat/", "./cat", tmp_path / "cat"):
+    assert store.search("cat") == store.search("text:cat")
+    for folder in ("cat/", "./cat", tmp_path / "cat"):
         with pytest.raises(vifex.InputError, match="a folder cannot be a query"):
             store.search(folder)
-    with pytest.raises(vifex.InputError, match="no text tower to search by words"):
-        store.search("text:cat")
 
 
 def test_image_queries_compile_once(store_path: Path, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:

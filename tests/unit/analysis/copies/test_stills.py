@@ -20,14 +20,14 @@ def collection(videos: int, images: int, shown: dict[int, tuple[int, int]]) -> t
     """Make vectors of images and frames, one a second; `shown`: image -> (video, the first of 3 frames)."""
     rng = np.random.default_rng(1)
     common = rng.normal(size=SIZE)
-    pictures = unit(rng.normal(size=(images, SIZE)) + 0.3 * common)
+    images = unit(rng.normal(size=(images, SIZE)) + 0.3 * common)
     frames = rng.normal(size=(videos, LENGTH, SIZE)) + 0.3 * common
     for image, (video, first) in shown.items():
         for frame in range(first, first + 3):
-            frames[video, frame] = 8 * pictures[image] + 0.5 * rng.normal(size=SIZE)
+            frames[video, frame] = 8 * images[image] + 0.5 * rng.normal(size=SIZE)
     times = np.tile(np.arange(LENGTH, dtype=np.float64), videos)
     owner = np.repeat(np.arange(videos), LENGTH)
-    return pictures, make_frames(unit(frames.reshape(-1, SIZE)), times, owner, media_of_first=None)
+    return images, make_frames(unit(frames.reshape(-1, SIZE)), times, owner, media_of_first=None)
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def collection(videos: int, images: int, shown: dict[int, tuple[int, int]]) -> t
 def test_what_a_video_shows_is_found_with_its_span(
     videos: int, images: int, shown: dict[int, tuple[int, int]]
 ) -> None:
-    pictures, frames = collection(videos, images, shown)
-    found = find_stills(pictures, frames, measure_background(frames))
+    images, frames = collection(videos, images, shown)
+    found = find_stills(images, frames, measure_background(frames))
     assert {still.image: still.medium for still in found.stills} == {i: v for i, (v, _) in shown.items()}
     assert len(found.stills) == len(shown)
     for still in found.stills:

@@ -16,6 +16,10 @@ from vifex.search.scan.blas import one_blas_thread
 
 __all__ = ["FoundSegments", "Segment", "find_segments"]
 
+LEAST_SIMILARITY = 0.45
+"""Mean cosine similarity of the pairs of frames. Two videos of one subject can be nearer to each other than
+chance allows without being copies: two of the night sky reach 0.39."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -85,13 +89,14 @@ def find_segments(
         for (a, b), found in zip(pairs, aligned, strict=True)
         for one in found
     ]
-    kept = [
-        one
-        for one in segments
-        if (one.score >= calibration.least_score and one.a_end_s - one.a_start_s >= least_s) or confirmed(one)
-    ]
+    kept = [one for one in segments if _is_copy(one, calibration.least_score, least_s) or confirmed(one)]
     kept.sort(key=lambda segment: (-segment.score, segment.a, segment.b, segment.a_start_s))
     return FoundSegments(tuple(kept), calibration)
+
+
+def _is_copy(one: Segment, least_score: float, least_s: float) -> bool:
+    is_long = one.a_end_s - one.a_start_s >= least_s
+    return is_long and one.score >= least_score and one.similarity >= LEAST_SIMILARITY
 
 
 def _both_ways(frames: Frames, background: Background, a: int, b: int) -> tuple[list[Aligned], float]:

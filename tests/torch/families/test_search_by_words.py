@@ -69,12 +69,12 @@ def test_words_need_the_layer_that_they_share(tmp_path: Path, store: Path, tiny:
         opened.search("a cat")
 
 
-def test_a_store_of_a_model_without_words_says_so(tmp_path: Path, store: Path) -> None:
+def test_a_store_of_a_model_that_knows_some_words_says_so(tmp_path: Path, store: Path) -> None:
     target = tmp_path / "plain.vifex"
     vifex.extract(tmp_path / "0.png", target)
     with (
         vifex.open(target) as opened,
-        pytest.raises(vifex.InputError, match="no text tower"),
+        pytest.raises(vifex.InputError, match="not these words"),
     ):
         opened.search("a red bus")
 
@@ -121,7 +121,7 @@ def test_media_get_the_class_of_the_nearest_words(store: Path, tmp_path: Path, t
     assert found.by == "words"
     target = tmp_path / "plain.vifex"
     vifex.extract(tmp_path / "0.png", target)
-    with pytest.raises(vifex.InputError, match="no text tower"):
+    with pytest.raises(vifex.InputError, match="not these words"):
         vifex.classify(target, words=words)
 
 

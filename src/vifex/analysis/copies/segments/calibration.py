@@ -23,7 +23,7 @@ __all__ = ["LEAST_SCORE", "SegmentThreshold", "calibrate"]
 LEAST_SCORE = 4.0
 """No threshold is below: two ordinary frames prove nothing."""
 PRIOR_DECOYS = 8
-PRIOR_MEAN = 4.0
+PRIOR_MEAN = 5.0
 """A collection with few decoys is treated as if it had these many more, whose excess has this mean. Scenes of
 one kind (`benchmarks/copies_video.py`: broadcasts with captions) reach scores of 16 without being copies."""
 

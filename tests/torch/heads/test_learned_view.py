@@ -62,13 +62,13 @@ def test_it_is_taken_elsewhere_as_a_file(store: Path, tmp_path: Path) -> None:
     kept = store / "views" / "g" / "fusion.npz"
     vifex.fuse(store, VIEWS, method="gated", name="same", weights=kept)
     np.testing.assert_array_equal(vectors(store, "same"), vectors(store, "g"))
-    head = GatedFusion([48, 512], 16)
+    head = GatedFusion([16, 512], 16)
     with np.load(kept) as arrays:
         head.load_state_dict({k: torch.from_numpy(arrays[k]) for k in arrays.files})
     torch.save(head.state_dict(), tmp_path / "head.pt")
     vifex.fuse(store, VIEWS, method="gated", name="again", weights=tmp_path / "head.pt")
     np.testing.assert_array_equal(vectors(store, "again"), vectors(store, "g"))
-    with pytest.raises(InputError, match="the weights are for vectors of 48, 512 numbers"):
+    with pytest.raises(InputError, match="the weights are for vectors of 16, 512 numbers"):
         vifex.fuse(store, VIEWS[::-1], method="gated", name="turned", weights=kept)
     with pytest.raises(InputError, match=r"not those of 'attention'.*It learns hidden.0.weight"):
         vifex.fuse(store, VIEWS, method="attention", name="other", weights=kept)

@@ -7,7 +7,7 @@ Run it in the environment of the torch tests with the packages that `scripts/mak
 - k-NN and ridge classification of Tiny-ImageNet and CIFAR-10, by scikit-learn over the features.
 - Ten parts of each of 120 photographs, a quarter of its area, recompressed at quality 50: how often the first
   hit among the photographs is the right one. `before` is the embedded model of an earlier version.
-- Video frames, photographs and images of scikit-image that it was not fitted on: how many of the ten
+- Video frames, and images of `media` and scikit-image, that it was not fitted on: how many of the ten
   nearest neighbours of each are those of EfficientNet-Lite2 at 224 pixels, and the same for
   EfficientNet-Lite0 at the size of the embedded model.
 - Images a second in bf16 of inference alone, contenders in turn.
@@ -86,9 +86,9 @@ def first_hits(
 
 
 def others() -> list[Image.Image]:
-    """Return images of other kinds: frames of the videos and the images of `media`, and scikit-image's."""
+    """Return frames of `media` and of the fights, images of `media`, and scikit-image's."""
     found = []
-    for path in sorted(MEDIA.iterdir()):
+    for path in [*sorted(MEDIA.iterdir()), *sorted((DATA / "fights").rglob("*.mp4"))]:
         try:
             found += frames(path)
         except (av.FFmpegError, OSError, ValueError):  # a sound, or an image that only Pillow reads
@@ -191,7 +191,7 @@ def main() -> None:
     if given.before:
         ratios = [now / before for now, before in zip(rates["now"], rates["before"], strict=True)]
         results["now_over_before"] = round(statistics.median(ratios), 4)
-    write("embedded", results, rounds=given.rounds, config={"size_px": size_px, "batch": BATCH})
+    write("embedded", results=results, rounds=given.rounds, config={"size_px": size_px, "batch": BATCH})
 
 
 if __name__ == "__main__":

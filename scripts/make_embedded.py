@@ -51,7 +51,7 @@ WHITENING: Final = 0.5
 RIDGE: Final = 0.03
 """Of the map, in units of the variance of a feature."""
 WORDS_RIDGE: Final = 1e-3
-"""Of the vectors of words, in units of the variance of a number of the embedding."""
+"""Of the vectors of words, in units of the summed variance of the unit embeddings."""
 
 CARD = """\
 # The model card of {name}; made by scripts/make_embedded.py.

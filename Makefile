@@ -63,6 +63,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable plugins/vifex-jpeg
+	# Only its axe.min.js is wanted, which tests run in the pages: not Playwright, on which it depends.
+	$(BIN)/python -m pip install --quiet --no-deps axe-playwright-python==0.1.8
 	touch $@
 
 $(TORCH)/.ready: requirements-torch.lock pyproject.toml

@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from vifex.api.evaluation.evaluating import evaluate
     from vifex.api.evaluation.retrieval import RetrievalEvaluation, evaluate_retrieval
     from vifex.api.extracting import extract
+    from vifex.api.maintaining import Labelled, Removed, label, prune, remove
     from vifex.api.models.loaded import LoadedModel, load_model
+    from vifex.api.relocating import Relocated, relocate
     from vifex.api.stores.item import Item
     from vifex.api.stores.store import Store
     from vifex.api.stores.store import open_store as open
@@ -158,6 +160,7 @@ __all__ = [
     "Item",
     "KeyFrame",
     "LabelChange",
+    "Labelled",
     "Layer",
     "LayerComparison",
     "LayerSpec",
@@ -192,6 +195,8 @@ __all__ = [
     "Recommendation",
     "Recommendations",
     "Regions",
+    "Relocated",
+    "Removed",
     "Report",
     "RetrievalEvaluation",
     "Sampling",
@@ -240,12 +245,16 @@ __all__ = [
     "fuse",
     "index",
     "issues",
+    "label",
     "load_model",
     "map",
     "open",
     "outliers",
     "probe",
+    "prune",
     "recommend",
+    "relocate",
+    "remove",
     "stream",
     "summarize",
     "train",
@@ -300,6 +309,7 @@ _HOMES = {
     "Item": ("vifex.api.stores.item", "Item"),
     "KeyFrame": ("vifex.analysis.summaries.summary", "KeyFrame"),
     "LabelChange": ("vifex.store", "LabelChange"),
+    "Labelled": ("vifex.api.maintaining", "Labelled"),
     "Layer": ("vifex.values", "Layer"),
     "LayerComparison": ("vifex.analysis.comparing.table", "LayerComparison"),
     "LayerSpec": ("vifex.values", "LayerSpec"),
@@ -334,6 +344,8 @@ _HOMES = {
     "Recommendation": ("vifex.analysis.recommending.recommendations", "Recommendation"),
     "Recommendations": ("vifex.analysis.recommending.recommendations", "Recommendations"),
     "Regions": ("vifex.values", "Regions"),
+    "Relocated": ("vifex.api.relocating", "Relocated"),
+    "Removed": ("vifex.api.maintaining", "Removed"),
     "Report": ("vifex.values.reports", "Report"),
     "RetrievalEvaluation": ("vifex.api.evaluation.retrieval", "RetrievalEvaluation"),
     "Sampling": ("vifex.values", "Sampling"),
@@ -381,12 +393,16 @@ _HOMES = {
     "fuse": ("vifex.api.deriving", "fuse"),
     "index": ("vifex.api.answers.indexing", "index"),
     "issues": ("vifex.api.answers.issues", "issues"),
+    "label": ("vifex.api.maintaining", "label"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "map": ("vifex.api.answers.mapping", "draw_map"),
     "open": ("vifex.api.stores.store", "open_store"),
     "outliers": ("vifex.api.answers.outlying", "outliers"),
     "probe": ("vifex.api.answers.probing", "probe"),
+    "prune": ("vifex.api.maintaining", "prune"),
     "recommend": ("vifex.api.answers.recommending", "recommend"),
+    "relocate": ("vifex.api.relocating", "relocate"),
+    "remove": ("vifex.api.maintaining", "remove"),
     "stream": ("vifex.api.streaming", "stream"),
     "summarize": ("vifex.api.answers.summarizing", "summarize"),
     "train": ("vifex.api.training", "train"),

@@ -11,7 +11,7 @@ import pytest
 from doc_blocks import ROOT
 
 import vifex
-from vifex.media.sources.rows import FIELDS
+from vifex.media.sources.fields import FIELDS
 from vifex.models import cards
 
 DOCS = ROOT / "docs"

@@ -86,6 +86,8 @@ def extract(
               which a clip's frames are taken.
             - `every`: Instead, each N-th frame.
             - `uniform`: Instead, N frames spread evenly.
+            - `times_s`: Instead, the frames on screen at these times in seconds.
+            - `frames`: Instead, the frames of these numbers in presentation order, from 0.
             - `clip`: Instead, windows `LENGTHxSTRIDE`.
             - `hop`: Frames from one window's first frame to the next window's first.
             - `tail`: `drop` a last window that the video does not fill, `pad` it with its last frame,

@@ -25,8 +25,8 @@ from vifex.values.sampling import Pages, RegionMethod, Tail
 
 __all__ = ["Choices", "ViewOptions", "plan_views"]
 
-_SAMPLING = ("fps", "every", "uniform", "clip", "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
-_SAMPLERS = ("fps", "every", "uniform", "clip")
+_SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "clip")
+_SAMPLING = (*_SAMPLERS, "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
 """Choices for models of sound, and what `SoundChoice` calls them."""
@@ -46,6 +46,8 @@ class Choices(TypedDict, total=False):
     every: int | None
     uniform: int | None
     clip: str | None
+    times_s: Sequence[float] | None
+    frames: Sequence[int] | None
     hop: int | None
     tail: Tail
     centre: bool

@@ -31,6 +31,7 @@ from vifex.cli.options import (
     Weights,
     helped,
     split_names,
+    split_numbers,
 )
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.reporting import Notices, Problems, counts, duration, size
@@ -72,6 +73,8 @@ def extract(
     every: Annotated[int | None, Parameter(group=SAMPLING)] = None,
     uniform: Annotated[int | None, Parameter(group=SAMPLING)] = None,
     clip: Annotated[str | None, Parameter(group=SAMPLING)] = None,
+    times: Annotated[str | None, Parameter(group=SAMPLING)] = None,
+    frames: Annotated[str | None, Parameter(group=SAMPLING)] = None,
     hop: Annotated[int | None, Parameter(group=SAMPLING)] = None,
     tail: Annotated[Literal["drop", "pad", "repeat", "zeros"], Parameter(group=SAMPLING)] = "drop",
     centre: Annotated[Flag, Parameter(group=SAMPLING)] = False,
@@ -113,7 +116,8 @@ def extract(
     Parameters
     ----------
     sources
-        Files, folders, globs, CSV or JSONL manifests, or - for a list on standard input.
+        Files, folders, globs, manifests (CSV, JSONL, text; COCO, YOLO, MOT), or - for a list on standard
+        input.
     shard
         I/N: take the I-th of N parts of the media, e.g. 3/8. The jobs of an array take a part each, into a
         store each. The part of a medium depends on its path alone.
@@ -159,6 +163,10 @@ def extract(
         Instead of --fps, take N frames at equal distances.
     clip
         Instead of --fps, take clips of LENGTHxSTRIDE, e.g. 16x2: 16 frames, of every second one.
+    times
+        Instead of --fps, take the frames on screen at these seconds, e.g. 0.5,12,90.
+    frames
+        Instead of --fps, take the frames of these numbers, from 0, e.g. 0,25,50.
     hop
         Frames from the start of one clip to the start of the next (default: LENGTH x STRIDE, or the model's
         own).
@@ -237,6 +245,8 @@ def extract(
         every=every,
         uniform=uniform,
         clip=clip,
+        times_s=split_numbers(times, float, "--times"),
+        frames=split_numbers(frames, int, "--frames"),
         hop=hop,
         tail=tail,
         centre=centre,

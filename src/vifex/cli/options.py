@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from cyclopts import Group, Parameter
 
+from vifex.values.errors import InputError
+
 __all__ = [
     "ENGINE",
     "LIMITS",
@@ -34,9 +36,11 @@ __all__ = [
     "Weights",
     "helped",
     "split_names",
+    "split_numbers",
 ]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_Number = TypeVar("_Number", int, float)
 
 # A command shows its groups in this order.
 SOURCE: Final = Group.create_ordered("Source")
@@ -145,6 +149,24 @@ def _joined(text: str, indent: str) -> str:
             lines.append(line)
         was_text = is_text
     return "\n".join(lines)
+
+
+def split_numbers(text: str | None, kind: Callable[[str], _Number], option: str) -> list[_Number] | None:
+    """Split numbers that commas separate; `None` where nothing was given.
+
+    Raises:
+        InputError: If one is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"takes numbers with commas between them, got {text!r}.",
+            of=option,
+            todo="Write for example 0,25,50.",
+        ) from None
 
 
 def split_names(text: str | None) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 _SHOWN = 30
+_LISTED = 5
+"""Times or frames that are named."""
 _OUTCOME = ["name", "uri", "status", "reason", "rows", "lost"]
 
 
@@ -230,6 +232,10 @@ def _sampling(sampling: dict[str, Any]) -> str:
             text = f"every {sampling['every']} frames"
         case "uniform":
             text = f"{sampling['uniform']} spread evenly"
+        case "times" | "frames" as listed:
+            values = sampling["times_s" if listed == "times" else "frames"]
+            text = f"{listed} {', '.join(f'{v:g}' for v in values[:_LISTED])}"
+            text += f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
         case _:
             centre = sampling.get("centre")
             hop = sampling["hop"] or (1 if centre else sampling["clip_length"] * sampling["frame_step"])

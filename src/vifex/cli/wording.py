@@ -17,6 +17,7 @@ _QUOTED: Final = re.compile(r"`([^`]*)`")
 _NAMES: Final = {
     "start_s": "start",
     "end_s": "end",
+    "times_s": "times",
     "window_s": "window",
     "window_hop_s": "window-hop",
     "within_s": "within",

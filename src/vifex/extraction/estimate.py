@@ -323,6 +323,12 @@ def _lines(medium: Medium) -> Iterator[str]:
         span = {"t_start_s": medium.span.t_start_s, "t_end_s": medium.span.t_end_s}
         line |= {name: value for name, value in span.items() if value is not None}
     for box in medium.boxes:
-        yield json.dumps({**line, "x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1})
-    if not medium.boxes:
-        yield json.dumps(line)
+        sides = {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}
+        moment = {"t_s": box.t_s, "frame": box.frame}
+        yield json.dumps(line | sides | {name: value for name, value in moment.items() if value is not None})
+    if medium.boxes:
+        return
+    times = [{"t_s": t} for t in medium.times_s]
+    frames = [{"frame": number} for number in medium.frames]
+    for stated in times or frames or [{}]:
+        yield json.dumps(line | stated)

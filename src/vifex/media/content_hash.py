@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-__all__ = ["MAX_BYTES", "content_hash"]
+__all__ = ["MAX_BYTES", "content_hash", "hash_of"]
 
 MAX_BYTES: Final = 24 << 10
 """A file of at most this size is read whole."""
@@ -35,14 +35,27 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         size = os.fstat(file).st_size
-        digest = hashlib.sha256(size.to_bytes(8, "little"))
-        for start, count in _parts(size):
-            os.lseek(file, start, os.SEEK_SET)
-            while count > 0 and (data := os.read(file, count)):
-                digest.update(data)
-                count -= len(data)
+        return hash_of(
+            size, lambda start: os.lseek(file, start, os.SEEK_SET), lambda count: os.read(file, count)
+        )
     finally:
         os.close(file)
+
+
+def hash_of(size: int, seek: Callable[[int], object], read: Callable[[int], bytes]) -> str:
+    """Return the content hash of so many bytes that can be read anywhere, e.g. of a member of an archive.
+
+    Args:
+        size: Number of bytes.
+        seek: Moves to a position.
+        read: Reads up to so many bytes from there.
+    """
+    digest = hashlib.sha256(size.to_bytes(8, "little"))
+    for start, count in _parts(size):
+        seek(start)
+        while count > 0 and (data := read(count)):
+            digest.update(data)
+            count -= len(data)
     return digest.hexdigest()[:32]
 
 

@@ -25,6 +25,7 @@ from vifex.media.decode.timing.image_stream import image_stream
 from vifex.media.decode.video.moment import Kind, Moment, PartOf, at
 from vifex.media.decode.video.moments import moments
 from vifex.media.decode.video.video import StillInside, read_video
+from vifex.media.sample.listed import requests_at
 from vifex.values import (
     AudioSpec,
     Box,
@@ -76,6 +77,7 @@ def read(
             which case its samples must be dropped.
     """
     on_progress = progress or _nothing
+    requests = requests_at(medium, requests)
     with open_medium(medium) as file:
         look = partial(_read, file, medium, limits=limits, progress=on_progress)
         listen = partial(read_audio, file, medium, limits=limits, progress=on_progress)

@@ -1,14 +1,14 @@
 """The store keeps rows, outcomes and recipes exactly; it does not know how they are made.
 
 `open_store` reads and `open_writer` writes. A `View` is a table of rows made by one recipe. Its ledger says
-what became of every medium. `delete_rows` and `relabel` change what a view holds, and `upgrade` brings a
-store to the newest format, which docs/store-format.md describes.
+what became of every medium. `delete_rows`, `relabel` and `move_media` change what a view holds, and `upgrade`
+brings a store to the newest format, which docs/store-format.md describes.
 """
 
-from vifex.store.commit.changes import LabelChange
+from vifex.store.commit.changes import LabelChange, MovedMedium
 from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
 from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
-from vifex.store.editing import delete_rows, relabel
+from vifex.store.editing import delete_rows, move_media, relabel
 from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
 from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import indexed_views, stored_view
@@ -31,6 +31,7 @@ __all__ = [
     "MediaIndex",
     "MediumFacts",
     "MediumIds",
+    "MovedMedium",
     "Spilled",
     "Store",
     "StoreWriter",
@@ -44,6 +45,7 @@ __all__ = [
     "indexed_views",
     "keep_marks",
     "marks_from",
+    "move_media",
     "open_store",
     "open_writer",
     "read_marks",

@@ -1,4 +1,4 @@
-"""Changing what a view holds without computing anything: media are deleted, or get other labels."""
+"""Changing what a view holds without computing anything: media are deleted, moved, or get other labels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Collection, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vifex.store.commit.changes import LabelChange
+from vifex.store.commit.changes import LabelChange, MovedMedium
 from vifex.store.commit.writing import open_writer
 from vifex.store.reading.store import open_store
 from vifex.store.reading.view import View
 from vifex.values import InputError
 from vifex.values.registry import near
 
-__all__ = ["delete_rows", "relabel"]
+__all__ = ["delete_rows", "move_media", "relabel"]
 
 
 def delete_rows(store: str | os.PathLike[str], view: str, names: Collection[str], *, run: str = "") -> int:
@@ -69,6 +69,34 @@ def relabel(
     by_id = {medium_id: changes[name] for name, ids in found.items() for medium_id in ids}
     with open_writer(store, run) as writer:
         return writer.stored_view(view).relabel(by_id)
+
+
+def move_media(
+    store: str | os.PathLike[str], view: str, moves: Mapping[str, MovedMedium], *, run: str = ""
+) -> int:
+    """Give media of a view other addresses; nothing is computed, and no vector changes.
+
+    The rows of a medium move to the end of the view's stored order. Where the view has the medium under its
+    new address already, the old one is deleted.
+
+    Args:
+        store: The store's folder.
+        view: Name of the view.
+        moves: The new place of each medium, by the id that it has.
+        run: Facts of this run as JSON text, for the ledger.
+
+    Returns:
+        How many media were moved.
+
+    Raises:
+        StoreError: If there is no such store or view, or it cannot be written.
+    """
+    with open_writer(store, run) as writer:
+        written = writer.stored_view(view)
+        known = written.finished()
+        there = {old for old, new in moves.items() if new.medium_id in known}
+        written.delete(there)
+        return written.move({old: new for old, new in moves.items() if old not in there}) + len(there)
 
 
 def _ids(view: View, names: Collection[str]) -> dict[str, list[str]]:

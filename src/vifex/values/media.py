@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -20,6 +20,8 @@ __all__ = [
     "Medium",
     "Span",
     "grid_boxes",
+    "member_of",
+    "member_uri",
     "path_to_uri",
     "uri_to_path",
 ]
@@ -47,6 +49,8 @@ def path_to_uri(path: str | os.PathLike[str]) -> str:
 def uri_to_path(uri: str) -> str:
     """Return the local path of a `file://` address, undecodable bytes as surrogates.
 
+    Of a member of a file it is the path of that file.
+
     Raises:
         ValueError: If the address is not a local file's.
     """
@@ -59,6 +63,22 @@ def uri_to_path(uri: str) -> str:
         raise ValueError(f"not a local file: {uri}")
     path = os.fsdecode(unquote_to_bytes(parts.path))
     return path.lstrip("/") if os.name == "nt" else path
+
+
+def member_uri(path: str | os.PathLike[str], member: str) -> str:
+    """Return the address of a member of a file: the file's own, `#`, and the member's name.
+
+    Args:
+        path: Of the archive or the table.
+        member: Its name in the archive; undecodable bytes are surrogates.
+    """
+    return f"{path_to_uri(path)}#{quote_from_bytes(os.fsencode(member), safe=_SAFE_IN_PATH)}"
+
+
+def member_of(uri: str) -> str | None:
+    """Return the name of the member that an address names; `None` for a file by itself."""
+    _, between, member = uri.partition("#")
+    return os.fsdecode(unquote_to_bytes(member)) if between and uri.startswith("file://") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +104,28 @@ class Box:
     y0: float
     x1: float
     y1: float
+    label: str | None = None
+    """Of what is in it; `None` takes the medium's label."""
+    t_s: float | None = None
+    """The moment of a video in which it lies, in seconds; `None` is every sampled frame, or `frame`."""
+    frame: int | None = None
+    """The same as the number of a frame in presentation order, from 0."""
+    is_relative: bool = False
+    """Whether the corners are parts of the image's width and height, not pixels."""
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(v) for v in (self.x0, self.y0, self.x1, self.y1)):
             raise ValueError("a box needs four finite numbers")
         if self.x1 <= self.x0 or self.y1 <= self.y0:
             raise ValueError(f"a box needs x0 < x1 and y0 < y1, got {self.x0},{self.y0},{self.x1},{self.y1}")
+
+    def in_pixels(self, width: float, height: float) -> Box:
+        """Return the box in pixels of an image of this size."""
+        if not self.is_relative:
+            return self
+        x0, x1 = self.x0 * width, self.x1 * width
+        y0, y1 = self.y0 * height, self.y1 * height
+        return replace(self, x0=x0, y0=y0, x1=x1, y1=y1, is_relative=False)
 
 
 def grid_boxes(width: float, height: float, rows: int, cols: int, overlap: float = 0.0) -> tuple[Box, ...]:
@@ -129,6 +165,13 @@ class Medium:
     split: str | None = None
     span: Span | None = None
     boxes: tuple[Box, ...] = ()
+    times_s: tuple[float, ...] = ()
+    """Moments of a video, in seconds, whose frames are taken in place of those that a view samples."""
+    frames: tuple[int, ...] = ()
+    """The same as numbers of frames in presentation order, from 0."""
+    extent: tuple[int, int] | None = None
+    """Where a member of an archive lies in the archive: offset and number of bytes. `None` is a whole file,
+    or a member that is not stored as it is."""
     device: int = field(default=0, repr=False, compare=False)
     """Number of the file system that holds the file; 0 where it is not known."""
     medium_id: str = field(init=False, repr=False, compare=False)
@@ -140,14 +183,22 @@ class Medium:
 
     @property
     def spec_hash(self) -> str:
-        """Hash of what a manifest says about the medium that decides its rows: the span and the boxes.
+        """Hash of what a manifest says about the medium that decides its rows: span, boxes and moments.
 
-        Labels and splits are no part of it: rows with new ones need not be computed again.
+        Its label and split are no part of it: rows with new ones need not be computed again. Labels of boxes
+        are, because a row does not say of which box it is.
         """
-        if self.span is None and not self.boxes:
+        if self.span is None and not self.boxes and not self.times_s and not self.frames:
             return HASH_OF_WHOLE_MEDIUM
         span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
-        return _hash_128([span, [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]])
+        said: list[object] = [span, [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]]
+        # What came later is left out where it is unset: the hashes of older stores must stay.
+        more = [(b.label, b.t_s, b.frame, b.is_relative or None) for b in self.boxes]
+        if any(value is not None for values in more for value in values):
+            said.append(more)
+        if self.times_s or self.frames:
+            said.append([self.times_s, self.frames])
+        return _hash_128(said)
 
 
 def _hash_128(value: object) -> str:

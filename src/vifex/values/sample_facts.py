@@ -20,7 +20,9 @@ from vifex.values.rows import BOX_SIDES, OF_SAMPLE, ROW_COLUMNS
 from vifex.values.sampling import Sample
 
 __all__ = [
+    "BOX_NUMBER",
     "FACT_DTYPE",
+    "NO_BOX_NUMBER",
     "NO_INT",
     "Corners",
     "FactsBuilder",
@@ -33,7 +35,7 @@ __all__ = [
 Records = npt.NDArray[np.void]
 """Array of `FACT_DTYPE`."""
 Corners = npt.NDArray[np.float64]
-"""Boxes `[K, 4]`."""
+"""Boxes `[K, 5]`: x0, y0, x1, y1, and the place among the medium's own boxes, -1 for none of them."""
 
 NO_INT: Final = -(1 << 63)
 """Stands for `None` in a column of integers; FFmpeg's own mark of a `pts` that is not known."""
@@ -50,11 +52,15 @@ _TYPES: Final[Mapping[str, tuple[str, str, Any]]] = {
 }
 _FIELDS: Final = [c for of in ("sample", "box") for c in ROW_COLUMNS if c.of == of]
 
-FACT_DTYPE: Final = np.dtype([(c.name, _TYPES[c.type][0]) for c in _FIELDS])
-"""One record for each sample: the columns of a row that belong to a sample or its box. `NO_INT`, NaN and the
-empty text stand for `None`."""
+BOX_NUMBER: Final = "box_number"
+"""Field of a record: the place of the row's box among the medium's own, `NO_BOX_NUMBER` for none of them."""
+NO_BOX_NUMBER: Final = -1
 
-_RECORD: Final = struct.Struct("<" + "".join(_TYPES[c.type][1] for c in _FIELDS))
+FACT_DTYPE: Final = np.dtype([*((c.name, _TYPES[c.type][0]) for c in _FIELDS), (BOX_NUMBER, "<i4")])
+"""One record for each sample: the columns of a row that belong to a sample or its box, and the number of the
+box. `NO_INT`, NaN and the empty text stand for `None`."""
+
+_RECORD: Final = struct.Struct("<" + "".join(_TYPES[c.type][1] for c in _FIELDS) + "i")
 _NONES: Final = tuple(_TYPES[c.type][2] for c in _FIELDS if c.of == "sample")
 _NO_BOX: Final = tuple(_TYPES[c.type][2] for c in _FIELDS if c.of == "box")
 _TEXTS: Final = [place for place, none in enumerate(_NONES) if none == b""]
@@ -71,8 +77,8 @@ class SampleFacts:
     records: Records
     """`[N]` of `FACT_DTYPE`."""
     boxes: tuple[Corners, ...] = ()
-    """Where boxes are read off the maps of a sample: for each sample `[K, 4]`, `x0, y0, x1, y1` in pixels of
-    the upright image; else empty."""
+    """Where boxes are read off the maps of a sample: for each sample its `Corners`, in pixels of the upright
+    image; else empty."""
     sizes_px: tuple[tuple[int, int], ...] = field(default=())
     """With `boxes`: width and height of each sample's upright image."""
 
@@ -106,8 +112,9 @@ class FactsBuilder:
         """Take what is known of a sample; its pixels are not kept."""
         self._records += _pack(sample)
         if sample.size_px is not None:
-            corners = [(b.x0, b.y0, b.x1, b.y1) for b in sample.boxes]
-            self._boxes.append(np.array(corners, np.float64).reshape(-1, 4))
+            numbers = sample.box_numbers or (NO_BOX_NUMBER,) * len(sample.boxes)
+            corners = [(b.x0, b.y0, b.x1, b.y1, n) for b, n in zip(sample.boxes, numbers, strict=True)]
+            self._boxes.append(np.array(corners, np.float64).reshape(-1, 5))
             self._sizes_px.append(sample.size_px)
 
     def take(self) -> SampleFacts:
@@ -123,7 +130,10 @@ def _pack(sample: Sample) -> bytes:
     values, box = _of_sample(sample), sample.box
     if box is None and values == _STILL_VALUES:
         return _STILL
-    return _RECORD.pack(*_packed(values), *(_NO_BOX if box is None else _of_box(box)))
+    if box is None:
+        return _RECORD.pack(*_packed(values), *_NO_BOX, NO_BOX_NUMBER)
+    number = sample.box_numbers[0] if sample.box_numbers else NO_BOX_NUMBER
+    return _RECORD.pack(*_packed(values), *_of_box(box), number)
 
 
 def _packed(values: Sequence[Any]) -> list[Any]:
@@ -142,7 +152,7 @@ def _packed(values: Sequence[Any]) -> list[Any]:
     return packed
 
 
-_STILL: Final = _RECORD.pack(*_packed(_STILL_VALUES), *_NO_BOX)
+_STILL: Final = _RECORD.pack(*_packed(_STILL_VALUES), *_NO_BOX, NO_BOX_NUMBER)
 
 
 def fact_column(records: Records, name: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +29,7 @@ __all__ = [
     "ViewRequest",
 ]
 
-SamplerName = Literal["fps", "every", "uniform", "clip"]
+SamplerName = Literal["fps", "every", "uniform", "clip", "times", "frames"]
 Tail = Literal["drop", "pad", "repeat", "zeros"]
 Pages = Literal["first", "all"]
 RegionMethod = Literal["crop", "roi_align", "roi_pool"]
@@ -69,6 +70,10 @@ class Sampling:
     frames the middle is the earlier of the two."""
     pages: Pages = "first"
     """Of an image file with several pages: one sample of the first, or one of each."""
+    times_s: tuple[float, ...] = ()
+    """For `times`: seconds; the frame on screen at each of them, once."""
+    frames: tuple[int, ...] = ()
+    """For `frames`: numbers of frames in presentation order, from 0."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -76,7 +81,14 @@ class Sampling:
             "every": (self.every,),
             "uniform": (self.uniform,),
             "clip": (self.clip_length, self.frame_step),
+            "times": (len(self.times_s),),
+            "frames": (len(self.frames),),
         }[self.sampler]
+        for listed in ("times_s", "frames"):
+            values = tuple(sorted(set(getattr(self, listed))))  # lists too, from JSON
+            if not all(0 <= value < math.inf for value in values):
+                raise ValueError(f"{listed} must be finite and at least 0")
+            object.__setattr__(self, listed, values)
         if any(v is None or v <= 0 for v in wanted):
             raise ValueError(f"sampler {self.sampler!r} needs positive numbers, got {wanted}")
         if self.clip_fps is not None and (self.sampler != "clip" or self.clip_fps <= 0):
@@ -108,6 +120,9 @@ class Sampling:
             del said["centre"]
         if self.pages == "first":
             del said["pages"]
+        for listed in ("times_s", "frames"):
+            if not said[listed]:
+                del said[listed]
         return said
 
 
@@ -204,6 +219,8 @@ class Sample:
     """Boxes to be read off the maps of this sample, one row each, with ordinals from `ordinal` on."""
     size_px: tuple[int, int] | None = None
     """Width and height of the upright image that `boxes` are in."""
+    box_numbers: tuple[int, ...] = ()
+    """The place of `box`, or of each of `boxes`, among the medium's own boxes; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
-"""A crash right after any step of deleting and relabelling: each medium is as it was, or as it was to be."""
+"""A crash right after any step of deleting, relabelling and moving: each medium is as it was, or as it was to
+be."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from crash_maker import crashes
 from store_maker import bits, by_key, feed, last_editions, medium, recipe
 
-from vifex.store import CommitRule, open_store, open_writer
+from vifex.store import CommitRule, MovedMedium, open_store, open_writer
+from vifex.values import Medium
 
 RULE = CommitRule(media=2)
 DELETED = [0, 1, 4, 9]
@@ -63,4 +66,54 @@ def test_a_crash_at_any_step_of_deleting_and_relabelling(
                 assert labels == [label] * count, step
                 assert label in ((None, "cat") if number in RELABELLED else (None,)), step
         edit(copy)
+        assert contents(copy) == wanted, step
+
+
+MOVED = [1, 2, 5, 8, 11]
+
+
+def moved(number: int) -> Medium:
+    return replace(medium(number), uri=f"{medium(number).uri}.moved")
+
+
+def move(store: Path) -> None:
+    with open_writer(store, run="{}", rule=RULE) as writer:
+        view = writer.view("main", recipe())
+        there = {medium(n).medium_id: moved(n) for n in MOVED if moved(n).medium_id not in view.finished()}
+        view.move({old: MovedMedium(m.medium_id, m.uri, f"moved {m.name}", 7) for old, m in there.items()})
+
+
+@pytest.mark.usefixtures("eager_maintenance")
+@pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
+def test_a_crash_at_any_step_of_moving(power: bool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A medium is under its old address or under its new one, with all its rows, never under both or none."""
+    store = folder / "s.vifex"
+    with open_writer(store, rule=RULE) as writer:
+        feed(writer.view("main", recipe()), last_editions(12))
+    with open_store(store) as read:
+        column = read.view().columns[0]
+        before = {row["key"]: row[column] for row in read.view().to_arrow().to_pylist()}
+    (folder / "copies").mkdir()
+    found = crashes(
+        store, folder / "copies", monkeypatch if power else None, lambda: move(store), occurrences=[2]
+    )
+    wanted = contents(store)
+    for step, copy, _ in found:
+        with open_store(copy) as read:
+            assert power or read.verify()[0].ok, step
+            entries = {e["medium_id"]: e["rows"] for e in read.view().ledger().to_pylist()}
+            rows = read.view().to_arrow().to_pylist()
+        assert len(entries) == 12, step
+        for number in range(12):
+            old, new = medium(number), moved(number)
+            (one,) = [m for m in (old, new) if m.medium_id in entries]
+            assert one is old or number in MOVED, step
+            own = [row for row in rows if row["medium_id"] in (old.medium_id, new.medium_id)]
+            assert [row["medium_id"] for row in own] == [one.medium_id] * entries[one.medium_id], step
+            assert {row["uri"] for row in own} <= {one.uri}, step
+            for row in own:
+                key = f"{old.medium_id}:{row['ordinal']}"
+                assert row["key"] == f"{one.medium_id}:{row['ordinal']}", step
+                assert row[column] == before[key], step
+        move(copy)
         assert contents(copy) == wanted, step

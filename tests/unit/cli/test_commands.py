@@ -78,7 +78,7 @@ def test_the_options_of_extract_come_in_groups() -> None:
         (group,) = argument.parameter.group
         groups.setdefault(group.name, []).append(argument.name)
     assert {"Source", "Output", "Model", "Regions", "Sound", "Limits"} < set(groups)
-    assert max(map(len, groups.values())) <= 12
+    assert max(map(len, groups.values())) <= 13
     assert not {"Options", "Parameters", "Arguments"} & set(groups)
     assert groups["Output"][0] == "--output"
     assert groups["Model"][0] == "--model"

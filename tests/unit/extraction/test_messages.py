@@ -55,7 +55,7 @@ def test_facts_of_samples_travel_with_their_boxes() -> None:
     corner = Box(1, 2, 3, 4)
     still = Sample(0, 0, NOTHING)
     frame_of_video = Sample(0, 5, NOTHING, 7, -3, "1001/24000", 0.5, 0.5, 0.75, corner)
-    on_maps = Sample(0, 1, NOTHING, boxes=(corner, corner), size_px=(30, 40))
+    on_maps = Sample(0, 1, NOTHING, boxes=(corner, corner), size_px=(30, 40), box_numbers=(2, 7))
     pipe = io.BytesIO()
     send(pipe, [Wrote(0, 1, (8, 9), facts(still, frame_of_video)), Wrote(1, 0, (9,), facts(on_maps))])
     pipe.seek(0)
@@ -66,7 +66,7 @@ def test_facts_of_samples_travel_with_their_boxes() -> None:
     assert first.facts.records.tobytes() == facts(still, frame_of_video).records.tobytes()
     assert first.facts.boxes == ()
     assert second.facts.sizes_px == ((30, 40),)
-    np.testing.assert_array_equal(second.facts.boxes[0], [[1, 2, 3, 4], [1, 2, 3, 4]])
+    np.testing.assert_array_equal(second.facts.boxes[0], [[1, 2, 3, 4, 2], [1, 2, 3, 4, 7]])
 
 
 def test_a_pipe_that_is_cut_inside_a_message_reads_as_its_end() -> None:

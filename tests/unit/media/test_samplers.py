@@ -126,3 +126,25 @@ def test_every_line_of_the_registry_loads() -> None:
 def test_an_unknown_sampler_is_named() -> None:
     with pytest.raises(InputError, match=r"no sampler .ever.\. .*every"):
         load(SAMPLERS, "ever", group="vifex.samplers", what="sampler")
+
+
+def test_listed_times_take_the_frames_on_screen_once() -> None:
+    """0.1 s is frame 1 of 10 per second; 0.15 s is on the same frame, and 0 s on the first."""
+    sampling = Sampling(sampler="times", times_s=(0.55, 0.0, 0.1, 0.15))
+    assert _taken(sampling, 12, Fraction(1, 10)) == [(0,), (1,), (5,)]
+    late = Part.of((0.12, 0.5))
+    assert _taken(sampling, 12, Fraction(1, 10), late) == [(1,)]
+
+
+def test_listed_frames_are_counted_from_the_first() -> None:
+    sampling = Sampling(sampler="frames", frames=(7, 0, 7, 99))
+    assert _taken(sampling, 12, Fraction(1, 10)) == [(0,), (7,)]
+    assert _taken(sampling, 12, Fraction(1, 10), Part.of((0.3, None))) == [(7,)]
+
+
+@pytest.mark.parametrize(
+    "listed", [{"times_s": ()}, {"frames": ()}, {"times_s": (-1.0,)}, {"times_s": (float("nan"),)}]
+)
+def test_a_list_must_have_moments(listed: dict[str, tuple[float, ...]]) -> None:
+    with pytest.raises(ValueError, match=r"finite|positive"):
+        Sampling(sampler="frames" if "frames" in listed else "times", **listed)  # type: ignore[arg-type]

@@ -197,6 +197,8 @@ def _choices(recipe: Recipe, learned: Classifier) -> dict[str, Any]:
     found["decode"] = recipe.pixels.decode
     if sampling.sampler == "clip":
         return {**found, "clip": f"{sampling.clip_length}x{sampling.frame_step}"}
+    if sampling.sampler in ("times", "frames"):
+        return found  # they are of other videos
     return {**found, sampling.sampler: getattr(sampling, sampling.sampler)}
 
 

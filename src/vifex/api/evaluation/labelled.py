@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vifex.evaluation.tables import classes_of
 from vifex.media.sources import find
 from vifex.media.sources.entries import entry_of
-from vifex.media.sources.rows import FIELDS, json_rows, table_rows
+from vifex.media.sources.rows import json_rows, table_rows
 from vifex.values import InputError, Medium, Outcome, Span
 from vifex.values.media import path_to_uri
 from vifex.values.registry import near
@@ -222,6 +222,6 @@ def _manifest_columns(source: str) -> dict[tuple[str, Span | None], dict[str, st
     for row in rows(source):
         entry = entry_of(row, folder)
         if entry.uri:
-            more = {name: str(value) for name, value in row.fields.items() if name and name not in FIELDS}
+            more = {name: str(row.fields[name]) for name in row.ignored if name}
             found.setdefault(entry.key, more)
     return found

@@ -78,7 +78,9 @@ def sparse(sampling: Sampling, per_medium: int) -> Sampling:
     """Return a sampling of so many single frames, spread evenly; clips stay what they are."""
     if sampling.sampler == "clip":
         return sampling
-    return replace(sampling, sampler="uniform", fps=None, every=None, uniform=per_medium)
+    return replace(
+        sampling, sampler="uniform", fps=None, every=None, uniform=per_medium, times_s=(), frames=()
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,11 @@ from vifex.extraction.decoders.protocol import (
     Wrote,
 )
 from vifex.extraction.decoders.wire import send
-from vifex.media.content_hash import content_hash
+from vifex.media.content_hash import content_hash, hash_of
+from vifex.media.decode.files.source import open_uri
 from vifex.media.installation import installation_fault, interface_error
 from vifex.media.read import Skip, read
-from vifex.values import DecodeReport, Medium, Sample, VifexError
+from vifex.values import DecodeReport, MediaError, Medium, Sample, VifexError
 from vifex.values.media import uri_to_path
 from vifex.values.sample_facts import FactsBuilder
 
@@ -306,8 +307,11 @@ class Session:
 def _content_hash(medium: Medium) -> str:
     """Return the hash of a medium's file; empty where there is no file that can be read."""
     try:
-        return content_hash(uri_to_path(medium.uri))
-    except (OSError, ValueError):
+        if "#" not in medium.uri:
+            return content_hash(uri_to_path(medium.uri))
+        with open_uri(medium.uri, extent=medium.extent) as file:
+            return hash_of(file.size_bytes, file.seek, file.read)
+    except (OSError, ValueError, MediaError):
         return ""
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vifex.values import Medium, Recipe
-from vifex.values.sample_facts import Records, fact_column
+from vifex.values.sample_facts import BOX_NUMBER, Records, fact_column
 
 __all__ = ["MediumRows", "Part", "RowChunk", "build_rows", "in_order"]
 
@@ -106,16 +106,28 @@ def _texts(owners: Sequence[tuple[Medium, int]], records: Records) -> dict[str, 
         "medium_id": ids,  # type: ignore[dict-item]
         "uri": [medium.uri for medium in media],
         "name": [medium.name for medium in media],
-        "label": [medium.label for medium in media],
+        "label": _labels(media, records),
         "split": [medium.split for medium in media],
     }
     return {name: pa.array(values, pa.string()) for name, values in plain.items()}
+
+
+def _labels(media: Sequence[Medium], records: Records) -> list[str | None]:
+    """Give the label of each row: its box's own, else its medium's."""
+    numbers = records[BOX_NUMBER]
+    if (numbers < 0).all():
+        return [medium.label for medium in media]
+    pairs = zip(media, numbers.tolist(), strict=True)
+    own = ((medium, medium.boxes[number].label if number >= 0 else None) for medium, number in pairs)
+    return [medium.label if label is None else label for medium, label in own]
 
 
 def _facts(records: Records, schema: pa.Schema) -> dict[str, pa.Array]:
     """Columns of the records' fields."""
     columns = {}
     for name in records.dtype.names or ():
+        if name == BOX_NUMBER:
+            continue
         kind = schema.field(name).type
         values, is_none = fact_column(records, name)
         if is_none.all():

@@ -17,7 +17,7 @@ from vifex.pool import l2_normalize, pool, rows_that_fit, to_dtype
 from vifex.pool.boxes import map_boxes
 from vifex.pool.regions import roi_align, roi_pool
 from vifex.values import InputError, LayerSpec
-from vifex.values.sample_facts import Corners, Records, SampleFacts
+from vifex.values.sample_facts import BOX_NUMBER, Corners, Records, SampleFacts
 
 __all__ = ["BatchRows", "Vectors", "read_regions", "to_vectors"]
 
@@ -97,7 +97,7 @@ class Vectors:
         """Read the boxes of all samples off their maps: a row for each box."""
         parts = {
             s.column: [
-                read_regions(self.columns[s.column][i], boxes, size_px, s, self.plan)
+                read_regions(self.columns[s.column][i], boxes[:, :4], size_px, s, self.plan)
                 for i, (boxes, size_px) in enumerate(zip(facts.boxes, facts.sizes_px, strict=True))
             ]
             for s in self._layers
@@ -107,6 +107,7 @@ class Vectors:
         corners = np.concatenate(facts.boxes)
         for place, side in enumerate(("x0", "y0", "x1", "y1")):
             records[side] = corners[:, place]
+        records[BOX_NUMBER] = corners[:, 4]
         records["ordinal"] += np.concatenate([np.arange(count) for count in counts])
         joined = {column: np.concatenate(arrays) for column, arrays in parts.items()}
         return records, Vectors(joined, self.plan), [0, *itertools.accumulate(counts)]
@@ -148,7 +149,7 @@ def read_regions(
 
     Args:
         fmap: float32 `[C, H, W]`.
-        corners: The boxes `[K, 4]`, in pixels of the upright image.
+        corners: The boxes `[K, 4]`, x0, y0, x1, y1 in pixels of the upright image.
         size_px: Width and height of that image.
         spec: How each box's bins `[C, bins, bins]` are pooled.
         plan: Its recipe says the method.

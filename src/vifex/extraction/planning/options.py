@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from numbers import Real
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 
 from vifex.values import InputError, Regions, Sampling
 from vifex.values.sampling import RegionMethod, Tail
@@ -21,6 +21,8 @@ def make_sampling(
     every: int | None = None,
     uniform: int | None = None,
     clip: str | None = None,
+    times_s: Sequence[float] | None = None,
+    frames: Sequence[int] | None = None,
     hop: int | None = None,
     tail: Tail = "drop",
     centre: bool = False,
@@ -35,6 +37,8 @@ def make_sampling(
         every: Each N-th frame.
         uniform: N samples spread evenly.
         clip: Windows, `LENGTHxSTRIDE`: LENGTH frames, STRIDE from one to the next.
+        times_s: Single frames, by the times in seconds at which they are on screen.
+        frames: Single frames, by their numbers from 0.
         hop: Frames from one window's first to the next window's first; with `fps`, times of that rate.
         tail: What becomes of a window that is not full.
         centre: Lay windows around frames, by default around every one.
@@ -52,7 +56,10 @@ def make_sampling(
             option="end_s",
             todo="Give a later end.",
         )
-    given = {"fps": fps, "every": every, "uniform": uniform, "clip": clip}
+    listed = {"times_s": times_s, "frames": frames}
+    for option, values in listed.items():
+        _check_listed(option, values)
+    given = {"fps": fps, "every": every, "uniform": uniform, **listed, "clip": clip}
     chosen = [name for name, value in given.items() if value is not None]
     if len(chosen) > 1 and chosen != ["fps", "clip"]:
         raise InputError(
@@ -71,7 +78,7 @@ def make_sampling(
         return None
     try:
         return Sampling(
-            sampler=sampler,  # type: ignore[arg-type]
+            sampler="times" if sampler == "times_s" else sampler,  # type: ignore[arg-type]
             fps=(1.0 if fps is None else fps) if sampler == "fps" else None,
             every=every,
             uniform=uniform,
@@ -84,6 +91,8 @@ def make_sampling(
             assume_fps=assume_fps,
             clip_fps=fps if sampler == "clip" else None,
             centre=centre,
+            times_s=tuple(times_s or ()),
+            frames=tuple(frames or ()),
         )
     except ValueError as exc:
         raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc
@@ -96,6 +105,20 @@ def _check_numbers(options: Mapping[str, object]) -> None:
             raise InputError(
                 f"takes a number, got {value!r}.", option=option, todo="Give a number such as 2.5."
             )
+
+
+def _check_listed(option: str, values: Sequence[float] | None) -> None:
+    """Refuse an empty list, and what is no time or number of a frame."""
+    if values is None:
+        return
+    whole = option == "frames"
+    fits = bool(values) and all(
+        isinstance(value, Integral if whole else Real) and 0 <= value < math.inf for value in values
+    )
+    if not fits:
+        what = "numbers of frames" if whole else "times in seconds"
+        todo = "Give for example 0, 25, 50." if whole else "Give for example 0.5, 12, 90."
+        raise InputError(f"takes {what} from 0 on, got {list(values)!r}.", option=option, todo=todo)
 
 
 def make_regions(

@@ -18,6 +18,8 @@ SAMPLERS: Final[Mapping[str, str]] = {
     "fps": "vifex.media.sample.fps:FpsSampler",
     "every": "vifex.media.sample.every:EverySampler",
     "uniform": "vifex.media.sample.uniform:UniformSampler",
+    "times": "vifex.media.sample.listed:TimesSampler",
+    "frames": "vifex.media.sample.listed:FramesSampler",
     "clip": "vifex.media.sample.clip:ClipSampler",
 }
 

@@ -7,14 +7,20 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from vifex.media.sources.paths import not_yet
-from vifex.media.sources.rows import FIELDS, Row
+from vifex.media.sources.rows import Row
 from vifex.media.sources.source import local_path, printable, remote
 from vifex.values.media import Box, Span, path_to_uri
 
-__all__ = ["Entry", "entry_of"]
+__all__ = ["NAME", "RELATIVE", "Entry", "entry_of"]
+
+NAME: Final = " name"
+"""Field of rows whose medium is called otherwise than its path; no file has a field of this name."""
+
+RELATIVE: Final = " is_relative"
+"""Field of rows whose boxes are parts of the image's sides; no file has a field of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,7 @@ class Entry:
     """One line, parsed as far as possible."""
 
     number: int
+    """Rises from line to line."""
     uri: str = ""
     """Empty if the line does not name a medium."""
     path: str = ""
@@ -29,10 +36,18 @@ class Entry:
     name: str = ""
     span: Span | None = None
     box: Box | None = None
+    t_s: float | None = None
+    """The moment of a video that is meant, in seconds."""
+    frame: int | None = None
+    """The same as the number of a frame from 0."""
     label: str | None = None
     split: str | None = None
     ignored: tuple[str, ...] = ()
     """Fields with a value that are not read."""
+    note: str | None = None
+    """What the user should know about how the file is read."""
+    where: str = ""
+    """Where it stands in its file: `line 7`."""
     problem: str | None = None
     """Why the line cannot be used. A line with an invalid span counts as one for the whole medium."""
 
@@ -44,11 +59,19 @@ class Entry:
 
 def entry_of(row: Row, folder: str) -> Entry:
     """Parse a line; relative paths start at `folder`, the manifest's own."""
-    entry = replace(_place(row, folder), ignored=tuple(name for name in row.fields if name not in FIELDS))
+    where = row.where or f"line {row.number}"
+    entry = replace(_place(row, folder), ignored=row.ignored, note=row.note, where=where)
     if row.problem or not entry.uri:
         return replace(entry, problem=row.problem or entry.problem)
     problems = [entry.problem] if entry.problem else []
-    readers = {"span": _span, "box": _box, "label": _label, "split": _split}
+    readers = {
+        "span": _span,
+        "box": _box,
+        "t_s": _time,
+        "frame": _frame,
+        "label": _label,
+        "split": _split,
+    }
     said: dict[str, Any] = {}
     for what, reader in readers.items():
         try:
@@ -71,7 +94,8 @@ def _place(row: Row, folder: str) -> Entry:
             return Entry(row.number, uri=given, name=given, problem=not_yet(scheme))
         path = local_path(os.fsdecode(given.encode("utf-8", "surrogateescape")))
         absolute = os.path.join(folder, path)  # noqa: PTH118
-        return Entry(row.number, uri=path_to_uri(absolute), path=absolute, name=printable(path))
+        name = printable(row.fields.get(NAME, path))
+        return Entry(row.number, uri=path_to_uri(absolute), path=absolute, name=name)
     except UnicodeError:
         return Entry(row.number, problem="uri holds a character that no name can have")
     except ValueError as exc:
@@ -83,14 +107,31 @@ def _span(fields: Mapping[str, Any]) -> Span | None:
     return None if start is None and end is None else Span(start, end)
 
 
+def _time(fields: Mapping[str, Any]) -> float | None:
+    value = _number(fields, "t_s")
+    if value is not None and value < 0:
+        raise ValueError(f"t_s must be at least 0, got {value:g}")
+    return value
+
+
+def _frame(fields: Mapping[str, Any]) -> int | None:
+    value = _number(fields, "frame")
+    if value is None:
+        return None
+    if value < 0 or value != int(value):
+        raise ValueError(f"frame must be a whole number from 0, got {value:g}")
+    return int(value)
+
+
 def _box(fields: Mapping[str, Any]) -> Box | None:
     corners = [_number(fields, name) for name in ("x0", "y0", "x1", "y1")]
     if all(corner is None for corner in corners):
         return None
     x0, y0, x1, y1 = corners
+    is_relative = bool(fields.get(RELATIVE))
     if x0 is None or y0 is None or x1 is None or y1 is None:
         raise ValueError("a box needs all four of x0, y0, x1, y1")
-    return Box(x0, y0, x1, y1)
+    return Box(x0, y0, x1, y1, is_relative=is_relative)
 
 
 def _number(fields: Mapping[str, Any], name: str) -> float | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from vifex.media.sources.fields import snake
 from vifex.media.sources.source import Notice, printable
 
 __all__ = ["ignored_fields"]
@@ -13,24 +14,27 @@ __all__ = ["ignored_fields"]
 _SHOWN: Final = 12
 _NAME_LENGTH: Final = 40
 _WHOLE: Final = "every file is read whole"
-_REMEDY: Final = "t_start_s and t_end_s limit a line to a span"
+_REMEDY: Final = "t_s or frame says in which frame, t_start_s and t_end_s in which span"
 _OF_TIME: Final = re.compile(
     r"frame|time|(?<![a-z])(t|ts|pts|dts|sec|secs|seconds?|ms|msec|msecs|millis)(?![a-z])"
 )
 """Names that say when: `t_s`, `frame_id`, `timestampMs`, `pts`, `sec`."""
 
 
-def ignored_fields(manifest: str, names: Sequence[str], *, has_boxes: bool) -> Notice:
+def ignored_fields(
+    manifest: str, names: Sequence[str], *, has_boxes: bool, has_moments: bool = False
+) -> Notice:
     """Return a notice of the fields that are not read, with advice if they state times.
 
     Args:
         manifest: Its name, for the notice.
         names: Names of the fields.
         has_boxes: Whether a line has a box.
+        has_moments: Whether a line states a time or a frame that is read.
     """
     one = len(names) == 1
     text = f"{manifest}: the field{'' if one else 's'} {_listed(names)} {'is' if one else 'are'} not read."
-    timed = [name for name in names if _OF_TIME.search(_snake(name))]
+    timed = [] if has_moments else [name for name in names if _OF_TIME.search(snake(name))]
     if timed:
         what = "a box is seen" if has_boxes else "a frame is seen"
         then = "every box is taken on every sampled frame of its file" if has_boxes else _WHOLE
@@ -46,8 +50,3 @@ def _listed(names: Sequence[str]) -> str:
 
 def _named(name: str) -> str:
     return printable(name) or "(one without a name)"
-
-
-def _snake(name: str) -> str:
-    """`frameId` and `frame id` as `frame_id`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).lower()

@@ -39,7 +39,7 @@ _BY_SUFFIX: Final[dict[str, Kind]] = {
     **dict.fromkeys(_SOUNDS.split(), "audio"),
 }
 
-_ARCHIVES: Final = "zip tar gz tgz bz2 tbz tbz2 xz txz 7z rar zst lz4 lzma cab cbz cbr cb7 cbt"
+_ARCHIVES: Final = "gz tgz bz2 tbz tbz2 xz txz 7z rar zst lz4 lzma cab cbz cbr cb7 cbt"
 
 # Transport streams share these suffixes with TypeScript, which is text and more common in some folders.
 _MAY_BE_TEXT: Final = frozenset({"ts", "mts"})
@@ -54,6 +54,8 @@ NOT_PIXELS: Final[dict[str, str]] = {
         _ARCHIVES.split(),
         "an archive; unpack it to read what is in it",
     ),
+    **dict.fromkeys(("zip", "tar"), "an archive; name it as a source to read what is in it"),
+    **dict.fromkeys(("parquet", "arrow", "feather"), "a table; name it as a source to read its media"),
 }
 """Suffixes of files that are not media although they may look so, with the reason."""
 

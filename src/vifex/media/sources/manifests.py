@@ -16,7 +16,7 @@ from vifex.media.sources.entries import Entry, entry_of
 from vifex.media.sources.files import named_file
 from vifex.media.sources.id_set import IdSet
 from vifex.media.sources.ignored import ignored_fields
-from vifex.media.sources.rows import Row, json_rows, table_rows
+from vifex.media.sources.rows import Rows, json_rows, table_rows
 from vifex.media.sources.source import (
     Found,
     NothingHere,
@@ -28,15 +28,14 @@ from vifex.media.sources.source import (
     skipped,
 )
 from vifex.values.errors import InputError
-from vifex.values.media import Box, Medium
+from vifex.values.media import Medium
 from vifex.values.outcomes import Outcome
 
-__all__ = ["CSV", "JSONL"]
+__all__ = ["CSV", "JSONL", "head_of", "manifest_source"]
 
+_HEAD_BYTES = 1 << 16
 _MOST_FIELDS = 1000
 """Characters of a name that are kept for the notice."""
-
-Rows = Callable[[str], Iterator[Row]]
 
 
 @dataclass(slots=True)
@@ -51,7 +50,10 @@ class _Plan:
     n_media: int = 0
     ignored: dict[str, None] = field(default_factory=dict)
     """Fields with a value that are not read, in their order."""
+    note: str | None = None
+    """What the user should know about how the file is read."""
     has_boxes: bool = False
+    has_moments: bool = False
 
 
 def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
@@ -71,10 +73,14 @@ def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
     if not plan.n_media:
         first = plan.nameless[0]
         raise InputError(
-            f"{first.problem}.", of=f"{printable(path)}, line {first.number}", todo="No line could be used."
+            f"{first.problem}.", of=f"{printable(path)}, {first.where}", todo="No line could be used."
         )
+    if plan.note:
+        yield Notice(f"{printable(path)}: {plan.note}.")
     if plan.ignored:
-        yield ignored_fields(printable(path), list(plan.ignored), has_boxes=plan.has_boxes)
+        yield ignored_fields(
+            printable(path), list(plan.ignored), has_boxes=plan.has_boxes, has_moments=plan.has_moments
+        )
     for group in _groups(path, rows, plan.last_line):
         yield _medium(group, path)
     if plan.nameless:
@@ -94,7 +100,9 @@ def _plan(path: str, rows: Rows) -> _Plan:
     plan, seen, before = _Plan(), IdSet(), ""
     for entry in _entries(path, rows):
         plan.ignored.update(dict.fromkeys(entry.ignored[:_MOST_FIELDS]))
+        plan.note = plan.note or entry.note
         plan.has_boxes = plan.has_boxes or entry.box is not None
+        plan.has_moments = plan.has_moments or entry.t_s is not None or entry.frame is not None
         if not entry.uri:
             plan.n_nameless += 1
             plan.nameless = plan.nameless or [entry]
@@ -135,22 +143,29 @@ def _medium(group: list[Entry], manifest: str) -> Found:
     first = group[0]
     wrong = next((e for e in group if e.problem), None) or _clash(group)
     if wrong:
-        reason = f"{printable(manifest)}, line {wrong.number}: {wrong.problem}"
+        reason = f"{printable(manifest)}, {wrong.where}: {wrong.problem}"
         return failed(first.path, first.name, reason, span=first.span, uri=first.uri)
     found = named_file(first.path, first.name)
     if isinstance(found, Outcome):
-        reason = f"{found.reason} ({printable(manifest)}, line {first.number})"
+        reason = f"{found.reason} ({printable(manifest)}, {first.where})"
         return replace(found, medium=replace(found.medium, span=first.span), reason=reason)
     return _with_words(found, group)
 
 
 def _with_words(medium: Medium, group: list[Entry]) -> Medium:
-    boxes: dict[Box, None] = {e.box: None for e in group if e.box}  # the same box twice counts once
+    labels = dict.fromkeys(e.label for e in group if e.label is not None)
+    has_own = len(labels) > 1  # only boxes may differ
+    # The same box twice counts once.
+    boxes = dict.fromkeys(
+        replace(e.box, label=e.label if has_own else None, t_s=e.t_s, frame=e.frame) for e in group if e.box
+    )
     return replace(
         medium,
         span=group[0].span,
         boxes=tuple(boxes),
-        label=next((e.label for e in group if e.label is not None), None),
+        times_s=tuple(sorted({e.t_s for e in group if e.t_s is not None})),
+        frames=tuple(sorted({e.frame for e in group if e.frame is not None})),
+        label=next(iter(labels)) if len(labels) == 1 else None,
         split=next((e.split for e in group if e.split is not None), None),
     )
 
@@ -158,19 +173,20 @@ def _with_words(medium: Medium, group: list[Entry]) -> Medium:
 def _clash(group: list[Entry]) -> Entry | None:
     """Find a line that contradicts the ones before it."""
     first = group[0]
-    said: dict[str, tuple[str, int]] = {}
+    said: dict[str, tuple[str, str]] = {}
     for entry in group:
-        if (entry.box is None) != (first.box is None):
-            return replace(
-                entry,
-                problem=f"lines {first.number} and {entry.number} name this medium, and only one has a box",
-            )
-        for what, value in (("label", entry.label), ("split", entry.split)):
+        for what in ("box", "t_s", "frame"):
+            if (getattr(entry, what) is None) != (getattr(first, what) is None):
+                both = f"{first.where} and {entry.where} name this medium, and only one has a {what}"
+                return replace(entry, problem=both)
+        # Each box may have a label of its own.
+        words = [("split", entry.split)] if entry.box else [("label", entry.label), ("split", entry.split)]
+        for what, value in words:
             if value is None:
                 continue
-            other, line = said.setdefault(what, (value, entry.number))
+            other, where = said.setdefault(what, (value, entry.where))
             if other != value:
-                return replace(entry, problem=f"its {what} is {value!r}, and line {line} said {other!r}")
+                return replace(entry, problem=f"its {what} is {value!r}, and {where} said {other!r}")
     return None
 
 
@@ -178,23 +194,38 @@ def _nameless(plan: _Plan, path: str) -> Outcome:
     """Return one outcome for all lines that do not name a medium, under the manifest's name."""
     first = plan.nameless[0]
     more = f" (and {plan.n_nameless - 1} more lines name no medium)" if plan.n_nameless > 1 else ""
-    return failed(path, printable(path), f"{printable(path)}, line {first.number}: {first.problem}{more}")
+    return failed(path, printable(path), f"{printable(path)}, {first.where}: {first.problem}{more}")
 
 
-def _source(rows: Rows, *suffixes: str) -> Source:
-    def takes(given: str) -> bool:
-        if not given.lower().endswith(suffixes):
-            return False
+def head_of(path: str) -> str:
+    """Return the first 64 KiB of a file as text, empty if it cannot be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return file.read(_HEAD_BYTES).decode("utf-8", "surrogateescape")
+    except (OSError, ValueError):
+        return ""
+
+
+def manifest_source(rows: Rows, takes: Callable[[str], bool]) -> Source:
+    """Make a kind of source of a file whose rows name media.
+
+    Args:
+        rows: Reads the rows of the file, by our own field names; it is called twice for each file.
+        takes: Whether a local path is such a file.
+    """
+
+    def takes_given(given: str) -> bool:
         try:
-            return os.path.isfile(local_path(given))  # noqa: PTH113
+            path = local_path(given)
+            return takes(path) and os.path.isfile(path)  # noqa: PTH113
         except ValueError:
             return False
 
     def read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
         return _read(given, rows)
 
-    return Source(takes=takes, read=read, rank=lambda given: 0)
+    return Source(takes=takes_given, read=read, rank=lambda given: 0)
 
 
-CSV = _source(table_rows, ".csv", ".tsv")
-JSONL = _source(json_rows, ".jsonl", ".ndjson")
+CSV = manifest_source(table_rows, lambda path: path.lower().endswith((".csv", ".tsv")))
+JSONL = manifest_source(json_rows, lambda path: path.lower().endswith((".jsonl", ".ndjson")))

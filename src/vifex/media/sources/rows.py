@@ -8,26 +8,18 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Final, TextIO
+from typing import Any, TextIO
 
+from vifex.media.sources.fields import FORM, Reading, reading_of
 from vifex.media.sources.source import printable, why
 from vifex.values.errors import InputError
 
-__all__ = ["FIELDS", "Row", "json_rows", "table_rows"]
+__all__ = ["Row", "Rows", "json_rows", "table_rows"]
 
-FIELDS: Final = ("uri", "label", "split", "t_start_s", "t_end_s", "x0", "y0", "x1", "y1")
-"""Fields of a manifest. Other fields are ignored, unless they look like one of these."""
-
-_OTHER_WORDS: Final = {
-    **dict.fromkeys(["url", "path", "file", "filename", "filepath", "file_name", "image", "video"], "uri"),
-    **dict.fromkeys(["start", "start_s", "start_time", "t_start", "t0", "begin"], "t_start_s"),
-    **dict.fromkeys(["end", "end_s", "end_time", "t_end", "t1", "stop"], "t_end_s"),
-    **{"xmin": "x0", "ymin": "y0", "xmax": "x1", "ymax": "y1", "x2": "x1", "y2": "y1"},
-}
-"""Names of the same fields in other tools; an error if our own name is absent."""
+Rows = Callable[[str], Iterator["Row"]]
+"""Reads the lines of a manifest at a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +29,21 @@ class Row:
     number: int
     """Number of the line in its file, from 1."""
     fields: Mapping[str, Any]
+    """By our own names; those that are not read keep theirs."""
     problem: str | None = None
+    ignored: tuple[str, ...] = ()
+    """Names of fields with a value that are not read."""
+    note: str | None = None
+    """What the user should know about how the file is read."""
+    where: str = ""
+    """What the row is in its file, where that has no lines, e.g. `annotation 7`."""
 
 
 def table_rows(path: str) -> Iterator[Row]:
     """Read a table whose first line names the fields, split by commas, semicolons or tabs.
 
     Raises:
-        InputError: If it cannot be read, has no `uri`, or has a misspelt field.
+        InputError: If it cannot be read, does not name files, or has a misspelt field.
     """
     delimiter = _delimiter(path)
     with _open(path) as file:
@@ -53,13 +52,26 @@ def table_rows(path: str) -> Iterator[Row]:
         if not head and not problem:
             return
         head = [name.strip() for name in head]
-        _check_head(head, path, problem)
+        reading = reading_of(head)
+        problem = problem or reading.problem or (None if "uri" in reading.named else "it has no column uri")
+        if problem:
+            raise InputError(f"{problem}.", of=f"{printable(path)}, head line", todo=FORM)
         for number, cells, problem in lines:
             if len(cells) > len(head):
                 problem = (
                     f"it has {len(cells)} cells and the head {len(head)}; put quotes around one with a comma"
                 )
-            yield Row(number, {k: v for k, v in zip(head, cells, strict=False) if v != ""}, problem)
+            yield _row(number, {k: v for k, v in zip(head, cells, strict=False) if v != ""}, reading, problem)
+
+
+def _row(number: int, given: Mapping[str, Any], reading: Reading, problem: str | None) -> Row:
+    """Read one line."""
+    try:
+        fields: Mapping[str, Any] = reading.apply(given)
+    except ValueError as exc:
+        fields, problem = {**given, "uri": given.get(reading.named.get("uri", ""))}, problem or str(exc)
+    ignored = tuple(name for name in reading.ignored if name in given)
+    return Row(number, fields, problem or reading.problem, ignored, reading.sentence())
 
 
 def json_rows(path: str) -> Iterator[Row]:
@@ -75,12 +87,9 @@ def json_rows(path: str) -> Iterator[Row]:
                 continue
             row = _json_row(number, line)
             if first and row.problem and row.fields:
-                raise InputError(f"{row.problem}.", of=printable(path), todo=_FORM)
+                raise InputError(f"{row.problem}.", of=printable(path), todo=FORM)
             first = False
             yield row
-
-
-_FORM: Final = f"A manifest has uri and, where they apply, {', '.join(FIELDS[1:])}."
 
 
 def _json_row(number: int, line: str) -> Row:
@@ -91,7 +100,7 @@ def _json_row(number: int, line: str) -> Row:
     if not isinstance(value, dict):
         return Row(number, {}, "it is not a JSON object")
     fields = {name: cell for name, cell in value.items() if cell is not None and cell != ""}
-    return Row(number, fields, _misspelt(list(value)))
+    return _row(number, fields, reading_of(list(fields)), reading_of(list(value)).problem)
 
 
 def _open(path: str) -> TextIO:
@@ -109,11 +118,11 @@ def _open(path: str) -> TextIO:
 
 
 def _delimiter(path: str) -> str:
-    """Choose the separator with which a cell of the head line is `uri`, else the most frequent one."""
+    """Choose the separator with which a cell of the head line names the file, else the most frequent one."""
     with _open(path) as file:
         line = next((line for line in file if line.strip()), "")
     heads = {d: [cell.strip() for cell in next(csv.reader([line], delimiter=d), [])] for d in ",;\t"}
-    return max(heads, key=lambda d: ("uri" in heads[d], len(heads[d])))
+    return max(heads, key=lambda d: ("uri" in reading_of(heads[d]).named, len(heads[d])))
 
 
 def _cells(reader: Any) -> Iterator[tuple[int, list[str], str | None]]:
@@ -129,30 +138,3 @@ def _cells(reader: Any) -> Iterator[tuple[int, list[str], str | None]]:
             return
         if cells:
             yield number, cells, None
-
-
-def _check_head(head: list[str], path: str, problem: str | None) -> None:
-    twice = sorted({name for name in head if name in FIELDS and head.count(name) > 1})
-    corners = [name for name in FIELDS[5:] if name in head]
-    problem = problem or _misspelt(head)
-    if not problem and "uri" not in head:
-        problem = "it has no column uri"
-    if not problem and twice:
-        problem = f"it has the column {twice[0]} twice"
-    if not problem and corners and len(corners) < 4:
-        problem = f"it has {', '.join(corners)} but not all four of x0, y0, x1, y1"
-    if problem:
-        raise InputError(f"{problem}.", of=f"{printable(path)}, head line", todo=_FORM)
-
-
-def _misspelt(names: list[str]) -> str | None:
-    """Return the problem of a field that looks like a missing one of ours."""
-    absent = [name for name in FIELDS if name not in names]
-    for name in names:
-        if name in FIELDS:
-            continue
-        small = name.strip().lower().replace(" ", "_").replace("-", "_")
-        close = get_close_matches(small, absent, n=1, cutoff=0.8) or [_OTHER_WORDS.get(small, "")]
-        if close[0] in absent:
-            return f"there is no field {name!r}; did you mean {close[0]}?"
-    return None

@@ -1,4 +1,4 @@
-"""Deleting and relabelling media of a view; no feature is computed.
+"""Deleting, relabelling and moving media of a view; no feature is computed.
 
 Each takes as many media as one commit holds, in one commit: first the rows change, then the ledger.
 """
@@ -6,6 +6,7 @@ Each takes as many media as one commit holds, in one commit: first the rows chan
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypedDict
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from vifex.store.commit.view_tables import ViewTables
 from vifex.store.ledger.entries import take_entries
 from vifex.store.schema import Entries, deleted_entries, relabelled_entries
 
-__all__ = ["LabelChange", "delete_media", "relabel_media"]
+__all__ = ["LabelChange", "MovedMedium", "delete_media", "move_media", "relabel_media"]
 
 
 class LabelChange(TypedDict, total=False):
@@ -22,6 +23,16 @@ class LabelChange(TypedDict, total=False):
 
     label: str | None
     split: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedMedium:
+    """What a medium is called in its new place, where its bytes are the same."""
+
+    medium_id: str
+    uri: str
+    name: str
+    mtime_ns: int
 
 
 def delete_media(tables: ViewTables, medium_ids: Sequence[str]) -> int:
@@ -70,10 +81,66 @@ def relabel_media(tables: ViewTables, medium_ids: Sequence[str], changes: Mappin
     return len(kept)
 
 
+def move_media(tables: ViewTables, medium_ids: Sequence[str], moves: Mapping[str, MovedMedium]) -> int:
+    """Give known media other addresses in one commit; return how many.
+
+    A medium leaves under its old id and is there under its new one, with its rows, or neither.
+
+    Args:
+        tables: Of the view.
+        medium_ids: Each has a move, to a medium that the view does not know.
+        moves: By id.
+
+    Raises:
+        StoreError: If the commit fails; the store stays as it was after the last one.
+    """
+    with tables.failing():
+        entries = _entries_of(tables, medium_ids)
+        with_rows = tables.with_rows(medium_ids)
+        new = tables.write(_moved(tables, with_rows, moves)) if with_rows else []
+        tables.change_rows(new, with_rows)
+        gone = deleted_entries(entries)
+        new_media = [moves[m] for m in medium_ids]
+        there = {
+            **entries,
+            **{n: [getattr(one, n) for one in new_media] for n in ("medium_id", "uri", "name", "mtime_ns")},
+        }
+        tables.enter({name: [*gone[name], *there[name]] for name in entries})
+    tables.maintain(at_end=False)
+    return len(medium_ids)
+
+
+def _moved(
+    tables: ViewTables, medium_ids: Sequence[str], moves: Mapping[str, MovedMedium]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some media with other addresses, in stored order."""
+    for columns in _rows_of(tables, medium_ids):
+        new = [moves[m] for m in columns["medium_id"].to_pylist()]
+        ordinals = columns["ordinal"].to_pylist()
+        texts = {
+            "key": [f"{one.medium_id}:{n}" for one, n in zip(new, ordinals, strict=True)],
+            "medium_id": [one.medium_id for one in new],
+            "uri": [one.uri for one in new],
+            "name": [one.name for one in new],
+        }
+        columns |= {n: pa.array(values, tables.schema.field(n).type) for n, values in texts.items()}
+        yield pa.RecordBatch.from_arrays(list(columns.values()), schema=tables.schema)
+
+
 def _relabelled(
     tables: ViewTables, medium_ids: Sequence[str], named: Mapping[str, tuple[str | None, str | None]]
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of some media with other labels, in stored order."""
+    schema = tables.schema
+    for columns in _rows_of(tables, medium_ids):
+        said = [named[m] for m in columns["medium_id"].to_pylist()]
+        columns["label"] = pa.array([label for label, _ in said], schema.field("label").type)
+        columns["split"] = pa.array([split for _, split in said], schema.field("split").type)
+        yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
+
+
+def _rows_of(tables: ViewTables, medium_ids: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
+    """Yield the columns of the rows of some media, in stored order."""
     schema, rows = tables.schema, tables.rows.table
     listed = ", ".join(f"'{m}'" for m in medium_ids)
     for batch in rows.scan(
@@ -82,11 +149,7 @@ def _relabelled(
         batch_rows=1024,
         fragments=tables.places.fragments_of(rows, medium_ids),
     ):
-        said = [named[m] for m in batch.column("medium_id").to_pylist()]
-        columns = dict(zip(schema.names, batch.columns, strict=True))
-        columns["label"] = pa.array([label for label, _ in said], schema.field("label").type)
-        columns["split"] = pa.array([split for _, split in said], schema.field("split").type)
-        yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
+        yield dict(zip(schema.names, batch.columns, strict=True))
 
 
 def _entries_of(tables: ViewTables, medium_ids: Sequence[str]) -> Entries:

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from vifex.store.commit.changes import LabelChange, delete_media, relabel_media
+from vifex.store.commit.changes import LabelChange, MovedMedium, delete_media, move_media, relabel_media
 from vifex.store.commit.indexing import Measure, drop_index, enter_facts, make_index
 from vifex.store.commit.view_tables import ViewTables
 from vifex.store.files.lance_adapter import Fragment, IndexPlan
@@ -211,6 +211,25 @@ class ViewWriter:
             How many media have another label or split now.
         """
         return sum(relabel_media(self._tables, part, changes) for part in self._known(changes))
+
+    @_in_turn
+    def move(self, moves: Mapping[str, MovedMedium]) -> int:
+        """Give media other addresses, in commits of their own; unknown ids are left out.
+
+        Rows are copied with their vectors, bit for bit; nothing is computed.
+
+        Args:
+            moves: The new place of each id of a medium. Its new id must be unknown to the view.
+
+        Returns:
+            How many media were moved.
+
+        Raises:
+            ValueError: If the view has a medium of one of the new ids.
+        """
+        if any(one.medium_id in self._tables.finished for one in moves.values()):
+            raise ValueError("a medium cannot move to where another one is")
+        return sum(move_media(self._tables, part, moves) for part in self._known(moves))
 
     @_in_turn
     def make_index(self, plan: IndexPlan, measure: Measure) -> None:

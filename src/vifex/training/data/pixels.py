@@ -25,7 +25,7 @@ from vifex.training.config import Data
 from vifex.training.data.decoding import Decoder, Problem, decode_all, pixel_spec
 from vifex.training.data.examples import Examples
 from vifex.values import InputError
-from vifex.values.media import uri_to_path
+from vifex.values.media import member_of, uri_to_path
 
 __all__ = ["ImageSource", "Images", "Streamed", "open_images"]
 
@@ -217,4 +217,5 @@ def _hash_files(digest: hashlib._Hash, uris: Sequence[str], examples: Examples) 
             content = content_hash(path)
         except OSError:
             content = "unreadable"
+        content += f" {member_of(uri)}" if "#" in uri else ""
         digest.update(f"{content} {times[place]} {starts[place]} {ends[place]}\n".encode())

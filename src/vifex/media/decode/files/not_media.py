@@ -47,11 +47,11 @@ def refuse_archive(head: bytes, display_name: str) -> None:
     """
     words = archive_kind(head)
     if words is not None:
-        raise MediaError(
-            f"it is {words}, and archives are not opened.",
-            of=display_name,
-            todo="Unpack it and give the folder or the file that comes out.",
-        )
+        readable = next((suffix for suffix in ("zip", "tar") if f"a {suffix} " in words), None)
+        todo = "Unpack it and give the folder or the file that comes out."
+        if readable:
+            todo = f"Rename it to end in .{readable}, by which its members are read; or unpack it."
+        raise MediaError(f"it is {words}, not a medium.", of=display_name, todo=todo)
 
 
 def text_error(head: bytes, display_name: str, *, wanted: str) -> MediaError:

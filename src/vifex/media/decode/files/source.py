@@ -1,4 +1,4 @@
-"""A local file, opened once; everything else reads through it.
+"""A local file or a member of one, opened once; everything else reads through it.
 
 FFmpeg receives the open file, not its path. A name such as `concat:a.ts` or `100%d.jpg` therefore has no
 special meaning, and there is no path from which FFmpeg could open a neighbouring file.
@@ -7,34 +7,64 @@ special meaning, and there is no path from which FFmpeg could open a neighbourin
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from vifex.media.members.opening import OpenMember, open_member
 from vifex.values import MediaError, Medium
-from vifex.values.media import uri_to_path
+from vifex.values.media import member_of, uri_to_path
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+Buffer = mmap.mmap | bytes
+
 __all__ = ["LocalFile", "open_medium", "open_uri"]
 
 HEAD_BYTES: Final = 4096
+_IDENTITY: Final = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
 
 
 class LocalFile:
     """An open file without a name, as FFmpeg and Pillow read it."""
 
-    def __init__(self, path: str, display_name: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        display_name: str,
+        *,
+        member: str | None = None,
+        extent: tuple[int, int] | None = None,
+    ) -> None:
+        """Open it.
+
+        Args:
+            path: Of the file.
+            display_name: What to call it in a message.
+            member: The member of an archive or a table that is read in place of the file.
+            extent: Where the member lies, if that is known.
+
+        Raises:
+            MediaError: If it cannot be opened, or is not a regular file.
+        """
         self.display_name = display_name
         """What to call the file in a message."""
-        self._file = _open(path, display_name)
-        self.stat = os.fstat(self._file.fileno())
+        file = _open(path, display_name)
+        self.stat = os.fstat(file.fileno())
+        """Of the file, also where a member is read."""
         if not stat.S_ISREG(self.stat.st_mode):
-            self._file.close()
+            file.close()
             raise MediaError("this is not a regular file.", of=display_name, todo="Give files or folders.")
+        self._file: OpenMember
+        self._member = member
+        if member is None:
+            self._file, self.size_bytes = file, self.stat.st_size
+        else:
+            self._file, self.size_bytes = open_member(file, path, member, extent, display_name)
 
     def read(self, size: int) -> bytes:
         """Read up to `size` bytes."""
@@ -59,9 +89,12 @@ class LocalFile:
         """Close the file; what FFmpeg still holds of it can no longer read."""
         self._file.close()
 
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return self._file.fileno()
+    def whole(self) -> Buffer:
+        """Return all bytes; of a file by itself they are mapped, not read."""
+        if isinstance(self._file, io.FileIO):
+            return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.seek(0)
+        return self.read(self.size_bytes)
 
     def head(self) -> bytes:
         """Return the first 4096 bytes and go back to the start."""
@@ -82,26 +115,22 @@ class LocalFile:
         return io.BufferedReader(_View(self._file, head))
 
     @property
-    def size_bytes(self) -> int:
-        """Size at opening."""
-        return self.stat.st_size
-
-    @property
-    def identity(self) -> tuple[int, int, int, int]:
-        """Identity of this file as it is now: device, inode, size, time of change."""
-        return (self.stat.st_dev, self.stat.st_ino, self.stat.st_size, self.stat.st_mtime_ns)
+    def identity(self) -> tuple[int, int, int, int, str | None]:
+        """Identity of this file as it is now: device, inode, size, time of change, and the member."""
+        found = self.stat
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, self._member)
 
 
 class _View(io.RawIOBase):
     """A file that can be closed without closing the file."""
 
-    def __init__(self, file: io.FileIO, head: bytes) -> None:
+    def __init__(self, file: OpenMember, head: bytes) -> None:
         super().__init__()
         self._file, self._head = file, head
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         at = self._file.tell()
-        n = self._file.readinto(buffer)
+        n = self._file.readinto(memoryview(buffer)) or 0
         if at < len(self._head):
             part = self._head[at : at + n]
             memoryview(buffer).cast("B")[: len(part)] = part
@@ -124,25 +153,34 @@ def open_medium(medium: Medium) -> Iterator[LocalFile]:
     Raises:
         MediaError: If it cannot be opened, or has changed since it was found, or changes meanwhile.
     """
-    with open_uri(medium.uri, display_name=medium.name) as file:
-        found = (medium.size_bytes, medium.mtime_ns)
-        if (file.stat.st_size, file.stat.st_mtime_ns) != found:
+    with open_uri(medium.uri, display_name=medium.name, extent=medium.extent) as file:
+        if (file.size_bytes, file.stat.st_mtime_ns) != (medium.size_bytes, medium.mtime_ns):
             raise _changed("since it was found", medium.name)
         yield file
-        now = os.fstat(file.fileno())
-        if (now.st_size, now.st_mtime_ns) != found or _replaced(medium.uri, now):
+        if _has_changed(medium.uri, file.stat):
             raise _changed("while it was read", medium.name)
 
 
 @contextmanager
-def open_uri(path_or_uri: str | os.PathLike[str], display_name: str | None = None) -> Iterator[LocalFile]:
-    """Open a local file by path or `file://` address.
+def open_uri(
+    path_or_uri: str | os.PathLike[str],
+    display_name: str | None = None,
+    *,
+    extent: tuple[int, int] | None = None,
+) -> Iterator[LocalFile]:
+    """Open a local file by path or `file://` address, or a member of one by its address.
+
+    Args:
+        path_or_uri: What to open.
+        display_name: What to call it in a message.
+        extent: Where a member of an archive lies, if that is known.
 
     Raises:
         MediaError: If it cannot be opened, is not a regular file, is empty, or is not local.
     """
     text = os.fspath(path_or_uri)
-    file = LocalFile(_local(text), display_name or text)
+    member = member_of(text)
+    file = LocalFile(_local(text), display_name or text, member=member, extent=extent)
     try:
         if file.size_bytes == 0:
             raise MediaError(
@@ -180,12 +218,13 @@ def _open(path: str, display_name: str) -> io.FileIO:
         ) from exc
 
 
-def _replaced(uri: str, now: os.stat_result) -> bool:
+def _has_changed(uri: str, opened: os.stat_result) -> bool:
+    """Whether another file is there now, or the file has been written to."""
     try:
         there = os.stat(uri_to_path(uri))  # noqa: PTH116 - undecodable names stay as they are
     except OSError:
         return True
-    return (there.st_dev, there.st_ino) != (now.st_dev, now.st_ino)
+    return any(getattr(there, name) != getattr(opened, name) for name in _IDENTITY)
 
 
 def _changed(when: str, name: str) -> MediaError:

@@ -21,6 +21,7 @@ from vifex.values.pixels import fit
 
 __all__ = ["StillImage", "draft", "draft_scale", "image_samples"]
 
+_STILL: Final = "It is a still image; the moments that a manifest states for it are not used."
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -165,7 +166,8 @@ def image_samples(
     lost = list(problems)
     if share_pixels(requests):
         image = CachedImage(image)
-    taken = [find_crops(request, medium.boxes, image.size) for request in requests]
+    boxes = list(enumerate(medium.boxes))
+    taken = [find_crops(request, boxes, image.size) for request in requests]
     for _, missed in taken:
         lost += [sentence for sentence in missed if sentence not in lost]
     if all(part is None for parts, _ in taken for part in parts):
@@ -181,6 +183,20 @@ def image_samples(
                 continue
             with loading(limits):
                 pixels = image.ready(request.pixels, part.box)
-            yield Sample(number, ordinal, pixels, box=part.box, boxes=part.boxes, size_px=part.size_px)
+            yield Sample(
+                number,
+                ordinal,
+                pixels,
+                box=part.box,
+                boxes=part.boxes,
+                size_px=part.size_px,
+                box_numbers=part.numbers,
+            )
             ordinal += part.n_rows
-    return DecodeReport(kind="image", width_px=image.size[0], height_px=image.size[1], problems=tuple(lost))
+    return DecodeReport(
+        kind="image",
+        width_px=image.size[0],
+        height_px=image.size[1],
+        problems=tuple(lost),
+        choices=(_STILL,) if medium.times_s or medium.frames else (),
+    )

@@ -38,7 +38,7 @@ __all__ = ["Unclear", "can_pay", "sparse_frames"]
 
 SHARE: Final = 0.75
 """Share of wanted frames above which nothing is gained (measured: docs/adr/0026)."""
-_SAMPLERS: Final = frozenset({"fps", "uniform", "every"})
+_SAMPLERS: Final = frozenset({"fps", "uniform", "every", "times", "frames"})
 _FORMATS: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
 
@@ -65,19 +65,25 @@ def can_pay(
         return False
     rate, duration_s = float(opened.stream.average_rate or 0), (opened.container.duration or 0) / 1e6
     shares = (
-        _share(request, _covered(part, duration_s), rate, surveyed)
+        _share(request, _covered(part, duration_s), rate, duration_s, surveyed)
         for request, part in zip(requests, parts, strict=True)
     )
     return sum(shares) < SHARE
 
 
-def _share(request: ViewRequest, covered: float, rate: float, surveyed: Survey | None) -> float:
+def _share(
+    request: ViewRequest, covered: float, rate: float, duration_s: float, surveyed: Survey | None
+) -> float:
     """Estimate the share of frames that a request takes, given the share that its part covers."""
     sampling = request.sampling
     if sampling.sampler == "every":
         return covered / (sampling.every or 1)
     if sampling.sampler == "uniform":
         return (sampling.uniform or 1) / max(1, len(surveyed.pts)) if surveyed is not None else covered
+    if sampling.sampler in ("times", "frames"):
+        n_frames = rate * duration_s
+        listed = len(sampling.times_s or sampling.frames)
+        return min(covered, listed / n_frames) if n_frames else covered
     return covered * min(1.0, (sampling.fps or 1.0) / rate) if rate else covered
 
 

@@ -109,7 +109,7 @@ def open_legs(container: InputContainer, file: LocalFile, limits: Limits, log: L
     return whole
 
 
-_FOUND: Final[dict[tuple[int, int, int, int], list[Track]]] = {}
+_FOUND: Final[dict[tuple[int, int, int, int, str | None], list[Track]]] = {}
 _MOST_KEPT: Final = 64
 
 

@@ -138,7 +138,7 @@ def at(
     return Moment(file.display_name, timed_frame.image, timed_frame)
 
 
-_PLAIN: Final[dict[tuple[int, int, int, int], bool]] = {}
+_PLAIN: Final[dict[tuple[int, int, int, int, str | None], bool]] = {}
 _MOST_KEPT: Final = 1024
 
 

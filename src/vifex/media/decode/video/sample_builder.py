@@ -15,6 +15,7 @@ from PIL import Image
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.geometry import clip_box
 from vifex.media.sample.base import Part, Pick
+from vifex.media.sample.listed import BoxesOfFrames
 from vifex.media.sample.registry import make
 from vifex.values import Box, PixelSpec, Sample, ViewRequest
 from vifex.values.media import grid_boxes
@@ -33,6 +34,8 @@ class Crop:
     box: Box | None = None
     boxes: tuple[Box, ...] = ()
     size_px: tuple[int, int] | None = None
+    numbers: tuple[int, ...] = ()
+    """Places of `box` or `boxes` among the medium's own."""
 
     @property
     def n_rows(self) -> int:
@@ -41,29 +44,38 @@ class Crop:
 
 
 def find_crops(
-    request: ViewRequest, boxes: Sequence[Box], size: tuple[int, int]
+    request: ViewRequest, boxes: Sequence[tuple[int, Box]], size: tuple[int, int]
 ) -> tuple[list[Crop | None], list[str]]:
     """Return the parts that a request takes of an image.
 
     Args:
         request: Its regions decide.
-        boxes: The medium's own, in pixels of the upright image.
+        boxes: Boxes of the medium that lie in this image, in pixels of the upright image, each with its place
+            among all boxes of the medium.
         size: Width and height of that image.
 
     Returns:
         A part for each sample, `None` for a box outside the image; and sentences about boxes outside.
     """
     regions = request.regions
+    inner: list[tuple[tuple[int, ...], Box | None]]
+    missed: list[str] = []
     if regions is not None and regions.grid is not None:
-        boxes = grid_boxes(*size, *regions.grid, regions.overlap)
-    inner = [clip_box(box, *size) for box in boxes]
-    missed = [outside(box, size) for box, inside in zip(boxes, inner, strict=True) if inside is None]
+        grid = grid_boxes(*size, *regions.grid, regions.overlap)
+        inner = [((), clip_box(box, *size)) for box in grid]
+    else:
+        own = [(number, box.in_pixels(*size)) for number, box in boxes]
+        inner = [((number,), clip_box(box, *size)) for number, box in own]
+        missed = [outside(box, size) for (_, box), (_, b) in zip(own, inner, strict=True) if b is None]
     if regions is None or not regions.on_maps:
-        return [None if b is None else Crop(box=b) for b in inner] or [Crop()], missed
-    kept = tuple(b for b in inner if b is not None)
-    if boxes and not kept:
+        return [None if b is None else Crop(box=b, numbers=n) for n, b in inner] or [Crop()], missed
+    kept = [(place, b) for place, b in inner if b is not None]
+    if inner and not kept:
         return [None], missed
-    return [Crop(boxes=kept or (Box(0, 0, *size),), size_px=size)], missed
+    if not kept:
+        return [Crop(boxes=(Box(0, 0, *size),), size_px=size)], missed
+    numbers = tuple(number for place, _ in kept for number in place)
+    return [Crop(boxes=tuple(b for _, b in kept), size_px=size, numbers=numbers)], missed
 
 
 class DecodedImage(Protocol):
@@ -115,11 +127,21 @@ class SampleBuilder:
         duration: Fraction | None,
         damage: Damage,
     ) -> None:
+        """Start a video.
+
+        Args:
+            number: Place of the request.
+            request: What it wants; its sampling is the medium's own where that has moments.
+            boxes: All boxes of the medium.
+            part: The part of the video to sample.
+            duration: Seconds, for samplers that need them.
+            damage: Takes what is lost.
+        """
         self.number = number
         self.request = request
         self.part = part
         self.n_samples = 0
-        self._boxes = boxes
+        self._boxes = BoxesOfFrames(boxes)
         self._sampler = make(request.sampling, part, duration)
         self._damage = damage
         self._held: dict[int, _Held] = {}
@@ -143,7 +165,8 @@ class SampleBuilder:
         return self._sampler.why_empty(n_frames, end)
 
     def _hold(self, timed_frame: TimedFrame) -> _Held | None:
-        parts, missed = find_crops(self.request, self._boxes, timed_frame.image.size)
+        boxes = self._boxes.at(timed_frame.index, timed_frame.start, timed_frame.end)
+        parts, missed = find_crops(self.request, boxes, timed_frame.image.size)
         for sentence in missed:
             self._damage.other(sentence)
         try:
@@ -193,6 +216,7 @@ class SampleBuilder:
             box=crop.box,
             boxes=crop.boxes,
             size_px=crop.size_px,
+            box_numbers=crop.numbers,
         )
         self.n_samples += crop.n_rows
         return sample

@@ -10,6 +10,7 @@ from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.images.cached_image import CachedImage, share_pixels
 from vifex.media.decode.video.sample_builder import SampleBuilder, TimedFrame
 from vifex.media.sample.base import Part
+from vifex.media.sample.listed import part_of_times, unmet
 from vifex.values import DecodeReport, MediaError, Medium, Sample, ViewRequest
 
 __all__ = ["Viewing", "part_of"]
@@ -19,7 +20,8 @@ def part_of(medium: Medium, request: ViewRequest) -> Part:
     """Return the part of a video that a request covers: where its span and the medium's overlap."""
     span = medium.span
     sides = (None, None) if span is None else (span.t_start_s, span.t_end_s)
-    return Part.of(sides, (request.sampling.t_start_s, request.sampling.t_end_s))
+    both = Part.of(sides, (request.sampling.t_start_s, request.sampling.t_end_s))
+    return part_of_times(request.sampling, both)
 
 
 class Viewing:
@@ -70,6 +72,10 @@ class Viewing:
         damage, of = self._damage, self._medium.name
         if self._n_frames == 0:
             raise _no_frames(damage, of)
+        for builder in self._builders:
+            missing = unmet(builder.request.sampling, builder.part, self._n_frames, self._end)
+            if missing:
+                damage.other(missing)
         empty = [
             (t.number, t.why_empty(self._n_frames, self._end)) for t in self._builders if not t.n_samples
         ]

@@ -8,7 +8,6 @@ makers store them in places of their own.
 from __future__ import annotations
 
 import io
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -194,14 +193,14 @@ def _inside(found: list[Directory]) -> list[tuple[int, int]]:
 def _jpegs(file: LocalFile, outside: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
     """Find JPEGs of eight bits: offset, width and height of each."""
     starts = sorted(outside)
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        at, n = data.find(b"\xff\xd8\xff"), 0
-        while at >= 0 and n < _MOST_JPEGS:
-            size = None if any(start <= at < end for start, end in starts) else _jpeg_size(data, at)
-            if size is not None:
-                n += 1
-                yield at, *size
-            at = data.find(b"\xff\xd8\xff", at + 3)
+    data = file.whole()
+    at, n = data.find(b"\xff\xd8\xff"), 0
+    while at >= 0 and n < _MOST_JPEGS:
+        size = None if any(start <= at < end for start, end in starts) else _jpeg_size(data, at)
+        if size is not None:
+            n += 1
+            yield at, *size
+        at = data.find(b"\xff\xd8\xff", at + 3)
 
 
 def _jpeg_size(data: Any, at: int) -> tuple[int, int] | None:

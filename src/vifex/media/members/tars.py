@@ -1,0 +1,106 @@
+"""Members of a tar archive: where each lies. Headers are read, what lies between them is not."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["TarMember", "find", "members"]
+
+_BLOCK: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """A member, or why it or the rest of the archive cannot be read."""
+
+    name: str
+    """Undecodable bytes are surrogates; empty if the reason is about the archive."""
+    offset: int = 0
+    size_bytes: int = 0
+    problem: str | None = None
+    is_other: bool = False
+    """Whether it is no file: a link, a device; `problem` says which."""
+
+
+_OTHER: Final = {
+    tarfile.SYMTYPE: "a link, and links in archives are not followed",
+    tarfile.LNKTYPE: "a link, and links in archives are not followed",
+    tarfile.CHRTYPE: "not a regular file but a device",
+    tarfile.BLKTYPE: "not a regular file but a device",
+    tarfile.FIFOTYPE: "not a regular file but a named pipe",
+}
+
+
+def members(path: str) -> Iterator[TarMember]:
+    """Yield the members of an archive in their order, without folders.
+
+    The last one may be a problem of the archive as a whole: it ends too early, or it is damaged.
+    """
+    size = os.path.getsize(path)  # noqa: PTH202
+    with open(path, "rb") as file:  # noqa: PTH123
+        try:
+            with tarfile.open(fileobj=file, mode="r:", errorlevel=2) as archive:
+                yield from _members(archive, size)
+                end = archive.offset
+        except (tarfile.TarError, OSError, ValueError, EOFError) as exc:
+            yield TarMember("", problem=_why(exc, file.tell(), size))
+            return
+        file.seek(end)
+        block = file.read(_BLOCK)
+        if not block:
+            problem = "the archive has no end mark; members after the last one may be missing"
+        elif len(block) < _BLOCK:
+            problem = "the archive ends too early; later members are missing"
+        elif block.strip(b"\0"):
+            problem = f"the archive is damaged at byte {end:,}; later members are missing"
+        else:
+            return
+        yield TarMember("", problem=problem)
+
+
+def _members(archive: tarfile.TarFile, size: int) -> Iterator[TarMember]:
+    while (info := archive.next()) is not None:
+        archive.members = []  # type: ignore[attr-defined]  # it would keep them all
+        if info.isdir():
+            continue
+        if info.type in _OTHER:
+            yield TarMember(info.name, problem=_OTHER[info.type], is_other=True)
+        elif info.issparse() or not info.isreg():
+            yield TarMember(info.name, problem="of a kind that is not read", is_other=True)
+        elif info.offset_data + info.size > size:
+            yield TarMember(info.name, problem="the archive ends before the member does")
+        else:
+            yield TarMember(info.name, info.offset_data, info.size)
+
+
+def _why(exc: Exception, at: int, size: int) -> str:
+    if at >= size - _BLOCK or "end of data" in str(exc):
+        return "the archive ends too early; later members are missing"
+    return f"the archive is damaged near byte {at:,}; later members are missing"
+
+
+def find(path: str, name: str) -> tuple[int, int]:
+    """Return where a member lies: offset and number of bytes.
+
+    Raises:
+        KeyError: If there is no such member.
+    """
+    stat = os.stat(path)  # noqa: PTH116
+    found = _places(path, stat.st_size, stat.st_mtime_ns).get(name)
+    if found is None:
+        raise KeyError("the archive has no such member")
+    return found
+
+
+@lru_cache(maxsize=4)
+def _places(path: str, size: int, mtime_ns: int) -> dict[str, tuple[int, int]]:
+    places: dict[str, tuple[int, int]] = {}
+    for one in members(path):
+        if one.problem is None:
+            places.setdefault(one.name, (one.offset, one.size_bytes))
+    return places

@@ -1,0 +1,139 @@
+"""Members of a zip archive: where each lies, and what packed ones unpack to."""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import BinaryIO, Final, cast
+
+__all__ = ["PackedMember", "ZipMember", "find", "members"]
+
+_IN_MEMORY_BYTES: Final = 64 << 20
+"""A larger member is unpacked into a file without a name."""
+_MOST_TIMES: Final = 200
+"""Media do not pack to less than this part of their size; what does is made to fill the disk."""
+_LOCAL: Final = struct.Struct("<4s22xHH")
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class PackedMember:
+    """A member that must be unpacked to be read."""
+
+    path: str
+    name: str
+    size_bytes: int
+
+    def unpack(self) -> BinaryIO:
+        """Return what it unpacks to.
+
+        Raises:
+            OSError: If it is damaged, or larger than the archive says.
+        """
+        out = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
+        try:
+            stat = os.stat(self.path)  # noqa: PTH116
+            archive, infos = _archive(self.path, stat.st_size, stat.st_mtime_ns)
+            with archive.open(infos[self.name]) as packed:
+                while chunk := packed.read(_CHUNK):
+                    out.write(chunk)
+                    if out.tell() > self.size_bytes:
+                        raise OSError("the member is larger than the archive says")
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+            out.close()
+            raise OSError(f"the member is damaged: {str(exc).rstrip('.')}") from exc
+        except BaseException:
+            out.close()
+            raise
+        out.seek(0)
+        return cast(BinaryIO, out)
+
+
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    """A member, or why it cannot be read."""
+
+    name: str
+    size_bytes: int = 0
+    extent: tuple[int, int] | None = None
+    """Where it lies, if it is stored as it is."""
+    problem: str | None = None
+    is_other: bool = False
+    """Whether it is no file; `problem` says what."""
+
+
+def members(path: str) -> Iterator[ZipMember]:
+    """Yield the members of an archive in the order of its directory, without folders.
+
+    Raises:
+        OSError: If it is no zip archive, or its directory is damaged.
+    """
+    with open(path, "rb") as file:  # noqa: PTH123
+        try:
+            with zipfile.ZipFile(file) as archive:
+                infos = archive.infolist()
+        except (zipfile.BadZipFile, NotImplementedError, struct.error, UnicodeDecodeError) as exc:
+            raise OSError("the archive has no readable directory; it is damaged or ends too early") from exc
+        for info in infos:
+            if not info.is_dir():
+                yield _member(info, file)
+
+
+def _member(info: zipfile.ZipInfo, file: BinaryIO) -> ZipMember:
+    name = info.filename
+    if modes.S_ISLNK(info.external_attr >> 16):
+        return ZipMember(name, problem="a link, and links in archives are not followed", is_other=True)
+    if info.flag_bits & 1:
+        return ZipMember(name, problem="the member is encrypted")
+    if info.compress_type == zipfile.ZIP_STORED:
+        file.seek(info.header_offset)
+        head = file.read(_LOCAL.size)
+        if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
+            return ZipMember(name, problem="the archive is damaged where this member should be")
+        _, n_name, n_extra = _LOCAL.unpack(head)
+        return ZipMember(
+            name, info.file_size, (info.header_offset + _LOCAL.size + n_name + n_extra, info.file_size)
+        )
+    if info.file_size > max(_IN_MEMORY_BYTES, _MOST_TIMES * info.compress_size):
+        times = info.file_size // max(1, info.compress_size)
+        return ZipMember(
+            name,
+            problem=f"it unpacks to {info.file_size:,} bytes, {times:,} times its size, as no medium does",
+        )
+    return ZipMember(name, info.file_size)
+
+
+def find(path: str, name: str) -> tuple[int, int] | PackedMember:
+    """Return where a member lies, or how it is unpacked.
+
+    Raises:
+        KeyError: If there is no such member.
+        OSError: If it cannot be read; the message says why.
+    """
+    stat = os.stat(path)  # noqa: PTH116
+    _, infos = _archive(path, stat.st_size, stat.st_mtime_ns)
+    info = infos.get(name)
+    if info is None:
+        raise KeyError("the archive has no such member")
+    with open(path, "rb") as file:  # noqa: PTH123
+        found = _member(info, file)
+    if found.problem:
+        raise OSError(found.problem)
+    return found.extent or PackedMember(path, name, found.size_bytes)
+
+
+@lru_cache(maxsize=4)
+def _archive(path: str, size: int, mtime_ns: int) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
+    """Open an archive; of two members of one name the first counts, unlike in `zipfile`."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, struct.error, UnicodeDecodeError) as exc:
+        raise OSError("the archive has no readable directory; it is damaged or ends too early") from exc
+    return archive, {info.filename: info for info in reversed(archive.infolist())}

@@ -1,0 +1,236 @@
+"""Media in tar and zip archives, read where they lie; nothing is unpacked.
+
+In a tar or zip that is a shard of WebDataset (https://github.com/webdataset/webdataset), members that share a
+name up to the first dot of their last part are one sample: `0001.jpg` beside `0001.cls`, the label, and
+`0001.json`, whose fields are those of a manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, Final
+
+from vifex.media.members import tars, zips
+from vifex.media.members.opening import is_archive, open_member
+from vifex.media.sources import kinds
+from vifex.media.sources.fields import reading_of
+from vifex.media.sources.files import NOT_MEDIA
+from vifex.media.sources.source import (
+    Found,
+    NothingHere,
+    Notice,
+    Source,
+    failed,
+    local_path,
+    medium_of,
+    printable,
+    skipped,
+    why,
+)
+from vifex.values.errors import MediaError
+from vifex.values.media import Kind, Medium, member_uri
+
+__all__ = ["ARCHIVE", "read_archive"]
+
+_LABELS: Final = (".cls", ".cls.txt", ".label")
+_SIDE_BYTES: Final = 1 << 20
+"""A larger member beside a medium is not read."""
+_PACKED: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+_SHOWN: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of either kind of archive."""
+
+    name: str
+    size_bytes: int
+    extent: tuple[int, int] | None
+    problem: str | None
+    is_other: bool
+
+
+@dataclass(slots=True)
+class _Sample:
+    """Members that belong together."""
+
+    key: str = ""
+    media: list[Medium] = field(default_factory=list)
+    rest: list[_Member] = field(default_factory=list)
+    """Members that are no media: what they say, or a file that is skipped."""
+
+
+def read_archive(given: str) -> Iterator[Found | Notice]:
+    """Yield the media of an archive, in the order of its members.
+
+    Raises:
+        NothingHere: If it has no media at all.
+    """
+    path = local_path(given)
+    if path.lower().endswith(_PACKED):
+        raise NothingHere(
+            failed(
+                path,
+                printable(path),
+                "a packed tar archive, in which no member can be found without unpacking all",
+            ),
+            todo="Write it as .tar without packing: media do not get smaller by it.",
+        )
+    archive = _Archive(path)
+    empty = True
+    try:
+        for found in archive.read():
+            empty = empty and isinstance(found, Notice)
+            yield found
+    except OSError as exc:
+        reason = why(exc) if exc.errno else str(exc)
+        yield failed(path, printable(path), reason)
+        return
+    if empty:
+        raise NothingHere(
+            skipped(path, printable(path), "there is no file in this archive"),
+            todo="Name an archive with images or videos.",
+        )
+
+
+class _Archive:
+    """One archive as it is listed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._stat = os.stat(path)  # noqa: PTH116
+        self._names: set[str] = set()
+        self._ignored: dict[str, None] = {}
+
+    def read(self) -> Iterator[Found | Notice]:
+        sample = _Sample()
+        for one in self._members():
+            if not one.name:
+                yield failed(self._path, printable(self._path), one.problem or "", stat=self._stat)
+                continue
+            key = _key(one.name)
+            if key != sample.key:
+                yield from self._done(sample)
+                sample = _Sample(key)
+            found = self._found(one)
+            if isinstance(found, Medium):
+                sample.media.append(found)
+            elif found is None:
+                sample.rest.append(one)
+            else:
+                yield found
+        yield from self._done(sample)
+        if self._ignored:
+            some = list(self._ignored)
+            shown = ", ".join(some[:_SHOWN]) + (
+                f" and {len(some) - _SHOWN} more" if len(some) > _SHOWN else ""
+            )
+            yield Notice(f"{printable(self._path)}: beside its media, these are not read: {shown}.")
+
+    def _members(self) -> Iterator[_Member]:
+        if self._path.lower().endswith(".tar"):
+            for one in tars.members(self._path):
+                extent = (one.offset, one.size_bytes)
+                yield _Member(one.name, one.size_bytes, extent, one.problem, one.is_other)
+        else:
+            for member in zips.members(self._path):
+                yield _Member(member.name, member.size_bytes, member.extent, member.problem, member.is_other)
+
+    def _found(self, one: _Member) -> Found | None:
+        """Return the medium or the outcome of a member; `None` for one that is no medium by its name."""
+        uri, name = member_uri(self._path, one.name), printable(one.name)
+        if one.problem:
+            tell = skipped if one.is_other else failed
+            outcome = tell(self._path, name, one.problem, stat=self._stat)
+            return replace(outcome, medium=replace(outcome.medium, uri=uri))
+        if one.name in self._names:
+            return failed(self._path, name, "another member of this name is before it", uri=uri + "#2")
+        kind = self._kind(one)
+        if kind is None:
+            return None
+        self._names.add(one.name)
+        made = medium_of(uri, name, kind, self._stat)
+        return replace(made, size_bytes=one.size_bytes, extent=one.extent)
+
+    def _kind(self, one: _Member) -> Kind | None:
+        kind = kinds.by_name(one.name)
+        if kind is not None and not kinds.may_be_text(one.name):
+            return kind
+        if kinds.suffix_of(one.name) and kind is None:
+            return None  # a file beside a medium, or of no interest
+        head = self._bytes(one, kinds.HEAD_BYTES)
+        if kind and kinds.is_text(head):
+            return None
+        return kinds.by_head(head) or kind
+
+    def _bytes(self, one: _Member, count: int) -> bytes:
+        """Return the first bytes of a member; none if it cannot be read."""
+        try:
+            with open(self._path, "rb", buffering=0) as file:  # noqa: PTH123
+                member, _ = open_member(file, self._path, one.name, one.extent, one.name)
+                data = member.read(count) or b""
+                member.close()
+        except (MediaError, OSError):
+            return b""
+        return data
+
+    def _done(self, sample: _Sample) -> Iterator[Found]:
+        """Yield a sample that is complete, with what its members say."""
+        if not sample.media:
+            for one in sample.rest:
+                reason = kinds.NOT_PIXELS.get(kinds.suffix_of(one.name), NOT_MEDIA)
+                outcome = skipped(self._path, printable(one.name), reason, self._stat)
+                uri = member_uri(self._path, one.name)
+                yield replace(outcome, medium=replace(outcome.medium, uri=uri))
+            return
+        said: dict[str, Any] = {}
+        for one in sample.rest:
+            said |= self._said(one)
+        for medium in sample.media:
+            yield replace(medium, label=said.get("label"), split=said.get("split"))
+
+    def _said(self, one: _Member) -> dict[str, str]:
+        """Return the label and the split that a member beside a medium states."""
+        low = one.name.lower()
+        if one.size_bytes <= _SIDE_BYTES and low.endswith(_LABELS):
+            label = self._bytes(one, _SIDE_BYTES).decode("utf-8", "replace").strip()
+            return {"label": label} if label else {}
+        if one.size_bytes <= _SIDE_BYTES and low.endswith(".json"):
+            try:
+                fields = json.loads(self._bytes(one, _SIDE_BYTES))
+            except (ValueError, RecursionError):
+                fields = None
+            if isinstance(fields, Mapping):
+                return self._fields(fields)
+        self._ignored[f".{one.name.partition('.')[2]}"] = None
+        return {}
+
+    def _fields(self, fields: Mapping[str, Any]) -> dict[str, str]:
+        reading = reading_of([name for name in fields if isinstance(name, str)])
+        named = {ours: fields[name] for ours, name in reading.named.items() if ours in ("label", "split")}
+        self._ignored.update(dict.fromkeys(n for n in reading.ignored if fields[n] is not None))
+        return {ours: str(value) for ours, value in named.items() if isinstance(value, str | int)}
+
+
+def _key(name: str) -> str:
+    """Return a name up to the first dot of its last part."""
+    folder, between, last = name.rpartition("/")
+    return folder + between + last.partition(".")[0]
+
+
+def _takes(given: str) -> bool:
+    try:
+        path = local_path(given)
+    except ValueError:
+        return False
+    return (is_archive(path) or path.lower().endswith(_PACKED)) and os.path.isfile(path)  # noqa: PTH113
+
+
+def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
+    return read_archive(given)
+
+
+ARCHIVE = Source(takes=_takes, read=_read, rank=lambda given: 0)

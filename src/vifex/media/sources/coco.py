@@ -1,0 +1,118 @@
+"""Detections in the format of COCO (https://cocodataset.org/#format-data): one JSON file for many images.
+
+`images` have an `id` and a `file_name`, `annotations` an `image_id`, a `category_id` and a `bbox` of x, y,
+width and height in pixels, `categories` an `id` and a `name`. Images are beside the file, in a folder
+`images`, or in a folder that is named like the file's last part: `train2017` of
+`annotations/instances_train2017.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from vifex.media.sources.entries import NAME
+from vifex.media.sources.fields import corners_of
+from vifex.media.sources.manifests import head_of, manifest_source
+from vifex.media.sources.rows import Row
+from vifex.media.sources.source import printable, why
+from vifex.values.errors import InputError
+
+__all__ = ["COCO"]
+
+_FORM = "Give a JSON file with images, annotations and categories as COCO has them, or a JSONL manifest."
+
+
+def _rows(path: str) -> Iterator[Row]:
+    """Yield a row for each box, and one for each image without boxes.
+
+    Raises:
+        InputError: If the file cannot be read or is not of this format.
+    """
+    data = _load(path)
+    images, boxes, n_crowds = data["images"], _by_image(data.get("annotations", ())), 0
+    names = {one.get("id"): one.get("name") for one in data.get("categories", ()) if isinstance(one, dict)}
+    folder = _folder_of(path, images)
+    split = next((s for s in ("train", "val", "test") if s in os.path.basename(path).lower()), None)  # noqa: PTH119
+    n_crowds = sum(bool(one.get("iscrowd")) for some in boxes.values() for one in some)
+    note = f"regions of crowds (iscrowd) are left out: {n_crowds:,}" if n_crowds else None
+    number = 0
+    for image in images:
+        name = image.get("file_name") if isinstance(image, dict) else None
+        if not isinstance(name, str) or not name:
+            number += 1
+            yield Row(number, {}, "an image without a file_name", where=f"image {number}")
+            continue
+        stated = {"uri": os.path.join(folder, name), NAME: name} | ({"split": split} if split else {})  # noqa: PTH118
+        own = [one for one in boxes.get(image.get("id"), ()) if not one.get("iscrowd")]
+        if not own:
+            number += 1
+            yield Row(number, stated, note=note, where=f"image {image.get('id')}")
+        for one in own:
+            number += 1
+            yield _box(number, stated, one, names, note)
+
+
+def _box(
+    number: int, stated: Mapping[str, Any], one: Mapping[str, Any], names: Mapping[Any, Any], note: str | None
+) -> Row:
+    where = f"annotation {one.get('id', number)}"
+    label = names.get(one.get("category_id"), one.get("category_id"))
+    fields = {**stated} if label is None else {**stated, "label": label}
+    try:
+        fields |= corners_of([one.get("bbox")], is_sized=True)
+    except ValueError as exc:
+        return Row(number, fields, str(exc), note=note, where=where)
+    return Row(number, fields, note=note, where=where)
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123
+            data = json.load(file)
+    except OSError as exc:
+        raise InputError(f"{why(exc)}.", of=printable(path), todo="Give a file that can be read.") from exc
+    except (ValueError, RecursionError) as exc:
+        raise InputError("this is not JSON in UTF-8.", of=printable(path), todo=_FORM) from exc
+    if not isinstance(data, dict) or not isinstance(data.get("images"), list):
+        raise InputError("it has no list of images.", of=printable(path), todo=_FORM)
+    for name in ("annotations", "categories"):
+        if not isinstance(data.get(name, []), list):
+            raise InputError(f"its {name} are not a list.", of=printable(path), todo=_FORM)
+    return data
+
+
+def _by_image(annotations: Sequence[Any]) -> dict[Any, list[Mapping[str, Any]]]:
+    found: dict[Any, list[Mapping[str, Any]]] = {}
+    for one in annotations:
+        if isinstance(one, dict) and one.get("bbox") is not None:
+            found.setdefault(one.get("image_id"), []).append(one)
+    return found
+
+
+def _folder_of(path: str, images: Sequence[Any]) -> str:
+    """Find the folder in which the first image lies; the file's own if it lies in none of them."""
+    here = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    above = os.path.dirname(here)  # noqa: PTH120
+    last = os.path.splitext(os.path.basename(path))[0].rsplit("_", 1)[-1]  # noqa: PTH119, PTH122
+    first = next((one["file_name"] for one in images if isinstance(one, dict) and one.get("file_name")), "")
+    for folder in (here, above):
+        for below in ("", "images", last, os.path.join("images", last)):  # noqa: PTH118
+            candidate = os.path.join(folder, below)  # noqa: PTH118
+            if os.path.isfile(os.path.join(candidate, str(first))):  # noqa: PTH113, PTH118
+                return candidate
+    return here
+
+
+def _takes(path: str) -> bool:
+    """Whether a JSON file starts like one of COCO; others are no sources."""
+    if not path.lower().endswith(".json"):
+        return False
+    head = head_of(path)
+    is_object = head.lstrip("\ufeff \t\r\n").startswith("{")
+    return is_object and any(f'"{key}"' in head for key in ("images", "annotations", "categories"))
+
+
+COCO = manifest_source(_rows, _takes)

@@ -1,0 +1,162 @@
+"""Media as bytes in a column of a Parquet or Arrow file, with their names, labels and splits.
+
+Hugging Face's `datasets` keeps them as structures of `bytes` and `path`, and the names of its classes in the
+metadata; a list of names under `classes` is read too. The split is the column of that name, else what the
+file is called after: `train-00000-of-00005.parquet`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO, Final
+
+from vifex.media.members.opening import is_table
+from vifex.media.members.tables import MediaColumn, Table
+from vifex.media.sources import kinds
+from vifex.media.sources.fields import reading_of
+from vifex.media.sources.source import (
+    Found,
+    NothingHere,
+    Notice,
+    Source,
+    failed,
+    local_path,
+    medium_of,
+    printable,
+    skipped,
+    why,
+)
+from vifex.values.media import Kind, member_uri
+
+__all__ = ["TABLE"]
+
+_NAMES: Final = ("name", "file_name", "filename", "path", "file", "uri", "url", "id", "__key__")
+_SPLITS: Final = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "validation": "val",
+    "valid": "val",
+    "test": "test",
+}
+_ENDING: Final = re.compile(r"(train|training|val|validation|valid|test)(-\d+-of-\d+)?")
+_KINDS: Final[Mapping[str, Kind]] = {"image": "image", "video": "video", "audio": "audio", "mp4": "video"}
+
+
+def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
+    """Yield the values of a table's first column of media.
+
+    Raises:
+        NothingHere: If it cannot be read, has no column of bytes, or no rows.
+    """
+    path = local_path(given)
+    try:
+        table = Table(path)
+    except OSError as exc:
+        reason = why(exc) if exc.errno else str(exc)
+        raise NothingHere(failed(path, printable(path), reason), todo="Get a fresh copy of it.") from exc
+    columns = table.media_columns()
+    if not columns:
+        raise NothingHere(
+            skipped(path, printable(path), "the table has no column with the bytes of media"),
+            todo=f"It has {', '.join(table.schema.names[:8])}. Save a table of paths as CSV.",
+        )
+    if not table.n_rows:
+        raise NothingHere(
+            skipped(path, printable(path), "there is no row in this table"), todo="Name a table with rows."
+        )
+    yield from _Listing(path, table, columns[0]).read()
+
+
+class _Listing:
+    """One table as it is listed."""
+
+    def __init__(self, path: str, table: Table, column: MediaColumn) -> None:
+        self._path, self._table, self._column = path, table, column
+        self._stat = os.stat(path)  # noqa: PTH116
+        plain = [name for name in table.schema.names if name != column.top]
+        self._name = next((name for name in _NAMES if name in plain), None)
+        reading = reading_of([name for name in plain if name != self._name])
+        self._said = {ours: name for ours, name in reading.named.items() if ours in ("label", "split")}
+        read = {self._name, *self._said.values()}
+        self._ignored = [name for name in plain if name not in read]
+        self._classes = {name: _classes(table.schema, name) for name in self._said.values()}
+        stem = os.path.splitext(os.path.basename(path))[0].lower()  # noqa: PTH119, PTH122
+        found = _ENDING.search(stem)
+        self._split = _SPLITS[found[1]] if found else None
+
+    def read(self) -> Iterator[Found | Notice]:
+        if self._ignored:
+            fields = "field" if len(self._ignored) == 1 else "fields"
+            are = "is" if len(self._ignored) == 1 else "are"
+            yield Notice(
+                f"{printable(self._path)}: the {fields} {', '.join(self._ignored[:12])} {are} not read."
+            )
+        names = list(dict.fromkeys(n for n in (self._name, *self._said.values()) if n))
+        if self._column.of_names and not self._name:
+            names.append(self._column.top)
+        words = self._words(names)
+        for row, size in enumerate(self._table.sizes(self._column)):
+            yield self._medium(row, size, next(words) if names else {})
+
+    def _words(self, names: list[str]) -> Iterator[Mapping[str, Any]]:
+        """Yield what a row says beside its medium; the bytes of a structure are not made into objects."""
+        import pyarrow.compute as pc
+
+        for batch in self._table.columns(names):
+            columns: dict[str, list[Any]] = {}
+            for name, column in zip(names, batch.columns, strict=True):
+                if name == self._column.top:
+                    column = pc.struct_field(column, self._column.of_names)
+                columns[name] = column.to_pylist()
+            yield from (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+    def _medium(self, row: int, size: int | None, words: Mapping[str, Any]) -> Found:
+        uri = member_uri(self._path, f"{self._column.name}:{row}")
+        given = words.get(self._name or self._column.top)
+        stem = printable(os.path.basename(self._path))  # noqa: PTH119
+        name = str(given) if given not in (None, "") else f"{stem}#{row}"
+        if size is None:
+            return failed(self._path, name, "the table has no bytes in this row", uri=uri)
+        said = {ours: self._text(column, words.get(column)) for ours, column in self._said.items()}
+        kind = kinds.by_name(name) or _KINDS.get(self._column.top, "unknown")
+        made = medium_of(uri, name, kind, self._stat)
+        split = said.get("split") or self._split
+        return replace(made, size_bytes=size, label=said.get("label"), split=split)
+
+    def _text(self, column: str, value: Any) -> str | None:
+        classes = self._classes[column]
+        if isinstance(value, int) and not isinstance(value, bool):
+            return classes[value] if 0 <= value < len(classes) else str(value)
+        return value if isinstance(value, str) and value else None
+
+
+def _classes(schema: Any, column: str) -> list[str]:
+    """Return the names of the classes of a column; empty where there are none."""
+    metadata = schema.metadata or {}
+    try:
+        if b"huggingface" in metadata:
+            features = json.loads(metadata[b"huggingface"])["info"]["features"]
+            names = features[column].get("names") if isinstance(features[column], dict) else None
+        else:
+            names = json.loads(metadata.get(b"classes", b"[]"))
+    except (ValueError, KeyError, TypeError):
+        return []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return []
+    return names
+
+
+def _takes(given: str) -> bool:
+    try:
+        path = local_path(given)
+    except ValueError:
+        return False
+    return is_table(path) and os.path.isfile(path)  # noqa: PTH113
+
+
+TABLE = Source(takes=_takes, read=_read, rank=lambda given: 0)

@@ -1,0 +1,108 @@
+"""Tracks and detections in the format of MOTChallenge (https://motchallenge.net): a text file for a sequence.
+
+A sequence is a folder with `img1/000001.jpg` and so on, `gt/gt.txt` or `det/det.txt`, and `seqinfo.ini`. A
+line is frame, track, left, top, width, height, and a confidence; all count from 1. The label of a box is its
+track. Lines of the ground truth whose confidence is 0 are not to be considered, and are left out.
+"""
+
+from __future__ import annotations
+
+import configparser
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from vifex.media.sources.entries import NAME
+from vifex.media.sources.fields import corners_of
+from vifex.media.sources.manifests import manifest_source
+from vifex.media.sources.rows import Row
+from vifex.media.sources.source import printable, why
+from vifex.values.errors import InputError
+
+__all__ = ["MOT"]
+
+_FILES: Final = ("gt.txt", "det.txt")
+
+
+def _rows(path: str) -> Iterator[Row]:
+    """Yield a row for each box; boxes of one frame need not be adjacent.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    sequence, lines_of = _sequence(path)
+    images, suffix = _images(sequence)
+    is_truth = os.path.basename(lines_of) == "gt.txt"  # noqa: PTH119
+    n_left_out = sum(_is_left_out(cells) for _, cells in _lines(lines_of)) if is_truth else 0
+    note = f"boxes with a confidence of 0 are left out: {n_left_out:,}" if n_left_out else None
+    for number, cells in _lines(lines_of):
+        if is_truth and _is_left_out(cells):
+            continue
+        try:
+            frame, track, *sides = (float(cell) for cell in cells[:6])
+            if len(sides) != 4:
+                raise ValueError
+        except ValueError:
+            problem = "it has no six numbers: frame, track, left, top, width, height"
+            yield Row(number, {}, problem, note=note)
+            continue
+        left, top, width, height = sides
+        name = f"{int(frame):06d}{suffix}"
+        fields: dict[str, Any] = {"uri": os.path.join(images, name), NAME: name}  # noqa: PTH118
+        fields |= corners_of([left - 1, top - 1, width, height], is_sized=True)
+        yield Row(number, fields | ({"label": str(int(track))} if track >= 0 else {}), note=note)
+
+
+def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:  # noqa: PTH123
+            for number, cells in enumerate(csv.reader(file), 1):
+                if cells:
+                    yield number, cells
+    except OSError as exc:
+        raise InputError(f"{why(exc)}.", of=printable(path), todo="Give a file that can be read.") from exc
+
+
+def _is_left_out(cells: Sequence[str]) -> bool:
+    return len(cells) > 6 and cells[6].strip() in ("0", "0.0")
+
+
+def _sequence(path: str) -> tuple[str, str]:
+    """Return the folder of a sequence and its file of boxes, by either file or by `seqinfo.ini`."""
+    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    if os.path.basename(path) in _FILES:  # noqa: PTH119
+        return os.path.dirname(folder), path  # noqa: PTH120
+    found = [os.path.join(folder, name.split(".", 1)[0], name) for name in _FILES]  # noqa: PTH118
+    there = next((one for one in found if os.path.isfile(one)), None)  # noqa: PTH113
+    if there is None:
+        raise InputError(
+            "it has neither gt/gt.txt nor det/det.txt.",
+            of=printable(folder),
+            todo="Name the folder of the images instead.",
+        )
+    return folder, there
+
+
+def _images(sequence: str) -> tuple[str, str]:
+    """Return the folder of a sequence's images and their suffix."""
+    folder, suffix = "img1", ".jpg"
+    stated = configparser.ConfigParser()
+    try:
+        stated.read(os.path.join(sequence, "seqinfo.ini"), encoding="utf-8")  # noqa: PTH118
+        folder = stated.get("Sequence", "imDir", fallback=folder)
+        suffix = stated.get("Sequence", "imExt", fallback=suffix)
+    except (configparser.Error, UnicodeDecodeError):
+        pass
+    return os.path.join(sequence, folder), suffix  # noqa: PTH118
+
+
+def _takes(path: str) -> bool:
+    name = os.path.basename(path)  # noqa: PTH119
+    if name == "seqinfo.ini":
+        return True
+    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    return name in _FILES and os.path.basename(folder) == name.split(".", 1)[0]  # noqa: PTH119
+
+
+MOT = manifest_source(_rows, _takes)

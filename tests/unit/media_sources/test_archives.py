@@ -1,0 +1,261 @@
+"""Tar and zip archives as sources: what is found, what is said, and what is made to do harm."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vifex.media.decode.files.source import open_medium, open_uri
+from vifex.media.sources import find
+from vifex.values import InputError, MediaError, Medium, Outcome
+from vifex.values.media import member_of, uri_to_path
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(200))
+Write = Callable[[Path, dict[str, bytes]], Path]
+
+
+def write_tar(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def write_zip(path: Path, members: dict[str, bytes], packing: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", packing) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def write_packed_zip(path: Path, members: dict[str, bytes]) -> Path:
+    return write_zip(path, members, zipfile.ZIP_DEFLATED)
+
+
+KINDS = [(write_tar, "a.tar"), (write_zip, "a.zip"), (write_packed_zip, "b.zip")]
+
+
+def found_in(path: Path) -> tuple[list[Medium], list[Outcome], list[str]]:
+    notices: list[str] = []
+    found = list(find([path], on_notice=notices.append))
+    media = [f for f in found if isinstance(f, Medium)]
+    return media, [f for f in found if isinstance(f, Outcome)], notices
+
+
+@pytest.mark.parametrize(("write", "name"), KINDS)
+def test_members_are_media_and_are_read_where_they_lie(write: Write, name: str, tmp_path: Path) -> None:
+    contents = {"c/1.jpg": JPEG, "c/2.JPG": JPEG * 2, "v.mp4": JPEG * 3, "notes.md": b"x", "without": JPEG}
+    path = write(tmp_path / name, contents)
+    media, outcomes, _ = found_in(path)
+    assert [(m.name, m.kind) for m in media] == [
+        ("c/1.jpg", "image"),
+        ("c/2.JPG", "image"),
+        ("v.mp4", "video"),
+        ("without", "image"),
+    ]
+    assert [(o.medium.name, o.status) for o in outcomes] == [("notes.md", "skipped")]
+    for medium in media:
+        assert medium.uri.startswith(path.as_uri() + "#")
+        assert (uri_to_path(medium.uri), member_of(medium.uri)) == (str(path), medium.name)
+        with open_medium(medium) as file:
+            assert file.head() == contents[medium.name][:4096]
+            assert (file.seek(0, os.SEEK_END), file.read(1)) == (len(contents[medium.name]), b"")
+        with open_uri(medium.uri) as file:  # by the address alone
+            assert bytes(file.whole()[:]) == contents[medium.name]
+            buffered = file.buffered(b"\0\0")
+            assert buffered.read() == b"\0\0" + contents[medium.name][2:]
+    assert len({m.medium_id for m in media}) == 4
+
+
+@pytest.mark.parametrize(("write", "name"), KINDS)
+def test_a_shard_of_webdataset(write: Write, name: str, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / name,
+        {
+            "0001.jpg": JPEG,
+            "0001.cls": b"7\n",
+            "0001.txt": b"a caption",
+            "0002.json": json.dumps({"class": "dog", "subset": "val", "hash": 3}).encode(),
+            "0002.seg.png": JPEG,
+            "0002.jpg": JPEG,
+            "0003.jpg": JPEG,
+            "0003.json": b"{broken",
+        },
+    )
+    media, outcomes, (notice,) = found_in(path)
+    assert [(m.name, m.label, m.split) for m in media] == [
+        ("0001.jpg", "7", None),
+        ("0002.seg.png", "dog", "val"),
+        ("0002.jpg", "dog", "val"),
+        ("0003.jpg", None, None),
+    ]
+    assert not outcomes
+    assert notice == f"{path}: beside its media, these are not read: .txt, hash, .json."
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.jpg", "ünï/✓.jpg".encode(), b"a#b%20?.jpg", b"x" * 180 + b".jpg"])
+def test_names_of_any_bytes(name: bytes, tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a b#.tar", {os.fsdecode(name): JPEG})
+    (medium,), _, _ = found_in(path)
+    assert os.fsencode(member_of(medium.uri) or "") == name
+    with open_uri(medium.uri) as file:
+        assert file.head() == JPEG
+
+
+def test_names_that_would_escape_are_only_names(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    path = write_tar(inner / "a.tar", {"../out.jpg": JPEG, "/etc/abs.jpg": JPEG})
+    write_zip(inner / "b.zip", {"../out.jpg": JPEG})
+    for archive in (path, inner / "b.zip"):
+        for medium in found_in(archive)[0]:
+            with open_medium(medium) as file:
+                assert file.head() == JPEG
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["inner"]
+    assert sorted(p.name for p in inner.iterdir()) == ["a.tar", "b.zip"]
+
+
+def test_links_and_devices_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.jpg").write_bytes(JPEG)
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for kind, name in (
+            (tarfile.SYMTYPE, "s.jpg"),
+            (tarfile.LNKTYPE, "h.jpg"),
+            (tarfile.CHRTYPE, "c.jpg"),
+            (tarfile.FIFOTYPE, "p.jpg"),
+        ):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, str(tmp_path / "secret.jpg")
+            archive.addfile(info)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as packed:
+        link = zipfile.ZipInfo("s.jpg")
+        link.external_attr = 0o120777 << 16
+        packed.writestr(link, str(tmp_path / "secret.jpg"))
+    for name, count in (("a.tar", 4), ("b.zip", 1)):
+        media, outcomes, _ = found_in(tmp_path / name)
+        assert not media
+        assert [o.status for o in outcomes] == ["skipped"] * count
+        assert all("link" in o.reason or "device" in o.reason or "pipe" in o.reason for o in outcomes)
+
+
+@pytest.mark.parametrize(("write", "name"), KINDS)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_second_member_of_one_name_fails(write: Write, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    write(path, {"1.jpg": JPEG})
+    if name.endswith("tar"):
+        with tarfile.open(path, "a") as archive:
+            info = tarfile.TarInfo("1.jpg")
+            info.size = 3
+            archive.addfile(info, io.BytesIO(b"abc"))
+    else:
+        with zipfile.ZipFile(path, "a") as packed:
+            packed.writestr("1.jpg", b"abc")
+    (medium,), (outcome,), _ = found_in(path)
+    assert medium.size_bytes == len(JPEG)
+    assert (outcome.status, outcome.reason) == ("failed", "another member of this name is before it")
+    with open_uri(medium.uri, extent=medium.extent) as file:
+        assert file.head() == JPEG
+
+
+def test_a_bomb_is_refused_by_what_the_directory_says(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("0.png", "w", force_zip64=True) as out,
+    ):
+        block = bytes(1 << 24)
+        for _ in range(16):
+            out.write(block)
+    _, (outcome,), _ = found_in(path)
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith("it unpacks to 268,435,456 bytes, 1,0")
+    with pytest.raises(MediaError, match="it unpacks to"), open_uri(outcome.medium.uri):
+        pass
+
+
+def test_a_member_that_is_larger_than_the_directory_says(tmp_path: Path) -> None:
+    path = write_packed_zip(tmp_path / "a.zip", {"1.png": bytes(100_000)})
+    data = path.read_bytes()
+    told = struct.pack("<L", 100_000)
+    path.write_bytes(data.replace(told, struct.pack("<L", 50)))
+    (medium,), _, _ = found_in(path)
+    with pytest.raises(MediaError, match=r"damaged|larger"), open_medium(medium):
+        pass
+
+
+@pytest.mark.parametrize("cut", [1, 511, 600, 1024, 1200, 2000])
+def test_a_tar_that_ends_early_says_so(cut: int, tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {"1.jpg": JPEG, "2.jpg": JPEG * 4})
+    data = path.read_bytes()
+    whole = 512 + 512 + 512 + 1024
+    path.write_bytes(data[: whole - cut + 512])
+    media, outcomes, _ = found_in(path)
+    assert outcomes
+    assert all(o.status == "failed" for o in outcomes)
+    assert any("ends" in o.reason or "end mark" in o.reason for o in outcomes)
+    for medium in media:
+        with open_medium(medium) as file:
+            assert file.size_bytes in (len(JPEG), len(JPEG) * 4)
+
+
+def test_a_tar_that_is_damaged_in_the_middle_says_so(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {f"{n}.jpg": JPEG for n in range(4)})
+    data = bytearray(path.read_bytes())
+    data[2 * 1024 : 2 * 1024 + 400] = b"?" * 400
+    path.write_bytes(data)
+    media, (outcome,), _ = found_in(path)
+    assert [m.name for m in media] == ["0.jpg", "1.jpg"]
+    assert outcome.reason == "the archive is damaged at byte 2,048; later members are missing"
+
+
+def test_a_zip_without_its_directory_fails(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"1.jpg": JPEG, "2.jpg": JPEG})
+    path.write_bytes(path.read_bytes()[:-30])
+    _, (outcome,), _ = found_in(path)
+    assert outcome.status == "failed"
+    assert "no readable directory" in outcome.reason
+
+
+def test_an_encrypted_member_fails(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"1.jpg": JPEG})
+    data = bytearray(path.read_bytes())
+    data[6] |= 1
+    data[data.rfind(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    _, (outcome,), _ = found_in(path)
+    assert outcome.reason == "the member is encrypted"
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.tar.zst"])
+def test_a_packed_tar_is_refused_with_a_remedy(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(InputError, match=r"a packed tar archive.* Write it as \.tar"):
+        list(find([tmp_path / name]))
+
+
+@pytest.mark.parametrize(("write", "name"), KINDS)
+def test_an_empty_archive(write: Write, name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no file in this archive"):
+        list(find([write(tmp_path / name, {})]))
+
+
+def test_a_member_that_is_gone(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {"1.jpg": JPEG})
+    (medium,), _, _ = found_in(path)
+    write_tar(path, {"other.jpg": JPEG})
+    with pytest.raises(MediaError, match="the archive has no such member"), open_uri(medium.uri):
+        pass
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(MediaError, match="changed since it was found"), open_medium(medium):
+        pass

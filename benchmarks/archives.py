@@ -3,9 +3,9 @@
 usage: archives.py [--images N] [--shards N] [--rounds N]
 
 The images are those of a Parquet set of 64-pixel JPEGs, so what it costs to reach an image weighs as much as
-it can. Each form is extracted by the command into a new store, in turn; the figure is images per second from the
-first decode to the last commit. Then a run over shards is killed, and the same command resumes it: how much of
-the shards it reads, and what it computes again.
+it can. Each form is extracted by the command into a new store, in turn; the figure is images per second from
+the first decode to the last commit. Then a run over shards is killed, and the same command resumes it: how
+much of the shards it reads, and what it computes again.
 """
 
 from __future__ import annotations

@@ -4,7 +4,12 @@ from importlib.metadata import distributions, requires
 
 from packaging.requirements import Requirement
 
-LEFT_OUT = {"pip", "vifex", "vifex-jpeg", "axe-playwright-python"}  # The last is installed without its dependencies.
+LEFT_OUT = {
+    "pip",
+    "vifex",
+    "vifex-jpeg",
+    "axe-playwright-python",
+}  # The last is installed without its dependencies.
 
 
 def markers() -> dict[str, str]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from vifex.analysis.copies.segments.alignment import align
-from vifex.analysis.copies.segments.calibration import LEAST_SCORE, calibrate
+from vifex.analysis.copies.segments.calibration import LEAST_SCORE, LEAST_THRESHOLD, calibrate
 from vifex.analysis.copies.segments.find import FoundSegments, find_segments
 from vifex.analysis.copies.segments.frames import make_frames
 from vifex.analysis.copies.segments.lines import Line, vote
@@ -98,6 +98,37 @@ def test_two_spans_of_one_pair_are_two_segments(chance: np.random.Generator, oth
     found = [one for one in search([*others, other]).segments if (one.a, one.b) == (0, 12)]
     spans = sorted((one.a_start_s, one.b_start_s) for one in found)
     np.testing.assert_allclose(spans, [(1, 0), (6, 7)], atol=STEP_S + 1e-9)
+
+
+def still(chance: np.random.Generator, of: Vectors, likeness: float) -> Vectors:
+    """A scene in which nothing moves, by the cosine of its frames to one frame."""
+    aside = chance.normal(size=SIZE)
+    aside = unit_vectors((aside - (aside @ of) * of)[None].astype("f4"))[0]
+    scene = likeness * of + np.sqrt(1 - likeness**2) * aside
+    return unit_vectors((scene + 0.02 * chance.normal(size=(40, SIZE))).astype("f4"))
+
+
+@pytest.mark.parametrize(("likeness", "is_copy"), [(0.62, False), (0.9, True)])
+def test_where_nothing_moves_a_copy_must_be_more_alike(
+    likeness: float, is_copy: bool, chance: np.random.Generator, others: list[Vectors]
+) -> None:
+    """Two fixed cameras before scenes of one kind: every frame of one is like every frame of the other."""
+    scene = unit_vectors(chance.normal(size=(1, SIZE)).astype("f4"))[0]
+    found = search([*others, still(chance, scene, 1.0), still(chance, scene, likeness)])
+    assert [(one.a, one.b) for one in found.segments] == ([(12, 13)] if is_copy else [])
+    assert found.calibration.least_score >= LEAST_THRESHOLD
+
+
+def test_a_span_of_a_slow_scene_is_not_found_in_the_rest_of_it(
+    chance: np.random.Generator, others: list[Vectors]
+) -> None:
+    """The second half of the scene resembles the first; the copy is of the second."""
+    scene = chance.normal(size=SIZE) + 0.07 * np.cumsum(chance.normal(size=(80, SIZE)), axis=0)
+    slow = unit_vectors(scene.astype("f4"))
+    found = search([*others, slow, copy(chance, slow, 10, 20)]).segments
+    (one,) = [segment for segment in found if segment.a == 12]
+    assert one.a_start_s == pytest.approx(10, abs=0.5)
+    assert one.a_end_s == pytest.approx(20, abs=0.5)
 
 
 def test_the_vote_finds_speed_and_offset_of_matches_on_a_line() -> None:

@@ -21,7 +21,11 @@ import numpy.typing as npt
 __all__ = ["LEAST_SCORE", "SegmentThreshold", "calibrate"]
 
 LEAST_SCORE = 4.0
-"""No threshold is below: two ordinary frames prove nothing."""
+"""What scores less is no decoy and no candidate: two ordinary frames prove nothing."""
+LEAST_THRESHOLD = 20.0
+"""No threshold is below, however many decoys a large collection has. Two shops and two cameras at night
+reached 16 and 20 among 500 videos: chance falls off more slowly there than the fit says
+(`benchmarks/copies_video.py`)."""
 PRIOR_DECOYS = 8
 PRIOR_MEAN = 5.0
 """A collection with few decoys is treated as if it had these many more, whose excess has this mean. Scenes of
@@ -106,7 +110,7 @@ def calibrate(
     mean = float((excess.sum() + PRIOR_DECOYS * PRIOR_MEAN) / (len(excess) + PRIOR_DECOYS))
     # The half that calibrates holds half of the pairs; one more decoy is expected than was seen.
     reached = 2.0 * (len(excess) + 1)
-    least = LEAST_SCORE + max(0.0, mean * float(np.log(reached / false_alarms)))
+    least = max(LEAST_THRESHOLD, LEAST_SCORE + mean * float(np.log(reached / false_alarms)))
     check = ~half
     return SegmentThreshold(
         least_score=least,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,13 @@ __all__ = ["FoundSegments", "Segment", "find_segments"]
 LEAST_SIMILARITY = 0.45
 """Mean cosine similarity of the pairs of frames. Two videos of one subject can be nearer to each other than
 chance allows without being copies: two of the night sky reach 0.39."""
+STILL_SIMILARITY = 0.7
+"""The same where nothing moves: a fixed camera before a scene of one kind. Every moment is then as like every
+other one, and a segment is long and strong by its length alone."""
+STILL_SHARE = 0.8
+"""Nothing moves if one video reversed in time scores at least this part of the score."""
+WEAKER_BY = 0.03
+"""By how much less cosine similarity a segment is left out whose span has a stronger copy in that video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +96,57 @@ def find_segments(
         for (a, b), found in zip(pairs, aligned, strict=True)
         for one in found
     ]
-    kept = [one for one in segments if _is_copy(one, calibration.least_score, least_s) or confirmed(one)]
+    turned = dict(zip(pairs, reversed_.tolist(), strict=True))
+    kept = [
+        one
+        for one in segments
+        if _is_copy(one, turned[one.a, one.b], calibration.least_score, least_s) or confirmed(one)
+    ]
     kept.sort(key=lambda segment: (-segment.score, segment.a, segment.b, segment.a_start_s))
-    return FoundSegments(tuple(kept), calibration)
+    return FoundSegments(tuple(_first_choices(kept, confirmed)), calibration)
 
 
-def _is_copy(one: Segment, least_score: float, least_s: float) -> bool:
+def _is_copy(one: Segment, reversed_score: float, least_score: float, least_s: float) -> bool:
     is_long = one.a_end_s - one.a_start_s >= least_s
-    return is_long and one.score >= least_score and one.similarity >= LEAST_SIMILARITY
+    is_still = reversed_score >= STILL_SHARE * one.score
+    least = STILL_SIMILARITY if is_still else LEAST_SIMILARITY
+    return is_long and one.score >= least_score and one.similarity >= least
+
+
+def _first_choices(segments: Sequence[Segment], confirmed: Callable[[Segment], bool]) -> Iterator[Segment]:
+    """Leave out segments of a span that is clearly more alike to another span of the same video.
+
+    A copied span of a scene that hardly moves resembles the whole scene of the original, but no other part of
+    it as much as its own.
+
+    Args:
+        segments: The strongest first.
+        confirmed: Says of a segment that it stays.
+    """
+    chosen: dict[tuple[int, int], list[Segment]] = {}
+    for one in segments:
+        stronger = chosen.setdefault((one.a, one.b), [])
+        if any(_is_beside(one, other) for other in stronger) and not confirmed(one):
+            continue
+        stronger.append(one)
+        yield one
+
+
+def _is_beside(one: Segment, stronger: Segment) -> bool:
+    spans = (
+        ((one.a_start_s, one.a_end_s), (stronger.a_start_s, stronger.a_end_s)),
+        (
+            (one.b_start_s, one.b_end_s),
+            (stronger.b_start_s, stronger.b_end_s),
+        ),
+    )
+    shared = max(_shared(mine, theirs) for mine, theirs in spans)
+    return shared >= 0.5 and one.similarity < stronger.similarity - WEAKER_BY
+
+
+def _shared(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Return how much of a span lies in another, 0 to 1."""
+    return max(0.0, min(one[1], other[1]) - max(one[0], other[0])) / (one[1] - one[0])
 
 
 def _both_ways(frames: Frames, background: Background, a: int, b: int) -> tuple[list[Aligned], float]:

@@ -59,6 +59,7 @@ th:first-child, td:first-child {
 thead th { position: sticky; top: 0; background: var(--well); font-size: .82rem; }
 tbody tr + tr { border-top: 1px solid var(--line); }
 .notes { margin: 0; padding-left: 1.2rem; overflow-wrap: anywhere; }
+.scroll + .notes { margin-top: .6rem; }
 @media (max-width: 34rem) {
   header { flex-direction: column; align-items: flex-start; gap: 1rem; }
   .words { padding: .5rem .6rem .6rem; }

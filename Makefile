@@ -71,6 +71,7 @@ $(TORCH)/.ready: requirements-torch.lock pyproject.toml
 	$(PYTHON) -m venv $(TORCH)
 	$(TORCH)/bin/python -m pip install --quiet --requirement requirements-torch.lock
 	$(TORCH)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(TORCH)/bin/python -m pip install --quiet --no-deps axe-playwright-python==0.1.8
 	touch $@
 
 # Only the generator and the tools of a release. The packages that Vifex imports are those of the main environment.

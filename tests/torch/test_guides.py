@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from doc_blocks import run_page
+from page_checks import MISSING, found_in
 from PIL import Image
 
 
@@ -29,3 +30,5 @@ def test_every_block_runs(page: str, tmp_path: Path) -> None:
     for name in ("cat.jpg", "coffee.jpg"):
         Image.fromarray(rng.integers(0, 255, (240, 320, 3), np.uint8)).save(media / name)
     assert run_page(page, tmp_path, words=("torch",)) > 0
+    if not MISSING:
+        assert not [one for path in sorted(tmp_path.rglob("*.html")) for one in found_in(path)]

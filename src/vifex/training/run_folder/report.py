@@ -72,7 +72,8 @@ def write_report(folder: RunFolder, task: Task, trained: Trained, summary: Mappi
         *(f"<figure>{draw_svg(plot)}</figure>" for plot in plots.values()),
         *task.report(trained.validation, folder.path),
         _problems(task.problems()),
-        f"<h2>Configuration</h2>\n<pre>{html.escape(to_toml(folder.config))}</pre>",
+        f'<h2>Configuration</h2>\n<pre tabindex="0" role="region" '
+        f'aria-label="Configuration">{html.escape(to_toml(folder.config))}</pre>',
     ]
     body = "\n".join(parts)
     page = page_head(folder.path.name, _STYLE) + f"<main>\n{body}\n</main>\n</body>\n</html>\n"

@@ -38,7 +38,7 @@ def test_every_format_writes_any_view(name, store, stores, tmp_path):
         assert export(view, target, to=name, where="ordinal = 0", overwrite=True) == view.count_rows(
             "ordinal = 0"
         )
-    assert size > 0
+    assert size > 0 or (name, store) == ("jsonl", "none")  # lines without a head
     assert [p.name for p in tmp_path.iterdir()] == [target.name]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
-from vifex.cli.targets import named_file
 
 __all__ = ["export"]
 
@@ -19,8 +18,9 @@ def export(
     store: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], converter=named_file, group=OUTPUT)],
+    output: Annotated[str, Parameter(name=["--output", "-o"], group=OUTPUT)],
     to: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    each: Annotated[Literal["medium"] | None, Parameter(group=OUTPUT)] = None,
     overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     json: Json = False,
     view: Annotated[str, Parameter(group=SOURCE)] = "main",
@@ -33,15 +33,19 @@ def export(
         vifex export lib.vifex -o features.parquet
         vifex export lib.vifex -o cats.npz --where "label = 'cat'"
         vifex export lib.vifex -o layer4.npy --view deep --column layer4
+        vifex export lib.vifex -o features/ --each medium
 
     Parameters
     ----------
     store
         The store.
     output
-        The file. It must not be inside a store.
+        The file, or the folder with --each. It must not be inside a store.
     to
-        npy, npz, parquet or csv (default: by the file's suffix).
+        npy, npz, parquet, csv, jsonl, hdf5 or safetensors (default: by the file's suffix).
+    each
+        medium: write a file NAME_MODEL.npy for each medium into a folder, with NAME_timestamps_ms.npy and
+        NAME_fps.npy for videos; or NAME_MODEL.npz with --to npz.
     overwrite
         Replace the file if it exists.
     view
@@ -52,8 +56,24 @@ def export(
         An SQL filter over the columns.
     """
     import vifex
+    from vifex.search.files import check_names_file
 
-    form = to or _by_suffix(output)
+    if each is not None:
+        with vifex.open(store, view=view) as collection:
+            count = collection.export_each_medium(
+                output,
+                to=to or "npy",  # type: ignore[arg-type]
+                column=column,
+                where=where,
+                overwrite=overwrite,
+            )
+        if json:
+            print_json({"folder": str(output), "format": to or "npy", "media": count})
+        else:
+            print_line(f"{count} media -> {clean(output)}")
+        return 0
+    check_names_file(output)
+    form = to or _by_suffix(Path(output))
     with vifex.open(store, view=view) as collection:
         rows = collection.export(output, to=form, column=column, where=where, overwrite=overwrite)
     if json:
@@ -71,4 +91,4 @@ def _by_suffix(path: Path) -> str:
         raise InputError(
             "the name does not say which format is wanted.", of=str(path), todo="Give it with `to=`."
         )
-    return suffix
+    return "hdf5" if suffix == "h5" else suffix

@@ -31,7 +31,7 @@ def export(
     Args:
         view: The view to export.
         path: The file, with exactly this name.
-        to: Name in the registry of formats: `npy`, `npz`, `parquet`, `csv`.
+        to: Name in the registry of formats: `npy`, `npz`, `parquet`, `csv`, `jsonl`, `hdf5`, `safetensors`.
         column: Feature column; `None` means all, or the only one if the format holds one column.
         where: SQL filter over the row columns.
         overwrite: Whether an existing file may be replaced.

@@ -21,9 +21,12 @@ DISTANCES: Final[Mapping[str, str]] = {
 
 EXPORTS: Final[Mapping[str, str]] = {
     "csv": "vifex.search.formats.csv:CSV",
+    "hdf5": "vifex.search.formats.hdf5:HDF5",
+    "jsonl": "vifex.search.formats.jsonl:JSONL",
     "npy": "vifex.search.formats.npy:NPY",
     "npz": "vifex.search.formats.npz:NPZ",
     "parquet": "vifex.search.formats.parquet:PARQUET",
+    "safetensors": "vifex.search.formats.safetensors:SAFETENSORS",
 }
 
 _DISTANCE_GROUP = "vifex.distances"

@@ -28,6 +28,7 @@ from vifex.search.approximate.facts import StoredIndex, stored_index
 from vifex.search.columns import one_column
 from vifex.search.combined.evaluate import is_scored_by_height, meaning
 from vifex.search.contact_sheet import write_contact_sheet
+from vifex.search.each_medium import export_each_medium
 from vifex.search.export import export
 from vifex.search.find import search_many
 from vifex.search.gone import count_gone, existing_hits, gone_uris
@@ -365,7 +366,7 @@ class ViewMethods(MomentMethods):
 
         Args:
             path: The file. It may not lie in a store.
-            to: `npy`, `npz`, `parquet` or `csv`.
+            to: `npy`, `npz`, `parquet`, `csv`, `jsonl`, `hdf5` (extra `export`) or `safetensors`.
             column: A layer's column; may be left out where there is one.
             where: An SQL filter over the columns.
             overwrite: Whether an existing file is replaced.
@@ -378,6 +379,41 @@ class ViewMethods(MomentMethods):
         """
         stored = self._meant()._stored
         return export(stored, path, to=to, column=column, where=where, overwrite=overwrite)
+
+    @checked()
+    def export_each_medium(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        to: Literal["npy", "npz"] = "npy",
+        column: str | None = None,
+        where: str | None = None,
+        overwrite: bool = False,
+    ) -> int:
+        """Write a file for each medium, in the layout of `video_features`.
+
+        `NAME_MODEL.npy` has the vectors `[N, *shape]`, and for videos and sound `NAME_timestamps_ms.npy` the
+        time of each row and `NAME_fps.npy` the rows in a second. The folder appears complete or not at all.
+
+        Args:
+            folder: A new or empty folder.
+            to: `npy`, or `npz` for one file with the arrays `features`, `timestamps_ms` and `fps`.
+            column: A layer's column; by default all, which then stand behind the model in the names.
+            where: An SQL filter over the columns.
+            overwrite: Whether a folder with files is replaced.
+
+        Returns:
+            How many media were written.
+
+        Raises:
+            InputError: If a choice is wrong or the folder cannot be written.
+        """
+        stored = self._meant()._stored
+        columns = list(stored.columns) if column is None else [one_column(stored, column)]
+        media, _ = export_each_medium(
+            stored, folder, columns=columns, to=to, where=where, overwrite=overwrite
+        )
+        return media
 
     @checked("query")
     def contact_sheet(

@@ -1,0 +1,46 @@
+"""`.jsonl`: an object for each row, with all row columns and each vector as a list of numbers.
+
+Numbers of vectors are the shortest that read back to the same float32 or float16. What is absent is `null`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch
+from vifex.search.formats.base import Format, row_columns
+
+if TYPE_CHECKING:
+    from vifex.store import View
+
+__all__ = ["JSONL"]
+
+
+def _write(view: View, path: Path, columns: Sequence[str], where: str | None) -> int:
+    plain = row_columns(view)
+    step = rows_per_batch(8 * sum(layer_of(view, column).size for column in columns))
+    rows = 0
+    with path.open("w", encoding="utf-8") as file:
+        for batch in view.batches(columns=[*plain, *columns], where=where, batch_rows=step):
+            # As texts, because JSON's own floats would be written with the digits of a double.
+            vectors = {name: as_matrix(batch.column(name)).astype(str).tolist() for name in columns}
+            for place, line in enumerate(batch.select(plain).to_pylist()):
+                text = json.dumps(line, ensure_ascii=False, allow_nan=False)[:-1]
+                lists = "".join(
+                    f", {json.dumps(name)}: [{', '.join(values[place])}]" for name, values in vectors.items()
+                )
+                file.write(f"{text}{lists}}}\n")
+            rows += batch.num_rows
+    return rows
+
+
+JSONL = Format(
+    name="jsonl",
+    suffix=".jsonl",
+    one_column=False,
+    summary="An object per row with all row columns and vectors, for other programs.",
+    write=_write,
+)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from vifex.api.evaluation.evaluating import evaluate
     from vifex.api.evaluation.retrieval import RetrievalEvaluation, evaluate_retrieval
     from vifex.api.extracting import extract
+    from vifex.api.history import StoreRun, history
     from vifex.api.maintaining import Labelled, Removed, label, prune, remove
     from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.api.relocating import Relocated, relocate
@@ -207,6 +208,7 @@ __all__ = [
     "Store",
     "StoreDifference",
     "StoreError",
+    "StoreRun",
     "StoredIndex",
     "StreamBatch",
     "Summary",
@@ -243,6 +245,7 @@ __all__ = [
     "evaluate_retrieval",
     "extract",
     "fuse",
+    "history",
     "index",
     "issues",
     "label",
@@ -356,6 +359,7 @@ _HOMES = {
     "Store": ("vifex.api.stores.store", "Store"),
     "StoreDifference": ("vifex.analysis.differing.views", "StoreDifference"),
     "StoreError": ("vifex.values", "StoreError"),
+    "StoreRun": ("vifex.api.history", "StoreRun"),
     "StoredIndex": ("vifex.search.approximate.facts", "StoredIndex"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "Summary": ("vifex.analysis.summaries.summary", "Summary"),
@@ -391,6 +395,7 @@ _HOMES = {
     "evaluate_retrieval": ("vifex.api.evaluation.retrieval", "evaluate_retrieval"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
+    "history": ("vifex.api.history", "history"),
     "index": ("vifex.api.answers.indexing", "index"),
     "issues": ("vifex.api.answers.issues", "issues"),
     "label": ("vifex.api.maintaining", "label"),

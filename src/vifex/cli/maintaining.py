@@ -1,4 +1,4 @@
-"""`vifex rm`, `prune`, `relocate` and `label`: changing what a store holds, without computing anything."""
+"""`vifex rm`, `prune`, `relocate`, `label`: changing a store without computing; `vifex history`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from cyclopts import Parameter
 
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
-from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
     from vifex import Removed
 
-__all__ = ["label", "prune", "relocate", "rm"]
+__all__ = ["history", "label", "prune", "relocate", "rm"]
 
 _SHOWN = 20
 
@@ -184,6 +184,41 @@ def label(store: Path, labels: str, /, *, view: str | None = None, json: Json = 
     for note in done.notes:
         print_line(f"note: {as_options(note)}", err=True)
     print_line(f"{clean(store)}: {done.changed:,} media have another label or split now")
+    return 0
+
+
+@helped
+def history(store: Path, /, *, view: str | None = None, json: Json = False) -> int:
+    """List the runs that changed a store: when, by which command and version, and what they entered.
+
+    Parameters
+    ----------
+    store
+        The store.
+    view
+        Only of this view (default: all).
+    """
+    keep_pandas_out()
+    import vifex
+
+    runs = vifex.history(store, view=view)
+    if json:
+        print_json([run.to_dict() for run in runs])
+        return 0
+    lines = [
+        (
+            run.view,
+            str(run.number),
+            "" if run.started is None else f"{run.started:%Y-%m-%d %H:%M:%S}",
+            run.command,
+            run.version,
+            ", ".join(f"{count:,} {status}" for status, count in run.media.items()),
+            f"{run.deleted:,}" if run.deleted else "",
+            f"{run.rows:,}",
+        )
+        for run in runs
+    ]
+    print_table(("view", "run", "started (UTC)", "command", "vifex", "media", "deleted", "rows"), lines)
     return 0
 
 

@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from vifex.search.times import parse_time
 from vifex.values import InputError
-from vifex.values.media import Box, uri_to_path
+from vifex.values.media import Box, member_of, uri_to_path
 
 __all__ = [
     "FrameQuery",
@@ -272,6 +272,12 @@ def _local(text: str) -> str:
     if urlsplit(text).scheme != "file":
         raise InputError(
             "a query cannot be read from a remote address.", of=text, todo="Fetch the file first."
+        )
+    if member_of(text) is not None and _PART not in text:
+        raise InputError(
+            "a member of an archive or a table is no query by its address.",
+            of=text,
+            todo="Name one of its rows, row:KEY, with the key that the hits of a search show; or unpack it.",
         )
     try:
         return uri_to_path(text)

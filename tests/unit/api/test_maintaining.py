@@ -146,3 +146,23 @@ def test_the_commands(work: Path, tmp_path: Path, vifex_command: Vifex) -> None:
     wrong = vifex_command("rm", work, "nothing.png")
     assert wrong.returncode == 4
     assert "no medium 'nothing.png'" in wrong.stderr
+
+
+def test_history_tells_of_each_run(work: Path, made: Path, vifex_command: Vifex) -> None:
+    vifex.remove(work, "x.png", view="main")
+    vifex.label(work, {"cat/1.png": "cat"}, view="main")
+    vifex.extract(made / "media", work, view="main")
+    first, removed, labelled, again = vifex.history(work, view="main")
+    assert (first.media, first.rows, first.deleted) == ({"ok": 6}, 6, 0)
+    assert (removed.media, removed.deleted) == ({}, 1)
+    assert (labelled.media, labelled.rows) == ({"ok": 1}, 1)
+    assert (again.media, again.rows) == ({"ok": 1}, 1)
+    assert [run.number for run in (first, removed, labelled, again)] == sorted(
+        {first.number, removed.number, labelled.number, again.number}
+    )
+    assert all(run.version == vifex.__version__ and run.started is not None for run in (first, removed))
+    assert {run.view for run in vifex.history(work)} == {"main", "other"}
+    told = vifex_command("history", work, "--view", "main")
+    assert told.returncode == 0
+    assert "6 ok" in told.stdout
+    assert len(json.loads(vifex_command("history", work, "--json").stdout)) == 5

@@ -87,6 +87,7 @@ def test_a_leading_tilde_is_the_home_folder(folder, monkeypatch):
         ("", "the query is empty"),
         ("https://example.org/a.jpg", "remote address"),
         ("file://elsewhere/a.jpg", "another host"),
+        ("file:///a/b.tar#1.jpg", "a member of an archive"),
     ],
 )
 def test_what_cannot_be_a_query_is_said(text, message):

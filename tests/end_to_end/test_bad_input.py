@@ -155,17 +155,17 @@ def test_a_list_on_standard_input(image: Path, vifex_command: Any) -> None:
 
 def test_fields_of_a_manifest_that_are_not_read_are_named(image: Path, vifex_command: Any) -> None:
     root = image.parents[1]
-    head = "uri,frame,class,x0,y0,x1,y1\n"
-    (root / "boxes.csv").write_text(f"{head}media/one.png,3,cat,1,1,30,30\nmedia/one.png,4,dog,2,2,40,40\n")
+    head = "uri,pts,score,x0,y0,x1,y1\n"
+    (root / "boxes.csv").write_text(f"{head}media/one.png,3,0.5,1,1,30,30\nmedia/one.png,4,0.6,2,2,40,40\n")
     done = vifex_command("extract", "boxes.csv", "-o", "s.vifex", "--json", cwd=root)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["rows"] == 2
     (notice,) = report["notices"]
-    assert "the fields frame, class are not read." in notice
+    assert "the fields pts, score are not read." in notice
     assert "every box is taken on every sampled frame" in notice
     assert f"vifex: {notice}" in told(done)
-    with pytest.warns(UserWarning, match="the fields frame, class are not read"):
+    with pytest.warns(UserWarning, match="the fields pts, score are not read"):
         vifex.extract(root / "boxes.csv", root / "t.vifex")
 
 

@@ -146,7 +146,11 @@ class _Finder:
     """Pairs of media that are exact copies."""
 
     def exact_copies(self) -> Iterator[Issue]:
-        """Yield media with the content of one in another split or with another label."""
+        """Yield media with the content of one in another split or with another label.
+
+        Of equal ones the first of the training split counts as the original, by name: the stored order is
+        that in which files happened to be finished.
+        """
         ledger = self.view.ledger(columns=["medium_id", "content_hash"])
         hashes = dict(zip(*(column.to_pylist() for column in ledger.columns), strict=True))
         alike: dict[str, list[int]] = {}
@@ -155,7 +159,7 @@ class _Finder:
                 alike.setdefault(own, []).append(place)
         pairs = [
             (other, same[0], 1.0)
-            for same in alike.values()
+            for same in (sorted(places, key=self._order) for places in alike.values())
             for other in same[1:]
             if self._apart(same[0], other)
         ]
@@ -244,6 +248,9 @@ class _Finder:
             yield Issue("still", hit, said)
 
     # -- parts ----------------------------------------------------------------------------------------
+
+    def _order(self, medium: int) -> tuple[bool, str]:
+        return self.stated.splits[medium] != "train", self.rows.media[medium].name
 
     def _apart(self, first: int, other: int) -> bool:
         """Return whether two media have different splits or different labels."""

@@ -42,7 +42,8 @@ def members(path: str) -> Iterator[TarMember]:
     The last one may be a problem of the archive as a whole: it ends too early, or it is damaged.
     """
     size = os.path.getsize(path)  # noqa: PTH202
-    with open(path, "rb") as file:  # noqa: PTH123
+    # Without a buffer, which would read what lies between the headers too.
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         try:
             with tarfile.open(fileobj=file, mode="r:", errorlevel=2) as archive:
                 yield from _members(archive, size)

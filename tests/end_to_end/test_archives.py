@@ -113,7 +113,9 @@ def test_a_contact_sheet_shows_members(
         "search", tmp_path / "s.vifex", next(files.glob("*.jpg")), "-k", "4", "--html", tmp_path / "hits.html"
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "hits.html").read_text().count("data:image/jpeg") >= 4
+    page = (tmp_path / "hits.html").read_text()
+    assert page.count("data:image/jpeg") >= 4
+    assert 'href="file:' not in page, "a browser would offer the archive"
 
 
 def test_a_shard_that_is_cut_gives_what_is_whole(files: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from vifex.search.registry import distance
 from vifex.search.sheet_style import STYLE
 from vifex.search.times import format_time
 from vifex.values import VifexError
+from vifex.values.media import member_of
 from vifex.values.pages import html_text, jpeg_address, page_head
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def _href(hit: Hit, t_s: float | None) -> str | None:
         scheme = urlsplit(hit.uri).scheme
     except ValueError:
         return None
-    if scheme not in _LINKED:
+    if scheme not in _LINKED or member_of(hit.uri) is not None:  # no browser opens a member of an archive
         return None
     at = "" if t_s is None else f"#t={max(0.0, t_s):.3f}"
     return html.escape(hit.uri + at)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vifex.media.sources import find
-from vifex.media.sources.fields import FIELDS, reading_of
+from vifex.media.sources.fields import FIELDS, reading_of, split_of
 from vifex.values import Box, Medium
 
 Make = Callable[..., Path]
@@ -126,3 +126,19 @@ def test_our_own_names_are_read_as_they_stand(name: str) -> None:
     assert reading.problem is None
     assert name in (*reading.named, *reading.box)
     assert reading.sentence() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("instances_train2017.json", "train"),
+        ("validation-00000-of-00002.parquet", "val"),
+        ("Test.parquet", "test"),
+        ("my-training_set.json", "train"),
+        ("latest.parquet", None),
+        ("evaluation.json", None),
+        ("constraints.json", None),
+    ],
+)
+def test_a_split_is_a_word_of_its_own(name: str, split: str | None) -> None:
+    assert split_of(name) == split

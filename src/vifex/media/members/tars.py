@@ -5,26 +5,14 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["TarMember", "find", "members"]
+from vifex.media.members.member import ArchiveMember
+
+__all__ = ["find", "members"]
 
 _BLOCK: Final = 512
-
-
-@dataclass(frozen=True, slots=True)
-class TarMember:
-    """A member, or why it or the rest of the archive cannot be read."""
-
-    name: str
-    """Undecodable bytes are surrogates; empty if the reason is about the archive."""
-    offset: int = 0
-    size_bytes: int = 0
-    problem: str | None = None
-    is_other: bool = False
-    """Whether it is no file: a link, a device; `problem` says which."""
 
 
 _OTHER: Final = {
@@ -36,7 +24,7 @@ _OTHER: Final = {
 }
 
 
-def members(path: str) -> Iterator[TarMember]:
+def members(path: str) -> Iterator[ArchiveMember]:
     """Yield the members of an archive in their order, without folders.
 
     The last one may be a problem of the archive as a whole: it ends too early, or it is damaged.
@@ -49,7 +37,7 @@ def members(path: str) -> Iterator[TarMember]:
                 yield from _members(archive, size)
                 end = archive.offset
         except (tarfile.TarError, OSError, ValueError, EOFError) as exc:
-            yield TarMember("", problem=_why(exc, file.tell(), size))
+            yield ArchiveMember("", problem=_why(exc, file.tell(), size))
             return
         file.seek(end)
         block = file.read(_BLOCK)
@@ -61,22 +49,22 @@ def members(path: str) -> Iterator[TarMember]:
             problem = f"the archive is damaged at byte {end:,}; later members are missing"
         else:
             return
-        yield TarMember("", problem=problem)
+        yield ArchiveMember("", problem=problem)
 
 
-def _members(archive: tarfile.TarFile, size: int) -> Iterator[TarMember]:
+def _members(archive: tarfile.TarFile, size: int) -> Iterator[ArchiveMember]:
     while (info := archive.next()) is not None:
         archive.members = []  # type: ignore[attr-defined]  # it would keep them all
         if info.isdir():
             continue
         if info.type in _OTHER:
-            yield TarMember(info.name, problem=_OTHER[info.type], is_other=True)
+            yield ArchiveMember(info.name, problem=_OTHER[info.type], is_other=True)
         elif info.issparse() or not info.isreg():
-            yield TarMember(info.name, problem="of a kind that is not read", is_other=True)
+            yield ArchiveMember(info.name, problem="of a kind that is not read", is_other=True)
         elif info.offset_data + info.size > size:
-            yield TarMember(info.name, problem="the archive ends before the member does")
+            yield ArchiveMember(info.name, problem="the archive ends before the member does")
         else:
-            yield TarMember(info.name, info.offset_data, info.size)
+            yield ArchiveMember(info.name, info.size, (info.offset_data, info.size))
 
 
 def _why(exc: Exception, at: int, size: int) -> str:
@@ -102,6 +90,6 @@ def find(path: str, name: str) -> tuple[int, int]:
 def _places(path: str, size: int, mtime_ns: int) -> dict[str, tuple[int, int]]:
     places: dict[str, tuple[int, int]] = {}
     for one in members(path):
-        if one.problem is None:
-            places.setdefault(one.name, (one.offset, one.size_bytes))
+        if one.extent is not None:
+            places.setdefault(one.name, one.extent)
     return places

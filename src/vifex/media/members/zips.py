@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO, Final, cast
 
-__all__ = ["PackedMember", "ZipMember", "find", "members"]
+from vifex.media.members.member import ArchiveMember
+
+__all__ = ["PackedMember", "find", "members"]
 
 _IN_MEMORY_BYTES: Final = 64 << 20
 """A larger member is unpacked into a file without a name."""
@@ -56,20 +58,7 @@ class PackedMember:
         return cast(BinaryIO, out)
 
 
-@dataclass(frozen=True, slots=True)
-class ZipMember:
-    """A member, or why it cannot be read."""
-
-    name: str
-    size_bytes: int = 0
-    extent: tuple[int, int] | None = None
-    """Where it lies, if it is stored as it is."""
-    problem: str | None = None
-    is_other: bool = False
-    """Whether it is no file; `problem` says what."""
-
-
-def members(path: str) -> Iterator[ZipMember]:
+def members(path: str) -> Iterator[ArchiveMember]:
     """Yield the members of an archive in the order of its directory, without folders.
 
     Raises:
@@ -86,28 +75,28 @@ def members(path: str) -> Iterator[ZipMember]:
                 yield _member(info, file)
 
 
-def _member(info: zipfile.ZipInfo, file: BinaryIO) -> ZipMember:
+def _member(info: zipfile.ZipInfo, file: BinaryIO) -> ArchiveMember:
     name = info.filename
     if modes.S_ISLNK(info.external_attr >> 16):
-        return ZipMember(name, problem="a link, and links in archives are not followed", is_other=True)
+        return ArchiveMember(name, problem="a link, and links in archives are not followed", is_other=True)
     if info.flag_bits & 1:
-        return ZipMember(name, problem="the member is encrypted")
+        return ArchiveMember(name, problem="the member is encrypted")
     if info.compress_type == zipfile.ZIP_STORED:
         file.seek(info.header_offset)
         head = file.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
-            return ZipMember(name, problem="the archive is damaged where this member should be")
+            return ArchiveMember(name, problem="the archive is damaged where this member should be")
         _, n_name, n_extra = _LOCAL.unpack(head)
-        return ZipMember(
+        return ArchiveMember(
             name, info.file_size, (info.header_offset + _LOCAL.size + n_name + n_extra, info.file_size)
         )
     if info.file_size > max(_IN_MEMORY_BYTES, _MOST_TIMES * info.compress_size):
         times = info.file_size // max(1, info.compress_size)
-        return ZipMember(
+        return ArchiveMember(
             name,
             problem=f"it unpacks to {info.file_size:,} bytes, {times:,} times its size, as no medium does",
         )
-    return ZipMember(name, info.file_size)
+    return ArchiveMember(name, info.file_size)
 
 
 def find(path: str, name: str) -> tuple[int, int] | PackedMember:

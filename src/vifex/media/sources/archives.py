@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final
 
 from vifex.media.members import tars, zips
+from vifex.media.members.member import ArchiveMember
 from vifex.media.members.opening import is_archive, open_member
 from vifex.media.sources import kinds
 from vifex.media.sources.fields import reading_of
@@ -24,6 +25,7 @@ from vifex.media.sources.source import (
     Notice,
     Source,
     failed,
+    file_test,
     local_path,
     medium_of,
     printable,
@@ -42,24 +44,13 @@ _PACKED: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".t
 _SHOWN: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A member of either kind of archive."""
-
-    name: str
-    size_bytes: int
-    extent: tuple[int, int] | None
-    problem: str | None
-    is_other: bool
-
-
 @dataclass(slots=True)
 class _Sample:
     """Members that belong together."""
 
     key: str = ""
     media: list[Medium] = field(default_factory=list)
-    rest: list[_Member] = field(default_factory=list)
+    rest: list[ArchiveMember] = field(default_factory=list)
     """Members that are no media: what they say, or a file that is skipped."""
 
 
@@ -107,7 +98,8 @@ class _Archive:
 
     def read(self) -> Iterator[Found | Notice]:
         sample = _Sample()
-        for one in self._members():
+        of_kind = tars if self._path.lower().endswith(".tar") else zips
+        for one in of_kind.members(self._path):
             if not one.name:
                 yield failed(self._path, printable(self._path), one.problem or "", stat=self._stat)
                 continue
@@ -130,16 +122,7 @@ class _Archive:
             )
             yield Notice(f"{printable(self._path)}: beside its media, these are not read: {shown}.")
 
-    def _members(self) -> Iterator[_Member]:
-        if self._path.lower().endswith(".tar"):
-            for one in tars.members(self._path):
-                extent = (one.offset, one.size_bytes)
-                yield _Member(one.name, one.size_bytes, extent, one.problem, one.is_other)
-        else:
-            for member in zips.members(self._path):
-                yield _Member(member.name, member.size_bytes, member.extent, member.problem, member.is_other)
-
-    def _found(self, one: _Member) -> Found | None:
+    def _found(self, one: ArchiveMember) -> Found | None:
         """Return the medium or the outcome of a member; `None` for one that is no medium by its name."""
         uri, name = member_uri(self._path, one.name), printable(one.name)
         if one.problem:
@@ -155,7 +138,7 @@ class _Archive:
         made = medium_of(uri, name, kind, self._stat)
         return replace(made, size_bytes=one.size_bytes, extent=one.extent)
 
-    def _kind(self, one: _Member) -> Kind | None:
+    def _kind(self, one: ArchiveMember) -> Kind | None:
         kind = kinds.by_name(one.name)
         if kind is not None and not kinds.may_be_text(one.name):
             return kind
@@ -166,7 +149,7 @@ class _Archive:
             return None
         return kinds.by_head(head) or kind
 
-    def _bytes(self, one: _Member, count: int) -> bytes:
+    def _bytes(self, one: ArchiveMember, count: int) -> bytes:
         """Return the first bytes of a member; none if it cannot be read."""
         try:
             with open(self._path, "rb", buffering=0) as file:  # noqa: PTH123
@@ -192,7 +175,7 @@ class _Archive:
         for medium in sample.media:
             yield replace(medium, label=said.get("label"), split=said.get("split"))
 
-    def _said(self, one: _Member) -> dict[str, str]:
+    def _said(self, one: ArchiveMember) -> dict[str, str]:
         """Return the label and the split that a member beside a medium states."""
         low = one.name.lower()
         if one.size_bytes <= _SIDE_BYTES and low.endswith(_LABELS):
@@ -221,16 +204,12 @@ def _key(name: str) -> str:
     return folder + between + last.partition(".")[0]
 
 
-def _takes(given: str) -> bool:
-    try:
-        path = local_path(given)
-    except ValueError:
-        return False
-    return (is_archive(path) or path.lower().endswith(_PACKED)) and os.path.isfile(path)  # noqa: PTH113
+def _takes(path: str) -> bool:
+    return is_archive(path) or path.lower().endswith(_PACKED)
 
 
 def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
     return read_archive(given)
 
 
-ARCHIVE = Source(takes=_takes, read=_read, rank=lambda given: 0)
+ARCHIVE = Source(takes=file_test(_takes), read=_read, rank=lambda given: 0)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vifex.media.sources.entries import NAME
-from vifex.media.sources.fields import corners_of
+from vifex.media.sources.fields import corners_of, split_of
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
 from vifex.media.sources.source import printable, why
@@ -35,7 +35,7 @@ def _rows(path: str) -> Iterator[Row]:
     images, boxes, n_crowds = data["images"], _by_image(data.get("annotations", ())), 0
     names = {one.get("id"): one.get("name") for one in data.get("categories", ()) if isinstance(one, dict)}
     folder = _folder_of(path, images)
-    split = next((s for s in ("train", "val", "test") if s in os.path.basename(path).lower()), None)  # noqa: PTH119
+    split = split_of(os.path.basename(path))  # noqa: PTH119
     n_crowds = sum(bool(one.get("iscrowd")) for some in boxes.values() for one in some)
     note = f"regions of crowds (iscrowd) are left out: {n_crowds:,}" if n_crowds else None
     number = 0

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["FIELDS", "FORM", "Reading", "corners_of", "reading_of", "snake"]
+__all__ = ["FIELDS", "FORM", "Reading", "corners_of", "reading_of", "snake", "split_of"]
 
 FIELDS: Final = ("uri", "label", "split", "t_start_s", "t_end_s", "t_s", "frame", "x0", "y0", "x1", "y1")
 """What a line may state, by our own names."""
@@ -48,6 +48,14 @@ _LISTS: Final = {
     **dict.fromkeys(("bbox_xyxy", "box_xyxy", "xyxy"), False),
 }
 """Single fields with four numbers, and whether they are x, y, width and height, as in COCO."""
+
+
+_SPLITS: Final = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    "test": "test",
+}
+_SPLIT: Final = re.compile(rf"(?<![a-z])({'|'.join(_SPLITS)})(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,12 @@ def _misspelt(names: Sequence[str], read: set[str]) -> str | None:
 def snake(name: str) -> str:
     """Return `frameId`, `Frame-ID` and `frame (id)` as `frame_id`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).strip("_").lower()
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a file's name states as a word of its own: of `x_train2017`, not of `latest`."""
+    found = _SPLIT.search(name.lower())
+    return _SPLITS[found[1]] if found else None
 
 
 def corners_of(numbers: Sequence[Any], *, is_sized: bool) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from vifex.media.sources.source import (
     Notice,
     Source,
     failed,
+    file_test,
     local_path,
     printable,
     skipped,
@@ -214,17 +215,10 @@ def manifest_source(rows: Rows, takes: Callable[[str], bool]) -> Source:
         takes: Whether a local path is such a file.
     """
 
-    def takes_given(given: str) -> bool:
-        try:
-            path = local_path(given)
-            return takes(path) and os.path.isfile(path)  # noqa: PTH113
-        except ValueError:
-            return False
-
     def read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
         return _read(given, rows)
 
-    return Source(takes=takes_given, read=read, rank=lambda given: 0)
+    return Source(takes=file_test(takes), read=read, rank=lambda given: 0)
 
 
 CSV = manifest_source(table_rows, lambda path: path.lower().endswith((".csv", ".tsv")))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO, Final
@@ -17,13 +16,14 @@ from typing import Any, BinaryIO, Final
 from vifex.media.members.opening import is_table
 from vifex.media.members.tables import MediaColumn, Table
 from vifex.media.sources import kinds
-from vifex.media.sources.fields import reading_of
+from vifex.media.sources.fields import reading_of, split_of
 from vifex.media.sources.source import (
     Found,
     NothingHere,
     Notice,
     Source,
     failed,
+    file_test,
     local_path,
     medium_of,
     printable,
@@ -35,15 +35,6 @@ from vifex.values.media import Kind, member_uri
 __all__ = ["TABLE"]
 
 _NAMES: Final = ("name", "file_name", "filename", "path", "file", "uri", "url", "id", "__key__")
-_SPLITS: Final = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "validation": "val",
-    "valid": "val",
-    "test": "test",
-}
-_ENDING: Final = re.compile(r"(train|training|val|validation|valid|test)(-\d+-of-\d+)?")
 _KINDS: Final[Mapping[str, Kind]] = {"image": "image", "video": "video", "audio": "audio", "mp4": "video"}
 
 
@@ -85,9 +76,7 @@ class _Listing:
         read = {self._name, *self._said.values()}
         self._ignored = [name for name in plain if name not in read]
         self._classes = {name: _classes(table.schema, name) for name in self._said.values()}
-        stem = os.path.splitext(os.path.basename(path))[0].lower()  # noqa: PTH119, PTH122
-        found = _ENDING.search(stem)
-        self._split = _SPLITS[found[1]] if found else None
+        self._split = split_of(os.path.basename(path))  # noqa: PTH119
 
     def read(self) -> Iterator[Found | Notice]:
         if self._ignored:
@@ -151,12 +140,4 @@ def _classes(schema: Any, column: str) -> list[str]:
     return names
 
 
-def _takes(given: str) -> bool:
-    try:
-        path = local_path(given)
-    except ValueError:
-        return False
-    return is_table(path) and os.path.isfile(path)  # noqa: PTH113
-
-
-TABLE = Source(takes=_takes, read=_read, rank=lambda given: 0)
+TABLE = Source(takes=file_test(is_table), read=_read, rank=lambda given: 0)

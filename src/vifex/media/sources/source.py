@@ -20,6 +20,7 @@ __all__ = [
     "Notice",
     "Source",
     "failed",
+    "file_test",
     "local_path",
     "printable",
     "remote",
@@ -102,6 +103,23 @@ def local_path(given: str) -> str:
         raise ValueError("? and # in a file:// address must be written %3F and %23")
     path = os.fsdecode(unquote_to_bytes(parts.path.encode("utf-8", "surrogateescape")))
     return path.lstrip("/") if os.name == "nt" else path
+
+
+def file_test(takes: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Return the test `Source.takes` of a kind that is known by the path of a local file.
+
+    Args:
+        takes: Whether a path is one of the kind.
+    """
+
+    def test(given: str) -> bool:
+        try:
+            path = local_path(given)
+            return takes(path) and os.path.isfile(path)  # noqa: PTH113
+        except ValueError:
+            return False
+
+    return test
 
 
 def skipped(path: str, name: str, reason: str, stat: os.stat_result | None = None) -> Outcome:

@@ -262,7 +262,8 @@ class Details {
     const { app } = this;
     const uri = app.uri(row);
     const link = byId("details-link");
-    link.hidden = !/^(file|https?):/.test(uri);
+    // No browser opens a member of an archive, whose address has a #.
+    link.hidden = !/^(file|https?):/.test(uri) || uri.includes("#");
     const time = app.times && app.times[row] >= 0 ? `#t=${(app.times[row] / 1000).toFixed(3)}` : "";
     if (!link.hidden) link.href = uri + time;
   }

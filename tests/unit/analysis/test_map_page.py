@@ -69,7 +69,7 @@ def tab(browser: Tab) -> Tab:
     """The page, freshly loaded."""
     browser.wait(READY)
     browser.run("document.documentElement.dataset.state = ''")
-    browser.events.clear()
+    browser.forget()
     browser.call("Page.reload")
     browser.wait(READY)
     return browser

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from vifex.api.maintaining import Labelled, Removed, label, prune, remove
     from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.api.relocating import Relocated, relocate
+    from vifex.api.stored_views import RemovedView, StoredView, remove_view, rename_view, views
     from vifex.api.stores.item import Item
     from vifex.api.stores.store import Store
     from vifex.api.stores.store import open_store as open
@@ -198,6 +199,7 @@ __all__ = [
     "Regions",
     "Relocated",
     "Removed",
+    "RemovedView",
     "Report",
     "RetrievalEvaluation",
     "Sampling",
@@ -210,6 +212,7 @@ __all__ = [
     "StoreError",
     "StoreRun",
     "StoredIndex",
+    "StoredView",
     "StreamBatch",
     "Summary",
     "TensorLike",
@@ -258,11 +261,14 @@ __all__ = [
     "recommend",
     "relocate",
     "remove",
+    "remove_view",
+    "rename_view",
     "stream",
     "summarize",
     "train",
     "tree",
     "unusual_moments",
+    "views",
 ]
 
 _HOMES = {
@@ -349,6 +355,7 @@ _HOMES = {
     "Regions": ("vifex.values", "Regions"),
     "Relocated": ("vifex.api.relocating", "Relocated"),
     "Removed": ("vifex.api.maintaining", "Removed"),
+    "RemovedView": ("vifex.api.stored_views", "RemovedView"),
     "Report": ("vifex.values.reports", "Report"),
     "RetrievalEvaluation": ("vifex.api.evaluation.retrieval", "RetrievalEvaluation"),
     "Sampling": ("vifex.values", "Sampling"),
@@ -361,6 +368,7 @@ _HOMES = {
     "StoreError": ("vifex.values", "StoreError"),
     "StoreRun": ("vifex.api.history", "StoreRun"),
     "StoredIndex": ("vifex.search.approximate.facts", "StoredIndex"),
+    "StoredView": ("vifex.api.stored_views", "StoredView"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "Summary": ("vifex.analysis.summaries.summary", "Summary"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
@@ -408,11 +416,14 @@ _HOMES = {
     "recommend": ("vifex.api.answers.recommending", "recommend"),
     "relocate": ("vifex.api.relocating", "relocate"),
     "remove": ("vifex.api.maintaining", "remove"),
+    "remove_view": ("vifex.api.stored_views", "remove_view"),
+    "rename_view": ("vifex.api.stored_views", "rename_view"),
     "stream": ("vifex.api.streaming", "stream"),
     "summarize": ("vifex.api.answers.summarizing", "summarize"),
     "train": ("vifex.api.training", "train"),
     "tree": ("vifex.api.deriving", "tree"),
     "unusual_moments": ("vifex.api.answers.outlying", "unusual_moments"),
+    "views": ("vifex.api.stored_views", "views"),
 }
 
 

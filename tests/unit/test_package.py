@@ -99,6 +99,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "Regions",
         "Relocated",
         "Removed",
+        "RemovedView",
         "Report",
         "RetrievalEvaluation",
         "Sampling",
@@ -111,6 +112,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "StoreError",
         "StoreRun",
         "StoredIndex",
+        "StoredView",
         "StreamBatch",
         "Summary",
         "TensorLike",
@@ -159,11 +161,14 @@ def test_public_names_are_the_reviewed_list() -> None:
         "recommend",
         "relocate",
         "remove",
+        "remove_view",
+        "rename_view",
         "stream",
         "summarize",
         "train",
         "tree",
         "unusual_moments",
+        "views",
     ]
     assert sorted(dir(vifex)) == sorted(vifex.__all__)
 

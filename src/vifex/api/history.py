@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from vifex.api.arguments import checked
 from vifex.store import View, open_store
+from vifex.values.run_facts import read_facts
 
 __all__ = ["StoreRun", "history"]
 
@@ -72,7 +72,7 @@ def _runs(view: View) -> list[StoreRun]:
                 deleted[run] += 1
     found = []
     for number in sorted({*media, *deleted, *texts}):
-        facts = _facts(texts.get(number, ""))
+        facts = read_facts(texts.get(number, ""))
         started = facts.get("started_unix_s")
         found.append(
             StoreRun(
@@ -87,11 +87,3 @@ def _runs(view: View) -> list[StoreRun]:
             )
         )
     return found
-
-
-def _facts(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -45,6 +45,7 @@ _GROUPS = {
         "rm": "vifex.cli.maintaining:rm",
         "relocate": "vifex.cli.maintaining:relocate",
         "prune": "vifex.cli.maintaining:prune",
+        "views": "vifex.cli.views:views",
         "history": "vifex.cli.maintaining:history",
         "check": "vifex.cli.checking:check",
         "upgrade": "vifex.cli.upgrading:upgrade",

@@ -1,17 +1,18 @@
 """The store keeps rows, outcomes and recipes exactly; it does not know how they are made.
 
 `open_store` reads and `open_writer` writes. A `View` is a table of rows made by one recipe. Its ledger says
-what became of every medium. `delete_rows`, `relabel` and `move_media` change what a view holds, and `upgrade`
-brings a store to the newest format, which docs/store-format.md describes.
+what became of every medium. `delete_rows`, `relabel` and `move_media` change what a view holds, `remove_view`
+and `rename_view` change which views there are. `upgrade` brings a store to the newest format, which
+docs/store-format.md describes.
 """
 
 from vifex.store.commit.changes import LabelChange, MovedMedium
 from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
 from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
-from vifex.store.editing import delete_rows, move_media, relabel
+from vifex.store.editing import delete_rows, move_media, relabel, remove_view, rename_view
 from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
 from vifex.store.files.lance_adapter import IndexPlan
-from vifex.store.files.layout import indexed_views, stored_view
+from vifex.store.files.layout import folder_bytes, indexed_views, stored_view
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import FileProblem, ViewCheck
 from vifex.store.reading.indexed import ViewIndex, index_name, index_of
@@ -40,6 +41,7 @@ __all__ = [
     "ViewIndex",
     "ViewWriter",
     "delete_rows",
+    "folder_bytes",
     "index_name",
     "index_of",
     "indexed_views",
@@ -50,6 +52,8 @@ __all__ = [
     "open_writer",
     "read_marks",
     "relabel",
+    "remove_view",
+    "rename_view",
     "row_schema",
     "stored_view",
     "upgrade",

@@ -1,21 +1,27 @@
-"""Changing what a view holds without computing anything: media are deleted, moved, or get other labels."""
+"""Changing a store without computing anything.
+
+Media of a view are deleted, moved, or get other labels; whole views are removed or get other names.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vifex.store.commit.changes import LabelChange, MovedMedium
+from vifex.store.commit.view_folders import check_removable
 from vifex.store.commit.writing import open_writer
+from vifex.store.files.layout import read_store
 from vifex.store.reading.store import open_store
 from vifex.store.reading.view import View
 from vifex.values import InputError
 from vifex.values.registry import near
 
-__all__ = ["delete_rows", "move_media", "relabel"]
+__all__ = ["delete_rows", "move_media", "relabel", "remove_view", "rename_view"]
 
 
 def delete_rows(store: str | os.PathLike[str], view: str, names: Collection[str], *, run: str = "") -> int:
@@ -97,6 +103,40 @@ def move_media(
         there = {old for old, new in moves.items() if new.medium_id in known}
         written.delete(there)
         return written.move({old: new for old, new in moves.items() if old not in there}) + len(there)
+
+
+def remove_view(
+    store: str | os.PathLike[str], view: str, *, force: bool = False, dry_run: bool = False
+) -> None:
+    """Remove a view with all its files, at once.
+
+    Args:
+        store: The store's folder.
+        view: Name of the view.
+        force: Whether the only view, or one from which other views were made, is removed too.
+        dry_run: Whether it is only checked that this can be done.
+
+    Raises:
+        StoreError: If there is no such store or view, a reader has it open, or `force` is needed.
+    """
+    info = read_store(Path(store))  # a store that is not there is not made
+    if dry_run:
+        check_removable(info, view, force=force)
+        return
+    with open_writer(store) as writer:
+        writer.remove_view(view, force=force)
+
+
+def rename_view(store: str | os.PathLike[str], old: str, new: str) -> None:
+    """Give a view another name; its rows and its ledger stay as they are.
+
+    Raises:
+        InputError: If the new name is taken, or none that a view can have.
+        StoreError: If there is no such store or view, a reader has it open, or other views were made from it.
+    """
+    read_store(Path(store))
+    with open_writer(store) as writer:
+        writer.rename_view(old, new)
 
 
 def _ids(view: View, names: Collection[str]) -> dict[str, list[str]]:

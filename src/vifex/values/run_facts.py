@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any, Final
 
-__all__ = ["run_facts"]
+__all__ = ["read_facts", "run_facts"]
 
 _DISTRIBUTIONS: Final = {"open_clip": "open_clip_torch", "sklearn": "scikit-learn"}
 """Distributions of modules with another name."""
@@ -33,3 +33,12 @@ def run_facts(packages: Iterable[str] = (), **more: Any) -> str:
         **more,
     }
     return json.dumps(facts, sort_keys=True)
+
+
+def read_facts(text: str) -> dict[str, Any]:
+    """Read what `run_facts` wrote; nothing of what another program wrote in another form."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -53,6 +53,11 @@ STEPS: Final[tuple[str, ...]] = (
     "view.built",
     "view.synced",
     "view.named",
+    "views.put_aside",
+    "views.removal_synced",
+    "views.removed",
+    "views.renamed",
+    "views.rename_synced",
 )
 """Every place where a crash is tested, in the order of the protocol."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.commit.synced_table import SyncedTable
 from vifex.store.commit.upgrading import needs_upgrade, upgrade_views
+from vifex.store.commit.view_folders import check_removable, check_renamable, remove_view, rename_view
 from vifex.store.commit.view_writer import DEFAULT_RULE, CommitRule, ViewWriter
 from vifex.store.files.faults import explained
 from vifex.store.files.lance_adapter import Table
@@ -127,8 +128,7 @@ class StoreWriter:
         Raises:
             StoreError: If the view was made by another recipe; the message names the differences.
         """
-        if name in self._views:
-            raise ValueError(f"the view {name!r} is open already")
+        self._must_not_be_open(name)
         paths = self._info.view(name)
         with explained(self.path):
             if paths.folder.exists():
@@ -155,6 +155,37 @@ class StoreWriter:
             )
         return self.view(name, read_recipe(paths))
 
+    def remove_view(self, name: str, *, force: bool = False) -> None:
+        """Remove a view with all its files; they are gone at once.
+
+        Args:
+            name: Of a view that this writer has not opened.
+            force: Whether the only view, or one from which other views were made, is removed too.
+
+        Raises:
+            StoreError: If there is no such view, a reader has it open, or `force` is needed.
+        """
+        self._must_not_be_open(name)
+        with explained(self.path):
+            check_removable(self._info, name, force=force)
+            remove_view(self._info, name)
+
+    def rename_view(self, old: str, new: str) -> None:
+        """Give a view another name; its rows and its ledger stay as they are.
+
+        Args:
+            old: Of a view that this writer has not opened.
+            new: Of no view.
+
+        Raises:
+            InputError: If the new name is taken, or none that a view can have.
+            StoreError: If there is no such view, a reader has it open, or other views were made from it.
+        """
+        self._must_not_be_open(old)
+        with explained(self.path):
+            check_renamable(self._info, old, new)
+            rename_view(self._info, old, new)
+
     def close(self) -> None:
         """Close every view, committing what it gathered, and let the next writer in.
 
@@ -169,6 +200,10 @@ class StoreWriter:
             self._views = {}
             if not any(view.is_busy for view in views):
                 self._lock.free()
+
+    def _must_not_be_open(self, name: str) -> None:
+        if name in self._views:
+            raise ValueError(f"the view {name!r} is open already")
 
     def _build(self, paths: ViewPaths, recipe: Recipe, files: Sequence[Path]) -> None:
         """Make a view in another folder and rename that, so that the view is whole or absent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -23,6 +24,7 @@ __all__ = [
     "StoreInfo",
     "ViewPaths",
     "create_store",
+    "folder_bytes",
     "list_views",
     "read_recipe",
     "read_store",
@@ -123,6 +125,16 @@ def list_views(info: StoreInfo) -> list[str]:
         return []
     folders = [f for f in info.views.iterdir() if not f.name.startswith(".") and (f / "recipe.json").exists()]
     return sorted(unquote(f.name) for f in folders)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return what the files below a folder take; files that go meanwhile count as none."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(place, name).stat().st_size
+    return total
 
 
 def indexed_views(path: str | os.PathLike[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`vifex export`: rows and vectors as a file of another format."""
+"""`vifex export`: rows and vectors as a file or a folder of another format."""
 
 from __future__ import annotations
 
@@ -21,33 +21,37 @@ def export(
     output: Annotated[str, Parameter(name=["--output", "-o"], group=OUTPUT)],
     to: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     each: Annotated[Literal["medium"] | None, Parameter(group=OUTPUT)] = None,
+    no_vectors: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     json: Json = False,
     view: Annotated[str, Parameter(group=SOURCE)] = "main",
     column: Annotated[str | None, Parameter(group=SOURCE)] = None,
     where: Annotated[str | None, Parameter(group=SOURCE)] = None,
 ) -> int:
-    """Write rows and vectors to a file.
+    """Write rows and vectors to a file or a folder.
 
     For example:
         vifex export lib.vifex -o features.parquet
         vifex export lib.vifex -o cats.npz --where "label = 'cat'"
         vifex export lib.vifex -o layer4.npy --view deep --column layer4
         vifex export lib.vifex -o features/ --each medium
+        vifex export lib.vifex -o dataset/ --to huggingface
 
     Parameters
     ----------
     store
         The store.
     output
-        The file, or the folder with --each. It must not be inside a store.
+        The file; the folder with --each, huggingface and lance. It must not be inside a store.
     to
-        npy, npz, parquet, csv, jsonl, hdf5 or safetensors (default: by the file's suffix).
+        npy, npz, parquet, csv, jsonl, hdf5, safetensors, huggingface or lance (default: by the suffix).
     each
         medium: write a file NAME_MODEL.npy for each medium into a folder, with NAME_timestamps_ms.npy and
         NAME_fps.npy for videos; or NAME_MODEL.npz with --to npz.
+    no_vectors
+        Write only the other columns of the rows, e.g. beside an npy file.
     overwrite
-        Replace the file if it exists.
+        Replace the file, or the folder of an earlier export, if it exists.
     view
         The view that is exported.
     column
@@ -56,7 +60,6 @@ def export(
         An SQL filter over the columns.
     """
     import vifex
-    from vifex.search.files import check_names_file
 
     if each is not None:
         with vifex.open(store, view=view) as collection:
@@ -72,10 +75,11 @@ def export(
         else:
             print_line(f"{count} media -> {clean(output)}")
         return 0
-    check_names_file(output)
-    form = to or _by_suffix(Path(output))
+    form = to or _by_suffix(output)
     with vifex.open(store, view=view) as collection:
-        rows = collection.export(output, to=form, column=column, where=where, overwrite=overwrite)
+        rows = collection.export(
+            output, to=form, column=column, where=where, vectors=not no_vectors, overwrite=overwrite
+        )
     if json:
         print_json({"file": str(output), "format": form, "rows": rows})
     else:
@@ -83,12 +87,16 @@ def export(
     return 0
 
 
-def _by_suffix(path: Path) -> str:
+def _by_suffix(output: str) -> str:
+    from vifex.search.files import check_names_file
     from vifex.values import InputError
 
-    suffix = path.suffix.removeprefix(".").lower()
+    suffix = Path(output).suffix.removeprefix(".").lower()
+    if suffix == "lance":
+        return suffix
+    check_names_file(output)
     if not suffix:
         raise InputError(
-            "the name does not say which format is wanted.", of=str(path), todo="Give it with `to=`."
+            "the name does not say which format is wanted.", of=output, todo="Give it with `to=`."
         )
     return "hdf5" if suffix == "h5" else suffix

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from vifex.search.columns import as_matrix, layer_of, rows_per_batch
-from vifex.search.files import check_target
+from vifex.search.files import folder_written_whole
 from vifex.values import InputError
 
 if TYPE_CHECKING:
@@ -75,34 +72,18 @@ def export_each_medium(
         raise InputError(
             f"a file for each medium is npy or npz, not {to!r}.", todo='Give `to="npy"` or `to="npz"`.'
         )
-    target = Path(folder)
-    _check_folder(target, overwrite=overwrite)
     stems = _Stems(view, where)
-    aside = target.with_name(f".{target.name[:32]}.{secrets.token_hex(4)}.part")
     media = rows = 0
-    try:
-        aside.mkdir()
+    with folder_written_whole(folder, overwrite=overwrite, is_own=_holds_arrays) as aside:
         for one in _media(view, columns, where):
             _write(aside / stems.of(one), one, view, columns, to)
             media, rows = media + 1, rows + len(one.t_s)
-        if target.exists():
-            shutil.rmtree(target)
-        aside.rename(target)
-    except OSError as exc:
-        why = exc.strerror or str(exc)
-        raise InputError(f"the folder cannot be written: {why}.", of=str(target)) from exc
-    finally:
-        with suppress(OSError):
-            shutil.rmtree(aside)
     return media, rows
 
 
-def _check_folder(target: Path, *, overwrite: bool) -> None:
-    check_target(target / "file.npy" if target.is_dir() else target, overwrite=overwrite)
-    if target.is_dir() and not overwrite and any(target.iterdir()):
-        raise InputError(
-            "this folder has files.", of=str(target), todo="Name a new folder, or give `overwrite=True`."
-        )
+def _holds_arrays(folder: Path) -> bool:
+    """Whether all files of a folder are arrays of NumPy."""
+    return all(path.suffix in (".npy", ".npz") for path in folder.rglob("*") if not path.is_dir())
 
 
 def _media(view: View, columns: Sequence[str], where: str | None) -> Iterator[_Rows]:

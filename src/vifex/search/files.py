@@ -1,4 +1,4 @@
-"""Output files: they appear complete or not at all, and replace a file only if that was requested.
+"""Output files and folders: they appear whole or not at all, and replace others only if that was requested.
 
 A file is written under a temporary name, synced, then renamed. Files inside a store are never replaced.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vifex.store.files.inside import store_around
-from vifex.store.files.sync import sync_file
+from vifex.store.files.sync import sync_file, sync_tree
 from vifex.values import InputError
 
-__all__ = ["check_names_file", "check_target", "written_whole"]
+__all__ = ["check_names_file", "check_target", "folder_written_whole", "written_whole"]
 
 
 def check_names_file(path: str | os.PathLike[str]) -> None:
@@ -60,6 +61,60 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
             aside.unlink(missing_ok=True)
 
 
+@contextmanager
+def folder_written_whole(
+    path: str | os.PathLike[str], *, overwrite: bool, is_own: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """Yield a temporary folder to write to; at the end it becomes the folder `path` in one step.
+
+    Args:
+        path: The folder to write; the one that it lies in must exist, and an empty one may be there.
+        overwrite: Whether it may replace a folder.
+        is_own: Whether a folder with files is one of the kind that is written: no other is replaced.
+
+    Raises:
+        InputError: If `path` is taken, lies in a store or cannot be written, or if the disk is full.
+    """
+    target = Path(os.path.abspath(path))  # noqa: PTH100 - links are the user's own
+    _check_folder(target, overwrite=overwrite, is_own=is_own)
+    aside = target.with_name(f".{target.name[:32]}.{secrets.token_hex(4)}.part")
+    old = aside.with_suffix(".old")
+    try:
+        with _translated(target):
+            aside.mkdir()
+            yield aside
+            sync_tree(aside)
+            if target.is_dir():
+                target.rename(old)
+            aside.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _check_folder(target: Path, *, overwrite: bool, is_own: Callable[[Path], bool]) -> None:
+    if not target.is_dir():
+        check_target(target, overwrite=False)
+        return
+    check_target(target / "file", overwrite=True)
+    if not any(target.iterdir()):
+        return
+    if not overwrite:
+        raise InputError(
+            "this folder has files.", of=str(target), todo="Name a new folder, or give `overwrite=True`."
+        )
+    if not is_own(target):
+        raise InputError(
+            "this folder is not such an export, so it is not replaced.",
+            of=str(target),
+            todo="Name a new folder, or remove this one yourself.",
+        )
+
+
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Check that a file may be written, before the work for it is done.
 
@@ -75,7 +130,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     store = store_around(target)
     if store is not None:
         raise InputError(
-            "this lies inside a store, and only vifex extract, fuse and tree write there.",
+            "this lies inside a store, and only the commands that fill a store write there.",
             of=str(target),
             todo=f"Name a file outside of {store}.",
         )

@@ -22,7 +22,9 @@ DISTANCES: Final[Mapping[str, str]] = {
 EXPORTS: Final[Mapping[str, str]] = {
     "csv": "vifex.search.formats.csv:CSV",
     "hdf5": "vifex.search.formats.hdf5:HDF5",
+    "huggingface": "vifex.search.formats.huggingface:HUGGINGFACE",
     "jsonl": "vifex.search.formats.jsonl:JSONL",
+    "lance": "vifex.search.formats.lance:LANCE",
     "npy": "vifex.search.formats.npy:NPY",
     "npz": "vifex.search.formats.npz:NPZ",
     "parquet": "vifex.search.formats.parquet:PARQUET",

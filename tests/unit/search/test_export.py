@@ -32,15 +32,22 @@ def test_npy_keeps_shape_and_dtype(make_view, tmp_path):
     np.testing.assert_array_equal(found, view.to_numpy("stage_1"))
 
 
-def test_npz_has_vectors_names_keys_and_times(plain_view, numbers, tmp_path):
+def test_npz_has_vectors_names_keys_and_the_other_columns(plain_view, numbers, tmp_path):
     export(plain_view, tmp_path / "x.npz", to="npz")
-    table = plain_view.to_arrow(["name", "key", "t_s"])
+    rows = plain_view.to_arrow([n for n in plain_view.schema.names if n != "head"]).to_pylist()
+    absent = {"i": np.iinfo(np.int64).min, "U": ""}
     with np.load(tmp_path / "x.npz") as found:
-        assert sorted(found) == ["X", "keys", "names", "t_s"]
         np.testing.assert_array_equal(found["X"], numbers)
-        assert found["names"].tolist() == table["name"].to_pylist()
-        assert found["keys"].tolist() == table["key"].to_pylist()
-        assert [None if np.isnan(t) else t for t in found["t_s"]] == table["t_s"].to_pylist()
+        assert Recipe.from_dict(json.loads(str(found["recipe"]))) == plain_view.recipe
+        others = {"names": "name", "keys": "key"}
+        read = {others.get(name, name): found[name] for name in found if name not in ("X", "recipe")}
+    assert set(rows[0]) - set(read) == {"medium_id", "split"}  # a key begins with the id; no row has a split
+    for name, values in read.items():
+        wanted = [row[name] for row in rows]
+        if values.dtype.kind == "f":
+            assert [None if np.isnan(v) else v for v in values.tolist()] == wanted
+        else:
+            assert [None if v == absent[values.dtype.kind] else v for v in values.tolist()] == wanted
 
 
 def test_equal_rows_give_equal_npz_files(plain_view, tmp_path):
@@ -82,6 +89,18 @@ def test_csv_reads_back_to_the_same_numbers(make_view, tmp_path, dtype):
     assert [r["key"] for r in rows] == view.to_arrow(["key"])["key"].to_pylist()
 
 
+def test_jsonl_is_json_whatever_the_numbers(plain_view, numbers, tmp_path):
+    export(plain_view, tmp_path / "x.jsonl", to="jsonl")
+    lines = (tmp_path / "x.jsonl").read_text(encoding="utf-8").splitlines()
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    read = [json.loads(line, parse_constant=refuse)["head"] for line in lines]
+    found = np.array([[np.nan if n is None else n for n in row] for row in read]).astype(np.float32)
+    np.testing.assert_array_equal(found, numbers)
+
+
 def test_csv_keeps_every_text_as_it_is(make_view, tmp_path):
     names = ['a "b", c.jpg', "=1+1.jpg", "line\nbreak.mp4", "ü 漢字.jpg", r"bad\xff.mp4", "-1"]
     view = make_view({"head": np.ones((18, 2))}, names=names, labels=["", None, "x,y", "=f()", " s ", "1"])
@@ -105,6 +124,7 @@ def test_batches_change_no_byte_that_is_read(plain_view, tmp_path, monkeypatch, 
     for module in ("npy", "parquet", "csv"):
         monkeypatch.setattr(f"vifex.search.formats.{module}.rows_per_batch", lambda size: 7)
     monkeypatch.setattr("vifex.search.formats.npz._BATCH_ROWS", 7)
+    monkeypatch.setattr("vifex.search.formats.parquet._GROUP_BYTES", 1)
     export(plain_view, cut, to=to)
     if to == "parquet":  # groups of rows are cut as they come
         assert pq.read_table(whole).drop_columns("head").equals(pq.read_table(cut).drop_columns("head"))
@@ -133,7 +153,7 @@ def test_an_unknown_format_is_said(plain_view, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on file size are POSIX")
-@pytest.mark.parametrize("to", ["npy", "npz", "parquet", "csv"])
+@pytest.mark.parametrize("to", ["npy", "npz", "parquet", "csv", "huggingface", "lance"])
 def test_a_file_that_cannot_grow_leaves_nothing(plain_store, tmp_path, to):
     """A limit on the size of files, met by the real writers: one sentence, and no half file."""
     code = f"""

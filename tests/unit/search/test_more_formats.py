@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import lance
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from safetensors import safe_open
@@ -65,6 +69,91 @@ def test_safetensors_reads_back(store: Path, tmp_path: Path) -> None:
         times = np.array([np.nan if row["t_s"] is None else row["t_s"] for row in rows])
         np.testing.assert_array_equal(file.get_tensor("t_s"), times)
         assert file.get_tensor("ordinal").tolist() == [row["ordinal"] for row in rows]
+
+
+def test_safetensors_has_the_texts_that_rows_state(store: Path, tmp_path: Path) -> None:
+    with vifex.open(store) as opened:
+        opened.export(tmp_path / "a.safetensors", to="safetensors")
+    rows, _ = rows_of(store)
+    with safe_open(tmp_path / "a.safetensors", "numpy") as file:
+        for column in ("uri", "label", "time_base"):
+            data, ends = file.get_tensor(f"{column}.utf8").tobytes(), file.get_tensor(f"{column}.offsets")
+            texts = [data[start:end].decode() for start, end in itertools.pairwise(ends)]
+            assert texts == [row[column] or "" for row in rows]
+        assert "split.utf8" not in file.keys()  # noqa: SIM118 - it is no dictionary
+        absent = np.iinfo(np.int64).min
+        assert file.get_tensor("pts").tolist() == [absent if r["pts"] is None else r["pts"] for r in rows]
+
+
+def test_lance_reads_the_table_by_itself(store: Path, tmp_path: Path) -> None:
+    with vifex.open(store) as opened:
+        rows = opened.export(tmp_path / "a.lance", to="lance")
+        wanted, recipe = opened.to_arrow(), opened.recipe
+    found = lance.dataset(str(tmp_path / "a.lance"))
+    assert found.count_rows() == rows == wanted.num_rows
+    assert found.to_table().equals(wanted)
+    assert vifex.Recipe.from_dict(json.loads(found.schema.metadata[b"vifex.recipe"])) == recipe
+
+
+def test_huggingface_has_features_that_fit_its_files(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layout and the words of `datasets`, whose versions 3.6 and 5.2 read such a folder."""
+    monkeypatch.setattr("vifex.search.formats.huggingface._FILE_BYTES", 20_000)
+    monkeypatch.setattr("vifex.search.formats.huggingface.rows_per_batch", lambda size: 2)
+    with vifex.open(store) as opened:
+        rows = opened.export(tmp_path / "a", to="huggingface", column="embedding")
+        wanted = opened.to_arrow([n for n in opened.schema.names if n != "stages_6"])
+    state = json.loads((tmp_path / "a" / "state.json").read_text())
+    names = [one["filename"] for one in state["_data_files"]]
+    assert len(names) > 1
+    assert sorted([*names, "state.json", "dataset_info.json"]) == sorted(
+        p.name for p in (tmp_path / "a").iterdir()
+    )
+    tables = [pa.ipc.open_stream(tmp_path / "a" / name).read_all() for name in names]
+    assert pa.concat_tables(tables).num_rows == rows
+    assert pa.concat_tables(tables).cast(wanted.schema).equals(wanted)
+    features = json.loads((tmp_path / "a" / "dataset_info.json").read_text())["features"]
+    for table in tables:
+        assert json.loads(table.schema.metadata[b"huggingface"])["info"]["features"] == features
+    for field in tables[0].schema:
+        said = features[field.name]
+        if said["_type"] == "Sequence":
+            kind = pa.list_(getattr(pa, said["feature"]["dtype"])(), said["length"])
+        else:
+            kind = getattr(pa, said["dtype"])()
+        assert field.type == kind, field
+
+
+@pytest.mark.parametrize("to", ["huggingface", "lance"])
+def test_only_a_folder_of_an_export_is_replaced(store: Path, tmp_path: Path, to: str) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    with vifex.open(store) as opened:
+        rows = opened.export(target, to=to)  # an empty folder may be there
+        with pytest.raises(vifex.InputError, match="this folder has files"):
+            opened.export(target, to=to)
+        assert opened.export(target, to=to, where="ordinal = 0", overwrite=True) < rows
+        mine = tmp_path / "mine"
+        mine.mkdir()
+        (mine / "thesis.txt").write_text("mine")
+        with pytest.raises(vifex.InputError, match="is not such an export"):
+            opened.export(mine, to=to, overwrite=True)
+        with pytest.raises(vifex.InputError, match="lies inside a store"):
+            opened.export(store / "x", to=to)
+        with pytest.raises(vifex.InputError, match="lies inside a store"):
+            opened.export(store, to=to, overwrite=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "out"]
+    assert (mine / "thesis.txt").read_text() == "mine"
+
+
+def test_rows_without_vectors(store: Path, tmp_path: Path) -> None:
+    with vifex.open(store) as opened:
+        plain = [n for n in opened.schema.names if n not in opened.columns]
+        opened.export(tmp_path / "a.parquet", to="parquet", vectors=False)
+        assert pq.read_table(tmp_path / "a.parquet").equals(opened.to_arrow(plain))
+        with pytest.raises(vifex.InputError, match="a file of npy holds nothing without vectors"):
+            opened.export(tmp_path / "a.npy", to="npy", vectors=False)
 
 
 def test_hdf5_reads_back(store: Path, tmp_path: Path) -> None:

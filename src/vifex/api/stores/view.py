@@ -360,16 +360,19 @@ class ViewMethods(MomentMethods):
         to: str,
         column: str | None = None,
         where: str | None = None,
+        vectors: bool = True,
         overwrite: bool = False,
     ) -> int:
-        """Write rows and vectors to a file.
+        """Write rows and vectors to a file or a folder, which appears complete or not at all.
 
         Args:
-            path: The file. It may not lie in a store.
-            to: `npy`, `npz`, `parquet`, `csv`, `jsonl`, `hdf5` (extra `export`) or `safetensors`.
+            path: The file; the folder with `huggingface` and `lance`. It may not lie in a store.
+            to: `npy`, `npz`, `parquet`, `csv`, `jsonl`, `hdf5` (extra `export`), `safetensors`, `huggingface`
+                (which `datasets.load_from_disk` reads) or `lance` (which `lance.dataset` reads).
             column: A layer's column; may be left out where there is one.
             where: An SQL filter over the columns.
-            overwrite: Whether an existing file is replaced.
+            vectors: Whether the vectors are written; else only the other columns.
+            overwrite: Whether an existing file, or a folder of an earlier export, is replaced.
 
         Returns:
             How many rows were written.
@@ -378,7 +381,7 @@ class ViewMethods(MomentMethods):
             InputError: If a choice is wrong or the file cannot be written.
         """
         stored = self._meant()._stored
-        return export(stored, path, to=to, column=column, where=where, overwrite=overwrite)
+        return export(stored, path, to=to, column=column, where=where, vectors=vectors, overwrite=overwrite)
 
     @checked()
     def export_each_medium(

@@ -7,15 +7,13 @@ attribute `vifex.recipe` of the file is the view's recipe as JSON. Needs h5py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from vifex.search.columns import as_matrix, layer_of, rows_per_batch
-from vifex.search.formats.base import Format, row_columns
+from vifex.search.formats.base import RECIPE, Format, recipe_text, row_columns
+from vifex.search.formats.facts import ABSENT
 from vifex.values.registry import require
 
 if TYPE_CHECKING:
@@ -25,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HDF5"]
 
-_ABSENT: Final = {"int64": np.iinfo(np.int64).min, "double": np.nan, "float": np.nan, "string": ""}
+_TYPES: Final = {"int64": "int64", "double": "float64", "float": "float32", "string": "string"}
+"""Names of types of Arrow, as `ABSENT` has them."""
 
 
 def _write(view: View, path: Path, columns: Sequence[str], where: str | None) -> int:
@@ -35,7 +34,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     step = rows_per_batch(sum(layer_of(view, column).size for column in columns))
     # h5py does not take every name of a file that the system does, so it writes to an open file.
     with path.open("w+b") as raw, h5py.File(raw, "w") as file:
-        file.attrs["vifex.recipe"] = json.dumps({"view": view.name, **view.recipe.to_dict()})
+        file.attrs[RECIPE] = recipe_text(view)
         sets = {name: _dataset(h5py, file, name, view.schema.field(name).type, n_rows) for name in plain}
         for column in columns:
             spec = layer_of(view, column)
@@ -61,7 +60,7 @@ def _dataset(h5py: Any, file: Any, name: str, kind: pa.DataType, n_rows: int) ->
 def _values(column: pa.Array) -> Any:
     import pyarrow.compute as pc
 
-    filled = pc.fill_null(column, _ABSENT[str(column.type)])
+    filled = pc.fill_null(column, ABSENT[_TYPES[str(column.type)]])
     return filled.to_pylist() if str(column.type) == "string" else filled.to_numpy(zero_copy_only=False)
 
 

@@ -1,6 +1,7 @@
 """`.jsonl`: an object for each row, with all row columns and each vector as a list of numbers.
 
-Numbers of vectors are the shortest that read back to the same float32 or float16. What is absent is `null`.
+Numbers of vectors are the shortest that read back to the same float32 or float16. What is absent is `null`,
+and so is NaN in a vector; infinity, which JSON does not know either, is `1e999`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from vifex.search.columns import as_matrix, layer_of, rows_per_batch
 from vifex.search.formats.base import Format, row_columns
@@ -26,7 +30,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     with path.open("w", encoding="utf-8") as file:
         for batch in view.batches(columns=[*plain, *columns], where=where, batch_rows=step):
             # As texts, because JSON's own floats would be written with the digits of a double.
-            vectors = {name: as_matrix(batch.column(name)).astype(str).tolist() for name in columns}
+            vectors = {name: _texts(as_matrix(batch.column(name))) for name in columns}
             for place, line in enumerate(batch.select(plain).to_pylist()):
                 text = json.dumps(line, ensure_ascii=False, allow_nan=False)[:-1]
                 lists = "".join(
@@ -35,6 +39,15 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
                 file.write(f"{text}{lists}}}\n")
             rows += batch.num_rows
     return rows
+
+
+def _texts(matrix: npt.NDArray[Any]) -> list[list[str]]:
+    texts = matrix.astype(str)
+    if not np.isfinite(matrix).all():
+        texts[np.isnan(matrix)] = "null"
+        texts[matrix == np.inf], texts[matrix == -np.inf] = "1e999", "-1e999"
+    found: list[list[str]] = texts.tolist()
+    return found
 
 
 JSONL = Format(

@@ -6,30 +6,27 @@ metadata; the view's recipe is JSON under the file's key `vifex.recipe`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vifex.search.columns import layer_of, rows_per_batch
-from vifex.search.formats.base import Format, row_columns
+from vifex.search.formats.base import Format, typed_schema
 
 if TYPE_CHECKING:
     from vifex.store import View
 
 __all__ = ["PARQUET"]
 
+_GROUP_BYTES: Final = 64 << 20
+"""Of a group of rows."""
+
 
 def _write(view: View, path: Path, columns: Sequence[str], where: str | None) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names = [*row_columns(view), *columns]
-    recipe = json.dumps({"view": view.name, **view.recipe.to_dict()}, ensure_ascii=False)
-    schema = pa.schema(
-        [view.schema.field(name) for name in names],
-        metadata={**(view.schema.metadata or {}), "vifex.recipe": recipe},
-    )
+    schema = typed_schema(view, columns)
     size = sum(layer_of(view, column).size for column in columns)
     rows = 0
     # Dictionaries gain nothing on features and cost the time of trying them.
@@ -39,9 +36,16 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
         path.open("wb") as file,
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=texts) as writer,
     ):
-        for batch in view.batches(columns=names, where=where, batch_rows=rows_per_batch(size)):
-            writer.write_batch(batch.select(names).cast(schema))
+        group: list[pa.RecordBatch] = []
+        for batch in view.batches(columns=schema.names, where=where, batch_rows=rows_per_batch(size)):
+            group.append(batch.select(schema.names).cast(schema))
             rows += batch.num_rows
+            # The writer would hold the pages of a group of a million rows in memory.
+            if sum(part.nbytes for part in group) >= _GROUP_BYTES:
+                writer.write_table(pa.Table.from_batches(group))
+                group = []
+        if group:
+            writer.write_table(pa.Table.from_batches(group))
     return rows
 
 

@@ -25,7 +25,7 @@ from vifex.values.sampling import Pages, RegionMethod, Tail
 
 __all__ = ["Choices", "ViewOptions", "plan_views"]
 
-_SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "clip")
+_SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "keyframes", "clip")
 _SAMPLING = (*_SAMPLERS, "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
@@ -48,6 +48,7 @@ class Choices(TypedDict, total=False):
     clip: str | None
     times_s: Sequence[float] | None
     frames: Sequence[int] | None
+    keyframes: bool
     hop: int | None
     tail: Tail
     centre: bool
@@ -110,11 +111,16 @@ def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: 
         (False, (*_SAMPLERS, "preset", "regions", "grid"), "Use `window_s=` and `window_hop_s=` for sound."),
     ):
         for word in words:
-            misplaced = any(v.get(word) is not None and is_sound != of_sound for is_sound, v in views)
+            misplaced = any(_is_given(v, word) and is_sound != of_sound for is_sound, v in views)
             unmet = all(is_sound != of_sound for is_sound, _ in views)
-            if misplaced or (unmet and dict(common).get(word) is not None):
+            if misplaced or (unmet and _is_given(common, word)):
                 wanted = "models of sound" if of_sound else "models of images and videos"
                 raise InputError(f"is for {wanted}, and no view has one.", option=word, todo=todo)
+
+
+def _is_given(choices: Mapping[str, object], word: str) -> bool:
+    value = choices.get(word)
+    return value is not None and value is not False
 
 
 def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import (
+    CLIPS,
     LIMITS,
     MODEL,
     OUTPUT,
@@ -72,16 +73,17 @@ def extract(
     fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     every: Annotated[int | None, Parameter(group=SAMPLING)] = None,
     uniform: Annotated[int | None, Parameter(group=SAMPLING)] = None,
-    clip: Annotated[str | None, Parameter(group=SAMPLING)] = None,
     times: Annotated[str | None, Parameter(group=SAMPLING)] = None,
     frames: Annotated[str | None, Parameter(group=SAMPLING)] = None,
-    hop: Annotated[int | None, Parameter(group=SAMPLING)] = None,
-    tail: Annotated[Literal["drop", "pad", "repeat", "zeros"], Parameter(group=SAMPLING)] = "drop",
-    centre: Annotated[Flag, Parameter(group=SAMPLING)] = False,
+    keyframes: Annotated[Flag, Parameter(group=SAMPLING)] = False,
     start: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     end: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     assume_fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     pages: Annotated[Literal["first", "all"], Parameter(group=SAMPLING)] = "first",
+    clip: Annotated[str | None, Parameter(group=CLIPS)] = None,
+    hop: Annotated[int | None, Parameter(group=CLIPS)] = None,
+    tail: Annotated[Literal["drop", "pad", "repeat", "zeros"], Parameter(group=CLIPS)] = "drop",
+    centre: Annotated[Flag, Parameter(group=CLIPS)] = False,
     regions: Annotated[Literal["crop", "roi_align", "roi_pool"] | None, Parameter(group=REGIONS)] = None,
     grid: Annotated[str | None, Parameter(group=REGIONS)] = None,
     overlap: Annotated[float, Parameter(group=REGIONS)] = 0.0,
@@ -167,6 +169,9 @@ def extract(
         Instead of --fps, take the frames on screen at these seconds, e.g. 0.5,12,90.
     frames
         Instead of --fps, take the frames of these numbers, from 0, e.g. 0,25,50.
+    keyframes
+        Instead of --fps, take the key frames, which are decoded without others: the fastest way through long
+        videos.
     hop
         Frames from the start of one clip to the start of the next (default: LENGTH x STRIDE, or the model's
         own).
@@ -247,6 +252,7 @@ def extract(
         clip=clip,
         times_s=split_numbers(times, float, "--times"),
         frames=split_numbers(frames, int, "--frames"),
+        keyframes=keyframes,
         hop=hop,
         tail=tail,
         centre=centre,

@@ -15,6 +15,7 @@ from cyclopts import Group, Parameter
 from vifex.values.errors import InputError
 
 __all__ = [
+    "CLIPS",
     "ENGINE",
     "LIMITS",
     "MODEL",
@@ -48,6 +49,7 @@ QUERY: Final = Group.create_ordered("Query")
 OUTPUT: Final = Group.create_ordered("Output")
 MODEL: Final = Group.create_ordered("Model")
 SAMPLING: Final = Group.create_ordered("Sampling of videos and pages")
+CLIPS: Final = Group.create_ordered("Clips")
 REGIONS: Final = Group.create_ordered("Regions")
 SOUND: Final = Group.create_ordered("Sound")
 ENGINE: Final = Group.create_ordered("Engine")

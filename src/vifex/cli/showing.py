@@ -232,6 +232,8 @@ def _sampling(sampling: dict[str, Any]) -> str:
             text = f"every {sampling['every']} frames"
         case "uniform":
             text = f"{sampling['uniform']} spread evenly"
+        case "keyframes":
+            text = "key frames"
         case "times" | "frames" as listed:
             values = sampling["times_s" if listed == "times" else "frames"]
             text = f"{listed} {', '.join(f'{v:g}' for v in values[:_LISTED])}"

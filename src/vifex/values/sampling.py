@@ -29,7 +29,7 @@ __all__ = [
     "ViewRequest",
 ]
 
-SamplerName = Literal["fps", "every", "uniform", "clip", "times", "frames"]
+SamplerName = Literal["fps", "every", "uniform", "clip", "times", "frames", "keyframes"]
 Tail = Literal["drop", "pad", "repeat", "zeros"]
 Pages = Literal["first", "all"]
 RegionMethod = Literal["crop", "roi_align", "roi_pool"]
@@ -83,6 +83,7 @@ class Sampling:
             "clip": (self.clip_length, self.frame_step),
             "times": (len(self.times_s),),
             "frames": (len(self.frames),),
+            "keyframes": (),
         }[self.sampler]
         for listed in ("times_s", "frames"):
             values = tuple(sorted(set(getattr(self, listed))))  # lists too, from JSON

@@ -199,6 +199,8 @@ def _choices(recipe: Recipe, learned: Classifier) -> dict[str, Any]:
         return {**found, "clip": f"{sampling.clip_length}x{sampling.frame_step}"}
     if sampling.sampler in ("times", "frames"):
         return found  # they are of other videos
+    if sampling.sampler == "keyframes":
+        return {**found, "keyframes": True}
     return {**found, sampling.sampler: getattr(sampling, sampling.sampler)}
 
 

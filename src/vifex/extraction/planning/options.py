@@ -23,6 +23,7 @@ def make_sampling(
     clip: str | None = None,
     times_s: Sequence[float] | None = None,
     frames: Sequence[int] | None = None,
+    keyframes: bool = False,
     hop: int | None = None,
     tail: Tail = "drop",
     centre: bool = False,
@@ -39,6 +40,7 @@ def make_sampling(
         clip: Windows, `LENGTHxSTRIDE`: LENGTH frames, STRIDE from one to the next.
         times_s: Single frames, by the times in seconds at which they are on screen.
         frames: Single frames, by their numbers from 0.
+        keyframes: The key frames.
         hop: Frames from one window's first to the next window's first; with `fps`, times of that rate.
         tail: What becomes of a window that is not full.
         centre: Lay windows around frames, by default around every one.
@@ -60,6 +62,7 @@ def make_sampling(
     for option, values in listed.items():
         _check_listed(option, values)
     given = {"fps": fps, "every": every, "uniform": uniform, **listed, "clip": clip}
+    given["keyframes"] = True if keyframes else None
     chosen = [name for name, value in given.items() if value is not None]
     if len(chosen) > 1 and chosen != ["fps", "clip"]:
         raise InputError(

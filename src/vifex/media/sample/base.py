@@ -73,7 +73,10 @@ class Part:
 
 
 class Sampler(Protocol):
-    """Chooses frames of one video for one request."""
+    """Chooses frames of one video for one request.
+
+    A class with `only_key_frames = True` is given key frames alone, with their numbers among all frames.
+    """
 
     oldest: int
     """No later pick contains a frame before this one."""

@@ -21,6 +21,7 @@ SAMPLERS: Final[Mapping[str, str]] = {
     "times": "vifex.media.sample.listed:TimesSampler",
     "frames": "vifex.media.sample.listed:FramesSampler",
     "clip": "vifex.media.sample.clip:ClipSampler",
+    "keyframes": "vifex.media.sample.keyframes:KeyframesSampler",
 }
 
 

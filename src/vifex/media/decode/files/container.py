@@ -15,6 +15,7 @@ import av
 import av.error
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vifex.media.decode.files.log import Log, listening
@@ -102,6 +103,12 @@ class Opened:
     """Whether the stream is missing in the header of the file."""
     is_image_stream: bool = False
     """Whether the file is images in sequence, without times."""
+    key_pts: set[int] = field(default_factory=set)
+    """Times of key frames, where the decoder does not mark them."""
+
+    def is_key(self, frame: VideoFrame) -> bool:
+        """Whether a frame is decoded without others."""
+        return frame.key_frame or frame.pts in self.key_pts
 
     @property
     def aspect(self) -> Fraction | None:

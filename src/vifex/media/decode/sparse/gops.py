@@ -16,7 +16,7 @@ from vifex.media.decode.sparse.nal import H264, Hevc
 from vifex.media.decode.sparse.role import ENTRY, Role, Unclear
 from vifex.media.decode.sparse.vpx import av1_role, vp8_role, vp9_role
 
-__all__ = ["holds_back", "roles"]
+__all__ = ["holds_back", "roles", "roles_by_header"]
 
 _ALONE: Final = frozenset({"prores", "dnxhd"})
 """Codecs whose frames never need another; FFmpeg's decoders keep nothing between them."""
@@ -46,6 +46,11 @@ def roles(context: Any) -> Callable[[Packet[Any]], Role]:
     if codec == "hevc" and is_boxed and len(extradata) > 22:
         return Hevc(extradata, (extradata[21] & 3) + 1).role
     raise Unclear
+
+
+def roles_by_header(context: Any) -> Callable[[Packet[Any]], Role] | None:
+    """Return the reader of packets for a codec whose frames start with a header that says what they are."""
+    return _BY_HEADER.get(context.codec.canonical_name)
 
 
 def holds_back(context: Any) -> int:

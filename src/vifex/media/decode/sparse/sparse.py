@@ -255,4 +255,5 @@ def _check(damage: Damage) -> None:
 
 def _shown(planned: Planned, time_base: str, converter: Converter) -> TimedFrame:
     image = _UNSEEN if planned.frame is None else FrameImage(planned.frame, converter)
-    return TimedFrame(planned.index, planned.pts, time_base, planned.start, planned.end, image)
+    is_key = planned.role.is_entry
+    return TimedFrame(planned.index, planned.pts, time_base, planned.start, planned.end, image, is_key)

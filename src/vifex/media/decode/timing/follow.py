@@ -45,6 +45,11 @@ class Timed:
     opened: Opened
     """The stream that it comes from."""
 
+    @property
+    def is_key(self) -> bool:
+        """Whether the frame is decoded without others."""
+        return self.opened.is_key(self.frame)
+
 
 class TimedFrames:
     """Decodes a video from where its container stands to its end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from av.codec.context import ThreadType
@@ -13,6 +14,8 @@ from av.video.frame import VideoFrame
 from vifex.media.decode.files.container import Opened
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.log import listening
+from vifex.media.decode.sparse.gops import roles_by_header
+from vifex.media.decode.sparse.role import Unclear
 from vifex.media.decode.timing.continuity import PacketClock, SoundClock, demuxed, is_header
 from vifex.media.decode.timing.times import Clock
 from vifex.media.decode.video.alpha import NO_ALPHA, alpha_context, has_alpha_beside
@@ -47,8 +50,13 @@ def decoded(
     """
     context = prepare(opened, limits)
     n = n_before
+    role_of = roles_by_header(context) if has_alpha_beside(opened.stream) else None  # libvpx marks no frame
     for packet in packets_of(opened, damage, packet_clock):
         progress()
+        if role_of is not None and packet is not None and packet.pts is not None:
+            with suppress(Unclear):
+                if role_of(packet).is_entry:
+                    opened.key_pts.add(packet.pts)
         for frame in frames_of(context, packet, damage, clock):
             if n >= limits.max_frames:
                 damage.other(f"Only the first {limits.max_frames:,} frames were decoded, as the limit says.")

@@ -105,6 +105,8 @@ class TimedFrame:
     start: Fraction
     end: Fraction
     image: DecodedImage
+    is_key: bool = True
+    """Whether it is decoded without others, as each image of an animation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +145,14 @@ class SampleBuilder:
         self.n_samples = 0
         self._boxes = BoxesOfFrames(boxes)
         self._sampler = make(request.sampling, part, duration)
+        self._only_key_frames = bool(getattr(self._sampler, "only_key_frames", False))
         self._damage = damage
         self._held: dict[int, _Held] = {}
 
     def feed(self, timed_frame: TimedFrame) -> Iterator[Sample]:
         """Take the next frame; return the samples that it completes."""
+        if self._only_key_frames and not timed_frame.is_key:
+            return
         if self._sampler.feed(timed_frame.index, timed_frame.start, timed_frame.end):
             held = self._hold(timed_frame)
             if held is not None:

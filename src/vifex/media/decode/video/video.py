@@ -18,6 +18,7 @@ from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.source import LocalFile
 from vifex.media.decode.files.stated import DOLBY_ALONE
 from vifex.media.decode.passing import only_new
+from vifex.media.decode.sparse.key_frames import are_enough, key_frames
 from vifex.media.decode.sparse.sparse import Unclear, can_pay, sparse_frames
 from vifex.media.decode.timing.appended import another_recording
 from vifex.media.decode.timing.follow import OutOfOrder, Timed, TimedFrames, duration_of, survey_all
@@ -189,14 +190,15 @@ def _attempt(
                 " missing here."
             )
         parts = [part_of(job.medium, request) for request in job.requests]
-        is_sparse = may_skip and can_pay(job.requests, parts, opened, surveyed)
-        if is_sparse:
+        timed = None
+        if may_skip and are_enough(job.requests, opened):
+            frames = key_frames(opened, job.limits, damage, job.progress)
+        elif may_skip and can_pay(job.requests, parts, opened, surveyed):
             twins = [
                 (make(request.sampling, part, duration), part)
                 for request, part in zip(job.requests, parts, strict=True)
             ]
             frames = sparse_frames(opened, twins, job.limits, damage, job.progress)
-            timed = None
         else:
             timed = TimedFrames(
                 opened,
@@ -211,7 +213,7 @@ def _attempt(
         reach = Reach(job.progress, opened.container, parts)
         for timed_frame in frames:
             reach.tell(timed_frame.end)
-            is_settled = is_last or is_sparse or timed_frame.index >= _SETTLED_AFTER
+            is_settled = is_last or timed is None or timed_frame.index >= _SETTLED_AFTER
             if is_settled:
                 # One by one: a whole window may be large.
                 for sample in viewing.show(timed_frame):
@@ -255,8 +257,8 @@ def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterato
             continue
         end = clock.seconds(pts)
         if before is not None:
-            image = FrameImage(before[0].frame, before[2])
-            yield TimedFrame(n - 1, before[1], time_base, start, end, image)
+            image, is_key = FrameImage(before[0].frame, before[2]), before[0].is_key
+            yield TimedFrame(n - 1, before[1], time_base, start, end, image, is_key)
         gaps.add(pts)
         if timed.opened not in converters:
             converters = {timed.opened: Converter.of(timed.opened, opened.notes)}
@@ -265,4 +267,5 @@ def shown_frames(frames: TimedFrames, opened: Opened, damage: Damage) -> Iterato
     if before is not None:
         timed, pts, converter = before
         end = clock.seconds(pts + max(1, timed.duration or gaps.median()))
-        yield TimedFrame(n - 1, pts, time_base, start, end, FrameImage(timed.frame, converter))
+        image = FrameImage(timed.frame, converter)
+        yield TimedFrame(n - 1, pts, time_base, start, end, image, timed.is_key)

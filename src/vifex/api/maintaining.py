@@ -12,8 +12,8 @@ from vifex.analysis.rows import MediumFacts
 from vifex.api.answers.labels import LabelSource, labels_of
 from vifex.api.arguments import checked
 from vifex.api.stores.changes import ledger_names
+from vifex.media.gone import gone_uris
 from vifex.media.sources import find
-from vifex.search.gone import gone_uris
 from vifex.store import LabelChange, View, delete_rows, open_store
 from vifex.store import relabel as relabel_rows
 from vifex.values import InputError, Medium, Outcome

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vifex.api.arguments import checked
-from vifex.media.content_hash import hash_of
+from vifex.media.content_hash import MAX_BYTES, hash_of
 from vifex.media.decode.files.source import open_uri
+from vifex.media.gone import gone_uris
 from vifex.media.sources import find
-from vifex.search.gone import gone_uris
 from vifex.store import MovedMedium, View, move_media, open_store
 from vifex.values import InputError, MediaError, Medium
 from vifex.values.media import member_of, path_to_uri
@@ -34,6 +34,9 @@ class Relocated:
     """Addresses of media that have no file in the new place; they are as they were."""
     different: tuple[str, ...]
     """The same for media where the file in the new place holds something else."""
+    unsure: tuple[str, ...]
+    """The same for media larger than 24 KiB, with a file of the same size and content hash among the sources
+    that was changed at another time: the hash does not cover all of it, so its name must be given."""
     spans: tuple[str, ...]
     """The same for spans of videos: the ledger does not keep where they begin, so they stay."""
     dry_run: bool
@@ -69,6 +72,7 @@ class _Found:
     pairs: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
     different: set[str] = field(default_factory=set)
+    unsure: set[str] = field(default_factory=set)
     spans: set[str] = field(default_factory=set)
 
 
@@ -86,8 +90,10 @@ def relocate(
 
     Either a folder (or a file) was moved as a whole, from `old` to `new`; or media whose files are gone are
     recognised by their content among the files of `among`. A file takes the place of a medium only if its
-    size and its content hash are those of the ledger; the hash covers 24 KiB of a file. Of media without a
-    hash, as in stores of format 1, size and time of change must be equal.
+    size and its content hash are those of the ledger. The hash covers 24 KiB of a file: of a larger one that
+    is found among the files of `among`, the time of change must be the same too. Of media without a hash, as
+    in stores of format 1, size and time of change must be equal. `vifex.extract` does as `among` does for the
+    media of its sources.
 
     Args:
         store: The store.
@@ -127,6 +133,7 @@ def relocate(
         moved=tuple(sorted({pair for one in found.values() for pair in one.pairs.items()})),
         missing=_all(one.missing for one in found.values()),
         different=_all(one.different for one in found.values()),
+        unsure=_all(one.unsure for one in found.values()),
         spans=_all(one.spans for one in found.values()),
         dry_run=dry_run,
     )
@@ -164,22 +171,33 @@ def _by_content(
     wanted = {one.size_bytes for known in media.values() for one in known if one.uri in gone}
     taken = {one.uri for known in media.values() for one in known} - gone
     sources = [among] if isinstance(among, str | os.PathLike) else list(among)
-    by_content: dict[tuple[int, str], Medium] = {}
+    by_content: dict[tuple[int, str, int], Medium] = {}
+    seen: set[tuple[int, str]] = set()
     for candidate in find(sources):
         if isinstance(candidate, Medium) and candidate.size_bytes in wanted and candidate.uri not in taken:
-            by_content.setdefault((candidate.size_bytes, _hash(candidate.uri)), candidate)
+            content = candidate.size_bytes, _hash(candidate.uri)
+            seen.add(content)
+            by_content.setdefault((*content, _time(candidate)), candidate)
     result = {}
     for view, known in media.items():
         found = result[view] = _Found()
         for one in known:
             if one.uri not in gone:
                 continue
-            there = by_content.get((one.size_bytes, one.content_hash)) if one.content_hash else None
-            if there is None:
-                found.missing.add(one.uri)
-            else:
+            content = one.size_bytes, one.content_hash
+            there = by_content.get((*content, _time(one))) if one.content_hash else None
+            if there is not None:
                 _settle(one, there.uri, there.name, found)
+            elif one.content_hash and content in seen:
+                found.unsure.add(one.uri)
+            else:
+                found.missing.add(one.uri)
     return result
+
+
+def _time(one: Medium | _Known) -> int:
+    """Return what must be the same beside size and content hash: of larger files the time of change."""
+    return one.mtime_ns if one.size_bytes > MAX_BYTES else 0
 
 
 def _settle(one: _Known, uri: str, name: str, found: _Found) -> None:

@@ -145,13 +145,14 @@ def relocate(
         for uris, words in (
             (done.missing, "not found"),
             (done.different, "other content there"),
+            (done.unsure, "perhaps moved, but changed at another time; give its OLD and NEW name"),
             (done.spans, "a span of a video, which cannot be moved; extract it again"),
         ):
             for uri in uris[:_SHOWN]:
                 print_line(f"{words}: {clean(uri)}", err=True)
             if len(uris) > _SHOWN:
                 print_line(f"{words}: {len(uris) - _SHOWN:,} more (all with --json)", err=True)
-    return 3 if done.missing or done.different or done.spans else 0
+    return 3 if done.missing or done.different or done.unsure or done.spans else 0
 
 
 @helped

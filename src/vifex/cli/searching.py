@@ -140,10 +140,10 @@ def search(
     """
     keep_pandas_out()
     import vifex
+    from vifex.media.gone import gone_uris
     from vifex.search.combined.evaluate import meaning
     from vifex.search.combined.values import match_of
     from vifex.search.files import check_target
-    from vifex.search.gone import gone_uris
     from vifex.search.timelines.export import check_moments_file
     from vifex.values import InputError
 

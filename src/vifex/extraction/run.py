@@ -26,6 +26,7 @@ from vifex.extraction.planning.shard_plan import plan_shards
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
+from vifex.extraction.renames import Renames
 from vifex.media.sources import find
 from vifex.store import StoreWriter, ViewWriter, open_writer, row_schema
 from vifex.store.files.inside import store_around
@@ -217,10 +218,13 @@ def _open_pipeline(
     on_notice: Callable[[str], None],
 ) -> Pipeline | ShardedPipeline:
     """Open the views, and make what fills them: this process, or shards at `places`."""
+    views = [_view_writer(writer, plan) for plan in plans]
+    recipes_and_views = [(plan.recipe, view) for plan, view in zip(plans, views, strict=True)]
+    renames = Renames(recipes_and_views)
     if len(places) == 1:
         (budget,) = budgets
         return Pipeline(
-            [_open_view(stack, writer, plan, budget.cores) for plan in plans],
+            [_open_view(stack, view, plan, budget.cores) for plan, view in zip(plans, views, strict=True)],
             workers=budget.workers,
             slow_workers=budget.slow_workers,
             window=_WINDOW,
@@ -229,17 +233,19 @@ def _open_pipeline(
             counter=counter,
             on_progress=on_progress,
             on_outcome=on_outcome,
+            renames=renames,
         )
     from vifex.extraction.shards.coordinator import ShardedPipeline
 
     return ShardedPipeline(
-        [(plan.recipe, _view_writer(writer, plan)) for plan in plans],
+        recipes_and_views,
         [_shard_setup(plans, place, budget) for place, budget in zip(places, budgets, strict=True)],
         retry_failed=retry_failed,
         counter=counter,
         on_progress=on_progress,
         on_outcome=on_outcome,
         on_notice=on_notice,
+        renames=renames,
     )
 
 
@@ -261,8 +267,7 @@ def _shard_setup(plans: Sequence[ViewPlan], device: str | None, budget: Budget) 
     )
 
 
-def _open_view(stack: contextlib.ExitStack, writer: StoreWriter, plan: ViewPlan, cores: int) -> RunningView:
-    view = _view_writer(writer, plan)
+def _open_view(stack: contextlib.ExitStack, view: ViewWriter, plan: ViewPlan, cores: int) -> RunningView:
     network = plan.engine.compile(
         plan.model, plan.layers, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
     )
@@ -301,6 +306,7 @@ def _report(store: str | os.PathLike[str], plans: Sequence[ViewPlan], tally: Tal
         failed=tally.by_status["failed"],
         already_done=tally.already_done,
         already_failed=tally.already_failed,
+        moved=tally.moved,
         rows=tally.rows,
         seconds=round(seconds, 3),
         busy_s=round(tally.busy_s, 3),

@@ -5,7 +5,6 @@ To examine a file takes some microseconds on a local disk. A search examines the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -13,23 +12,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vifex.values.media import uri_to_path
+from vifex.media.gone import gone_uris, is_gone
 
 if TYPE_CHECKING:
     from vifex.search.hits import Hit
 
-__all__ = ["count_gone", "existing_hits", "gone_uris"]
+__all__ = ["count_gone", "existing_hits"]
 
 _MORE: Final = 4
 """Factor by which more hits are fetched when too many of them are gone."""
-
-
-def gone_uris(uris: Iterable[str]) -> set[str]:
-    """Return the addresses whose file no longer exists.
-
-    A file that may not be examined counts as existing, and so does an address that is not a local file.
-    """
-    return {uri for uri in set(uris) if _is_gone(uri)}
 
 
 def count_gone(batches: Iterable[Sequence[str]]) -> int:
@@ -60,22 +51,8 @@ def existing_hits(find: Callable[[int], list[Hit]], k: int) -> list[Hit]:
     while True:
         hits = find(count)
         for uri in {h.uri for h in hits} - known.keys():
-            known[uri] = _is_gone(uri)
+            known[uri] = is_gone(uri)
         kept = [h for h in hits if not known[h.uri]][:k]
         if len(kept) == k or len(hits) < count:
             return [replace(h, rank=rank) for rank, h in enumerate(kept, start=1)]
         count *= _MORE
-
-
-def _is_gone(uri: str) -> bool:
-    try:
-        path = uri_to_path(uri)
-    except ValueError:
-        return False
-    try:
-        os.stat(path)  # noqa: PTH116 - a path of surrogates is dear as a `Path`, and there may be a million
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except (OSError, ValueError):
-        return False
-    return False

@@ -13,6 +13,7 @@ from vifex.store.editing import delete_rows, move_media, relabel, remove_view, r
 from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
 from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import folder_bytes, indexed_views, stored_view
+from vifex.store.ledger.contents import Content, KnownContents
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import FileProblem, ViewCheck
 from vifex.store.reading.indexed import ViewIndex, index_name, index_of
@@ -24,9 +25,11 @@ from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
 __all__ = [
     "LEDGER_SCHEMA",
     "CommitRule",
+    "Content",
     "CopyMark",
     "FileProblem",
     "IndexPlan",
+    "KnownContents",
     "LabelChange",
     "LedgerEntry",
     "MediaIndex",

@@ -82,6 +82,8 @@ class Report:
     """What was estimated before the run, if it was."""
     notices: tuple[str, ...] = ()
     """Sentences on the sources and on what the views learned from them."""
+    moved: int = 0
+    """How many of those already done were finished under another address, which their rows have left."""
 
     @property
     def exit_status(self) -> int:
@@ -130,6 +132,7 @@ class Tally:
         self.by_status: dict[Status, int] = {"ok": 0, "partial": 0, "skipped": 0, "failed": 0}
         self.already_done = 0
         self.already_failed = 0
+        self.moved = 0
         self.media = 0
         self.rows = 0
         self.busy_s = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -84,6 +85,24 @@ def test_files_that_are_recognised_by_content(store: Path, media: Path) -> None:
     assert [Path(uri).name for uri in done.missing] == ["3.png"]
     report = vifex.extract(media, store, view="main")
     assert (report.already_done, report.rows) == (3, 1)
+
+
+def test_a_hash_of_a_part_does_not_decide_alone(tmp_path: Path) -> None:
+    """A file of more than 24 KiB must have been changed at the same time, or be named."""
+    for name, side in (("small.bmp", 48), ("kept.bmp", 120), ("other.bmp", 121)):
+        Image.effect_noise((side, side), 50).convert("RGB").save(tmp_path / name)
+    store = tmp_path / "s.vifex"
+    vifex.extract(sorted(tmp_path.glob("*.bmp")), store)
+    (tmp_path / "new").mkdir()
+    for name in ("small.bmp", "kept.bmp", "other.bmp"):
+        (tmp_path / name).rename(tmp_path / "new" / f"new-{name}")
+    for name in ("new-small.bmp", "new-other.bmp"):
+        os.utime(tmp_path / "new" / name, ns=(1, 1))
+    done = vifex.relocate(store, among=tmp_path / "new")
+    assert [Path(new).name for _, new in done.moved] == ["new-kept.bmp", "new-small.bmp"]
+    assert ([Path(uri).name for uri in done.unsure], done.missing) == (["other.bmp"], ())
+    named = vifex.relocate(store, tmp_path / "other.bmp", tmp_path / "new" / "new-other.bmp")
+    assert len(named.moved) == 1
 
 
 def test_another_file_in_the_new_place_is_refused(store: Path, media: Path) -> None:

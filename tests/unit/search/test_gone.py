@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import vifex
-from vifex.search.gone import count_gone, gone_uris
+from vifex.media.gone import gone_uris
+from vifex.search.gone import count_gone
 from vifex.values.media import path_to_uri
 
 Command = Callable[..., object]

@@ -9,7 +9,15 @@ import pyarrow as pa
 import pytest
 from store_maker import assert_whole, bits, by_key, feed, last_editions, medium, outcome, recipe, rows_of
 
-from vifex.store import CommitRule, LabelChange, delete_rows, open_store, open_writer, relabel
+from vifex.store import (
+    CommitRule,
+    LabelChange,
+    MovedMedium,
+    delete_rows,
+    open_store,
+    open_writer,
+    relabel,
+)
 from vifex.store.commit import maintenance
 from vifex.values import InputError, StoreError
 
@@ -139,3 +147,31 @@ def test_many_changes_find_their_rows_without_reading_the_others(
     assert len(read) == len(set(read)), "a fragment is read once"
     rows = assert_whole(store)
     assert rows.num_rows == 13 * 2 + 3
+
+
+def test_two_media_change_places_in_one_commit(store: Path) -> None:
+    """Names of files were swapped: each medium has the rows of the other, under its own id."""
+    with open_store(store) as read:
+        column = read.view().columns[0]
+        before = {row["key"]: row[column] for row in read.view().to_arrow().to_pylist()}
+    one, other = medium(2), medium(5)
+    moves = {
+        old.medium_id: MovedMedium(new.medium_id, new.uri, new.name, 7)
+        for old, new in ((one, other), (other, one))
+    }
+    with open_writer(store) as writer:
+        assert writer.stored_view("main").move(moves) == 2
+    with open_store(store) as read:
+        assert read.verify()[0].ok
+        after = {row["key"]: row[column] for row in read.view().to_arrow().to_pylist()}
+    swap = {one.medium_id: other.medium_id, other.medium_id: one.medium_id}
+    expected = {f"{swap.get(k[:32], k[:32])}{k[32:]}": vector for k, vector in before.items()}
+    assert after == expected
+
+
+def test_no_medium_moves_to_where_another_one_stays(store: Path) -> None:
+    new = medium(5)
+    move = {medium(2).medium_id: MovedMedium(new.medium_id, new.uri, new.name, 7)}
+    with open_writer(store) as writer, pytest.raises(ValueError, match="where another one is"):
+        writer.stored_view("main").move(move)
+    assert_whole(store)

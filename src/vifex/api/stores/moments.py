@@ -12,10 +12,10 @@ import numpy.typing as npt
 from vifex.api.arguments import checked
 from vifex.api.notices import tell
 from vifex.api.types import Query
+from vifex.media.gone import gone_uris
 from vifex.search.calibrated.kept import kept_threshold
 from vifex.search.calibrated.threshold import ScoreThreshold
 from vifex.search.combined.values import MeanOf
-from vifex.search.gone import gone_uris
 from vifex.search.moments.finding import MomentSearch, find_moments
 from vifex.search.moments.moment import Moment
 from vifex.search.query import TextQuery, as_query

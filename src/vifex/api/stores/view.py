@@ -24,6 +24,7 @@ from vifex.api.stores.naming import last_ref
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.sheets import query_thumbnail, query_title, thumbnail_of
 from vifex.api.types import Query
+from vifex.media.gone import gone_uris
 from vifex.search.approximate.facts import StoredIndex, stored_index
 from vifex.search.columns import one_column
 from vifex.search.combined.evaluate import is_scored_by_height, meaning
@@ -31,7 +32,7 @@ from vifex.search.contact_sheet import write_contact_sheet
 from vifex.search.each_medium import export_each_medium
 from vifex.search.export import export
 from vifex.search.find import search_many
-from vifex.search.gone import count_gone, existing_hits, gone_uris
+from vifex.search.gone import count_gone, existing_hits
 from vifex.search.hits import Hit
 from vifex.search.moments.moment import Moment
 from vifex.store import LabelChange, ViewCheck, delete_rows, relabel

@@ -34,6 +34,15 @@ class CommitThread:
         self.check()
         self._calls.put(call)
 
+    def do_now(self, call: Callable[[], object]) -> None:
+        """Make a call after all that were asked for before, and return when it is done.
+
+        Raises:
+            BaseException: As `do`, and what the call raises.
+        """
+        self.do(call)
+        self.finish()
+
     def check(self) -> None:
         """Raise what a call raised."""
         if self._failure is not None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
+from vifex.extraction.pipeline.commit_thread import CommitThread
+from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia
 from vifex.extraction.pipeline.view_sink import ViewSink
 from vifex.extraction.progress import Course
 from vifex.values import Medium, Outcome, Status
 from vifex.values.reports import Tally
 
 __all__ = ["Intake"]
+
+_AT_ONCE: Final = 256
+"""Media that are taken from the sources together, at most."""
 
 
 class Intake:
@@ -20,6 +26,8 @@ class Intake:
         retry_failed: Whether media that failed in an earlier run are tried again.
         course: Adds up what decoding took.
         on_outcome: Called once for each medium that did not end `ok`, or has a note.
+        commit_thread: Makes the calls of the views' writers.
+        renames: Recognises media that are finished under another address; by default none is.
     """
 
     def __init__(
@@ -29,12 +37,29 @@ class Intake:
         retry_failed: bool,
         course: Course,
         on_outcome: Callable[[Outcome], None] | None,
+        commit_thread: CommitThread | None = None,
+        renames: MovedMedia | None = None,
     ) -> None:
         self.tally = Tally()
         self.course = course
         self._sinks = sinks
         self._retry_failed = retry_failed
         self._on_outcome = on_outcome
+        self._commit_thread = commit_thread
+        self._renames = renames
+
+    def take(self, listing: MediaQueue, *, wait: bool) -> Sequence[Medium | Outcome]:
+        """Take the next media from the sources; those that are finished under another address get their rows.
+
+        Args:
+            listing: The media.
+            wait: Whether to wait for one where there is none.
+        """
+        if self._renames is None or self._commit_thread is None:
+            return listing.take(_AT_ONCE, wait=wait)
+        found = listing.take(self._renames.at_once, wait=wait)
+        self.tally.moved += self._renames.look(found, self._commit_thread.do_now)
+        return found
 
     def admit(self, found: Medium | Outcome) -> tuple[int, ...]:
         """Count what was found; returns the numbers of the views that want it, none if it is over."""

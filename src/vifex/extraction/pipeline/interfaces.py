@@ -15,7 +15,7 @@ from vifex.values import Medium, Outcome, Status
 if TYPE_CHECKING:
     from vifex.store import LabelChange  # a shard does without the store, which takes long to import
 
-__all__ = ["FinishedBefore", "MediaQueue", "RowWriter", "SpilledPart"]
+__all__ = ["FinishedBefore", "MediaQueue", "MovedMedia", "RowWriter", "SpilledPart"]
 
 SpilledPart: TypeAlias = Any
 """What a writer returns for spilled rows; it alone knows what that is."""
@@ -47,6 +47,16 @@ class FinishedBefore(Protocol):
 
     def has_labels_of(self, medium: Medium) -> bool:
         """Check whether the stored label and split are those that the source states."""
+
+
+class MovedMedia(Protocol):
+    """Recognises media that are finished under another address; `Renames` does it in views."""
+
+    at_once: int
+    """Media that it takes together, at most."""
+
+    def look(self, found: Sequence[Medium | Outcome], do: Callable[[Callable[[], object]], None]) -> int:
+        """Give recognised media their rows by calls through `do`; return how many there are."""
 
 
 class RowWriter(Protocol):

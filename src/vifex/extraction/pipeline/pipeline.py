@@ -23,7 +23,7 @@ from vifex.extraction.pipeline.batch_scheduler import BatchScheduler
 from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.in_flight import InFlight, MediumInFlight
 from vifex.extraction.pipeline.intake import Intake
-from vifex.extraction.pipeline.interfaces import MediaQueue
+from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia
 from vifex.extraction.pipeline.outcomes import outcome_of, worst
 from vifex.extraction.pipeline.running_view import RunningView
 from vifex.extraction.pipeline.showing import ProgressDisplay
@@ -69,6 +69,7 @@ class Pipeline:
         on_progress: Called a few times a second.
         on_outcome: Called once for each medium that did not end `ok`, or has a note.
         course: Adds up what decoding took; by default one of its own.
+        renames: Recognises media that are finished under another address; by default none is.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Pipeline:
         on_progress: Callable[[Progress], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
         course: Course | None = None,
+        renames: MovedMedia | None = None,
     ) -> None:
         self.unfinished: tuple[str, ...] = ()
         """Names of videos and sounds that were in work when the run was cut short."""
@@ -94,7 +96,12 @@ class Pipeline:
         self._sinks = [ViewSink(self._commit_thread, v.writer, v.plan.recipe, v.schema) for v in self._views]
         self._schedulers = _schedulers(self._views)
         self._intake = Intake(
-            self._sinks, retry_failed=retry_failed, course=course or Course(), on_outcome=on_outcome
+            self._sinks,
+            retry_failed=retry_failed,
+            course=course or Course(),
+            on_outcome=on_outcome,
+            commit_thread=self._commit_thread,
+            renames=renames,
         )
         self.tally = self._intake.tally
         self._display = ProgressDisplay(self._intake, counter, self.in_work, on_progress)
@@ -174,7 +181,7 @@ class Pipeline:
                     self._loop.wake()
                 return
             if not self._found:
-                self._found += listing.take(_LOOKED_AT, wait=self._loop is None)
+                self._found += self._intake.take(listing, wait=self._loop is None)
                 if not self._found:
                     return
             while capacity and self._found:

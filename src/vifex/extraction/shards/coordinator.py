@@ -17,7 +17,7 @@ from vifex.extraction.decoders.events import InWork
 from vifex.extraction.decoders.poller import Poller
 from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.intake import Intake
-from vifex.extraction.pipeline.interfaces import MediaQueue, RowWriter
+from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia, RowWriter
 from vifex.extraction.pipeline.outcomes import worst
 from vifex.extraction.pipeline.showing import ProgressDisplay
 from vifex.extraction.progress import Course, Progress
@@ -87,6 +87,7 @@ class ShardedPipeline:
         on_progress: Callable[[Progress], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
         on_notice: Callable[[str], None] = lambda notice: None,
+        renames: MovedMedia | None = None,
         start: Callable[[ShardSetup], ShardLink] = ShardProcess,
     ) -> None:
         self.unfinished: tuple[str, ...] = ()
@@ -98,7 +99,14 @@ class ShardedPipeline:
             ShardSink(self._commit_thread, writer, recipe, schema)
             for (recipe, writer), schema in zip(views, setups[0].schemas, strict=True)
         ]
-        self._intake = Intake(self._sinks, retry_failed=retry_failed, course=Course(), on_outcome=on_outcome)
+        self._intake = Intake(
+            self._sinks,
+            retry_failed=retry_failed,
+            course=Course(),
+            on_outcome=on_outcome,
+            commit_thread=self._commit_thread,
+            renames=renames,
+        )
         self.tally = self._intake.tally
         self._display = ProgressDisplay(self._intake, counter, self._in_work, on_progress)
         self._on_notice = on_notice
@@ -170,7 +178,7 @@ class ShardedPipeline:
                 self._poller.wake()
                 return
             if not self._found:
-                self._found += listing.take(_LOOKED_AT, wait=not self._is_started)
+                self._found += self._intake.take(listing, wait=not self._is_started)
                 if not self._found:
                     return
             looked_at += 1

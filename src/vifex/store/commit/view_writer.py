@@ -19,8 +19,10 @@ from vifex.store.commit.indexing import Measure, drop_index, enter_facts, make_i
 from vifex.store.commit.view_tables import ViewTables
 from vifex.store.files.lance_adapter import Fragment, IndexPlan
 from vifex.store.files.layout import StoreInfo, ViewPaths
+from vifex.store.ledger.contents import KnownContents
+from vifex.store.ledger.entries import take_entries
 from vifex.store.ledger.finished import FinishedMedia
-from vifex.store.schema import media_entries
+from vifex.store.schema import LedgerEntry, media_entries
 from vifex.values import Outcome, Recipe
 
 __all__ = ["DEFAULT_RULE", "CommitRule", "Spilled", "ViewWriter"]
@@ -106,6 +108,21 @@ class ViewWriter:
     def finished(self) -> FinishedMedia:
         """Return the newest committed entry of each medium by its id; it follows this writer's commits."""
         return self._tables.finished
+
+    @_in_turn
+    def contents(self, whole_bytes: int) -> KnownContents:
+        """Return an index of the committed media by what their files hold, as the ledger stands now.
+
+        Args:
+            whole_bytes: The content hash covers all bytes of a file of at most this size.
+        """
+        return KnownContents(self._tables.ledger.table, whole_bytes)
+
+    @_in_turn
+    def entries_at(self, places: Sequence[int]) -> list[LedgerEntry]:
+        """Read the entries at these places of the ledger, in the order of `places`."""
+        found = take_entries(self._tables.ledger.table, places)
+        return [LedgerEntry(*entry.values()) for entry in found.to_pylist()]
 
     @_in_turn
     def add(
@@ -219,7 +236,8 @@ class ViewWriter:
         Rows are copied with their vectors, bit for bit; nothing is computed.
 
         Args:
-            moves: The new place of each id of a medium. Its new id must be unknown to the view.
+            moves: The new place of each id of a medium. Its new id must be unknown to the view, or one that
+                moves too in the same commit.
 
         Returns:
             How many media were moved.
@@ -227,7 +245,8 @@ class ViewWriter:
         Raises:
             ValueError: If the view has a medium of one of the new ids.
         """
-        if any(one.medium_id in self._tables.finished for one in moves.values()):
+        taken = {one.medium_id for one in moves.values() if one.medium_id in self._tables.finished}
+        if taken and (len(moves) > self._rule.media or taken - moves.keys()):
             raise ValueError("a medium cannot move to where another one is")
         return sum(move_media(self._tables, part, moves) for part in self._known(moves))
 

@@ -1,0 +1,202 @@
+"""Media that are finished under another address: renamed and moved files are recognised, not computed.
+
+A new medium takes the rows of a finished one if all of this holds:
+
+- the file of the finished one is gone, or something else is at its address now;
+- both have the same size, the same content hash, and the same ending of the name;
+- both have the same span, boxes and moments;
+- the content hash covers all bytes. It covers 24 KiB; of a larger file the time of change must be the same
+  to the nanosecond, and the name too where that time is in whole seconds, as archives and some file systems
+  keep it, or where several finished media fit. Of a member of an archive the name must be the same.
+
+A copy whose original is still there is a medium of its own and is computed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from vifex.media.content_hash import MAX_BYTES, hash_of
+from vifex.media.decode.files.source import open_medium
+from vifex.media.sources.kinds import suffix_of
+from vifex.store import Content, KnownContents, LedgerEntry, MovedMedium, ViewWriter
+from vifex.values import MediaError, Medium, Outcome, Recipe
+from vifex.values.media import member_of, uri_to_path
+
+__all__ = ["Renames"]
+
+_MOST: Final = 4096
+"""Finished media of one content that are looked at."""
+_SECOND_NS: Final = 1_000_000_000
+
+Do = Callable[[Callable[[], object]], None]
+
+
+class Renames:
+    """Recognises media of the sources in views that are being written.
+
+    Args:
+        views: Recipe and writer of each.
+    """
+
+    at_once = 2048
+    """Media that are looked at together, at most: as many as one commit holds."""
+
+    def __init__(self, views: Sequence[tuple[Recipe, ViewWriter]]) -> None:
+        self._views = [_View(recipe.hash, writer) for recipe, writer in views]
+
+    def look(self, found: Sequence[Medium | Outcome], do: Do) -> int:
+        """Give those of some new media that are recognised the rows that they have under another address.
+
+        Args:
+            found: At most as many as one commit of a view takes.
+            do: Makes a call where the views are written, and returns when it is done.
+
+        Returns:
+            How many media were recognised, in one view or several.
+
+        Raises:
+            StoreError: If a commit fails.
+        """
+        media = [one for one in found if isinstance(one, Medium)]
+        hashes: dict[str, str] = {}
+        recognised: set[str] = set()
+        for view in self._views:
+            moves = view.moves(media, hashes)
+            if moves:
+                do(partial(view.move, moves))
+                recognised.update(new.medium_id for new in moves.values())
+        return len(recognised)
+
+
+class _View:
+    def __init__(self, recipe_hash: str, writer: ViewWriter) -> None:
+        self._recipe_hash, self._writer = recipe_hash, writer
+        self._known: KnownContents | None = None
+
+    def moves(self, media: Sequence[Medium], hashes: dict[str, str]) -> dict[str, MovedMedium]:
+        """Return the new places of finished media, by the ids that they have.
+
+        Args:
+            media: What the sources gave.
+            hashes: Content hashes by address; what is read is added.
+        """
+        finished = self._writer.finished()
+        new = {m.medium_id: m for m in media if finished.status_of(m, self._recipe_hash) is None}
+        if not new:
+            return {}
+        if self._known is None:
+            self._known = self._writer.contents(MAX_BYTES)
+        wanted = [(m, c, p) for m in new.values() for c, p in self._contents(m, hashes)]
+        places = sorted({place for _, _, some in wanted for place in some})
+        if not places:
+            return {}
+        entries = zip(places, self._writer.entries_at(places), strict=True)
+        # An entry that is not the newest of its medium says nothing of the rows that are there.
+        free = {
+            place: entry
+            for place, entry in entries
+            if entry.recipe_hash == self._recipe_hash
+            and finished.place_of(entry.medium_id) == place
+            and _has_left(entry)
+        }
+        return _matched(wanted, free)
+
+    def _contents(self, medium: Medium, hashes: dict[str, str]) -> Iterator[tuple[Content, Sequence[int]]]:
+        """Yield what a medium holds, and the entries that may hold the same, if there are any."""
+        if self._known is None or not self._known.has_size(medium.size_bytes, medium.mtime_ns):
+            return
+        if medium.uri not in hashes:
+            hashes[medium.uri] = _hash(medium)
+        content = Content(medium.size_bytes, medium.mtime_ns, hashes[medium.uri], medium.spec_hash)
+        places = self._known.places(content, _MOST) if content.content_hash else ()
+        if places:
+            yield content, places
+
+    def move(self, moves: dict[str, MovedMedium]) -> None:
+        """Move the rows; what was under a new address before is deleted, since its file has changed."""
+        finished = self._writer.finished()
+        replaced = {new.medium_id for new in moves.values() if new.medium_id in finished} - moves.keys()
+        if replaced:
+            self._writer.delete(replaced)
+        self._writer.move(moves)
+
+
+def _matched(
+    wanted: Sequence[tuple[Medium, Content, Sequence[int]]], free: Mapping[int, LedgerEntry]
+) -> dict[str, MovedMedium]:
+    """Give each new medium a finished one, first to those with the same name, so that labels stay theirs."""
+    moves: dict[str, MovedMedium] = {}
+    left = dict(free)
+    by_name: dict[str, list[int]] = {}
+    for place, entry in free.items():
+        by_name.setdefault(_base(entry.name), []).append(place)
+    rest = []
+    for medium, content, places in wanted:
+        allowed = set(places)
+        named = [p for p in by_name.get(_base(medium.name), ()) if p in left and p in allowed]
+        own = next((p for p in named if _fits(medium, content, left[p])), None)
+        if own is None:
+            rest.append((medium, content, places))
+        else:
+            moves[left.pop(own).medium_id] = _moved(medium)
+    for medium, content, places in rest:
+        fitting = (p for p in places if p in left and _fits(medium, content, left[p]))
+        first = next(fitting, None)
+        if first is not None and (
+            content.size_bytes <= MAX_BYTES
+            or (content.mtime_ns % _SECOND_NS != 0 and next(fitting, None) is None)
+        ):
+            moves[left.pop(first).medium_id] = _moved(medium)
+    return moves
+
+
+def _fits(medium: Medium, content: Content, entry: LedgerEntry) -> bool:
+    """Return whether the rows of an entry are those of a medium, but for what names decide."""
+    if content.size_bytes > MAX_BYTES and content.mtime_ns != entry.mtime_ns:
+        return False
+    return (
+        content.size_bytes,
+        content.content_hash,
+        content.spec_hash,
+        suffix_of(medium.name),
+        member_of(medium.uri),
+    ) == (
+        entry.size_bytes,
+        entry.content_hash,
+        entry.spec_hash,
+        suffix_of(entry.name),
+        member_of(entry.uri),
+    )
+
+
+def _has_left(entry: LedgerEntry) -> bool:
+    """Return whether the file of an entry is gone, or another one is at its address now."""
+    try:
+        found = os.stat(uri_to_path(entry.uri))  # noqa: PTH116 - names of any bytes
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    same_size = found.st_size == entry.size_bytes or member_of(entry.uri) is not None
+    return not same_size or found.st_mtime_ns != entry.mtime_ns
+
+
+def _hash(medium: Medium) -> str:
+    """Return the content hash of a medium; empty if it cannot be read or has changed since it was found."""
+    try:
+        with open_medium(medium) as file:
+            return hash_of(file.size_bytes, file.seek, file.read)
+    except (MediaError, OSError):
+        return ""
+
+
+def _moved(medium: Medium) -> MovedMedium:
+    return MovedMedium(medium.medium_id, medium.uri, medium.name, medium.mtime_ns)
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from vifex.api.extracting import extract
     from vifex.api.history import StoreRun, history
     from vifex.api.maintaining import Labelled, Removed, label, prune, remove
+    from vifex.api.merging import Merged, MergedView, merge
     from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.api.relocating import Relocated, relocate
     from vifex.api.stored_views import RemovedView, StoredView, remove_view, rename_view, views
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     from vifex.search.hits import Hit
     from vifex.search.moments.moment import Moment
     from vifex.search.timelines.cutting import CutClip
-    from vifex.store import FileProblem, LabelChange, ViewCheck
+    from vifex.store import FileProblem, LabelChange, MergeConflict, ViewCheck
     from vifex.training.progress import TrainingMoment
     from vifex.training.running import TrainingResult
     from vifex.values import (
@@ -174,6 +175,9 @@ __all__ = [
     "MediaError",
     "Medium",
     "MediumChange",
+    "MergeConflict",
+    "Merged",
+    "MergedView",
     "MissingExtraError",
     "Model",
     "ModelCard",
@@ -254,6 +258,7 @@ __all__ = [
     "label",
     "load_model",
     "map",
+    "merge",
     "open",
     "outliers",
     "probe",
@@ -330,6 +335,9 @@ _HOMES = {
     "MediaError": ("vifex.values", "MediaError"),
     "Medium": ("vifex.values", "Medium"),
     "MediumChange": ("vifex.analysis.differing.views", "MediumChange"),
+    "MergeConflict": ("vifex.store", "MergeConflict"),
+    "Merged": ("vifex.api.merging", "Merged"),
+    "MergedView": ("vifex.api.merging", "MergedView"),
     "MissingExtraError": ("vifex.values", "MissingExtraError"),
     "Model": ("vifex.values", "Model"),
     "ModelCard": ("vifex.values", "ModelCard"),
@@ -409,6 +417,7 @@ _HOMES = {
     "label": ("vifex.api.maintaining", "label"),
     "load_model": ("vifex.api.models.loaded", "load_model"),
     "map": ("vifex.api.answers.mapping", "draw_map"),
+    "merge": ("vifex.api.merging", "merge"),
     "open": ("vifex.api.stores.store", "open_store"),
     "outliers": ("vifex.api.answers.outlying", "outliers"),
     "probe": ("vifex.api.answers.probing", "probe"),

@@ -2,8 +2,8 @@
 
 `open_store` reads and `open_writer` writes. A `View` is a table of rows made by one recipe. Its ledger says
 what became of every medium. `delete_rows`, `relabel` and `move_media` change what a view holds, `remove_view`
-and `rename_view` change which views there are. `upgrade` brings a store to the newest format, which
-docs/store-format.md describes.
+and `rename_view` change which views there are, `merge_store` brings one store into another. `upgrade` brings
+a store to the newest format, which docs/store-format.md describes.
 """
 
 from vifex.store.commit.changes import LabelChange, MovedMedium
@@ -15,6 +15,9 @@ from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import folder_bytes, indexed_views, stored_view
 from vifex.store.ledger.contents import Content, KnownContents
 from vifex.store.ledger.medium_ids import MediumIds
+from vifex.store.merging.bringing import MergedMedia
+from vifex.store.merging.deciding import MergeConflict
+from vifex.store.merging.stores import MergedInto, compare_stores, merge_store
 from vifex.store.reading.checking import FileProblem, ViewCheck
 from vifex.store.reading.indexed import ViewIndex, index_name, index_of
 from vifex.store.reading.media_index import MediaIndex, MediumFacts
@@ -35,6 +38,9 @@ __all__ = [
     "MediaIndex",
     "MediumFacts",
     "MediumIds",
+    "MergeConflict",
+    "MergedInto",
+    "MergedMedia",
     "MovedMedium",
     "Spilled",
     "Store",
@@ -43,6 +49,7 @@ __all__ = [
     "ViewCheck",
     "ViewIndex",
     "ViewWriter",
+    "compare_stores",
     "delete_rows",
     "folder_bytes",
     "index_name",
@@ -50,6 +57,7 @@ __all__ = [
     "indexed_views",
     "keep_marks",
     "marks_from",
+    "merge_store",
     "move_media",
     "open_store",
     "open_writer",

@@ -141,15 +141,9 @@ def _relabelled(
 
 def _rows_of(tables: ViewTables, medium_ids: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
     """Yield the columns of the rows of some media, in stored order."""
-    schema, rows = tables.schema, tables.rows.table
-    listed = ", ".join(f"'{m}'" for m in medium_ids)
-    for batch in rows.scan(
-        schema.names,
-        where=f"medium_id IN ({listed})",
-        batch_rows=1024,
-        fragments=tables.places.fragments_of(rows, medium_ids),
-    ):
-        yield dict(zip(schema.names, batch.columns, strict=True))
+    names = tables.schema.names
+    for batch in tables.places.scan(tables.rows.table, names, medium_ids):
+        yield dict(zip(names, batch.columns, strict=True))
 
 
 def _entries_of(tables: ViewTables, medium_ids: Sequence[str]) -> Entries:

@@ -6,7 +6,7 @@ only the new fragments are read. It takes 24 bytes for each medium.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,25 @@ class RowPlaces:
             if any(stretches.count[place] for place in _places(stretches, wanted)):
                 found.append(fragment.id)
         return found
+
+    def scan(
+        self, rows: Table, names: Sequence[str], medium_ids: Sequence[str], where: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Read rows of some media in stored order; only fragments that hold some are looked at.
+
+        Args:
+            rows: The version of the rows that is read.
+            names: Of columns.
+            medium_ids: Each once; as many as a filter can list.
+            where: A further filter, as Lance takes it.
+        """
+        listed = ", ".join(f"'{m}'" for m in medium_ids)
+        yield from rows.scan(
+            names,
+            where=f"medium_id IN ({listed})" + (f" AND {where}" if where else ""),
+            batch_rows=1024,
+            fragments=self.fragments_of(rows, medium_ids),
+        )
 
     def _follow(self, rows: Table) -> None:
         """Read the fragments that are new, and forget those that are gone."""

@@ -52,7 +52,8 @@ class ViewTables:
         self._info = info
         with explained(info.path):
             self.rows, self.ledger, self.seal = recover(paths)
-            self._run = next((n for n, text in runs_of(self.ledger.table).items() if text == run), 0)
+            self._numbers = {text: n for n, text in reversed(runs_of(self.ledger.table).items())}
+            self._run = self._numbers.get(run, 0)
             self.finished = FinishedMedia(lambda: self.ledger.table)
             self._since_maintenance = commits_since_maintenance(self.ledger.table, self.seal)
         self.places = RowPlaces()
@@ -98,9 +99,19 @@ class ViewTables:
         self.ledger.commit("ledger.manifest", fragments)
         self.seal = sealed
         if self._run_text and not self._run:
-            self._run = sealed.commit
+            self._run = self._numbers[self._run_text] = sealed.commit
         self.finished.update(entered)
         self._since_maintenance += 1
+
+    @contextlib.contextmanager
+    def as_run(self, text: str) -> Iterator[None]:
+        """Let the commits inside belong to another run, which had its media computed elsewhere."""
+        before = self._run, self._run_text
+        self._run, self._run_text = self._numbers.get(text, 0), text
+        try:
+            yield
+        finally:
+            self._run, self._run_text = before
 
     def maintain(self, *, at_end: bool) -> None:
         """Do maintenance if it is due."""

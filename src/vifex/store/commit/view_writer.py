@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import time
@@ -249,6 +250,14 @@ class ViewWriter:
         if taken and (len(moves) > self._rule.media or taken - moves.keys()):
             raise ValueError("a medium cannot move to where another one is")
         return sum(move_media(self._tables, part, moves) for part in self._known(moves))
+
+    @contextlib.contextmanager
+    def tables(self) -> Iterator[tuple[ViewTables, CommitRule]]:
+        """Give the tables with nothing gathered, and the rule of commits, to one who commits by himself."""
+        with self._turn:
+            self._tables.must_be_open()
+            self.commit()
+            yield self._tables, self._rule
 
     @_in_turn
     def make_index(self, plan: IndexPlan, measure: Measure) -> None:

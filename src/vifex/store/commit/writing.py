@@ -155,6 +155,14 @@ class StoreWriter:
             )
         return self.view(name, read_recipe(paths))
 
+    def opened_view(self, name: str, recipe: Recipe, *, files: Sequence[Path] = ()) -> ViewWriter:
+        """Return a view that this writer has open, or open it as `view` does."""
+        return self._views.get(name) or self.view(name, recipe, files=files)
+
+    def recipes(self) -> dict[str, Recipe]:
+        """Read the recipe of every view, by name."""
+        return {name: read_recipe(self._info.view(name)) for name in list_views(self._info)}
+
     def remove_view(self, name: str, *, force: bool = False) -> None:
         """Remove a view with all its files; they are gone at once.
 

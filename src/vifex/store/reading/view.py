@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from vifex.store.files.faults import explained
 from vifex.store.files.format_1 import is_format_1
+from vifex.store.files.lance_adapter import Table
 from vifex.store.files.layout import (
     ViewPaths,
     read_recipe,
@@ -76,6 +77,11 @@ class View:
     def versions(self) -> tuple[int, int]:
         """The versions of ledger and rows that are read."""
         return self._head.ledger.version, self._head.rows.version
+
+    @property
+    def tables(self) -> tuple[Table, Table]:
+        """The tables of ledger and rows that are read, for other parts of the store."""
+        return self._head.ledger, self._head.rows
 
     @property
     def commit(self) -> int:

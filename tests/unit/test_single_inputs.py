@@ -65,7 +65,7 @@ def test_sources_layers_and_columns_may_be_given_one_by_one(place: Path, tmp_pat
     ("costs", "said"),
     [
         ({"workers": -1}, "cannot be -1 decoder"),
-        ({"limits": vifex.Limits(max_frames=0)}, "`max_frames=` is 0, so no file can pass"),
+        ({"limits": vifex.Limits(decoded_frames=0)}, "`decoded_frames=` is 0, so no file can pass"),
         ({"limits": vifex.Limits(max_pixels=-1)}, "`max_pixels=` is -1, so no"),
         ({"limits": vifex.Limits(file_s=float("nan"))}, "`file_s=` is nan, so no"),
         ({"limits": vifex.Limits(stall_s=0)}, "`stall_s=` is 0, so no"),

@@ -89,6 +89,8 @@ def extract(
             - `times_s`: Instead, the frames on screen at these times in seconds.
             - `frames`: Instead, the frames of these numbers in presentation order, from 0.
             - `keyframes`: Instead, the key frames: those that are decoded without others.
+            - `max_frames`: Samples of one medium at most: frames, clips, windows of sound or pages. Of more,
+              those are taken that are spread evenly over all.
             - `clip`: Instead, windows `LENGTHxSTRIDE`.
             - `hop`: Frames from one window's first frame to the next window's first.
             - `tail`: `drop` a last window that the video does not fill, `pad` it with its last frame,

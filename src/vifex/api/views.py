@@ -26,7 +26,7 @@ from vifex.values.sampling import Pages, RegionMethod, Tail
 __all__ = ["Choices", "ViewOptions", "plan_views"]
 
 _SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "keyframes", "clip")
-_SAMPLING = (*_SAMPLERS, "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
+_SAMPLING = (*_SAMPLERS, "max_frames", "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
 """Choices for models of sound, and what `SoundChoice` calls them."""
@@ -49,6 +49,7 @@ class Choices(TypedDict, total=False):
     times_s: Sequence[float] | None
     frames: Sequence[int] | None
     keyframes: bool
+    max_frames: int | None
     hop: int | None
     tail: Tail
     centre: bool

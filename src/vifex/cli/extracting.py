@@ -76,6 +76,7 @@ def extract(
     times: Annotated[str | None, Parameter(group=SAMPLING)] = None,
     frames: Annotated[str | None, Parameter(group=SAMPLING)] = None,
     keyframes: Annotated[Flag, Parameter(group=SAMPLING)] = False,
+    max_frames: Annotated[int | None, Parameter(group=SAMPLING)] = None,
     start: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     end: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     assume_fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
@@ -103,7 +104,7 @@ def extract(
     file_limit: Annotated[float, Parameter(group=LIMITS)] = 3600.0,
     stall_limit: Annotated[float, Parameter(group=LIMITS)] = 60.0,
     max_pixels: Annotated[int, Parameter(group=LIMITS)] = 178_956_970,
-    max_frames: Annotated[int, Parameter(group=LIMITS)] = 100_000_000,
+    frame_limit: Annotated[int, Parameter(group=LIMITS)] = 100_000_000,
     memory_limit: Annotated[float, Parameter(group=LIMITS)] = 4.0,
 ) -> int:
     """Turn images, videos and sound into features; an interrupted run resumes.
@@ -181,6 +182,9 @@ def extract(
     centre
         Take a clip around every frame, or around every HOP-th with --hop. --tail says how both ends are
         filled.
+    max_frames
+        Take at most so many frames of each video, clips, windows of sound or pages. Of more, those are taken
+        that are spread evenly.
     start
         Second of the video at which sampling starts.
     end
@@ -225,7 +229,7 @@ def extract(
         Seconds without progress after which a file counts as failed.
     max_pixels
         Width x height of one image or frame.
-    max_frames
+    frame_limit
         Frames decoded of one video.
     memory_limit
         GiB of memory for one decoder process. 0 sets no limit.
@@ -253,6 +257,7 @@ def extract(
         times_s=split_numbers(times, float, "--times"),
         frames=split_numbers(frames, int, "--frames"),
         keyframes=keyframes,
+        max_frames=max_frames,
         hop=hop,
         tail=tail,
         centre=centre,
@@ -284,7 +289,7 @@ def extract(
         shards=shards,
         limits=vifex.Limits(
             max_pixels=max_pixels,
-            max_frames=max_frames,
+            decoded_frames=frame_limit,
             file_s=file_limit,
             stall_s=stall_limit,
             memory_bytes=_bytes(memory_limit, "memory_bytes"),

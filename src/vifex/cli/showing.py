@@ -246,6 +246,8 @@ def _sampling(sampling: dict[str, Any]) -> str:
                 f"clips of {sampling['clip_length']} frames{rate}, step {sampling['frame_step']}, "
                 f"hop {hop}, {'centred, ' if centre else ''}tail {sampling['tail']}"
             )
+    most = sampling.get("max_frames")
+    text += f", {most:,} of each medium at most" if most else ""
     pages = ", a row for each page" if sampling.get("pages") == "all" else ""
     return text + _between(sampling) + pages
 

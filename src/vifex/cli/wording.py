@@ -26,6 +26,7 @@ _NAMES: Final = {
     "file_s": "file-limit",
     "stall_s": "stall-limit",
     "memory_bytes": "memory-limit",
+    "decoded_frames": "frame-limit",
 }
 """Options whose name in Python carries a unit."""
 

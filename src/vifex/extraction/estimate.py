@@ -245,7 +245,7 @@ def _row_bytes(plan: ViewPlan) -> int:
 def _is_per_medium(plan: ViewPlan) -> bool:
     """Whether a medium's cost does not follow its duration."""
     sampling = plan.recipe.sampling
-    bounded = sampling.t_start_s is not None or sampling.t_end_s is not None
+    bounded = any(v is not None for v in (sampling.t_start_s, sampling.t_end_s, sampling.max_frames))
     return plan.recipe.audio is None and (sampling.sampler == "uniform" or bounded)
 
 

@@ -51,7 +51,7 @@ def _check_costs(workers: int | None, limits: Limits) -> None:
         raise InputError(f"there cannot be {workers} decoder processes.", todo="Give 1 or more.")
     given = {
         "max_pixels": limits.max_pixels,
-        "max_frames": limits.max_frames,
+        "decoded_frames": limits.decoded_frames,
         "file_s": limits.file_s,
         "stall_s": limits.stall_s,
     }

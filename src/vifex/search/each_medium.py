@@ -138,7 +138,8 @@ def _write(stem: Path, one: _Rows, view: View, columns: Sequence[str], to: str) 
 def _rate(times: Any, view: View) -> float:
     """Return rows in a second: what was asked for, else by the median distance; NaN of a single row."""
     sampling = view.recipe.sampling
-    if view.recipe.audio is None and sampling.sampler == "fps" and sampling.fps:
+    is_even = sampling.sampler == "fps" and sampling.max_frames is None
+    if view.recipe.audio is None and is_even and sampling.fps:
         return float(sampling.fps)
     gaps = np.diff(times)
     gaps = gaps[gaps > 0]

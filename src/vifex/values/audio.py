@@ -61,6 +61,8 @@ class AudioSpec:
     tail: AudioTail = "pad"
     t_start_s: float | None = None
     t_end_s: float | None = None
+    max_windows: int | None = None
+    """Windows of one medium at most; of more those are taken that are spread evenly over all."""
 
     def __post_init__(self) -> None:
         _check(self.sample_rate_hz, self.window_s)
@@ -81,7 +83,10 @@ class AudioSpec:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
-        return asdict(self)
+        said = asdict(self)
+        if self.max_windows is None:  # it came later: the hash of older recipes must stay
+            del said["max_windows"]
+        return said
 
 
 def _check(sample_rate_hz: int, window_s: float) -> None:

@@ -74,6 +74,9 @@ class Sampling:
     """For `times`: seconds; the frame on screen at each of them, once."""
     frames: tuple[int, ...] = ()
     """For `frames`: numbers of frames in presentation order, from 0."""
+    max_frames: int | None = None
+    """Samples of one medium at most: frames, clips or pages. Of more those are taken that are spread evenly
+    over all that the sampler gives."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -96,6 +99,8 @@ class Sampling:
             raise ValueError(f"clip_fps is for clips and must be > 0, got {self.clip_fps}")
         if self.centre and (self.sampler != "clip" or self.tail == "repeat"):
             raise ValueError("centred windows are clips whose tail is drop, pad or zeros")
+        if self.max_frames is not None and self.max_frames < 1:
+            raise ValueError(f"max_frames must be at least 1, got {self.max_frames}")
         if self.hop is not None and self.hop < 1:
             raise ValueError(f"hop must be at least 1 frame, got {self.hop}")
         if self.assume_fps is not None and self.assume_fps <= 0:
@@ -121,9 +126,9 @@ class Sampling:
             del said["centre"]
         if self.pages == "first":
             del said["pages"]
-        for listed in ("times_s", "frames"):
-            if not said[listed]:
-                del said[listed]
+        for later in ("times_s", "frames", "max_frames"):
+            if not said[later]:
+                del said[later]
         return said
 
 
@@ -181,8 +186,8 @@ class Limits:
 
     max_pixels: int = 178_956_970
     """Width x height of one image or frame, checked before anything is allocated."""
-    max_frames: int = 100_000_000
-    """Frames that are decoded of one video."""
+    decoded_frames: int = 100_000_000
+    """Frames that are decoded of one video; those after them are missing, and the video is partial."""
     file_s: float = 3_600.0
     """Wall seconds for one file, without waiting for the engine."""
     stall_s: float = 60.0
@@ -251,6 +256,9 @@ class DecodeReport:
     keeps and the run tells although the medium is `ok`."""
     empty: tuple[tuple[int, str], ...] = ()
     """Requests that got no sample although others did: index of the request and why, one sentence."""
+    taken: tuple[tuple[int, str], ...] = ()
+    """How the samples of one request were limited: index of the request, and a sentence that the ledger
+    keeps."""
     apart: tuple[tuple[int, DecodeReport | NothingDecoded], ...] = ()
     """Requests that ended in another way than the rest, as sound does beside images: index of the request,
     and all that was learned for it."""

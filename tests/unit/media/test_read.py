@@ -125,7 +125,7 @@ def test_a_part_behind_the_end_ends_in_words(video: Path) -> None:
 
 
 def test_a_limit_of_frames_makes_it_partial(video: Path) -> None:
-    samples, seen = made.collect(video, limits=Limits(max_frames=7))
+    samples, seen = made.collect(video, limits=Limits(decoded_frames=7))
     assert len(samples) == 7
     assert seen.problems == ("Only the first 7 frames were decoded, as the limit says.",)
 

@@ -79,7 +79,14 @@ def sparse(sampling: Sampling, per_medium: int) -> Sampling:
     if sampling.sampler == "clip":
         return sampling
     return replace(
-        sampling, sampler="uniform", fps=None, every=None, uniform=per_medium, times_s=(), frames=()
+        sampling,
+        sampler="uniform",
+        fps=None,
+        every=None,
+        uniform=per_medium,
+        times_s=(),
+        frames=(),
+        max_frames=None,
     )
 
 

@@ -317,5 +317,5 @@ def _content_hash(medium: Medium) -> str:
 
 def _is_plain(report: DecodeReport) -> bool:
     """Check whether an image was read of which the ledger says nothing."""
-    said = report.problems or report.choices or report.empty or report.apart or report.frames_lost
-    return report.kind == "image" and not said
+    said = report.problems or report.choices or report.empty or report.apart or report.taken
+    return report.kind == "image" and not said and not report.frames_lost

@@ -50,6 +50,7 @@ def outcome_of(state: MediumInFlight, place: int) -> Outcome:
     status: Status = "partial" if problems else "ok"
     # How sound was filled and video converted is kept, though nothing was lost; choices are kept and shown.
     notes = report.choices if report.kind == "image" else (*report.notes, *report.choices)
-    reason = " ".join([*report.problems, *notes])
+    taken = [sentence for number, sentence in report.taken if number == place]
+    reason = " ".join([*report.problems, *notes, *taken])
     is_note = status == "ok" and bool(report.choices)
     return Outcome(medium, status, reason, rows=rows, lost=report.frames_lost, is_note=is_note, **facts)

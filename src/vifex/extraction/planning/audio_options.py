@@ -27,7 +27,7 @@ def fit_sound(
     Args:
         model: Any; one for images comes back as it is.
         choice: Of the user.
-        sampling: Its start and end count for sound as well.
+        sampling: Its start, end and limit count for sound as well.
 
     Returns:
         The model with a card that says the windows' length, and the windows; `None` for images.
@@ -54,6 +54,7 @@ def fit_sound(
             tail=choice.tail or own.tail,
             t_start_s=sampling.t_start_s if sampling else None,
             t_end_s=sampling.t_end_s if sampling else None,
+            max_windows=sampling.max_frames if sampling else None,
         )
     except ValueError as exc:
         raise InputError(f"the windows make no sense: {exc}.", todo="Give seconds above 0.") from exc

@@ -24,6 +24,7 @@ def make_sampling(
     times_s: Sequence[float] | None = None,
     frames: Sequence[int] | None = None,
     keyframes: bool = False,
+    max_frames: int | None = None,
     hop: int | None = None,
     tail: Tail = "drop",
     centre: bool = False,
@@ -41,6 +42,7 @@ def make_sampling(
         times_s: Single frames, by the times in seconds at which they are on screen.
         frames: Single frames, by their numbers from 0.
         keyframes: The key frames.
+        max_frames: Samples of one medium at most, spread evenly.
         hop: Frames from one window's first to the next window's first; with `fps`, times of that rate.
         tail: What becomes of a window that is not full.
         centre: Lay windows around frames, by default around every one.
@@ -61,6 +63,9 @@ def make_sampling(
     listed = {"times_s": times_s, "frames": frames}
     for option, values in listed.items():
         _check_listed(option, values)
+    if max_frames is not None and not (isinstance(max_frames, Integral) and max_frames >= 1):
+        todo = "Give a whole number from 1 on, such as 100."
+        raise InputError(f"takes a number of frames, got {max_frames!r}.", option="max_frames", todo=todo)
     given = {"fps": fps, "every": every, "uniform": uniform, **listed, "clip": clip}
     given["keyframes"] = True if keyframes else None
     chosen = [name for name, value in given.items() if value is not None]
@@ -77,7 +82,7 @@ def make_sampling(
         raise InputError(why, option="centre", todo=todo)
     length, step = _parse_clip(clip) if clip is not None else (None, None)
     sampler = chosen[-1] if chosen else "fps"
-    if not chosen and start_s is None and end_s is None and assume_fps is None:
+    if not chosen and (start_s, end_s, assume_fps, max_frames) == (None,) * 4:
         return None
     try:
         return Sampling(
@@ -96,6 +101,7 @@ def make_sampling(
             centre=centre,
             times_s=tuple(times_s or ()),
             frames=tuple(frames or ()),
+            max_frames=None if max_frames is None else int(max_frames),
         )
     except ValueError as exc:
         raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc

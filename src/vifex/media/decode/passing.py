@@ -34,10 +34,14 @@ def renumbered(samples: Samples, numbers: Sequence[int]) -> Samples:
         numbers: The number of each of these requests among all.
 
     Returns:
-        The report, with the same change in `empty`.
+        The report, with the same change in `empty` and `taken`.
     """
     report = yield from pass_on(samples, lambda s: replace(s, request=numbers[s.request]))
-    return replace(report, empty=tuple((numbers[i], why) for i, why in report.empty))
+    return replace(
+        report,
+        empty=tuple((numbers[i], why) for i, why in report.empty),
+        taken=tuple((numbers[i], how) for i, how in report.taken),
+    )
 
 
 def only_new(samples: Samples, given: list[int]) -> Samples:

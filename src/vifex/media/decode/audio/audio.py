@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
@@ -40,15 +40,21 @@ def read_audio(
         Skip: If it has no sound, like images and animations.
         MediaError: If nothing of it can be decoded.
     """
+    counts: list[int | None] = [None] * len(requests)
+    if any(r.audio is not None and r.audio.max_windows is not None for r in requests):
+        counts = _counts(read_audio(file, medium, _without_limit(requests), limits, progress), len(requests))
     damage = Damage()
     opened = _open(file, limits, damage)
     try:
         clock = _clock(opened)
         span = medium.span
         side = (None, None) if span is None else (span.t_start_s, span.t_end_s)
-        windowers = [_windower(number, request, side, clock) for number, request in enumerate(requests)]
+        windowers = [
+            _windower(number, request, side, clock, count)
+            for number, (request, count) in enumerate(zip(requests, counts, strict=True))
+        ]
         timeline = Timeline(clock, damage)
-        unlimited = replace(limits, max_frames=sys.maxsize)  # that limit is for images
+        unlimited = replace(limits, decoded_frames=sys.maxsize)  # that limit is for images
         film = film_parts(file, opened, limits, progress)
         moved: list[str] = []
         reach = Reach(progress, opened.container)
@@ -101,11 +107,30 @@ def _clock(opened: Opened) -> Clock:
 
 
 def _windower(
-    number: int, request: ViewRequest, side: tuple[float | None, float | None], clock: Clock
+    number: int,
+    request: ViewRequest,
+    side: tuple[float | None, float | None],
+    clock: Clock,
+    count: int | None,
 ) -> AudioWindower:
     assert request.audio is not None
     part = Part.of(side, (request.audio.t_start_s, request.audio.t_end_s))
-    return AudioWindower(number, request.audio, part, clock)
+    return AudioWindower(number, request.audio, part, clock, count)
+
+
+def _without_limit(requests: Sequence[ViewRequest]) -> list[ViewRequest]:
+    return [
+        request if request.audio is None else replace(request, audio=replace(request.audio, max_windows=None))
+        for request in requests
+    ]
+
+
+def _counts(samples: Iterator[Sample], n_requests: int) -> list[int | None]:
+    """Count the windows of each request. Where sound begins and ends only its decoder can tell."""
+    counts = [0] * n_requests
+    for sample in samples:
+        counts[sample.request] += 1
+    return list(counts)
 
 
 def _report(
@@ -137,5 +162,6 @@ def _report(
         frames_lost=damage.n_lost,
         problems=damage.sentences(),
         notes=tuple(notes),
+        taken=tuple((w.number, w.how_limited) for w in windowers if w.how_limited is not None),
         empty=tuple((number, f"No window could be taken: {why}.") for number, why in empty),
     )

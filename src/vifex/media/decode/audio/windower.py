@@ -13,8 +13,10 @@ from av.audio.resampler import AudioResampler
 
 from vifex.media.decode.timing.times import Clock
 from vifex.media.sample.base import Part
+from vifex.media.sample.limited import limit_sentence
 from vifex.media.sample.sound import SoundWindow, SoundWindows
 from vifex.values import AudioSpec, Sample
+from vifex.values.spread import evenly
 
 __all__ = ["AudioWindower"]
 
@@ -33,11 +35,22 @@ class AudioWindower:
         spec: What is requested.
         part: The part of the sound that counts.
         clock: Of the stream.
+        count: Windows without the limit of their number, where there is one.
     """
 
-    def __init__(self, number: int, spec: AudioSpec, part: Part, clock: Clock) -> None:
+    def __init__(
+        self, number: int, spec: AudioSpec, part: Part, clock: Clock, count: int | None = None
+    ) -> None:
         self.number = number
         self.n_samples = 0
+        self.how_limited: str | None = None
+        """A sentence about the limit of the number of windows, if it takes effect."""
+        most = spec.max_windows
+        self._chosen = None
+        if most is not None and count is not None and count > most:
+            self._chosen = frozenset(evenly(range(count), most))
+            self.how_limited = limit_sentence(count, most, "windows")
+        self._n_windows = 0
         self._spec, self._part, self._clock = spec, part, clock
         self._origin = Fraction(0)
         self._windows: SoundWindows | None = None
@@ -71,7 +84,7 @@ class AudioWindower:
             return
         yield from self._end_run()
         for window in self._windows.finish():
-            yield self._sample(window)
+            yield from self._sample(window)
 
     def why_empty(self, end: Fraction) -> str:
         """Return a clause that says why there is no window, for sound that ends at that time."""
@@ -107,14 +120,18 @@ class AudioWindower:
         for frame in frames:
             samples: FloatArray = frame.to_ndarray()[0][: max(0, self._stop - self._at)]
             for window in self._windows.feed(self._at, samples):
-                yield self._sample(window)
+                yield from self._sample(window)
             self._at += len(samples)
 
-    def _sample(self, window: SoundWindow) -> Sample:
+    def _sample(self, window: SoundWindow) -> Iterator[Sample]:
+        number = self._n_windows
+        self._n_windows += 1
+        if self._chosen is not None and number not in self._chosen:
+            return
         rate_hz, clock = self._spec.sample_rate_hz, self._clock
         start = self._origin + Fraction(window.start, rate_hz)
         self.n_samples += 1
-        return Sample(
+        yield Sample(
             request=self.number,
             ordinal=self.n_samples - 1,
             pixels=window.samples,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image
@@ -25,7 +26,8 @@ from vifex.media.decode.images.pillow import loading, open_image, orientation
 from vifex.media.decode.timing.delays import SHOWN_S, is_too_short, stated_delays
 from vifex.media.decode.timing.times import Clock, survey
 from vifex.media.decode.video.sample_builder import TimedFrame
-from vifex.media.decode.video.viewing import Viewing
+from vifex.media.decode.video.viewing import Viewing, part_of
+from vifex.media.sample.limited import count_picks
 from vifex.values import DecodeReport, Limits, MediaError, Medium, Sample, ViewRequest
 
 __all__ = ["animation_frames", "read_animation"]
@@ -60,6 +62,11 @@ class _Schedule:
         pts = start + np.concatenate([[0], np.cumsum(ticks)]).astype(np.int64)
         return _Schedule(pts[:-1], int(pts[-1]), self.clock, int(short.sum()))
 
+    def intervals(self) -> list[tuple[Fraction, Fraction]]:
+        """Return when each frame is on screen."""
+        edges = [self.clock.seconds(tick) for tick in (*self.pts.tolist(), self.end)]
+        return list(pairwise(edges))
+
     @property
     def sentence(self) -> str:
         """Return a sentence about the frames whose time was lengthened."""
@@ -78,7 +85,14 @@ def read_animation(
     """Decode an animation once for all requests; see `vifex.media.read.read`."""
     damage = Damage()
     schedule = _schedule(file, limits, progress)
-    viewing = Viewing(medium, requests, damage, schedule.clock.seconds(schedule.end))
+    duration, intervals = schedule.clock.seconds(schedule.end), schedule.intervals()
+    counts = [
+        None
+        if request.sampling.max_frames is None
+        else count_picks(request.sampling, part_of(medium, request), duration, intervals)
+        for request in requests
+    ]
+    viewing = Viewing(medium, requests, damage, duration, counts)
     for timed_frame in animation_frames(file, limits, damage, progress, schedule):
         yield from viewing.show(timed_frame)
         if viewing.is_over(timed_frame):
@@ -104,8 +118,8 @@ def animation_frames(
         if index >= len(pts):
             damage.n_timeless += 1
             continue
-        if index >= limits.max_frames:
-            damage.other(f"Only the first {limits.max_frames:,} frames were decoded, as the limit says.")
+        if index >= limits.decoded_frames:
+            damage.other(f"Only the first {limits.decoded_frames:,} frames were decoded, as the limit says.")
             return
         end = int(pts[index + 1]) if index + 1 < len(pts) else schedule.end
         start = int(pts[index])

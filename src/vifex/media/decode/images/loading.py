@@ -30,7 +30,9 @@ from vifex.media.decode.images.tiff.tiff import find_pages, is_right_in_pillow, 
 from vifex.media.decode.passing import pass_on, renumbered
 from vifex.media.decode.video.pixels import FrameImage
 from vifex.media.decode.video.sample_builder import DecodedImage
+from vifex.media.sample.limited import limit_sentence
 from vifex.values import DecodeReport, Limits, MediaError, Medium, Sample, ViewRequest
+from vifex.values.spread import evenly
 
 __all__ = ["Loaded", "is_animated", "is_known_image", "load_image", "read_image"]
 
@@ -79,9 +81,12 @@ def _read_pages(
     counts, first, failed = [0] * len(requests), None, None
     reports: list[DecodeReport] = []
     problems: list[str] = []
-    for page in range(n_pages):
+    chosen = [_chosen_pages(request, n_pages) for request in requests]
+    n_tried = 0
+    for page in sorted(set().union(*chosen)):
         progress()
-        numbers = [i for i, w in enumerate(requests) if page == 0 or w.sampling.pages == "all"]
+        n_tried += 1
+        numbers = [i for i, pages in enumerate(chosen) if page in pages]
         of_page = [requests[i] for i in numbers]
         try:
             samples = renumbered(_read_alike(file, medium, of_page, limits, page), numbers)
@@ -100,12 +105,26 @@ def _read_pages(
     return replace(
         first,
         frames_seen=len(reports),
-        frames_lost=n_pages - len(reports),
+        frames_lost=n_tried - len(reports),
         problems=tuple(problems[:_MOST_PROBLEMS]),
         notes=tuple(dict.fromkeys(note for r in reports for note in r.notes)),
         choices=tuple(dict.fromkeys(choice for r in reports for choice in r.choices)),
         empty=tuple((i, problems[0]) for i in empty),
+        taken=tuple(
+            (i, limit_sentence(n_pages, most, "pages"))
+            for i, request in enumerate(requests)
+            if (most := request.sampling.max_frames) is not None
+            and request.sampling.pages == "all"
+            and most < n_pages
+        ),
     )
+
+
+def _chosen_pages(request: ViewRequest, n_pages: int) -> set[int]:
+    """Return the pages that a request takes: the first, or all within its limit."""
+    if request.sampling.pages == "first":
+        return {0}
+    return set(evenly(range(n_pages), request.sampling.max_frames or n_pages))
 
 
 def _as_page(

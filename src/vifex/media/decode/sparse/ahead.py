@@ -194,7 +194,7 @@ class Ahead:
 
     def _decide(self, planned: Planned, end_pts: int) -> None:
         index = planned.index = self._n_decided
-        if index >= self._limits.max_frames:
+        if index >= self._limits.decoded_frames:
             raise Unclear
         self._n_decided += 1
         start, end = self._edge, self._clock.seconds(end_pts)

@@ -210,7 +210,7 @@ class _Timeline:
 
     def _settle(self) -> None:
         pts = heappop(self._waiting)
-        if (self._pts and pts <= self._pts[-1]) or len(self._pts) >= self._limits.max_frames:
+        if (self._pts and pts <= self._pts[-1]) or len(self._pts) >= self._limits.decoded_frames:
             raise Unclear
         self._pts.append(pts)
 

@@ -75,6 +75,14 @@ def _share(
     request: ViewRequest, covered: float, rate: float, duration_s: float, surveyed: Survey | None
 ) -> float:
     """Estimate the share of frames that a request takes, given the share that its part covers."""
+    share = _share_without_limit(request, covered, rate, duration_s, surveyed)
+    n_frames, most = rate * duration_s, request.sampling.max_frames
+    return share if most is None or not n_frames else min(share, most / n_frames)
+
+
+def _share_without_limit(
+    request: ViewRequest, covered: float, rate: float, duration_s: float, surveyed: Survey | None
+) -> float:
     sampling = request.sampling
     if sampling.sampler == "every":
         return covered / (sampling.every or 1)

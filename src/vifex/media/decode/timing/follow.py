@@ -97,7 +97,7 @@ class TimedFrames:
         """
         yield from self._placed(self._of(self._first))
         for open_next in self._first.later:
-            if self._n >= self._limits.max_frames:
+            if self._n >= self._limits.decoded_frames:
                 return
             at = "" if self._times.end is None else f" at {float(self._clock.seconds(self._times.end)):.2f} s"
             try:

@@ -38,7 +38,7 @@ def decoded(
 
     Args:
         opened: The file; its codec context is set to one thread.
-        limits: `max_frames` ends the decoding, `max_pixels` makes the decoder refuse larger frames.
+        limits: `decoded_frames` ends the decoding, `max_pixels` makes the decoder refuse larger frames.
         damage: Counts errors, flags and messages.
         progress: Called for each packet.
         clock: For the times in messages.
@@ -58,8 +58,10 @@ def decoded(
                 if role_of(packet).is_entry:
                     opened.key_pts.add(packet.pts)
         for frame in frames_of(context, packet, damage, clock):
-            if n >= limits.max_frames:
-                damage.other(f"Only the first {limits.max_frames:,} frames were decoded, as the limit says.")
+            if n >= limits.decoded_frames:
+                damage.other(
+                    f"Only the first {limits.decoded_frames:,} frames were decoded, as the limit says."
+                )
                 return
             n += 1
             damage.n_corrupt_frames += frame.is_corrupt

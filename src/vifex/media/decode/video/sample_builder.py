@@ -15,8 +15,8 @@ from PIL import Image
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.geometry import clip_box
 from vifex.media.sample.base import Part, Pick
+from vifex.media.sample.limited import limit_sentence, make_limited
 from vifex.media.sample.listed import BoxesOfFrames
-from vifex.media.sample.registry import make
 from vifex.values import Box, PixelSpec, Sample, ViewRequest
 from vifex.values.media import grid_boxes
 
@@ -128,6 +128,7 @@ class SampleBuilder:
         part: Part,
         duration: Fraction | None,
         damage: Damage,
+        count: int | None = None,
     ) -> None:
         """Start a video.
 
@@ -138,13 +139,15 @@ class SampleBuilder:
             part: The part of the video to sample.
             duration: Seconds, for samplers that need them.
             damage: Takes what is lost.
+            count: Samples without the limit of their number, where there is one.
         """
         self.number = number
         self.request = request
         self.part = part
         self.n_samples = 0
         self._boxes = BoxesOfFrames(boxes)
-        self._sampler = make(request.sampling, part, duration)
+        self._sampler = make_limited(request.sampling, part, duration, count)
+        self._count = count
         self._only_key_frames = bool(getattr(self._sampler, "only_key_frames", False))
         self._damage = damage
         self._held: dict[int, _Held] = {}
@@ -168,6 +171,15 @@ class SampleBuilder:
     def why_empty(self, n_frames: int, end: Fraction) -> str:
         """Return a clause that says why there is no sample."""
         return self._sampler.why_empty(n_frames, end)
+
+    def how_limited(self) -> str | None:
+        """Return a sentence about the limit of the number of samples, if it took effect."""
+        most = self.request.sampling.max_frames
+        if most is None or self._count is None or self._count <= most:
+            return None
+        return limit_sentence(
+            self._count, most, "frames" if self.request.sampling.frames_per_sample is None else "clips"
+        )
 
     def _hold(self, timed_frame: TimedFrame) -> _Held | None:
         boxes = self._boxes.at(timed_frame.index, timed_frame.start, timed_frame.end)

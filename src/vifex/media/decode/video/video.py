@@ -30,7 +30,8 @@ from vifex.media.decode.video.reach import Reach
 from vifex.media.decode.video.sample_builder import TimedFrame
 from vifex.media.decode.video.viewing import Viewing, part_of
 from vifex.media.sample.base import exact
-from vifex.media.sample.registry import make, needs_duration
+from vifex.media.sample.limited import count_picks, make_limited
+from vifex.media.sample.registry import needs_duration
 from vifex.values import DecodeReport, Limits, Medium, Sample, ViewRequest
 
 __all__ = ["OutOfOrder", "StillInside", "open_video", "read_video", "shown_frames", "survey_video"]
@@ -97,6 +98,8 @@ class _Job:
     requests: Sequence[ViewRequest]
     limits: Limits
     progress: Callable[[], None]
+    counts: Sequence[int | None] = ()
+    """For each request its samples without the limit of their number, where it has one."""
 
 
 def read_video(
@@ -109,8 +112,11 @@ def read_video(
     """Decode a video once for all requests; see `vifex.media.read.read`."""
     job = _Job(file, medium, requests, limits, progress)
     surveyed = None
-    if any(needs_duration(w.sampling) for w in requests):
+    is_limited = any(request.sampling.max_frames is not None for request in requests)
+    if is_limited or any(needs_duration(w.sampling) for w in requests):
         surveyed = survey_video(file, limits, progress)
+        if is_limited:
+            job.counts = _counts(job, surveyed)
     given = [0] * len(requests)
     try:
         return (yield from only_new(_held_back(_attempt(job, surveyed, None, may_skip=True)), given))
@@ -132,6 +138,56 @@ def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) 
         return survey_all(opened, progress)
     finally:
         opened.close()
+
+
+def _counts(job: _Job, surveyed: Survey) -> list[int | None]:
+    """Return for each request with a limit how many samples it would have without."""
+    opened = open_video(job.file, job.limits, Log())
+    try:
+        assumed = _assumed(job)
+        duration = duration_of(surveyed, opened, assumed)
+        intervals = list(surveyed.intervals(opened.clock, duration))
+    finally:
+        opened.close()
+    keys = _key_frames(job) if any(r.sampling.sampler == "keyframes" for r in job.requests) else []
+    return [
+        None
+        if request.sampling.max_frames is None
+        else count_picks(
+            request.sampling,
+            part_of(job.medium, request),
+            duration,
+            keys if request.sampling.sampler == "keyframes" else intervals,
+        )
+        for request in job.requests
+    ]
+
+
+def _key_frames(job: _Job) -> list[tuple[Fraction, Fraction]]:
+    """Return when each key frame is on screen: what the stream says, which only its decoder can tell."""
+    damage = Damage()
+    opened = open_video(job.file, job.limits, damage.opening)
+    try:
+        if are_enough([r for r in job.requests if r.sampling.sampler == "keyframes"], opened):
+            frames = key_frames(opened, job.limits, damage, job.progress)
+            return [(frame.start, frame.end) for frame in frames]
+    except Unclear:
+        pass
+    finally:
+        opened.close()
+    opened = open_video(job.file, job.limits, damage.opening)
+    try:
+        timed = TimedFrames(opened, job.limits, Damage(), job.progress, assume_fps=_assumed(job))
+        frames = shown_frames(timed, opened, Damage())
+        return [(frame.start, frame.end) for frame in frames if frame.is_key]
+    finally:
+        opened.close()
+
+
+def _assumed(job: _Job) -> Fraction | None:
+    """Return the frame rate that is assumed where a stream has no times."""
+    rate = next((w.sampling.assume_fps for w in job.requests if w.sampling.assume_fps), None)
+    return None if rate is None else exact(rate)
 
 
 def _held_back(
@@ -173,10 +229,9 @@ def _attempt(
     # What FFmpeg says while it probes is kept apart: it speaks of all streams there.
     opened = open_video(job.file, job.limits, damage.opening)
     try:
-        rate = next((w.sampling.assume_fps for w in job.requests if w.sampling.assume_fps), None)
-        assumed = None if rate is None else exact(rate)
+        assumed = _assumed(job)
         duration = None if surveyed is None else duration_of(surveyed, opened, assumed)
-        viewing = Viewing(job.medium, job.requests, damage, duration)
+        viewing = Viewing(job.medium, job.requests, damage, duration, job.counts)
         if opened.n_streams > 1:
             viewing.notes.append(
                 f"The file has {opened.n_streams} video streams; stream {opened.stream.index} was read."
@@ -194,9 +249,10 @@ def _attempt(
         if may_skip and are_enough(job.requests, opened):
             frames = key_frames(opened, job.limits, damage, job.progress)
         elif may_skip and can_pay(job.requests, parts, opened, surveyed):
+            counts = job.counts or [None] * len(parts)
             twins = [
-                (make(request.sampling, part, duration), part)
-                for request, part in zip(job.requests, parts, strict=True)
+                (make_limited(request.sampling, part, duration, count), part)
+                for request, part, count in zip(job.requests, parts, counts, strict=True)
             ]
             frames = sparse_frames(opened, twins, job.limits, damage, job.progress)
         else:

@@ -28,13 +28,29 @@ class Viewing:
     """Feeds the builders of all requests and counts."""
 
     def __init__(
-        self, medium: Medium, requests: Sequence[ViewRequest], damage: Damage, duration: Fraction | None
+        self,
+        medium: Medium,
+        requests: Sequence[ViewRequest],
+        damage: Damage,
+        duration: Fraction | None,
+        counts: Sequence[int | None] = (),
     ) -> None:
+        """Start a video.
+
+        Args:
+            medium: Which one.
+            requests: All that are served.
+            damage: Takes what is lost.
+            duration: Seconds, for samplers that need them.
+            counts: For each request its samples without the limit of their number, where it has one.
+        """
         self._medium = medium
         self._damage = damage
         self._builders = [
-            SampleBuilder(number, request, medium.boxes, part_of(medium, request), duration, damage)
-            for number, request in enumerate(requests)
+            SampleBuilder(number, request, medium.boxes, part_of(medium, request), duration, damage, count)
+            for number, (request, count) in enumerate(
+                zip(requests, counts or [None] * len(requests), strict=True)
+            )
         ]
         self._share_pixels = share_pixels(requests)
         self._n_frames = 0
@@ -97,6 +113,7 @@ class Viewing:
             problems=damage.sentences(),
             notes=tuple(self.notes),
             choices=tuple(self.choices),
+            taken=tuple((t.number, how) for t in self._builders if (how := t.how_limited()) is not None),
             empty=tuple((number, f"No sample could be taken: {why}.") for number, why in empty),
         )
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from vifex.api.answers.probing import Probe, probe
     from vifex.api.answers.recommending import recommend
     from vifex.api.answers.summarizing import summarize
+    from vifex.api.compacting import Compacted, compact
     from vifex.api.compressing import compress
     from vifex.api.deriving import fuse, tree
     from vifex.api.estimating import estimate
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
     from vifex.search.hits import Hit
     from vifex.search.moments.moment import Moment
     from vifex.search.timelines.cutting import CutClip
-    from vifex.store import FileProblem, LabelChange, MergeConflict, ViewCheck
+    from vifex.store import CompactedView, FileProblem, LabelChange, MergeConflict, ViewCheck
     from vifex.training.progress import TrainingMoment
     from vifex.training.running import TrainingResult
     from vifex.values import (
@@ -134,6 +135,8 @@ __all__ = [
     "ClusterWord",
     "Clustering",
     "ColumnDifference",
+    "Compacted",
+    "CompactedView",
     "ComparedLayer",
     "Compression",
     "CopiedImage",
@@ -242,6 +245,7 @@ __all__ = [
     "bridge",
     "classify",
     "cluster",
+    "compact",
     "compare_layers",
     "compress",
     "copies",
@@ -294,6 +298,8 @@ _HOMES = {
     "ClusterWord": ("vifex.analysis.clustering.naming", "ClusterWord"),
     "Clustering": ("vifex.analysis.clustering.clusters", "Clustering"),
     "ColumnDifference": ("vifex.analysis.differing.columns", "ColumnDifference"),
+    "Compacted": ("vifex.api.compacting", "Compacted"),
+    "CompactedView": ("vifex.store", "CompactedView"),
     "ComparedLayer": ("vifex.analysis.comparing.table", "ComparedLayer"),
     "Compression": ("vifex.compression", "Compression"),
     "CopiedImage": ("vifex.analysis.copies.result", "CopiedImage"),
@@ -401,6 +407,7 @@ _HOMES = {
     "bridge": ("vifex.api.answers.bridging", "bridge"),
     "classify": ("vifex.api.answers.classifying", "classify"),
     "cluster": ("vifex.api.answers.clustering", "cluster"),
+    "compact": ("vifex.api.compacting", "compact"),
     "compare_layers": ("vifex.api.answers.comparing", "compare_layers"),
     "compress": ("vifex.api.compressing", "compress"),
     "copies": ("vifex.api.answers.copies", "copies"),

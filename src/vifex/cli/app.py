@@ -46,6 +46,7 @@ _GROUPS = {
         "relocate": "vifex.cli.maintaining:relocate",
         "prune": "vifex.cli.maintaining:prune",
         "merge": "vifex.cli.merging:merge",
+        "compact": "vifex.cli.compacting:compact",
         "views": "vifex.cli.views:views",
         "history": "vifex.cli.maintaining:history",
         "check": "vifex.cli.checking:check",

@@ -9,7 +9,15 @@ a store to the newest format, which docs/store-format.md describes.
 from vifex.store.commit.changes import LabelChange, MovedMedium
 from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
 from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
-from vifex.store.editing import delete_rows, move_media, relabel, remove_view, rename_view
+from vifex.store.editing import (
+    CompactedView,
+    compact_view,
+    delete_rows,
+    move_media,
+    relabel,
+    remove_view,
+    rename_view,
+)
 from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
 from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import folder_bytes, indexed_views, stored_view
@@ -28,6 +36,7 @@ from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
 __all__ = [
     "LEDGER_SCHEMA",
     "CommitRule",
+    "CompactedView",
     "Content",
     "CopyMark",
     "FileProblem",
@@ -49,6 +58,7 @@ __all__ = [
     "ViewCheck",
     "ViewIndex",
     "ViewWriter",
+    "compact_view",
     "compare_stores",
     "delete_rows",
     "folder_bytes",

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,13 +17,21 @@ import pyarrow.compute as pc
 from vifex.store.commit.changes import LabelChange, MovedMedium
 from vifex.store.commit.view_folders import check_removable
 from vifex.store.commit.writing import open_writer
-from vifex.store.files.layout import read_store
+from vifex.store.files.layout import folder_bytes, read_store
 from vifex.store.reading.store import open_store
 from vifex.store.reading.view import View
 from vifex.values import InputError
 from vifex.values.registry import near
 
-__all__ = ["delete_rows", "move_media", "relabel", "remove_view", "rename_view"]
+__all__ = [
+    "CompactedView",
+    "compact_view",
+    "delete_rows",
+    "move_media",
+    "relabel",
+    "remove_view",
+    "rename_view",
+]
 
 
 def delete_rows(store: str | os.PathLike[str], view: str, names: Collection[str], *, run: str = "") -> int:
@@ -103,6 +113,58 @@ def move_media(
         there = {old for old, new in moves.items() if new.medium_id in known}
         written.delete(there)
         return written.move({old: new for old, new in moves.items() if old not in there}) + len(there)
+
+
+@dataclass(frozen=True, slots=True)
+class CompactedView:
+    """What compaction did to one view."""
+
+    view: str
+    size_bytes_before: int
+    """Of the view's files on disk."""
+    size_bytes_after: int
+    fragments_before: int
+    """Pieces that the rows were stored in."""
+    fragments_after: int
+    deleted_rows: int
+    """Rows that were marked as deleted and took up space."""
+    kept_versions: int
+    """Older versions that stay, because an open reader or a tag names them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def compact_view(store: str | os.PathLike[str], view: str, *, run: str = "") -> CompactedView:
+    """Merge the small fragments of a view, drop its deleted rows and remove its old versions.
+
+    Args:
+        store: The store's folder.
+        view: Name of the view.
+        run: Facts of this run as JSON text, for the ledger.
+
+    Raises:
+        StoreError: If there is no such store or view, or it cannot be written.
+    """
+    paths = read_store(Path(store)).view(view)
+    before = folder_bytes(paths.folder)
+    with open_writer(store, run) as writer:
+        written = writer.stored_view(view)
+        with written.tables() as (tables, _):
+            old = tables.rows.table.fragments()
+        kept = written.compact()
+        with written.tables() as (tables, _):
+            new = tables.rows.table.fragments()
+    return CompactedView(
+        view,
+        size_bytes_before=before,
+        size_bytes_after=folder_bytes(paths.folder),
+        fragments_before=len(old),
+        fragments_after=len(new),
+        deleted_rows=sum(f.deleted for f in old) - sum(f.deleted for f in new),
+        kept_versions=kept,
+    )
 
 
 def remove_view(

@@ -70,7 +70,7 @@ def crashes(
     store: Path,
     into: Path,
     monkeypatch: pytest.MonkeyPatch | None,
-    write: Callable[[], None],
+    write: Callable[[], object],
     occurrences: Sequence[int] = (1, 3),
 ) -> list[Crash]:
     """Run `write` and copy the store after some occurrences of every step, as a crash would leave it.

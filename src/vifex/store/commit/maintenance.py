@@ -1,5 +1,7 @@
 """Maintenance of a view: it merges small fragments, removes old versions, and makes entries in the ledger.
 
+`vifex compact` does the same at once by the rule `choose_all`: it merges all that is small or has deletions.
+
 When: after 32 commits since the last maintenance; when a tenth of the stored rows is deleted; and at the end
 of a run after at least 8 commits.
 
@@ -19,7 +21,7 @@ rows, do not depend on one file, and all older versions can be removed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Final
@@ -32,7 +34,7 @@ from vifex.store.files.readers import Wanted, wanted_by_readers
 from vifex.store.files.sums import damaged_files, damaged_index_files
 from vifex.store.ledger.proving import prove
 
-__all__ = ["choose", "clean", "compact", "due"]
+__all__ = ["choose", "choose_all", "clean", "compact", "due", "old_versions", "sizes_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,12 @@ AT_END_COMMITS: Final = 8
 DELETED: Final = 0.1
 MERGED_BYTES: Final = 128 << 20
 FULL_BYTES: Final = 64 << 20
+FOLDED_BYTES: Final = 1 << 30
+"""What fragments have together at most that `choose_all` merges."""
+
+
+Rule = Callable[[Sequence[Fragment], Sequence[int]], list[list[int]]]
+"""Chooses groups of neighbours to merge, of fragments and their sizes in bytes."""
 
 
 def due(rows: Table, commits: int, *, at_end: bool) -> bool:
@@ -70,6 +78,34 @@ def choose(fragments: Sequence[Fragment], sizes: Sequence[int]) -> list[list[int
     starts += _small_groups(fragments[:end], _first_with_deleted(fragments))
     edges = [*sorted(starts), len(fragments)]
     return [[f.id for f in fragments[a:b]] for a, b in pairwise(edges)]
+
+
+def choose_all(fragments: Sequence[Fragment], sizes: Sequence[int]) -> list[list[int]]:
+    """Choose groups of neighbours so that no two small fragments and no deleted rows are left.
+
+    A group has at most 1 GiB, or 2 GiB where a large fragment has to move along with those before it. What
+    comes out of this rule is left alone by it.
+    """
+    groups: list[list[int]] = []  # places of fragments
+    total = 0
+    for place, size in enumerate(sizes):
+        if not groups or total + size > FOLDED_BYTES:
+            groups, total = [*groups, []], 0
+        groups[-1].append(place)
+        total += size
+    due = [len(g) > 1 or fragments[g[0]].deleted > 0 for g in groups]
+    kept: list[list[int]] = []
+    joining = False
+    for group in groups[due.index(True) :] if True in due else []:
+        if joining:
+            kept[-1] += group
+        else:
+            kept.append(group)
+        # Lance rewrites a single fragment only if it has deleted rows.
+        joining = len(kept[-1]) == 1 and not fragments[kept[-1][0]].deleted
+    if joining and len(kept) > 1:
+        kept[-2:] = [kept[-2] + kept[-1]]
+    return [[fragments[place].id for place in group] for group in kept]
 
 
 def _small_groups(fragments: Sequence[Fragment], first: int) -> list[int]:
@@ -110,25 +146,34 @@ def _start_of_group(sizes: Sequence[int], end: int) -> int:
     return start
 
 
-def compact(table: SyncedTable, step: str, sums: Mapping[str, str] | None = None) -> tuple[int, int]:
+def sizes_of(table: Table, fragments: Sequence[Fragment]) -> list[int]:
+    """Return the sizes of the data files of fragments, in bytes."""
+    return [sum((table.data / name).stat().st_size for name in f.files) for f in fragments]
+
+
+def compact(
+    table: SyncedTable, step: str, sums: Mapping[str, str] | None = None, rule: Rule = choose
+) -> tuple[int, int]:
     """Merge what the rule chooses; return how many fragments there were and are.
 
     Args:
         table: To be merged.
         step: Name of the step, for tests.
+        rule: Chooses the groups, `choose` or `choose_all`.
         sums: Checksums of its files. A damaged fragment is not merged: the new file would get a checksum of
             the damaged bytes.
     """
     fragments = table.table.fragments()
-    sizes = [sum((table.table.data / n).stat().st_size for n in f.files) for f in fragments]
-    groups = choose(fragments, sizes)
+    sizes = sizes_of(table.table, fragments)
+    groups = rule(fragments, sizes)
     if sums is not None and groups:
         chosen = {i for group in groups for i in group}
         bad = {f.id for f in fragments if f.id in chosen and damaged_files(table.table.path, f.paths, sums)}
         if bad:
             _log.warning("%s: damaged fragments are not merged; run `vifex check`", table.table.path)
-            sizes = [FULL_BYTES if f.id in bad else size for f, size in zip(fragments, sizes, strict=True)]
-            groups = _after_damaged(choose(fragments, sizes), bad)
+            large = max(FULL_BYTES, FOLDED_BYTES)
+            sizes = [large if f.id in bad else size for f, size in zip(fragments, sizes, strict=True)]
+            groups = _after_damaged(rule(fragments, sizes), bad)
     if groups and sums is not None:
         _drop_damaged_indices(table, sums)
     return table.compact(step, groups) if groups else (0, 0)
@@ -159,6 +204,18 @@ def clean(rows: Table, ledger: Table, readers: Path, view: str) -> None:
     checkpoint("maintenance.rows_cleaned")
     _keep_only(ledger, keep_ledger)
     checkpoint("maintenance.ledger_cleaned")
+
+
+def old_versions(rows: Table, ledger: Table, readers: Path, view: str) -> tuple[int, int]:
+    """Count the versions of rows and ledger that `clean` would remove, and those that it would keep."""
+    wanted = wanted_by_readers(readers, view)
+    there = set(manifests(rows.path)), set(manifests(ledger.path))
+    own_ledger, own_rows = _kept(rows, ledger, Wanted())
+    old = there[0] - own_rows, there[1] - own_ledger
+    if wanted.everything:
+        return 0, sum(map(len, old))
+    held = old[0] & wanted.rows, old[1] & wanted.ledger
+    return sum(map(len, old)) - sum(map(len, held)), sum(map(len, held))
 
 
 def _keep_only(table: Table, versions: set[int]) -> None:

@@ -117,9 +117,28 @@ class ViewTables:
         """Do maintenance if it is due."""
         if not maintenance.due(self.rows.table, self._since_maintenance, at_end=at_end):
             return
+        self._merge(maintenance.choose)
+
+    def compact(self) -> None:
+        """Merge all small fragments, drop deleted rows and remove old versions, if there is anything to do.
+
+        Raises:
+            StoreError: If that fails; the view stays as it was after the last commit.
+        """
+        rows = self.rows.table.fragments()
+        small = maintenance.choose_all(rows, maintenance.sizes_of(self.rows.table, rows))
+        # The ledger of a compacted view has what was merged, and the two entries that say so.
+        if small or len(self.ledger.table.fragments()) > 3 or self.old_versions()[0]:
+            self._merge(maintenance.choose_all)
+
+    def old_versions(self) -> tuple[int, int]:
+        """Count the versions that maintenance would remove, and those that it would keep for others."""
+        return maintenance.old_versions(self.rows.table, self.ledger.table, self._info.readers, self.name)
+
+    def _merge(self, rule: maintenance.Rule) -> None:
         with self.failing():
-            rows = maintenance.compact(self.rows, "maintenance.rows", file_sums(self.ledger.table))
-            ledger = maintenance.compact(self.ledger, "maintenance.ledger")
+            rows = maintenance.compact(self.rows, "maintenance.rows", file_sums(self.ledger.table), rule)
+            ledger = maintenance.compact(self.ledger, "maintenance.ledger", rule=rule)
             said = "merged {} fragments of rows into {}, {} of the ledger into {}".format(*rows, *ledger)
             self.enter(maintenance_entry(said, self.recipe_hash))
             checkpoint("maintenance.entered")

@@ -271,6 +271,21 @@ class ViewWriter:
         make_index(self._tables, plan, measure)
 
     @_in_turn
+    def compact(self) -> int:
+        """Merge all small fragments, drop deleted rows and remove old versions, if there is anything to do.
+
+        Returns:
+            How many old versions stay, because something still reads them.
+
+        Raises:
+            StoreError: If that fails; the store holds all earlier commits.
+        """
+        self._tables.must_be_open()
+        self.commit()
+        self._tables.compact()
+        return self._tables.old_versions()[1]
+
+    @_in_turn
     def remove_old_versions(self) -> None:
         """Remove the versions that no open reader reads, with the files that only they need."""
         self._tables.must_be_open()

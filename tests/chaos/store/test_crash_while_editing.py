@@ -1,17 +1,20 @@
-"""A crash right after any step of deleting, relabelling and moving: each medium is as it was, or as it was to
-be."""
+"""A crash right after any step of deleting, pruning, relabelling and moving: each medium is as it was, or as
+it was to be."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from crash_maker import crashes
 from store_maker import bits, by_key, feed, last_editions, medium, recipe
 
-from vifex.store import CommitRule, MovedMedium, open_store, open_writer
+import vifex
+from vifex.store import CommitRule, MovedMedium, editing, open_store, open_writer
 from vifex.values import Medium
+from vifex.values.media import path_to_uri
 
 RULE = CommitRule(media=2)
 DELETED = [0, 1, 4, 9]
@@ -117,3 +120,55 @@ def test_a_crash_at_any_step_of_moving(power: bool, folder: Path, monkeypatch: p
                 assert row[column] == before[key], step
         move(copy)
         assert contents(copy) == wanted, step
+
+
+GONE = [0, 3, 4, 7, 10]
+
+
+@pytest.mark.usefixtures("eager_maintenance")
+@pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
+def test_a_crash_at_any_step_of_pruning(power: bool, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A medium whose file is gone is there with all its rows or not at all; the others stay as they were."""
+    store = folder / "s.vifex"
+    (folder / "media").mkdir()
+    files = {n: folder / "media" / f"{n}.mp4" for n in range(12)}
+    run = [(replace(m, uri=path_to_uri(files[n])), *rest) for n, (m, *rest) in enumerate(last_editions(12))]
+    with open_writer(store, rule=RULE) as writer:
+        feed(writer.view("main", recipe()), run)  # type: ignore[arg-type]
+    for number, file in files.items():
+        if number not in GONE:
+            file.touch()
+    monkeypatch.setattr(editing, "open_writer", partial(open_writer, rule=RULE))
+    before = contents_of(store)
+    (folder / "copies").mkdir()
+    found = crashes(
+        store, folder / "copies", monkeypatch if power else None, lambda: prune(store), occurrences=[2]
+    )
+    wanted = contents(store)
+    gone = {path_to_uri(files[n]) for n in GONE}
+    after = contents_of(store)
+    assert after == {uri: rows for uri, rows in before.items() if uri not in gone}
+    assert {"rows.manifest_synced", "ledger.manifest_synced"} <= {step for step, _, _ in found}
+    for step, copy, _ in found:
+        with open_store(copy) as read:
+            assert power or read.verify()[0].ok, step
+        there = contents_of(copy)
+        assert {uri: there.get(uri) for uri in after} == after, step
+        assert {uri: rows for uri, rows in there.items() if uri in gone}.items() <= before.items(), step
+        prune(copy)
+        assert contents(copy) == wanted, step
+
+
+def prune(store: Path) -> None:
+    vifex.prune(store)
+
+
+def contents_of(store: Path) -> dict[str, list[dict[str, object]]]:
+    """Give the rows of each medium of the ledger, by its address; the counts must be those of the ledger."""
+    with open_store(store) as read:
+        view = read.view()
+        counts = {e["uri"]: e["rows"] for e in view.ledger().to_pylist()}
+        rows = view.to_arrow().to_pylist()
+    own = {uri: [row for row in rows if row["uri"] == uri] for uri in counts}
+    assert {uri: len(found) for uri, found in own.items()} == counts
+    return own

@@ -8,6 +8,7 @@ import os
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -258,4 +259,95 @@ def test_a_member_that_is_gone(tmp_path: Path) -> None:
         pass
     os.utime(path, ns=(1, 1))
     with pytest.raises(MediaError, match="changed since it was found"), open_medium(medium):
+        pass
+
+
+def header(name: str, kind: bytes, size: int, data: bytes = b"") -> bytes:
+    """Write one member of a tar whose header claims a size that need not be that of the data."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
+
+
+GOOD = header("ok.jpg", tarfile.REGTYPE, len(JPEG), JPEG)
+LOOP = b"15 size=-1536\n\n"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        *(
+            header("x", kind, size, b"a" * 100)
+            for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE)
+            for size in (10 << 30, 1 << 62, (1 << 64) - 1)
+        ),
+        header("x", tarfile.GNUTYPE_LONGNAME, 6, b"n.jpg\0") * 5000,
+        header("x", tarfile.XHDTYPE, len(LOOP), LOOP),
+        header("", tarfile.REGTYPE, len(JPEG), JPEG),
+    ],
+    ids=[
+        *(
+            f"{kind}-{size}"
+            for kind in ("name", "pax", "global", "sparse")
+            for size in ("10g", "2^62", "2^64")
+        ),
+        "chain",
+        "loop",
+        "nameless",
+    ],
+)
+def test_headers_of_a_tar_that_are_made_to_do_harm(hostile: bytes, tmp_path: Path) -> None:
+    """Sizes that no memory holds, headers without end, a size that leads back: each is a problem."""
+    path = tmp_path / "a.tar"
+    path.write_bytes(GOOD + hostile + header("late.jpg", tarfile.REGTYPE, len(JPEG), JPEG) + bytes(1024))
+    media, outcomes, _ = found_in(path)
+    assert media[0].name == "ok.jpg"
+    assert outcomes
+    for medium in media:
+        with open_medium(medium) as file:
+            assert file.head() == JPEG
+
+
+def test_members_of_a_zip_that_overlap_fail(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("0.jpg", JPEG * 20)
+        (info,) = archive.infolist()
+        for name in ("1.jpg", "2.jpg"):
+            other = zipfile.ZipInfo(name)
+            other.CRC, other.header_offset = info.CRC, info.header_offset
+            other.compress_size = other.file_size = info.file_size
+            archive.filelist.append(other)
+    media, outcomes, _ = found_in(path)
+    assert [m.name for m in media] == ["0.jpg"]
+    assert ["they overlap" in o.reason for o in outcomes] == [True, True]
+
+
+def test_many_members_that_are_a_bomb_together(tmp_path: Path) -> None:
+    """40 members of 64 MiB of zeros: each may be a medium, all of them together are not."""
+    with zipfile.ZipFile(tmp_path / "one.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.bmp", bytes(64 << 20))
+        (info,) = archive.infolist()
+        packed = (tmp_path / "one.zip").read_bytes()[30 + len("0.bmp") :][: info.compress_size]
+        assert zlib.decompress(packed, -15) == bytes(64 << 20)
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(40):
+            archive.writestr(f"{number:02}.bmp", packed)
+            one = archive.filelist[-1]
+            one.compress_type, one.file_size, one.CRC = zipfile.ZIP_DEFLATED, info.file_size, info.CRC
+    media, outcomes, _ = found_in(path)
+    assert [m.name for m in media] == [f"{number:02}.bmp" for number in range(16)]
+    assert all("the archive unpacks to more than 200 times its size" in o.reason for o in outcomes)
+    with open_uri(media[3].uri) as file:
+        assert file.size_bytes == 64 << 20
+
+
+def test_a_member_packed_by_damaged_lzma_fails(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"1.jpg": JPEG * 20}, zipfile.ZIP_LZMA)
+    data = bytearray(path.read_bytes())
+    data[60:90] = b"\xff" * 30
+    path.write_bytes(data)
+    (medium,), _, _ = found_in(path)
+    with pytest.raises(MediaError, match="the member is damaged"), open_medium(medium):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from collections.abc import Iterator
@@ -13,6 +14,10 @@ from vifex.media.members.member import ArchiveMember
 __all__ = ["find", "members"]
 
 _BLOCK: Final = 512
+_HEADER_BYTES: Final = 1 << 20
+"""A header, with the long names and fields that belong to it, has fewer bytes."""
+_FAILURES: Final = (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError)
+"""What `tarfile` raises over headers that are damaged, or made to do harm."""
 
 
 _OTHER: Final = {
@@ -31,12 +36,12 @@ def members(path: str) -> Iterator[ArchiveMember]:
     """
     size = os.path.getsize(path)  # noqa: PTH202
     # Without a buffer, which would read what lies between the headers too.
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+    with _Headers(open(path, "rb", buffering=0)) as file:  # noqa: PTH123
         try:
             with tarfile.open(fileobj=file, mode="r:", errorlevel=2) as archive:
                 yield from _members(archive, size)
                 end = archive.offset
-        except (tarfile.TarError, OSError, ValueError, EOFError) as exc:
+        except _FAILURES as exc:
             yield ArchiveMember("", problem=_why(exc, file.tell(), size))
             return
         file.seek(end)
@@ -52,12 +57,40 @@ def members(path: str) -> Iterator[ArchiveMember]:
         yield ArchiveMember("", problem=problem)
 
 
+class _Headers(io.RawIOBase):
+    """A file of which headers are read; one that claims to be huge is refused and takes no memory."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not 0 <= size <= _HEADER_BYTES:
+            raise tarfile.ReadError("a header is too large")
+        return self._file.read(size) or b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def _members(archive: tarfile.TarFile, size: int) -> Iterator[ArchiveMember]:
     while (info := archive.next()) is not None:
+        if info.size < 0 or archive.offset <= info.offset:
+            # A negative size leads back to a header that was read, and on for ever.
+            raise tarfile.ReadError("a member has a negative size")
         archive.members = []  # type: ignore[attr-defined]  # it would keep them all
         if info.isdir():
             continue
-        if info.type in _OTHER:
+        if not info.name:
+            yield ArchiveMember("", problem="a member has no name")
+        elif info.type in _OTHER:
             yield ArchiveMember(info.name, problem=_OTHER[info.type], is_other=True)
         elif info.issparse() or not info.isreg():
             yield ArchiveMember(info.name, problem="of a kind that is not read", is_other=True)

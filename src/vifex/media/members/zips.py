@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat as modes
 import struct
@@ -21,6 +22,17 @@ _IN_MEMORY_BYTES: Final = 64 << 20
 """A larger member is unpacked into a file without a name."""
 _MOST_TIMES: Final = 200
 """Media do not pack to less than this part of their size; what does is made to fill the disk."""
+_TOGETHER_BYTES: Final = 1 << 30
+"""What all packed members of an archive may unpack to, whatever its size."""
+_UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    struct.error,
+    ValueError,
+    OverflowError,
+    IndexError,
+)
+"""What `zipfile` raises over a directory or a member that is damaged, or made to do harm."""
 _LOCAL: Final = struct.Struct("<4s22xHH")
 _CHUNK: Final = 1 << 20
 
@@ -48,7 +60,7 @@ class PackedMember:
                     out.write(chunk)
                     if out.tell() > self.size_bytes:
                         raise OSError("the member is larger than the archive says")
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+        except (*_UNREADABLE, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as exc:
             out.close()
             raise OSError(f"the member is damaged: {str(exc).rstrip('.')}") from exc
         except BaseException:
@@ -68,15 +80,30 @@ def members(path: str) -> Iterator[ArchiveMember]:
         try:
             with zipfile.ZipFile(file) as archive:
                 infos = archive.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, struct.error, UnicodeDecodeError) as exc:
+        except _UNREADABLE as exc:
             raise OSError("the archive has no readable directory; it is damaged or ends too early") from exc
+        size, packed, unpacked = os.fstat(file.fileno()).st_size, 0, 0
         for info in infos:
-            if not info.is_dir():
-                yield _member(info, file)
+            if info.filename.endswith("/"):
+                continue
+            packed += info.compress_size
+            unpacked += info.file_size if info.compress_type != zipfile.ZIP_STORED else 0
+            found = _member(info, file)
+            if found.problem is None and packed > size:
+                problem = "the members before it have as many bytes as the archive: they overlap"
+                found = ArchiveMember(found.name, problem=problem)
+            elif found.problem is None and unpacked > max(_TOGETHER_BYTES, _MOST_TIMES * size):
+                problem = (
+                    f"the archive unpacks to more than {_MOST_TIMES} times its size, as none of media does"
+                )
+                found = ArchiveMember(found.name, problem=problem)
+            yield found
 
 
 def _member(info: zipfile.ZipInfo, file: BinaryIO) -> ArchiveMember:
     name = info.filename
+    if not name:
+        return ArchiveMember("", problem="a member has no name")
     if modes.S_ISLNK(info.external_attr >> 16):
         return ArchiveMember(name, problem="a link, and links in archives are not followed", is_other=True)
     if info.flag_bits & 1:
@@ -123,6 +150,6 @@ def _archive(path: str, size: int, mtime_ns: int) -> tuple[zipfile.ZipFile, dict
     """Open an archive; of two members of one name the first counts, unlike in `zipfile`."""
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, struct.error, UnicodeDecodeError) as exc:
+    except _UNREADABLE as exc:
         raise OSError("the archive has no readable directory; it is damaged or ends too early") from exc
     return archive, {info.filename: info for info in reversed(archive.infolist())}

@@ -89,6 +89,9 @@ def extract(
             - `times_s`: Instead, the frames on screen at these times in seconds.
             - `frames`: Instead, the frames of these numbers in presentation order, from 0.
             - `keyframes`: Instead, the key frames: those that are decoded without others.
+            - `per_shot`: Instead, so many frames of each shot, spread evenly; of one the middle. Cuts,
+              dissolves and fades are found from the luma of all frames before any network runs; a row has
+              its shot's start and end.
             - `max_frames`: Samples of one medium at most: frames, clips, windows of sound or pages. Of more,
               those are taken that are spread evenly over all.
             - `clip`: Instead, windows `LENGTHxSTRIDE`.

@@ -25,7 +25,7 @@ from vifex.values.sampling import Pages, RegionMethod, Tail
 
 __all__ = ["Choices", "ViewOptions", "plan_views"]
 
-_SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "keyframes", "clip")
+_SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "keyframes", "per_shot", "clip")
 _SAMPLING = (*_SAMPLERS, "max_frames", "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
@@ -49,6 +49,7 @@ class Choices(TypedDict, total=False):
     times_s: Sequence[float] | None
     frames: Sequence[int] | None
     keyframes: bool
+    per_shot: int | None
     max_frames: int | None
     hop: int | None
     tail: Tail

@@ -76,6 +76,8 @@ def extract(
     times: Annotated[str | None, Parameter(group=SAMPLING)] = None,
     frames: Annotated[str | None, Parameter(group=SAMPLING)] = None,
     keyframes: Annotated[Flag, Parameter(group=SAMPLING)] = False,
+    shots: Annotated[Flag, Parameter(group=SAMPLING)] = False,
+    per_shot: Annotated[int | None, Parameter(group=SAMPLING)] = None,
     max_frames: Annotated[int | None, Parameter(group=SAMPLING)] = None,
     start: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     end: Annotated[float | None, Parameter(group=SAMPLING)] = None,
@@ -173,6 +175,11 @@ def extract(
     keyframes
         Instead of --fps, take the key frames, which are decoded without others: the fastest way through long
         videos.
+    shots
+        Instead of --fps, take the middle frame of each shot. Cuts, dissolves and fades are found from the
+        luma of all frames, before any network runs. A row has its shot's start and end.
+    per_shot
+        The same with so many frames of each shot, spread evenly.
     hop
         Frames from the start of one clip to the start of the next (default: LENGTH x STRIDE, or the model's
         own).
@@ -257,6 +264,7 @@ def extract(
         times_s=split_numbers(times, float, "--times"),
         frames=split_numbers(frames, int, "--frames"),
         keyframes=keyframes,
+        per_shot=1 if shots and per_shot is None else per_shot,
         max_frames=max_frames,
         hop=hop,
         tail=tail,

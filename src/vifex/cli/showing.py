@@ -234,6 +234,12 @@ def _sampling(sampling: dict[str, Any]) -> str:
             text = f"{sampling['uniform']} spread evenly"
         case "keyframes":
             text = "key frames"
+        case "shots":
+            text = (
+                "1 frame of each shot"
+                if sampling["per_shot"] == 1
+                else f"{sampling['per_shot']} frames of each shot"
+            )
         case "times" | "frames" as listed:
             values = sampling["times_s" if listed == "times" else "frames"]
             text = f"{listed} {', '.join(f'{v:g}' for v in values[:_LISTED])}"

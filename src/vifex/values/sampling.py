@@ -29,7 +29,7 @@ __all__ = [
     "ViewRequest",
 ]
 
-SamplerName = Literal["fps", "every", "uniform", "clip", "times", "frames", "keyframes"]
+SamplerName = Literal["fps", "every", "uniform", "clip", "times", "frames", "keyframes", "shots"]
 Tail = Literal["drop", "pad", "repeat", "zeros"]
 Pages = Literal["first", "all"]
 RegionMethod = Literal["crop", "roi_align", "roi_pool"]
@@ -74,6 +74,10 @@ class Sampling:
     """For `times`: seconds; the frame on screen at each of them, once."""
     frames: tuple[int, ...] = ()
     """For `frames`: numbers of frames in presentation order, from 0."""
+    per_shot: int | None = None
+    """For `shots`: frames of each shot, on screen at the middles of so many equal parts of it."""
+    shot_rule: int | None = None
+    """For `shots`: version of the rule that finds them."""
     max_frames: int | None = None
     """Samples of one medium at most: frames, clips or pages. Of more those are taken that are spread evenly
     over all that the sampler gives."""
@@ -87,6 +91,7 @@ class Sampling:
             "times": (len(self.times_s),),
             "frames": (len(self.frames),),
             "keyframes": (),
+            "shots": (self.per_shot, self.shot_rule),
         }[self.sampler]
         for listed in ("times_s", "frames"):
             values = tuple(sorted(set(getattr(self, listed))))  # lists too, from JSON
@@ -126,6 +131,9 @@ class Sampling:
             del said["centre"]
         if self.pages == "first":
             del said["pages"]
+        for number in ("per_shot", "shot_rule"):
+            if said[number] is None:
+                del said[number]
         for later in ("times_s", "frames", "max_frames"):
             if not said[later]:
                 del said[later]

@@ -201,6 +201,8 @@ def _choices(recipe: Recipe, learned: Classifier) -> dict[str, Any]:
         return found  # they are of other videos
     if sampling.sampler == "keyframes":
         return {**found, "keyframes": True}
+    if sampling.sampler == "shots":
+        return {**found, "per_shot": sampling.per_shot}
     return {**found, sampling.sampler: getattr(sampling, sampling.sampler)}
 
 

@@ -7,11 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 
+from vifex.media.shots.shot import SHOT_RULE
 from vifex.values import InputError, Regions, Sampling
 from vifex.values.sampling import RegionMethod, Tail
 
 __all__ = ["make_regions", "make_sampling"]
 
+_SAMPLERS = {"times_s": "times", "per_shot": "shots"}
+"""Samplers that are not called as the option that asks for them."""
 _CLIP = re.compile(r"(\d+)x(\d+)")
 
 
@@ -24,6 +27,7 @@ def make_sampling(
     times_s: Sequence[float] | None = None,
     frames: Sequence[int] | None = None,
     keyframes: bool = False,
+    per_shot: int | None = None,
     max_frames: int | None = None,
     hop: int | None = None,
     tail: Tail = "drop",
@@ -42,6 +46,7 @@ def make_sampling(
         times_s: Single frames, by the times in seconds at which they are on screen.
         frames: Single frames, by their numbers from 0.
         keyframes: The key frames.
+        per_shot: So many frames of each shot.
         max_frames: Samples of one medium at most, spread evenly.
         hop: Frames from one window's first to the next window's first; with `fps`, times of that rate.
         tail: What becomes of a window that is not full.
@@ -68,6 +73,7 @@ def make_sampling(
         raise InputError(f"takes a number of frames, got {max_frames!r}.", option="max_frames", todo=todo)
     given = {"fps": fps, "every": every, "uniform": uniform, **listed, "clip": clip}
     given["keyframes"] = True if keyframes else None
+    given["per_shot"] = per_shot
     chosen = [name for name, value in given.items() if value is not None]
     if len(chosen) > 1 and chosen != ["fps", "clip"]:
         raise InputError(
@@ -76,6 +82,7 @@ def make_sampling(
         )
     if hop is not None and clip is None:
         raise InputError("is for clips.", option="hop", todo="Give it together with `clip=LENGTHxSTRIDE`.")
+    _check_per_shot(per_shot)
     if centre and (clip is None or tail == "repeat"):
         why = "is for clips." if clip is None else 'cannot fill both ends with `tail="repeat"`.'
         todo = 'Give it with `clip=LENGTHxSTRIDE` and `tail="drop"`, `"pad"` or `"zeros"`.'
@@ -86,7 +93,7 @@ def make_sampling(
         return None
     try:
         return Sampling(
-            sampler="times" if sampler == "times_s" else sampler,  # type: ignore[arg-type]
+            sampler=_SAMPLERS.get(sampler, sampler),  # type: ignore[arg-type]
             fps=(1.0 if fps is None else fps) if sampler == "fps" else None,
             every=every,
             uniform=uniform,
@@ -101,6 +108,8 @@ def make_sampling(
             centre=centre,
             times_s=tuple(times_s or ()),
             frames=tuple(frames or ()),
+            per_shot=per_shot,
+            shot_rule=None if per_shot is None else SHOT_RULE,
             max_frames=None if max_frames is None else int(max_frames),
         )
     except ValueError as exc:
@@ -114,6 +123,15 @@ def _check_numbers(options: Mapping[str, object]) -> None:
             raise InputError(
                 f"takes a number, got {value!r}.", option=option, todo="Give a number such as 2.5."
             )
+
+
+def _check_per_shot(per_shot: int | None) -> None:
+    if per_shot is not None and not (isinstance(per_shot, Integral) and per_shot >= 1):
+        raise InputError(
+            f"takes a number of frames from 1 on, got {per_shot!r}.",
+            option="per_shot",
+            todo="Give for example 3.",
+        )
 
 
 def _check_listed(option: str, values: Sequence[float] | None) -> None:

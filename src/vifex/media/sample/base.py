@@ -38,6 +38,8 @@ class Pick:
     """Position of the first real frame."""
     anchor: int = 0
     """Position of the real frame that gives the sample its number and its time."""
+    stands_for: tuple[Fraction, Fraction] | None = None
+    """Start and end of what the sample stands for, in seconds; `None` where that is its real frames."""
 
     @property
     def real(self) -> list[int]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from vifex.media.sample.base import Part, exact
+from vifex.media.sample.shots import FoundShots
 from vifex.media.sample.single import SingleFrames
 from vifex.values import Box, Medium, Sampling, ViewRequest
 from vifex.values.sampling import SamplerName
@@ -102,10 +103,13 @@ def requests_at(medium: Medium, requests: Sequence[ViewRequest]) -> Sequence[Vie
 
 
 def part_of_times(sampling: Sampling, part: Part) -> Part:
-    """Return the part of a video with what follows the last of the listed times left out."""
-    if sampling.sampler != "times":
+    """Return the part of a video without what follows the last of the listed times, or the last shot's."""
+    if sampling.sampler == "times":
+        end = exact(max(sampling.times_s)) + _BEHIND
+    elif isinstance(sampling, FoundShots) and sampling.shots:
+        end = sampling.moments()[-1][0] + _BEHIND
+    else:
         return part
-    end = exact(max(sampling.times_s)) + _BEHIND
     return replace(part, end=end if part.end is None else min(part.end, end))
 
 

@@ -20,6 +20,7 @@ SAMPLERS: Final[Mapping[str, str]] = {
     "uniform": "vifex.media.sample.uniform:UniformSampler",
     "times": "vifex.media.sample.listed:TimesSampler",
     "frames": "vifex.media.sample.listed:FramesSampler",
+    "shots": "vifex.media.sample.shots:ShotsSampler",
     "clip": "vifex.media.sample.clip:ClipSampler",
     "keyframes": "vifex.media.sample.keyframes:KeyframesSampler",
 }

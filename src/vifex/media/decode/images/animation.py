@@ -26,6 +26,7 @@ from vifex.media.decode.images.pillow import loading, open_image, orientation
 from vifex.media.decode.timing.delays import SHOWN_S, is_too_short, stated_delays
 from vifex.media.decode.timing.times import Clock, survey
 from vifex.media.decode.video.sample_builder import TimedFrame
+from vifex.media.decode.video.shots import wants_shots, with_shots
 from vifex.media.decode.video.viewing import Viewing, part_of
 from vifex.media.sample.limited import count_picks
 from vifex.values import DecodeReport, Limits, MediaError, Medium, Sample, ViewRequest
@@ -85,6 +86,9 @@ def read_animation(
     """Decode an animation once for all requests; see `vifex.media.read.read`."""
     damage = Damage()
     schedule = _schedule(file, limits, progress)
+    if wants_shots(requests):
+        frames = animation_frames(file, limits, Damage(), progress, schedule)
+        requests = with_shots(medium, requests, frames)
     duration, intervals = schedule.clock.seconds(schedule.end), schedule.intervals()
     counts = [
         None

@@ -39,6 +39,10 @@ class CachedImage:
             made.flags.writeable = False
         return made
 
+    def luma(self, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """Return the luma of the image, small."""
+        return self._image.luma(size)
+
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
         """Return the whole image, upright, in square pixels."""
         return self._image.upright(background)

@@ -84,6 +84,10 @@ class StillImage:
             self._upright[background] = self._turn(rgb)
         return self._upright[background]
 
+    def luma(self, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """Return the luma of the upright image, small: uint8 `[H, W]`."""
+        return np.asarray(self.upright().convert("L").resize(size, Image.Resampling.BOX))
+
     def _fast(self, spec: PixelSpec) -> npt.NDArray[np.uint8]:
         """Resize first, and only what the crop keeps; then turn and convert the few pixels that are left."""
         to = fit(spec, *self.size)

@@ -32,13 +32,14 @@ from vifex.media.decode.video.packets import frames_of, packets_of, prepare
 from vifex.media.decode.video.pixels import Converter, FrameImage
 from vifex.media.decode.video.sample_builder import TimedFrame
 from vifex.media.sample.base import Part, Sampler
+from vifex.media.sample.shots import FoundShots
 from vifex.values import Box, Limits, PixelSpec, ViewRequest
 
 __all__ = ["Unclear", "can_pay", "sparse_frames"]
 
 SHARE: Final = 0.75
 """Share of wanted frames above which nothing is gained (measured: docs/adr/0026)."""
-_SAMPLERS: Final = frozenset({"fps", "uniform", "every", "times", "frames"})
+_SAMPLERS: Final = frozenset({"fps", "uniform", "every", "times", "frames", "shots"})
 _FORMATS: Final = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
 
@@ -92,6 +93,9 @@ def _share_without_limit(
         n_frames = rate * duration_s
         listed = len(sampling.times_s or sampling.frames)
         return min(covered, listed / n_frames) if n_frames else covered
+    if isinstance(sampling, FoundShots):
+        n_frames = rate * duration_s
+        return min(covered, len(sampling.moments()) / n_frames) if n_frames else covered
     return covered * min(1.0, (sampling.fps or 1.0) / rate) if rate else covered
 
 
@@ -241,6 +245,10 @@ class _Unseen:
         return self._refuse()
 
     def ready(self, spec: PixelSpec, box: Box | None) -> npt.NDArray[np.uint8]:
+        """Not to be had."""
+        return self._refuse()
+
+    def luma(self, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
         """Not to be had."""
         return self._refuse()
 

@@ -177,6 +177,15 @@ class Converter:
         part = self._stored_part(frame, None)
         return self._srgb(frame, _Target(None, part, "bicubic", "rgba" if alpha else "rgb24"))
 
+    def luma(self, frame: VideoFrame, size: tuple[int, int]) -> UInt8Array:
+        """Scale the luma of a frame, as stored, to a small size by the mean of areas.
+
+        Returns:
+            uint8 `[H, W]`, of full range.
+        """
+        target = _Target(size, self._stored_part(frame, None), "area", "gray")
+        return np.asarray(self._scaler(frame, target, False).scale(frame), dtype=np.uint8)
+
     def _stored_part(self, frame: VideoFrame, part: _Part | None) -> _Part | None:
         """Return a part of the visible image in stored pixels; `None` if it is the whole frame."""
         left, top, right, bottom = self.margins.inner(frame.width, frame.height)
@@ -255,6 +264,10 @@ class FrameImage:
     def ready(self, spec: PixelSpec, box: Box | None) -> UInt8Array:
         """Return ready pixels of the whole or of a box that lies in the image."""
         return self._exact(spec, box) if spec.decode == "exact" else self._fast(spec, box)
+
+    def luma(self, size: tuple[int, int]) -> UInt8Array:
+        """Return the luma of the image as stored, small: uint8 `[H, W]`."""
+        return self._converter.luma(self._frame, size)
 
     def stored(self) -> Image.Image:
         """Return the whole image as stored, in mode `RGB`, or `RGBA` where it has alpha."""

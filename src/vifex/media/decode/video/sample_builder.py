@@ -90,6 +90,10 @@ class DecodedImage(Protocol):
         """Return ready pixels of the whole, or of a box that lies in the image."""
         ...
 
+    def luma(self, size: tuple[int, int]) -> UInt8Array:
+        """Return the luma of the whole image, scaled to a small width and height: uint8 `[H, W]`."""
+        ...
+
     def upright(self, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
         """Return the whole image, upright, in square pixels."""
         ...
@@ -218,6 +222,7 @@ class SampleBuilder:
         index, pts, time_base, start, _ = anchor.timing
         is_window = self.request.sampling.frames_per_sample is not None
         crop, pixels = own
+        begin, end = pick.stands_for or (real[0].timing[3], real[-1].timing[4])
         sample = Sample(
             request=self.number,
             ordinal=self.n_samples,
@@ -228,8 +233,8 @@ class SampleBuilder:
             pts=pts,
             time_base=time_base,
             t_s=float(start),
-            t_start_s=float(real[0].timing[3]),
-            t_end_s=float(real[-1].timing[4]),
+            t_start_s=float(begin),
+            t_end_s=float(end),
             box=crop.box,
             boxes=crop.boxes,
             size_px=crop.size_px,

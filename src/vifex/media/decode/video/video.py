@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from typing import Final
@@ -28,6 +28,7 @@ from vifex.media.decode.timing.times import Gaps, Survey
 from vifex.media.decode.video.pixels import Converter, FrameImage
 from vifex.media.decode.video.reach import Reach
 from vifex.media.decode.video.sample_builder import TimedFrame
+from vifex.media.decode.video.shots import wants_shots, with_shots
 from vifex.media.decode.video.viewing import Viewing, part_of
 from vifex.media.sample.base import exact
 from vifex.media.sample.limited import count_picks, make_limited
@@ -111,6 +112,54 @@ def read_video(
 ) -> Generator[Sample, None, DecodeReport]:
     """Decode a video once for all requests; see `vifex.media.read.read`."""
     job = _Job(file, medium, requests, limits, progress)
+    if wants_shots(requests):
+        return (yield from _read_shots(job))
+    return (yield from _read(job))
+
+
+def _read_shots(job: _Job) -> Generator[Sample, None, DecodeReport]:
+    """Decode a video twice: in full for its shots, then what their frames need."""
+    damage = Damage()
+    try:
+        found = _found_shots(job, damage, None)
+    except OutOfOrder:
+        damage = Damage()
+        found = _found_shots(job, damage, survey_video(job.file, job.limits, job.progress).order)
+    progress = job.progress  # wrapped, so that how far the run is does not fall back to the start
+    report = yield from _read(replace(job, requests=found, progress=lambda: progress()))
+    problems = dict.fromkeys((*damage.sentences(), *report.problems))
+    n_lost = max(damage.n_lost, report.frames_lost)
+    return replace(report, problems=tuple(problems), frames_lost=n_lost)
+
+
+def _found_shots(job: _Job, damage: Damage, order: Survey | None) -> Sequence[ViewRequest]:
+    opened = open_video(job.file, job.limits, damage.opening)
+    try:
+        timed = TimedFrames(
+            opened,
+            job.limits,
+            damage,
+            job.progress,
+            order=order,
+            assume_fps=_assumed(job),
+            strict=order is None,
+        )
+        reach = Reach(job.progress, opened.container)
+        frames = shown_frames(timed, opened, damage)
+        return with_shots(job.medium, job.requests, _told(frames, reach))
+    finally:
+        opened.close()
+
+
+def _told(frames: Iterator[TimedFrame], reach: Reach) -> Iterator[TimedFrame]:
+    for frame in frames:
+        reach.tell(frame.end)
+        yield frame
+
+
+def _read(job: _Job) -> Generator[Sample, None, DecodeReport]:
+    """Decode a video once for requests that need no look at its content before."""
+    file, requests, limits, progress = job.file, job.requests, job.limits, job.progress
     surveyed = None
     is_limited = any(request.sampling.max_frames is not None for request in requests)
     if is_limited or any(needs_duration(w.sampling) for w in requests):

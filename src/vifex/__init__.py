@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from vifex.api.training import train
     from vifex.api.types import Images, OneImage, OneQuery, Precision, Query, TensorLike, Transform
     from vifex.api.views import Choices, ViewOptions
+    from vifex.api.watching import watch
     from vifex.compression import Compression
     from vifex.engines.options import EngineOptions
     from vifex.evaluation.evaluation import Evaluation
@@ -114,6 +115,7 @@ if TYPE_CHECKING:
         VifexError,
     )
     from vifex.values.reports import Estimate, Interrupted, Problem, Report
+    from vifex.values.watch_batches import WatchBatch
 
 __version__ = "0.1.0"
 
@@ -239,6 +241,7 @@ __all__ = [
     "ViewDifference",
     "ViewOptions",
     "VifexError",
+    "WatchBatch",
     "Without",
     "__version__",
     "advise",
@@ -278,6 +281,7 @@ __all__ = [
     "tree",
     "unusual_moments",
     "views",
+    "watch",
 ]
 
 _HOMES = {
@@ -402,6 +406,7 @@ _HOMES = {
     "ViewDifference": ("vifex.analysis.differing.views", "ViewDifference"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
+    "WatchBatch": ("vifex.values.watch_batches", "WatchBatch"),
     "Without": ("vifex.search.combined.values", "Without"),
     "advise": ("vifex.api.answers.advising", "advise"),
     "bridge": ("vifex.api.answers.bridging", "bridge"),
@@ -440,6 +445,7 @@ _HOMES = {
     "tree": ("vifex.api.deriving", "tree"),
     "unusual_moments": ("vifex.api.answers.outlying", "unusual_moments"),
     "views": ("vifex.api.stored_views", "views"),
+    "watch": ("vifex.api.watching", "watch"),
 }
 
 

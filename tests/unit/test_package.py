@@ -137,6 +137,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "ViewDifference",
         "ViewOptions",
         "VifexError",
+        "WatchBatch",
         "Without",
         "__version__",
         "advise",
@@ -176,6 +177,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "tree",
         "unusual_moments",
         "views",
+        "watch",
     ]
     assert sorted(dir(vifex)) == sorted(vifex.__all__)
 

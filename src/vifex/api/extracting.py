@@ -20,7 +20,7 @@ from vifex.values import InputError, Limits, Outcome, StoreError
 from vifex.values.reports import Estimate, Report
 from vifex.values.run_facts import run_facts
 
-__all__ = ["extract", "listed_sources", "take_devices", "wanted_views"]
+__all__ = ["extract", "listed_sources", "measure_indexes", "take_devices", "wanted_views"]
 
 
 @checked("sources", "model")
@@ -152,13 +152,13 @@ def extract(
             on_outcome=on_outcome,
             on_notice=on_notice,
         )
-    _measure_indexes(store, on_notice)
+    measure_indexes(store, on_notice)
     if estimate is None:
         return report
     return replace(report, estimate=estimate, added_bytes=folder_bytes(store) - before)
 
 
-def _measure_indexes(store: str | os.PathLike[str], on_notice: Callable[[str], None] | None) -> None:
+def measure_indexes(store: str | os.PathLike[str], on_notice: Callable[[str], None] | None) -> None:
     """Measure the recall of the store's indexes again where its rows have changed."""
     from vifex.store import indexed_views
 

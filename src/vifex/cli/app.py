@@ -37,6 +37,7 @@ app = App(
 _GROUPS = {
     "Features and stores": {
         "extract": "vifex.cli.extracting:extract",
+        "watch": "vifex.cli.watching:watch",
         "show": "vifex.cli.showing:show",
         "export": "vifex.cli.exporting:export",
         "fuse": "vifex.cli.deriving:fuse",
@@ -92,6 +93,7 @@ LAYER_COMMANDS = ["compare"]
 """Commands of `vifex layers`."""
 _USAGE = {
     "extract": {"usage": "Usage: vifex extract SOURCE... -o STORE [OPTIONS]"},
+    "watch": {"usage": "Usage: vifex watch FOLDER... -o STORE [OPTIONS]"},
     "search": {"usage": "Usage: vifex search STORE QUERY [OPTIONS]"},
     "copies": {"usage": "Usage: vifex copies STORE [OTHER] [OPTIONS]"},
     "merge": {"usage": "Usage: vifex merge STORE OTHER... [OPTIONS]"},
@@ -112,7 +114,7 @@ _USAGE = {
     "train": {"usage": "Usage: vifex train [CONFIG] [OPTIONS]"},
 }
 """Usage lines of commands whose arguments the parser would only call ARGS."""
-_RESUMED = ("extract", "fuse", "tree", "train")
+_RESUMED = ("extract", "watch", "fuse", "tree", "train")
 """Commands that resume where they stopped."""
 
 for _title, _commands in _GROUPS.items():

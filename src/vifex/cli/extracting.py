@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import math
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, Literal, cast
 
 from cyclopts import Parameter
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from vifex.api.views import ViewOptions
     from vifex.values.reports import Estimate, Report
 
-__all__ = ["extract"]
+__all__ = ["arguments_of", "extract"]
 
 _GIB = 1 << 30
 
@@ -241,6 +242,7 @@ def extract(
     memory_limit
         GiB of memory for one decoder process. 0 sets no limit.
     """
+    words = dict(locals())
     keep_pandas_out()
     import vifex
 
@@ -249,59 +251,8 @@ def extract(
         vifex.extract,
         list(sources) or _no_sources(),
         output,
-        model=model,
-        view=view,
-        views=None if views is None else _read_views(views),
-        weights=weights,
-        card=card,
-        trust_code=trust_code,
-        preset=preset,
-        layers=split_names(layers),
-        fps=fps,
-        every=every,
-        uniform=uniform,
-        clip=clip,
-        times_s=split_numbers(times, float, "--times"),
-        frames=split_numbers(frames, int, "--frames"),
-        keyframes=keyframes,
-        per_shot=1 if shots and per_shot is None else per_shot,
-        max_frames=max_frames,
-        hop=hop,
-        tail=tail,
-        centre=centre,
-        start_s=start,
-        end_s=end,
-        assume_fps=assume_fps,
-        pages=pages,
-        window_s=window,
-        window_hop_s=window_hop,
-        window_tail=window_tail,
-        regions=regions,
-        grid=grid,
-        overlap=overlap,
-        bins=bins,
-        sampling_ratio=sampling_ratio,
-        aligned=aligned,
-        pool=pool,
-        normalize=normalize,
-        dtype=dtype,
-        decode=decode,
-        precision=precision,
-        engine=engine,
-        device=device,
-        compile=compile,
-        cores=cores,
-        memory=None if memory is None else _bytes(memory, "memory"),
+        **arguments_of(words),
         shard=shard,
-        workers=workers,
-        shards=shards,
-        limits=vifex.Limits(
-            max_pixels=max_pixels,
-            decoded_frames=frame_limit,
-            file_s=file_limit,
-            stall_s=stall_limit,
-            memory_bytes=_bytes(memory_limit, "memory_bytes"),
-        ),
         on_notice=Notices().print,
     )
     expected = None
@@ -324,6 +275,44 @@ def extract(
     else:
         _print_report(report)
     return report.exit_status
+
+
+_NOT_PASSED_ON: Final = frozenset(
+    {"sources", "output", "shard", "retry_failed", "dry_run", "estimate", "json", "quiet", "shots"}
+    | {"views", "layers", "times", "frames", "start", "end", "window", "window_hop", "memory"}
+    | {"max_pixels", "frame_limit", "file_limit", "stall_limit", "memory_limit"}
+)
+"""Options that the functions of Python call otherwise, or do not have."""
+
+
+def arguments_of(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `vifex.extract` and `vifex.watch` for the options of their commands.
+
+    Args:
+        words: The options by their names in the signature of `extract`.
+    """
+    import vifex
+
+    return {
+        **{name: value for name, value in words.items() if name not in _NOT_PASSED_ON},
+        "views": None if words["views"] is None else _read_views(words["views"]),
+        "layers": split_names(words["layers"]),
+        "times_s": split_numbers(words["times"], float, "--times"),
+        "frames": split_numbers(words["frames"], int, "--frames"),
+        "per_shot": 1 if words["shots"] and words["per_shot"] is None else words["per_shot"],
+        "start_s": words["start"],
+        "end_s": words["end"],
+        "window_s": words["window"],
+        "window_hop_s": words["window_hop"],
+        "memory": None if words["memory"] is None else _bytes(words["memory"], "memory"),
+        "limits": vifex.Limits(
+            max_pixels=words["max_pixels"],
+            decoded_frames=words["frame_limit"],
+            file_s=words["file_limit"],
+            stall_s=words["stall_limit"],
+            memory_bytes=_bytes(words["memory_limit"], "memory_bytes"),
+        ),
+    }
 
 
 def _stdin(listed: bytes | None) -> BinaryIO:

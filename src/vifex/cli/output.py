@@ -19,6 +19,7 @@ __all__ = [
     "one_line",
     "open_streams",
     "print_json",
+    "print_json_line",
     "print_line",
     "print_table",
 ]
@@ -54,6 +55,11 @@ def escape_unencodable() -> None:
 def print_json(value: Any) -> None:
     """Print one JSON document on standard output, in ASCII."""
     print(json.dumps(_without_surrogates(value), ensure_ascii=True, allow_nan=False, indent=2))
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON document on one line of standard output, in ASCII."""
+    print(json.dumps(_without_surrogates(value), ensure_ascii=True, allow_nan=False))
 
 
 def _without_surrogates(value: Any) -> Any:

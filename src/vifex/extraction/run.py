@@ -10,58 +10,27 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
-from vifex.extraction.calibration.calibrate import graph_files, lacks_graph, settle_int8
+from vifex.extraction.calibration.calibrate import lacks_graph, settle_int8
 from vifex.extraction.counting import Counter
 from vifex.extraction.listing import Listing
-from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
-from vifex.extraction.planning.budget import Budget, plan_budget, share_budget
-from vifex.extraction.planning.portable import portable
-from vifex.extraction.planning.shard_plan import plan_shards
+from vifex.extraction.opening import facts_of_run, open_pipeline, share_out, view_writer
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
-from vifex.extraction.renames import Renames
 from vifex.media.sources import find
-from vifex.store import StoreWriter, ViewWriter, open_writer, row_schema
-from vifex.store.files.inside import store_around
-from vifex.values import InputError, Limits, Medium, Outcome
+from vifex.store import open_writer
+from vifex.values import Limits, Medium, Outcome
 from vifex.values.reports import Interrupted, Report, Tally
-from vifex.values.run_facts import run_facts
 from vifex.values.steps import step
 
-if TYPE_CHECKING:  # a run without shards starts without them
-    from vifex.extraction.shards.coordinator import ShardedPipeline
-    from vifex.extraction.shards.protocol import ShardSetup
-
-__all__ = ["run_views"]
+__all__ = ["report_of", "run_views"]
 
 _WINDOW: Final = 32_768
 """Media that may wait for a decoder: among so many, videos and media of other disks are found in time."""
-
-
-def _check_costs(workers: int | None, limits: Limits) -> None:
-    """Refuse what no run can keep to, NaN included, before each file fails of it."""
-    if workers is not None and workers < 0:
-        raise InputError(f"there cannot be {workers} decoder processes.", todo="Give 1 or more.")
-    given = {
-        "max_pixels": limits.max_pixels,
-        "decoded_frames": limits.decoded_frames,
-        "file_s": limits.file_s,
-        "stall_s": limits.stall_s,
-    }
-    for option, value in given.items():
-        if not value > 0:
-            raise InputError(
-                f"is {value:g}, so no file can pass.", option=option, todo="Give a number above 0."
-            )
-    if limits.memory_bytes < 0:
-        raise InputError("is below 0.", option="memory_bytes", todo="Give a size, or 0 for no limit.")
 
 
 def run_views(
@@ -107,19 +76,16 @@ def run_views(
         Interrupted: At an interrupt, when what was finished is committed.
     """
     began_s = time.monotonic()
-    if len({p.name for p in plans}) < len(plans):
-        raise InputError("two models would fill one view.", todo="Give models with different names.")
-    _check_place(Path(store))
-    _check_costs(workers, limits or Limits())
-    budget = plan_budget(cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits)
-    places = plan_shards(shards, devices, plans)
-    budgets = [budget]
-    if len(places) > 1:
-        budgets = share_budget(
-            len(places), cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits
-        )
-        for plan in plans:
-            portable(plan)  # refuses what no other process can load, before the sources are read
+    shares = share_out(
+        store,
+        plans,
+        workers=workers,
+        cores=cores,
+        memory_bytes=memory_bytes,
+        limits=limits,
+        shards=shards,
+        devices=devices,
+    )
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
 
@@ -150,19 +116,18 @@ def run_views(
                 store,
                 find_media,
                 stack.enter_context(scratch_folder()),
-                workers=budget.workers,
-                limits=budget.limits,
+                workers=shares.whole.workers,
+                limits=shares.whole.limits,
                 on_notice=notify,
             )
         step(f"opening the store {os.fspath(store)}")
-        facts = _run_facts(plans, budget.cores, places)
-        writer = stack.enter_context(open_writer(store, run=facts))
-        pipeline = _open_pipeline(
+        writer = stack.enter_context(open_writer(store, run=facts_of_run(plans, shares)))
+        pipeline = open_pipeline(
             stack,
-            writer,
+            [view_writer(writer, plan) for plan in plans],
             plans,
-            places,
-            budgets,
+            shares,
+            window=_WINDOW,
             retry_failed=retry_failed,
             counter=counter,
             on_progress=on_progress,
@@ -178,18 +143,8 @@ def run_views(
             done = pipeline.tally
             media_done = done.finished - done.already_done
             raise Interrupted(os.fspath(store), media_done, done.rows, pipeline.unfinished) from exc
-    report = _report(store, plans, tally, time.monotonic() - began_s)
+    report = report_of(store, plans, tally, time.monotonic() - began_s)
     return replace(report, notices=tuple(notices))
-
-
-def _check_place(store: Path) -> None:
-    try:
-        around = store_around(store.resolve().parent)
-    except (OSError, RuntimeError, ValueError):
-        return  # opening the store reports what is wrong with its path
-    if around is not None:
-        todo = f"Choose a folder outside of {around} for the store."
-        raise InputError("this lies inside a store.", of=str(store), todo=todo)
 
 
 def _heard(stdin: BinaryIO | None) -> bytes:
@@ -204,98 +159,10 @@ def _warn(notice: str) -> None:
     warnings.warn(notice, UserWarning, stacklevel=4)
 
 
-def _open_pipeline(
-    stack: contextlib.ExitStack,
-    writer: StoreWriter,
-    plans: Sequence[ViewPlan],
-    places: Sequence[str | None],
-    budgets: Sequence[Budget],
-    *,
-    retry_failed: bool,
-    counter: Counter | None,
-    on_progress: Callable[[Progress], None] | None,
-    on_outcome: Callable[[Outcome], None] | None,
-    on_notice: Callable[[str], None],
-) -> Pipeline | ShardedPipeline:
-    """Open the views, and make what fills them: this process, or shards at `places`."""
-    views = [_view_writer(writer, plan) for plan in plans]
-    recipes_and_views = [(plan.recipe, view) for plan, view in zip(plans, views, strict=True)]
-    renames = Renames(recipes_and_views)
-    if len(places) == 1:
-        (budget,) = budgets
-        return Pipeline(
-            [_open_view(stack, view, plan, budget.cores) for plan, view in zip(plans, views, strict=True)],
-            workers=budget.workers,
-            slow_workers=budget.slow_workers,
-            window=_WINDOW,
-            limits=budget.limits,
-            retry_failed=retry_failed,
-            counter=counter,
-            on_progress=on_progress,
-            on_outcome=on_outcome,
-            renames=renames,
-        )
-    from vifex.extraction.shards.coordinator import ShardedPipeline
-
-    return ShardedPipeline(
-        recipes_and_views,
-        [_shard_setup(plans, place, budget) for place, budget in zip(places, budgets, strict=True)],
-        retry_failed=retry_failed,
-        counter=counter,
-        on_progress=on_progress,
-        on_outcome=on_outcome,
-        on_notice=on_notice,
-        renames=renames,
-    )
-
-
-def _view_writer(writer: StoreWriter, plan: ViewPlan) -> ViewWriter:
-    files = graph_files(plan.model.file.parent) if plan.model.int8_sha256 else ()
-    return writer.view(plan.name, plan.recipe, files=files)
-
-
-def _shard_setup(plans: Sequence[ViewPlan], device: str | None, budget: Budget) -> ShardSetup:
-    from vifex.extraction.shards.protocol import ShardSetup
-
-    return ShardSetup(
-        tuple(portable(plan, device) for plan in plans),
-        workers=budget.workers,
-        cores=budget.cores,
-        limits=budget.limits,
-        schemas=tuple(row_schema(plan.recipe) for plan in plans),
-        import_paths=tuple(path for path in sys.path if path),
-    )
-
-
-def _open_view(stack: contextlib.ExitStack, view: ViewWriter, plan: ViewPlan, cores: int) -> RunningView:
-    network = plan.engine.compile(
-        plan.model, plan.layers, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
-    )
-    stack.callback(network.close)
-    return RunningView(plan, network, view, row_schema(plan.recipe))
-
-
-def _run_facts(plans: Sequence[ViewPlan], cores: int, shards: Sequence[str | None]) -> str:
-    """Return the facts of this run for the ledger, with the words by which its models were loaded."""
-    names = ["numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
-    names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
-    names += ["vifex-jpeg"] if find_spec("vifex_jpeg") else []
-    # What makes networks that are code, as far as this run has loaded it.
-    names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
-    machine: dict[str, object] = {"cores": cores}
-    if len(shards) > 1:
-        machine["shards"] = list(shards) if any(shards) else len(shards)
-    return run_facts(
-        names,
-        machine=machine,
-        models={p.name: p.ref.name for p in plans},
-        weights={p.name: p.ref.weights for p in plans if p.ref.weights},
-        cards={p.name: p.ref.card for p in plans if p.ref.card},
-        engines={p.name: p.engine_choice for p in plans},
-    )
-
-
-def _report(store: str | os.PathLike[str], plans: Sequence[ViewPlan], tally: Tally, seconds: float) -> Report:
+def report_of(
+    store: str | os.PathLike[str], plans: Sequence[ViewPlan], tally: Tally, seconds: float
+) -> Report:
+    """Return the report of what a pipeline did."""
     return Report(
         store=os.fspath(store),
         views=tuple(p.name for p in plans),

@@ -8,6 +8,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "StoreError",
+    "StoreInUseError",
     "TrainingError",
     "UnknownViewError",
     "VifexError",
@@ -78,6 +79,10 @@ class ModelError(VifexError):
 
 class StoreError(VifexError):
     """A store cannot be made, opened or written."""
+
+
+class StoreInUseError(StoreError):
+    """Another process writes to a store."""
 
 
 class TrainingError(VifexError):

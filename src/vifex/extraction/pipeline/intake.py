@@ -46,7 +46,7 @@ class Intake:
         self._retry_failed = retry_failed
         self._on_outcome = on_outcome
         self._commit_thread = commit_thread
-        self._renames = renames
+        self.renames = renames
 
     def take(self, listing: MediaQueue, *, wait: bool) -> Sequence[Medium | Outcome]:
         """Take the next media from the sources; those that are finished under another address get their rows.
@@ -55,11 +55,16 @@ class Intake:
             listing: The media.
             wait: Whether to wait for one where there is none.
         """
-        if self._renames is None or self._commit_thread is None:
+        if self.renames is None or self._commit_thread is None:
             return listing.take(_AT_ONCE, wait=wait)
-        found = listing.take(self._renames.at_once, wait=wait)
-        self.tally.moved += self._renames.look(found, self._commit_thread.do_now)
+        found = listing.take(self.renames.at_once, wait=wait)
+        self.tally.moved += self.renames.look(found, self._commit_thread.do_now)
         return found
+
+    def begin_again(self) -> Tally:
+        """Count anew; returns the new counts."""
+        self.tally, self.course = Tally(), Course()
+        return self.tally
 
     def admit(self, found: Medium | Outcome) -> tuple[int, ...]:
         """Count what was found; returns the numbers of the views that want it, none if it is over."""

@@ -23,7 +23,7 @@ from vifex.extraction.pipeline.batch_scheduler import BatchScheduler
 from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.in_flight import InFlight, MediumInFlight
 from vifex.extraction.pipeline.intake import Intake
-from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia
+from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia, RowWriter
 from vifex.extraction.pipeline.outcomes import outcome_of, worst
 from vifex.extraction.pipeline.running_view import RunningView
 from vifex.extraction.pipeline.showing import ProgressDisplay
@@ -36,6 +36,7 @@ from vifex.values.reports import Tally
 __all__ = ["Pipeline", "RunningView"]
 
 _HAND_OVER_S: Final = 0.5
+_REST_S: Final = 0.1
 _SPILL_BYTES: Final = 2 << 20
 """Rows of one medium that are kept in memory before they go to the disk uncommitted..."""
 _SPILL_ROWS: Final = 16
@@ -114,7 +115,7 @@ class Pipeline:
         self._ticked_s = time.monotonic()
 
     def run(self, listing: MediaQueue) -> Tally:
-        """Take every medium to its end and commit what came of it.
+        """Take every medium to its end, commit what came of it, and end the decoders.
 
         Args:
             listing: The media; the caller closes it.
@@ -122,6 +123,23 @@ class Pipeline:
         Raises:
             VifexError: If the run cannot go on; what was finished before stays.
         """
+        try:
+            self.work(listing)
+        finally:
+            self.close()
+        self._display.end(all_found=listing.is_over and not self._found)
+        return self.tally
+
+    def work(self, listing: MediaQueue) -> Tally:
+        """Take every medium to its end and commit what came of it; the decoders stay for the next call.
+
+        Args:
+            listing: The media; the caller closes it.
+
+        Raises:
+            VifexError: If the run cannot go on; what was finished before stays.
+        """
+        began_s = time.monotonic()
         try:
             while True:
                 self._feed(listing)
@@ -134,19 +152,44 @@ class Pipeline:
                 self._display.show(all_found=listing.is_over and not self._found)
             self._commit()
             if self._loop is not None and self._loop.ready_s is not None:
-                self.tally.busy_s = time.monotonic() - self._loop.ready_s
+                self.tally.busy_s = time.monotonic() - max(self._loop.ready_s, began_s)
         except BaseException:
             self.unfinished = tuple(w.medium.name for w in self.in_work() if is_long(w.medium))
             if not self._commit_thread.has_failed:  # what cannot be written now will not be by trying again
                 self._commit()
             raise
-        finally:
-            if self._loop is not None:
-                self._loop.close()
-            # Last: an interrupt here, where a disk hangs, leaves no decoder behind.
-            self._commit_thread.close()
-        self._display.end(all_found=listing.is_over and not self._found)
         return self.tally
+
+    def begin_again(self) -> None:
+        """Count anew in the next call of `work`."""
+        self.tally = self._intake.begin_again()
+        self._display.begin_again()
+        self.is_committed = False
+
+    def write_to(self, writers: Sequence[RowWriter], renames: MovedMedia) -> None:
+        """Write to other writers of the views from the next call of `work` on.
+
+        Args:
+            writers: One for each view.
+            renames: Recognises media that are finished under another address.
+        """
+        for sink, writer in zip(self._sinks, writers, strict=True):
+            sink.write_to(writer)
+        self._intake.renames = renames
+
+    def rest(self) -> None:
+        """Watch the decoders for a tenth of a second, between two calls of `work`."""
+        if self._loop is None:
+            time.sleep(_REST_S)
+        else:
+            self._listen(self._loop, more=True)
+
+    def close(self) -> None:
+        """End the decoders and the commit thread."""
+        if self._loop is not None:
+            self._loop.close()
+        # Last: an interrupt here, where a disk hangs, leaves no decoder behind.
+        self._commit_thread.close()
 
     def capacity(self) -> int:
         """Count the media that decoders would take now; 1 before there are any."""

@@ -38,6 +38,10 @@ class ProgressDisplay:
         self._began_s = time.monotonic()
         self._shown_s = 0.0
 
+    def begin_again(self) -> None:
+        """Measure time from now on."""
+        self._began_s = time.monotonic()
+
     def show(self, *, all_found: bool) -> None:
         """Show how far the run is, unless that was done a moment ago."""
         now_s = time.monotonic()

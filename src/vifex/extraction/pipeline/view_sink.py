@@ -58,6 +58,10 @@ class ViewSink:
         self._settled_bytes = 0
         self._relabelled: dict[str, LabelChange] = {}
 
+    def write_to(self, writer: RowWriter) -> None:
+        """Write to another writer of the view from now on; all that was taken must be committed."""
+        self._writer = writer
+
     def status_of(self, medium: Medium) -> Status | None:
         """Return how a medium ended by what is committed; `None` if that holds no more, or it never did.
 

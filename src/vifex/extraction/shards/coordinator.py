@@ -123,7 +123,7 @@ class ShardedPipeline:
         self._ticked_s = self._watched_s = time.monotonic()
 
     def run(self, listing: MediaQueue) -> Tally:
-        """Take every medium to its end and commit what came of it.
+        """Take every medium to its end, commit what came of it, and end the shards.
 
         Args:
             listing: The media; the caller closes it.
@@ -132,9 +132,27 @@ class ShardedPipeline:
             VifexError: If the run cannot go on; what was finished before stays.
         """
         try:
+            self.work(listing, is_last=True)
+        finally:
+            self.close()
+        self._display.end(all_found=listing.is_over and not self._found)
+        return self.tally
+
+    def work(self, listing: MediaQueue, *, is_last: bool = False) -> Tally:
+        """Take every medium to its end and commit what came of it.
+
+        Args:
+            listing: The media; the caller closes it.
+            is_last: Whether shards may end when they have nothing to do; else they stay for the next call.
+
+        Raises:
+            VifexError: If the run cannot go on; what was finished before stays.
+        """
+        began_s = time.monotonic()
+        try:
             while not self._is_over(listing):
                 self._feed(listing)
-                self._serve(listing)
+                self._serve(listing, is_last=is_last)
                 if self._is_started:
                     self._listen(_TICK_S)
                     self._watch()
@@ -144,7 +162,7 @@ class ShardedPipeline:
                 self._give_up(seat)
             self._commit()
             if self._decoding_s is not None:
-                self.tally.busy_s = time.monotonic() - self._decoding_s
+                self.tally.busy_s = time.monotonic() - max(self._decoding_s, began_s)
         except BaseException as exc:
             self.unfinished = tuple(w.medium.name for w in self._in_work() if is_long(w.medium))
             if not self._commit_thread.has_failed:  # what cannot be written now will not be by trying again
@@ -152,12 +170,38 @@ class ShardedPipeline:
                     self._stop_shards()
                 self._commit()
             raise
-        finally:
-            self._end_shards()
-            self._poller.close()
-            self._commit_thread.close()
-        self._display.end(all_found=listing.is_over and not self._found)
         return self.tally
+
+    def begin_again(self) -> None:
+        """Count anew in the next call of `work`."""
+        self.tally = self._intake.begin_again()
+        self._display.begin_again()
+        self.is_committed = False
+
+    def write_to(self, writers: Sequence[RowWriter], renames: MovedMedia) -> None:
+        """Write to other writers of the views from the next call of `work` on.
+
+        Args:
+            writers: One for each view.
+            renames: Recognises media that are finished under another address.
+        """
+        for sink, writer in zip(self._sinks, writers, strict=True):
+            sink.write_to(writer)
+        self._intake.renames = renames
+
+    def rest(self) -> None:
+        """Watch the shards for a tenth of a second, between two calls of `work`."""
+        if self._is_started:
+            self._listen(_TICK_S)
+            self._watch()
+        else:
+            time.sleep(_TICK_S)
+
+    def close(self) -> None:
+        """End the shards and the commit thread."""
+        self._end_shards()
+        self._poller.close()
+        self._commit_thread.close()
 
     def _is_over(self, listing: MediaQueue) -> bool:
         return listing.is_over and not self._found and self._assignments.is_idle
@@ -197,8 +241,8 @@ class ShardedPipeline:
         for seat in self._seats:
             self._poller.add(seat.start())
 
-    def _serve(self, listing: MediaQueue) -> None:
-        """Give media to the shards that want some, and tell them when there are no more."""
+    def _serve(self, listing: MediaQueue, *, is_last: bool) -> None:
+        """Give media to the shards that want some, and tell them when there are no more ever."""
         is_end = listing.is_over and not self._found
         for seat in self._seats:
             if seat.link is None:
@@ -210,7 +254,8 @@ class ShardedPipeline:
                 if give is not None:
                     seat.want = 0
                     seat.link.say(give)
-            if is_end and not self._assignments.waiting and not seat.is_told_the_end:
+            is_told = seat.is_told_the_end or not is_last
+            if is_end and not self._assignments.waiting and not is_told:
                 seat.is_told_the_end = True
                 seat.link.say(NoMore())
             self._flush(seat, seat.link)

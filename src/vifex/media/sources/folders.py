@@ -17,7 +17,7 @@ from typing import Literal
 from vifex.media.sources.files import found_file
 from vifex.media.sources.source import Found, failed, printable, skipped, why
 
-__all__ = ["Verdict", "is_store", "walk"]
+__all__ = ["HIDDEN", "VANISHED", "Verdict", "is_store", "look_at", "walk"]
 
 Verdict = Literal["no", "on the way", "match", "inside"]
 """How a path in a walk relates to a pattern: not wanted; a folder that may contain matches; a match by its
@@ -46,6 +46,22 @@ def walk(folder: str, wants: Callable[[str, bool], Verdict] | None = None) -> It
     while state.waiting:
         path, below = state.waiting.popleft()
         yield from _tree(state, path, below)
+
+
+def look_at(folder: str, path: str) -> Iterator[Found]:
+    """Yield what `walk` finds of a folder at a path in it: a file, or every file below a folder.
+
+    Args:
+        folder: As `walk` is given it.
+        path: Begins with `folder`. What walks pass over above it is for the caller.
+    """
+    state = _Walk(deque(), None)
+    below = os.path.relpath(path, folder)
+    found = _look(state, path, below, os.path.basename(path))  # noqa: PTH119
+    if isinstance(found, str):
+        yield from _tree(state, path, below)
+    elif found is not None:
+        yield found
 
 
 def is_store(folder: str) -> bool:

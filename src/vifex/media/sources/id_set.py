@@ -22,13 +22,14 @@ class IdSet:
     def __len__(self) -> int:
         return self._count
 
+    def __contains__(self, id_hex: str) -> bool:
+        item = _item(id_hex)
+        at = self._slot(item)
+        return self._table[at : at + _ID_BYTES] == item
+
     def add(self, id_hex: str) -> bool:
         """Add an id of 32 hex digits; return whether it is new."""
-        item = bytes.fromhex(id_hex)
-        if len(item) != _ID_BYTES:
-            raise ValueError(f"an id has {_ID_BYTES} bytes, got {len(item)}")
-        if item == _EMPTY:  # zero marks a free slot, so that one hash is changed to the next number
-            item = b"\x01" + _EMPTY[1:]
+        item = _item(id_hex)
         at = self._slot(item)
         if self._table[at : at + _ID_BYTES] == item:
             return False
@@ -56,3 +57,11 @@ class IdSet:
             if item != _EMPTY:
                 new = self._slot(item)
                 self._table[new : new + _ID_BYTES] = item
+
+
+def _item(id_hex: str) -> bytes:
+    item = bytes.fromhex(id_hex)
+    if len(item) != _ID_BYTES:
+        raise ValueError(f"an id has {_ID_BYTES} bytes, got {len(item)}")
+    # Zero marks a free slot, so that one hash is changed to the next number.
+    return b"\x01" + _EMPTY[1:] if item == _EMPTY else item

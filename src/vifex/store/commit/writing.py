@@ -35,6 +35,7 @@ from vifex.store.files.sync import sync_folder, sync_tree
 from vifex.store.ledger.sealing import FIRST, Seal, seal
 from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, row_schema
 from vifex.values import Recipe, StoreError
+from vifex.values.errors import StoreInUseError
 from vifex.values.registry import near
 
 __all__ = ["StoreWriter", "open_writer", "upgrade"]
@@ -51,7 +52,8 @@ def open_writer(
         rule: When gathered media are committed.
 
     Raises:
-        StoreError: If another process writes to it, or if the folder holds something else.
+        StoreInUseError: If another process writes to it.
+        StoreError: If the folder holds something else.
     """
     folder = Path(path)
     with explained(folder):
@@ -60,7 +62,7 @@ def open_writer(
         prepare_folder(folder)
         lock = FileLock.take(folder / "LOCK")
         if lock is None:
-            raise StoreError(
+            raise StoreInUseError(
                 f"another process{_holder(folder / 'LOCK')} is writing to this store.",
                 of=str(folder),
                 todo="Wait for it to end, or choose another store; reading is possible meanwhile.",

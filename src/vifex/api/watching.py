@@ -1,0 +1,124 @@
+"""`vifex.watch`: what arrives in folders to a store, until stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Unpack
+
+from vifex.api.arguments import checked
+from vifex.api.extracting import listed_sources, measure_indexes, take_devices, wanted_views
+from vifex.api.models.loaded import LoadedModel
+from vifex.api.notices import tell
+from vifex.api.progress import shown_progress
+from vifex.api.views import Choices, ViewOptions, plan_views
+from vifex.extraction.progress import Progress
+from vifex.extraction.watching.watch import watch_views
+from vifex.values import InputError, Limits, Outcome
+from vifex.values.watch_batches import WatchBatch
+
+__all__ = ["watch"]
+
+
+@checked("folders", "model")
+def watch(
+    folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    store: str | os.PathLike[str],
+    *,
+    settle_s: float = 2.0,
+    poll_s: float | None = None,
+    stop: Callable[[], bool] | None = None,
+    model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None = None,
+    view: str | None = None,
+    views: Mapping[str, ViewOptions] | None = None,
+    workers: int | None = None,
+    cores: int | None = None,
+    memory: int | None = None,
+    limits: Limits | None = None,
+    shards: int | None = None,
+    progress: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
+    on_notice: Callable[[str], None] | None = None,
+    **choices: Unpack[Choices],
+) -> Generator[WatchBatch, None, None]:
+    """Extract what is in folders and what arrives there, and yield each batch once it is committed.
+
+    A file is read when it is whole: its size and its time of change stayed the same for `settle_s`, and no
+    process writes to it as far as the system says. Hidden files and those with names of unfinished ones
+    (`.tmp`, `.part`) are passed over. A file that changes later is computed again. Files that are deleted are
+    named and keep their rows until `vifex.prune`. Networks and decoder processes stay between batches. The
+    store is closed while nothing arrives, so that other calls can write to it.
+
+    The rows are those of `vifex.extract`, and the same call or `vifex.extract` goes on after any end.
+
+    Args:
+        folders: Folders, with all that is below them.
+        store: The store's folder, e.g. `lib.vifex`; made if absent.
+        settle_s: Seconds for which a file must stay the same before it is read.
+        poll_s: List the folders every so many seconds. By default the system tells of changes, by watchdog
+            of the extra `watch`; network file systems do not tell of those of other machines.
+        stop: Called several times a second, e.g. `threading.Event().is_set`; once it returns true, the media
+            at work are finished and the generator ends.
+        model: As for `vifex.extract`.
+        view: As for `vifex.extract`.
+        views: As for `vifex.extract`.
+        workers: As for `vifex.extract`.
+        cores: As for `vifex.extract`.
+        memory: As for `vifex.extract`.
+        limits: As for `vifex.extract`.
+        shards: As for `vifex.extract`.
+        progress: Show on standard error how far a batch is.
+        on_progress: Called a few times a second while a batch runs.
+        on_outcome: Called for each medium that did not end `ok`, or has a note.
+        on_notice: Called with what a user must know of a model or a folder, e.g. that it vanished; by default
+            it is a `UserWarning`.
+        **choices: As for `vifex.extract`.
+
+    Yields:
+        What was there at the start, then each batch of arrivals. Close the generator, or let `stop` return
+        true, so that the decoder processes end.
+
+    Raises:
+        VifexError: If a choice is wrong, a folder is not there at the start, or the store cannot be written.
+        MissingExtraError: If watchdog is not installed and `poll_s` is not given.
+    """
+    for option, value, least in (("settle_s", settle_s, 0.0), ("poll_s", poll_s, 0.1)):
+        if value is not None and not (math.isfinite(value) and value >= least):
+            raise InputError(f"is {value:g}.", option=option, todo=f"Give {least:g} or more seconds.")
+    listed = [os.path.abspath(os.fspath(folder)) for folder in listed_sources(folders)]  # noqa: PTH100
+    if not listed:
+        raise InputError("no folder was given.", todo="Name a folder.")
+    devices = take_devices(choices)
+    plans = plan_views(wanted_views(model, view, views), choices, on_notice)
+    batches = watch_views(
+        list(dict.fromkeys(listed)),
+        store,
+        plans,
+        settle_s=settle_s,
+        poll_s=poll_s,
+        stop=stop or (lambda: False),
+        workers=workers,
+        cores=cores,
+        memory_bytes=memory,
+        limits=limits,
+        shards=shards,
+        devices=devices,
+        showing=lambda: shown_progress(progress),
+        on_progress=on_progress,
+        on_outcome=on_outcome,
+        on_notice=lambda notice: tell(notice, on_notice),
+    )
+    return _then_measure_indexes(batches, store, on_notice)
+
+
+def _then_measure_indexes(
+    batches: Generator[WatchBatch, None, None],
+    store: str | os.PathLike[str],
+    on_notice: Callable[[str], None] | None,
+) -> Generator[WatchBatch, None, None]:
+    with contextlib.closing(batches):
+        yield from batches
+    measure_indexes(store, on_notice)

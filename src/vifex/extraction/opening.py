@@ -1,0 +1,221 @@
+"""What a run needs before its first medium: its share of the machine, and what fills its views."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vifex.extraction.calibration.calibrate import graph_files
+from vifex.extraction.counting import Counter
+from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
+from vifex.extraction.planning.budget import Budget, plan_budget, share_budget
+from vifex.extraction.planning.portable import portable
+from vifex.extraction.planning.shard_plan import plan_shards
+from vifex.extraction.planning.view_plan import ViewPlan
+from vifex.extraction.progress import Progress
+from vifex.extraction.renames import Renames
+from vifex.store import StoreWriter, ViewWriter, row_schema
+from vifex.store.files.inside import store_around
+from vifex.values import InputError, Limits, Outcome
+from vifex.values.run_facts import run_facts
+
+if TYPE_CHECKING:  # a run without shards starts without them
+    from vifex.extraction.shards.coordinator import ShardedPipeline
+    from vifex.extraction.shards.protocol import ShardSetup
+
+__all__ = ["Shares", "facts_of_run", "open_pipeline", "share_out", "view_writer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What a run uses of the machine."""
+
+    whole: Budget
+    """Of all processes together."""
+    places: tuple[str | None, ...]
+    """The device of each shard; one without a device is this process."""
+    each: tuple[Budget, ...]
+    """Of each shard."""
+
+
+def share_out(
+    store: str | os.PathLike[str],
+    plans: Sequence[ViewPlan],
+    *,
+    workers: int | None,
+    cores: int | None,
+    memory_bytes: int | None,
+    limits: Limits | None,
+    shards: int | None,
+    devices: Sequence[str],
+) -> Shares:
+    """Check the choices of a run and share the machine out.
+
+    Args:
+        store: The store's folder.
+        plans: A plan for each view.
+        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
+        cores: Cores to use; by default those that affinity and cgroup allow.
+        memory_bytes: Memory of all processes together; by default the limit of the cgroup, if it has one.
+        limits: What one file may cost.
+        shards: Processes with decoders and networks; by default one for each device, or each GPU that is
+            asked for.
+        devices: Of the shards, in turn; by default those of the plans.
+
+    Raises:
+        VifexError: If a choice cannot be.
+    """
+    if len({p.name for p in plans}) < len(plans):
+        raise InputError("two models would fill one view.", todo="Give models with different names.")
+    _check_place(Path(store))
+    _check_costs(workers, limits or Limits())
+    budget = plan_budget(cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits)
+    places = plan_shards(shards, devices, plans)
+    if len(places) == 1:
+        return Shares(budget, tuple(places), (budget,))
+    budgets = share_budget(
+        len(places), cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits
+    )
+    for plan in plans:
+        portable(plan)  # refuses what no other process can load, before the sources are read
+    return Shares(budget, tuple(places), tuple(budgets))
+
+
+def _check_costs(workers: int | None, limits: Limits) -> None:
+    """Refuse what no run can keep to, NaN included, before each file fails of it."""
+    if workers is not None and workers < 0:
+        raise InputError(f"there cannot be {workers} decoder processes.", todo="Give 1 or more.")
+    given = {
+        "max_pixels": limits.max_pixels,
+        "decoded_frames": limits.decoded_frames,
+        "file_s": limits.file_s,
+        "stall_s": limits.stall_s,
+    }
+    for option, value in given.items():
+        if not value > 0:
+            raise InputError(
+                f"is {value:g}, so no file can pass.", option=option, todo="Give a number above 0."
+            )
+    if limits.memory_bytes < 0:
+        raise InputError("is below 0.", option="memory_bytes", todo="Give a size, or 0 for no limit.")
+
+
+def _check_place(store: Path) -> None:
+    try:
+        around = store_around(store.resolve().parent)
+    except (OSError, RuntimeError, ValueError):
+        return  # opening the store reports what is wrong with its path
+    if around is not None:
+        todo = f"Choose a folder outside of {around} for the store."
+        raise InputError("this lies inside a store.", of=str(store), todo=todo)
+
+
+def open_pipeline(
+    stack: contextlib.ExitStack,
+    views: Sequence[ViewWriter],
+    plans: Sequence[ViewPlan],
+    shares: Shares,
+    *,
+    window: int,
+    retry_failed: bool,
+    counter: Counter | None,
+    on_progress: Callable[[Progress], None] | None,
+    on_outcome: Callable[[Outcome], None] | None,
+    on_notice: Callable[[str], None],
+) -> Pipeline | ShardedPipeline:
+    """Make what fills views: this process, or shards.
+
+    Args:
+        stack: Closes the networks.
+        views: Writers of the views.
+        plans: A plan for each view.
+        shares: What the run uses of the machine.
+        window: Media that may wait for a decoder.
+        retry_failed: Whether media that failed in an earlier run are tried again.
+        counter: Counts the media ahead; the caller starts and closes it.
+        on_progress: Called a few times a second.
+        on_outcome: Called for each medium that did not end `ok`, or has a note.
+        on_notice: Called with what a user must know.
+    """
+    recipes_and_views = [(plan.recipe, view) for plan, view in zip(plans, views, strict=True)]
+    renames = Renames(recipes_and_views)
+    if len(shares.each) == 1:
+        (budget,) = shares.each
+        return Pipeline(
+            [_open_view(stack, view, plan, budget.cores) for plan, view in zip(plans, views, strict=True)],
+            workers=budget.workers,
+            slow_workers=budget.slow_workers,
+            window=window,
+            limits=budget.limits,
+            retry_failed=retry_failed,
+            counter=counter,
+            on_progress=on_progress,
+            on_outcome=on_outcome,
+            renames=renames,
+        )
+    from vifex.extraction.shards.coordinator import ShardedPipeline
+
+    each = zip(shares.places, shares.each, strict=True)
+    return ShardedPipeline(
+        recipes_and_views,
+        [_shard_setup(plans, place, budget) for place, budget in each],
+        retry_failed=retry_failed,
+        counter=counter,
+        on_progress=on_progress,
+        on_outcome=on_outcome,
+        on_notice=on_notice,
+        renames=renames,
+    )
+
+
+def view_writer(writer: StoreWriter, plan: ViewPlan) -> ViewWriter:
+    """Open a plan's view to write."""
+    files = graph_files(plan.model.file.parent) if plan.model.int8_sha256 else ()
+    return writer.view(plan.name, plan.recipe, files=files)
+
+
+def _shard_setup(plans: Sequence[ViewPlan], device: str | None, budget: Budget) -> ShardSetup:
+    from vifex.extraction.shards.protocol import ShardSetup
+
+    return ShardSetup(
+        tuple(portable(plan, device) for plan in plans),
+        workers=budget.workers,
+        cores=budget.cores,
+        limits=budget.limits,
+        schemas=tuple(row_schema(plan.recipe) for plan in plans),
+        import_paths=tuple(path for path in sys.path if path),
+    )
+
+
+def _open_view(stack: contextlib.ExitStack, view: ViewWriter, plan: ViewPlan, cores: int) -> RunningView:
+    network = plan.engine.compile(
+        plan.model, plan.layers, precision=plan.recipe.precision, batch=plan.network_batch, cores=cores
+    )
+    stack.callback(network.close)
+    return RunningView(plan, network, view, row_schema(plan.recipe))
+
+
+def facts_of_run(plans: Sequence[ViewPlan], shares: Shares) -> str:
+    """Return the facts of this run for the ledger, with the words by which its models were loaded."""
+    names = ["numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
+    names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
+    names += ["vifex-jpeg"] if find_spec("vifex_jpeg") else []
+    # What makes networks that are code, as far as this run has loaded it.
+    names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
+    machine: dict[str, object] = {"cores": shares.whole.cores}
+    if len(shares.places) > 1:
+        machine["shards"] = list(shares.places) if any(shares.places) else len(shares.places)
+    return run_facts(
+        names,
+        machine=machine,
+        models={p.name: p.ref.name for p in plans},
+        weights={p.name: p.ref.weights for p in plans if p.ref.weights},
+        cards={p.name: p.ref.card for p in plans if p.ref.card},
+        engines={p.name: p.engine_choice for p in plans},
+    )

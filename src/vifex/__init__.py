@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from vifex.api.evaluation.retrieval import RetrievalEvaluation, evaluate_retrieval
     from vifex.api.extracting import extract
     from vifex.api.history import StoreRun, history
+    from vifex.api.importing import ImportReport, import_features
     from vifex.api.maintaining import Labelled, Removed, label, prune, remove
     from vifex.api.merging import Merged, MergedView, merge
     from vifex.api.models.loaded import LoadedModel, load_model
@@ -158,6 +159,7 @@ __all__ = [
     "Hit",
     "ImageInVideo",
     "Images",
+    "ImportReport",
     "IndexFacts",
     "IndexSetting",
     "InputError",
@@ -260,6 +262,7 @@ __all__ = [
     "extract",
     "fuse",
     "history",
+    "import_features",
     "index",
     "issues",
     "label",
@@ -385,6 +388,7 @@ _HOMES = {
     "StoreDifference": ("vifex.analysis.differing.views", "StoreDifference"),
     "StoreError": ("vifex.values", "StoreError"),
     "StoreRun": ("vifex.api.history", "StoreRun"),
+    "ImportReport": ("vifex.api.importing", "ImportReport"),
     "StoredIndex": ("vifex.search.approximate.facts", "StoredIndex"),
     "StoredView": ("vifex.api.stored_views", "StoredView"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
@@ -424,6 +428,7 @@ _HOMES = {
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "history": ("vifex.api.history", "history"),
+    "import_features": ("vifex.api.importing", "import_features"),
     "index": ("vifex.api.answers.indexing", "index"),
     "issues": ("vifex.api.answers.issues", "issues"),
     "label": ("vifex.api.maintaining", "label"),

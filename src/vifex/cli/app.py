@@ -40,6 +40,7 @@ _GROUPS = {
         "watch": "vifex.cli.watching:watch",
         "show": "vifex.cli.showing:show",
         "export": "vifex.cli.exporting:export",
+        "import": "vifex.cli.importing:import_",
         "fuse": "vifex.cli.deriving:fuse",
         "tree": "vifex.cli.deriving:tree",
         "label": "vifex.cli.maintaining:label",
@@ -106,6 +107,7 @@ _USAGE = {
     "probe": {"usage": "Usage: vifex probe STORE --labels LABELS [OPTIONS]"},
     "classify": {"usage": "Usage: vifex classify STORE --with FOLDER [OPTIONS]"},
     "export": {"usage": "Usage: vifex export STORE -o FILE [OPTIONS]"},
+    "import": {"usage": "Usage: vifex import FILE... -o STORE [OPTIONS]"},
     "compress": {"usage": "Usage: vifex compress MODEL -o FILE.xml [OPTIONS]"},
     "advise": {"usage": "Usage: vifex advise FOLDER [OPTIONS]"},
     "diff": {"usage": "Usage: vifex diff A B [OPTIONS]"},
@@ -114,7 +116,7 @@ _USAGE = {
     "train": {"usage": "Usage: vifex train [CONFIG] [OPTIONS]"},
 }
 """Usage lines of commands whose arguments the parser would only call ARGS."""
-_RESUMED = ("extract", "watch", "fuse", "tree", "train")
+_RESUMED = ("extract", "watch", "import", "fuse", "tree", "train")
 """Commands that resume where they stopped."""
 
 for _title, _commands in _GROUPS.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
@@ -58,7 +58,10 @@ def _facts(store: Path, view: str, kept: int | None) -> tuple[dict[str, Any], in
 
     with vifex.open(store, view=view) as collection:
         problems = collection.ledger(columns=_OUTCOME, where="status <> 'ok'")
-        notes = collection.ledger(columns=_OUTCOME, where="status = 'ok' AND reason <> ''")
+        told = "status = 'ok' AND reason <> ''"
+        if collection.recipe.imported is not None:  # each medium says of which file its rows are
+            told += " AND reason NOT LIKE 'imported from %'"
+        notes = collection.ledger(columns=_OUTCOME, where=told)
         facts = {
             "view": view,
             "rows": collection.count_rows(),
@@ -73,6 +76,13 @@ def _facts(store: Path, view: str, kept: int | None) -> tuple[dict[str, Any], in
             "notes": notes.slice(0, kept).to_pylist(),
         }
     return facts, problems.num_rows + notes.num_rows
+
+
+_IMPORTED: Final = {
+    "export": "from an export of Vifex, by whose recipe queries are computed",
+    "named": "from files; queries are computed by the model that was named",
+    "unknown": "from files that do not say which model made the vectors: queries are rows or .npy files",
+}
 
 
 def _count_statuses(collection: Store) -> dict[str, int]:
@@ -123,6 +133,8 @@ def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> Non
             "vifex search --existing leaves them out"
         )
     print_line(f"  model    {clean(recipe['model'])} ({recipe['engine']}, {recipe['precision']})")
+    if recipe.get("imported"):
+        print_line(f"  imported {_IMPORTED[recipe['imported']['model']]}")
     if facts["untrained"]:
         own = facts["weights"]
         whose = f"its weights are random ({own})" if own else "a view that it was made of has random weights"
@@ -135,7 +147,7 @@ def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> Non
         print_line(f"  fusion   {clean(_fusion(recipe['fusion']))}")
     elif recipe.get("tree"):
         print_line(f"  tree     {clean(_tree(recipe['tree']))}")
-    else:
+    elif recipe.get("pixels"):
         print_line(f"  pixels   {_pixels(recipe['pixels'])}")
         print_line(f"  sampling {_sampling(recipe['sampling'])}")
     print_table(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from vifex.values.audio import AudioSpec
 from vifex.values.fusion import Fusion, Tree
+from vifex.values.imported import Imported
 from vifex.values.models import AXES, Layer, LayerSpec
 from vifex.values.pixels import NO_PIXELS, PixelSpec
 from vifex.values.processors import Processor
@@ -50,6 +51,8 @@ class Recipe:
     """Set where rows are fused from rows of other views; then `pixels` and `sampling` are not used."""
     tree: Tree | None = None
     """Set where rows are parts of videos pooled from another view; then neither is used."""
+    imported: Imported | None = None
+    """Set where the vectors were read from files; `None` where they were computed."""
     hdr: str | None = None
     """How HDR and wide-gamut video becomes SDR pixels; `None` in views that were made before that was done.
 
@@ -81,9 +84,11 @@ class Recipe:
             said["fusion"] = self.fusion.to_dict()
         if self.tree is not None:
             said["tree"] = self.tree.to_dict()
+        if self.imported is not None:
+            said["imported"] = self.imported.to_dict()
         if self.hdr is not None:
             said["hdr"] = self.hdr
-        if self.audio is not None or self.is_derived:
+        if self.audio is not None or self.is_derived or self.pixels == NO_PIXELS:
             del said["pixels"], said["sampling"]
         return said
 
@@ -112,6 +117,7 @@ class Recipe:
             audio=AudioSpec(**data["audio"]) if data.get("audio") else None,
             fusion=Fusion.from_dict(data["fusion"]) if data.get("fusion") else None,
             tree=Tree(**data["tree"]) if data.get("tree") else None,
+            imported=Imported.from_dict(data["imported"]) if data.get("imported") else None,
             hdr=data.get("hdr"),
         )
 

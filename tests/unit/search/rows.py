@@ -45,6 +45,7 @@ def write_store(
     dtype: str = "float32",
     names: Sequence[str] | None = None,
     labels: Sequence[str | None] | None = None,
+    splits: Sequence[str | None] | None = None,
     commits: int = 1,
 ) -> Path:
     """Write rows `[N, *shape]` per layer: in turn one image (a row) and one video (five rows, 25 fps)."""
@@ -59,9 +60,8 @@ def write_store(
             for i in range(first, min(first + per_commit, len(media))):
                 start, stop = media[i]
                 name = names[i] if names else f"m{i}.{'jpg' if stop - start == 1 else 'mp4'}"
-                medium = Medium(
-                    path_to_uri(f"/media/{i}"), name, "image", 1, 1, labels[i] if labels else None
-                )
+                label, split = (said[i] if said else None for said in (labels, splits))
+                medium = Medium(path_to_uri(f"/media/{i}"), name, "image", 1, 1, label, split)
                 part = {n: v[start:stop] for n, v in arrays.items()}
                 view.add(Outcome(medium, "ok", rows=stop - start), _batch(medium, part, recipe))
     return path
@@ -86,7 +86,7 @@ def _batch(medium: Medium, part: dict[str, Any], recipe: Recipe) -> pa.RecordBat
         "name": [medium.name] * n,
         "time_base": ["1/90000" if video else None] * n,
         "label": [medium.label] * n,
-        "split": [None] * n,
+        "split": [medium.split] * n,
         "ordinal": list(range(n)),
         "frame_index": [i * FPS if video else None for i in range(n)],
         "pts": [i * 90000 if video else None for i in range(n)],

@@ -74,6 +74,13 @@ class ModelFinder:
             InputError: If the user must name the model.
             VifexError: If the model cannot be loaded.
         """
+        imported = view.recipe.imported
+        if imported is not None and not imported.knows_model:
+            raise InputError(
+                f"the view {view.name!r} was imported, and nothing says which model made its vectors.",
+                of=of,
+                todo="Search by row:KEY or a .npy file, or import again with `model=` and `layers=`.",
+            )
         ref = last_ref(view) or ModelRef(view.recipe.model)
         if ref.name in ALIASES:  # it may have meant another model in another version
             ref = ModelRef(view.recipe.model)

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["FIELDS", "FORM", "Reading", "corners_of", "reading_of", "snake", "split_of"]
+__all__ = ["BOX_LISTS", "FIELDS", "FORM", "Reading", "corners_of", "reading_of", "snake", "split_of"]
 
 FIELDS: Final = ("uri", "label", "split", "t_start_s", "t_end_s", "t_s", "frame", "x0", "y0", "x1", "y1")
 """What a line may state, by our own names."""
@@ -43,7 +43,7 @@ _OF_BOX: Final[tuple[tuple[tuple[str, ...], bool], ...]] = (
     (("left", "top", "width", "height"), True),
 )
 """Four fields of a box each, and whether the last two are its width and height."""
-_LISTS: Final = {
+BOX_LISTS: Final = {
     **dict.fromkeys(("bbox", "box", "bbox_xywh", "xywh"), True),
     **dict.fromkeys(("bbox_xyxy", "box_xyxy", "xyxy"), False),
 }
@@ -135,7 +135,7 @@ def _box(by_word: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
     for words, is_sized in _OF_BOX:
         if all(word in by_word for word in words):
             return tuple(by_word[word] for word in words), is_sized
-    for word, is_sized in _LISTS.items():
+    for word, is_sized in BOX_LISTS.items():
         if word in by_word:
             return (by_word[word],), is_sized
     return (), False

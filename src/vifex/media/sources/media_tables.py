@@ -32,7 +32,7 @@ from vifex.media.sources.source import (
 )
 from vifex.values.media import Kind, member_uri
 
-__all__ = ["TABLE"]
+__all__ = ["TABLE", "class_names"]
 
 _NAMES: Final = ("name", "file_name", "filename", "path", "file", "uri", "url", "id", "__key__")
 _KINDS: Final[Mapping[str, Kind]] = {"image": "image", "video": "video", "audio": "audio", "mp4": "video"}
@@ -75,7 +75,7 @@ class _Listing:
         self._said = {ours: name for ours, name in reading.named.items() if ours in ("label", "split")}
         read = {self._name, *self._said.values()}
         self._ignored = [name for name in plain if name not in read]
-        self._classes = {name: _classes(table.schema, name) for name in self._said.values()}
+        self._classes = {name: class_names(table.schema, name) for name in self._said.values()}
         self._split = split_of(os.path.basename(path))  # noqa: PTH119
 
     def read(self) -> Iterator[Found | Notice]:
@@ -124,7 +124,7 @@ class _Listing:
         return value if isinstance(value, str) and value else None
 
 
-def _classes(schema: Any, column: str) -> list[str]:
+def class_names(schema: Any, column: str) -> list[str]:
     """Return the names of the classes of a column; empty where there are none."""
     metadata = schema.metadata or {}
     try:

@@ -1,7 +1,7 @@
 """`.jsonl`: an object for each row, with all row columns and each vector as a list of numbers.
 
-Numbers of vectors are the shortest that read back to the same float32 or float16. What is absent is `null`,
-and so is NaN in a vector; infinity, which JSON does not know either, is `1e999`.
+Numbers of vectors are the shortest that read back to the same float32, or to the same float16. What is absent
+is `null`, and so is NaN in a vector; infinity, which JSON does not know either, is `1e999`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
 
 
 def _texts(matrix: npt.NDArray[Any]) -> list[list[str]]:
-    texts = matrix.astype(str)
+    # float16 fits in float32, whose shortest text reads back to the same float16 too.
+    texts = matrix.astype(np.float32).astype(str)
     if not np.isfinite(matrix).all():
         texts[np.isnan(matrix)] = "null"
         texts[matrix == np.inf], texts[matrix == -np.inf] = "1e999", "-1e999"

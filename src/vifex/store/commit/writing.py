@@ -244,6 +244,15 @@ class StoreWriter:
         stored = read_recipe(paths)
         if stored.hash == recipe.hash:
             return
+        if (stored.imported is None) != (recipe.imported is None):
+            was = "was not imported, so no file can be imported into it"
+            if stored.imported is not None:
+                was = "was imported from files, so only imports can add to it"
+            raise StoreError(
+                f"the view {paths.name!r} {was}.",
+                of=str(self.path),
+                todo=f"Take another view: `view=NAME` (taken: {', '.join(list_views(self._info))}).",
+            )
         differences = stored.differences(recipe)
         shown = "; ".join(differences[:4]) + ("; ..." if len(differences) > 4 else "")
         raise StoreError(

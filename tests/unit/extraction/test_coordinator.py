@@ -64,6 +64,8 @@ class Media:
 class ThreadShard:
     """A `ShardLink` to a thread."""
 
+    lost_machine = False
+
     def __init__(self, program: Callable[[ThreadShard], None]) -> None:
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
@@ -137,7 +139,7 @@ def hand_over(shard: ThreadShard, given: Sequence[Medium]) -> None:
 def working(shard: ThreadShard, *, most: int = 1_000_000, counted: list[int] | None = None) -> None:
     """Hand over what comes, count it, and end by itself after `most` media."""
     shard.answer(Ready())
-    shard.answer(Want(5))
+    shard.answer(Want(5, 2))
     done = 0
     while not shard.is_killed.is_set():
         with contextlib.suppress(queue.Empty):
@@ -151,14 +153,14 @@ def working(shard: ThreadShard, *, most: int = 1_000_000, counted: list[int] | N
             done += len(message.media)
             if counted is not None:
                 counted.append(len(message.media))
-            shard.answer(Want(5))
+            shard.answer(Want(5, 2))
         shard.answer(Beat())
 
 
 def silent(shard: ThreadShard) -> None:
     """Take media, and say nothing more."""
     shard.answer(Ready())
-    shard.answer(Want(5))
+    shard.answer(Want(5, 2))
     shard.is_killed.wait(30)
 
 
@@ -248,7 +250,7 @@ def dying(shard: ThreadShard, *, of: Sequence[int] | None = None) -> None:
     """End at a medium, or at any."""
     shard.how = "crashed (SIGABRT)"
     shard.answer(Ready())
-    shard.answer(Want(5))
+    shard.answer(Want(5, 2))
     while not shard.is_killed.is_set():
         with contextlib.suppress(queue.Empty):
             message = shard.inbox.get(timeout=0.05)
@@ -258,7 +260,7 @@ def dying(shard: ThreadShard, *, of: Sequence[int] | None = None) -> None:
                 if of is None or int(given.medium.name) in of:
                     return
                 hand_over(shard, [given.medium])
-            shard.answer(Want(5))
+            shard.answer(Want(5, 2))
 
 
 def test_media_that_end_every_shard_fail_and_no_others(tmp_path: Path) -> None:
@@ -356,7 +358,7 @@ def test_an_interrupt_lets_shards_hand_over_what_is_finished(tmp_path: Path) -> 
     def at_the_end(shard: ThreadShard) -> None:
         """Hand over only when it is told to stop, as a shard does with what waits to be handed over."""
         shard.answer(Ready())
-        shard.answer(Want(30))
+        shard.answer(Want(30, 2))
         given: list[Medium] = []
         while not isinstance(message := shard.inbox.get(timeout=30), Stop):
             assert isinstance(message, Give)

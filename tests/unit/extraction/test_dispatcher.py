@@ -63,6 +63,19 @@ def test_at_first_each_decoder_holds_two_images() -> None:
     assert dispatcher.jobs == 6
 
 
+def test_a_decoder_is_free_for_a_video_while_it_holds_little_and_none_waits() -> None:
+    dispatcher, decoders = made(3)
+    assert dispatcher.free() == 3
+    give(dispatcher, ["video", "video"])
+    assert dispatcher.free() == 1
+    dispatcher.flush()
+    assert dispatcher.free() == 1
+    finish(dispatcher, decoders[0], 1, 60.0)
+    assert dispatcher.free() == 2
+    give(dispatcher, ["video"] * 5, first=2)
+    assert dispatcher.free() == 0
+
+
 def test_few_images_are_shared_among_all_decoders() -> None:
     dispatcher, decoders = made(4)
     give(dispatcher, ["image"] * 4)

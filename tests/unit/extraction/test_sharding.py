@@ -45,11 +45,11 @@ def hand_over(made: Assignments, seat: int, number: int) -> None:
 # -- which media go where ------------------------------------------------------------------------------------
 
 
-def test_a_shard_is_given_what_it_wants_and_no_more_videos_than_it_has_decoders() -> None:
+def test_a_shard_is_given_what_it_wants_and_no_more_videos_than_it_has_free_decoders() -> None:
     made = assignments("video", "video", "video", "video", "image", "image", "image")
     assert names(made.next(0, 3, most_long=2)) == ["0", "4", "5"]  # half are videos, and images do not wait
-    assert names(made.next(0, 10, most_long=2)) == ["1", "6"]
-    assert made.next(0, 10, most_long=2) is None  # the others are videos
+    # Decoded videos whose samples wait for a batch to be full hold back no others.
+    assert names(made.next(0, 10, most_long=1)) == ["1", "6"]
     assert names(made.next(1, 1, most_long=2)) == ["2"]
     assert names(made.next(1, 10, most_long=2)) == ["3"]
     assert made.waiting == 0
@@ -94,6 +94,21 @@ def test_what_a_dead_shard_had_is_given_in_groups_and_then_alone() -> None:
     lost = made.lose(0)
     assert [(a.medium.name, a.losses) for a in lost] == [("1", MOST_LOSSES)]
     assert names(made.next(0, 10, most_long=1)) == ["2"]
+
+
+def test_media_that_were_with_a_lost_machine_are_given_again_as_if_nothing_had_been() -> None:
+    made = assignments(*["image"] * 4)
+    made.next(0, 2, most_long=1)
+    assert made.lose(0, lost_machine=True) == []
+    again = made.next(1, 4, most_long=1)
+    assert names(again) == ["0", "1", "2", "3"]
+    assert again is not None
+    assert not again.alone
+    made.lose(1)
+    suspects = made.next(0, 4, most_long=1)
+    assert names(suspects) == ["0", "1", "2", "3"]
+    made.lose(0, lost_machine=True)
+    assert made.next(1, 4, most_long=1) == suspects, "what it was suspected of before stays"
 
 
 def test_a_shard_that_works_goes_on_with_new_media_beside_suspects() -> None:
@@ -150,11 +165,11 @@ class Said:
 
 def test_a_shard_asks_once_and_takes_what_it_is_given() -> None:
     said, woken = Said(), list[int]()
-    media = GivenMedia(said, lambda: 7, lambda: None)
+    media = GivenMedia(said, lambda: (7, 2), lambda: None)
     media.wake_with(lambda: woken.append(1))
     assert media.take(5) == []
     assert media.take(5) == []
-    assert said.messages == [Want(7)]
+    assert said.messages == [Want(7, 2)]
     media.give(Give((Given(medium(0), (1,)), Given(medium(1), (0,))), alone=True))
     assert woken
     assert not media.is_resting
@@ -168,7 +183,7 @@ def test_a_shard_asks_once_and_takes_what_it_is_given() -> None:
     media.end()
     assert media.is_over
     assert media.take(5) == []
-    assert said.messages == [Want(7)]
+    assert said.messages == [Want(7, 2)]
 
 
 # -- plans and budgets ---------------------------------------------------------------------------------------

@@ -82,6 +82,10 @@ class DecodingLoop(Generic[Posted]):
         """Count the media that would be taken now."""
         return self._supervisor.capacity()
 
+    def free_decoders(self) -> int:
+        """Count the decoders that would take a video or sound now."""
+        return self._supervisor.free_decoders()
+
     def give(self, medium: Medium, requests: tuple[int, ...] | None = None) -> int:
         """Hand a medium to a decoder, with the next step.
 

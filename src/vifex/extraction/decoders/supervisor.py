@@ -106,6 +106,10 @@ class Supervisor:
         """Count the media that would be taken now."""
         return self._dispatcher.capacity()
 
+    def free_decoders(self) -> int:
+        """Count the decoders that would take a video or sound now."""
+        return self._dispatcher.free()
+
     def give(self, medium: Medium, requests: tuple[int, ...], losses: int = 0, *, first: bool = False) -> int:
         """Hand a medium to a decoder with the next `flush`.
 

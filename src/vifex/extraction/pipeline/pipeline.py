@@ -195,6 +195,10 @@ class Pipeline:
         """Count the media that decoders would take now; 1 before there are any."""
         return 1 if self._loop is None else self._loop.capacity()
 
+    def free_decoders(self) -> int:
+        """Count the decoders that would take a video or sound now; 1 before there are any."""
+        return 1 if self._loop is None else self._loop.free_decoders()
+
     def in_work(self) -> list[InWork]:
         """Return the media that decoders are reading now."""
         return [] if self._loop is None else self._loop.in_work()

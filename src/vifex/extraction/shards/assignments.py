@@ -69,16 +69,17 @@ class Assignments:
 
     def add(self, medium: Medium, views: Iterable[int]) -> None:
         """Let a medium wait for a shard."""
-        queue = self._long if is_long(medium) else self._images
-        queue.append(Assigned(medium, set(views)))
+        assigned = Assigned(medium, set(views))
+        self._queue(assigned).append(assigned)
 
-    def next(self, seat: int, want: int, most_long: int) -> Give | None:
+    def next(self, seat: int, want: int, *, most_long: int) -> Give | None:
         """Give media to a shard.
 
         Args:
             seat: Which one.
             want: How many media it would take.
-            most_long: Videos and sounds that it may have at once; each holds up a decoder for long.
+            most_long: Of those, videos and sounds at most. What waits behind one in a shard could be done by
+                another shard.
 
         Returns:
             `None` where there is nothing for it now.
@@ -88,8 +89,7 @@ class Assignments:
             return None  # suspects are done alone
         if self._suspects and not held:
             return self._assign(held, self._group(), alone=True)
-        long = most_long - sum(is_long(a.medium) for a in held.values())
-        long = min(long, max(1, want // 2) if self._images else want)
+        long = min(most_long, max(1, want // 2) if self._images else want)
         block = [self._long.popleft() for _ in range(min(long, len(self._long)))]
         block += [self._images.popleft() for _ in range(min(want - len(block), len(self._images)))]
         return self._assign(held, block, alone=False) if block else None
@@ -110,9 +110,18 @@ class Assignments:
             return None
         return self._held[seat].pop(medium_id)
 
-    def lose(self, seat: int) -> list[Assigned]:
-        """Take back what a dead shard had; returns the media that have had all their attempts."""
+    def lose(self, seat: int, *, lost_machine: bool = False) -> list[Assigned]:
+        """Take back what a dead shard had; returns the media that have had all their attempts.
+
+        Args:
+            seat: Of the shard.
+            lost_machine: Whether its machine ended, which no medium can cause.
+        """
         lost, self._held[seat] = list(self._held[seat].values()), {}
+        if lost_machine:
+            for assigned in reversed(lost):
+                self._queue(assigned).appendleft(assigned)
+            return []
         for assigned in lost:
             assigned.losses += 1
         # A medium that was alone is tried again at once.
@@ -122,6 +131,11 @@ class Assignments:
         else:
             self._suspects += again
         return [a for a in lost if a.losses >= MOST_LOSSES]
+
+    def _queue(self, assigned: Assigned) -> deque[Assigned]:
+        if assigned.losses:
+            return self._suspects
+        return self._long if is_long(assigned.medium) else self._images
 
     def _group(self) -> list[Assigned]:
         """Take the suspects that come next: some that were lost once, or one that was lost more often."""

@@ -75,6 +75,7 @@ class ShardedPipeline:
         on_outcome: Called once for each medium that did not end `ok`, or has a note.
         on_notice: Called with what a user must know.
         start: Starts a shard.
+        option: The user's option without which this process does everything.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class ShardedPipeline:
         on_notice: Callable[[str], None] = lambda notice: None,
         renames: MovedMedia | None = None,
         start: Callable[[ShardSetup], ShardLink] = ShardProcess,
+        option: str = "shards",
     ) -> None:
         self.unfinished: tuple[str, ...] = ()
         """Names of videos and sounds that were in work when the run was cut short."""
@@ -110,6 +112,7 @@ class ShardedPipeline:
         self.tally = self._intake.tally
         self._display = ProgressDisplay(self._intake, counter, self._in_work, on_progress)
         self._on_notice = on_notice
+        self._option = option
         self._poller = Poller()
         self._seats = [Seat(number, setup, start) for number, setup in enumerate(setups)]
         self._assignments = Assignments(len(self._seats))
@@ -247,12 +250,10 @@ class ShardedPipeline:
         for seat in self._seats:
             if seat.link is None:
                 continue
-            if seat.want:
-                # A video that waits behind another one could be done by another shard at the end.
-                most_long = seat.setup.workers + (not is_end)
-                give = self._assignments.next(seat.number, seat.want, most_long)
+            if seat.want is not None:
+                give = self._assignments.next(seat.number, seat.want.count, most_long=seat.want.long)
                 if give is not None:
-                    seat.want = 0
+                    seat.want = None
                     seat.link.say(give)
             is_told = seat.is_told_the_end or not is_last
             if is_end and not self._assignments.waiting and not is_told:
@@ -289,8 +290,8 @@ class ShardedPipeline:
                 self._sinks[view].spill_part(medium_id, rows)
             case Discarded(view, medium_id):
                 self._sinks[view].discard_medium(medium_id)
-            case Want(count):
-                seat.want = count
+            case Want():
+                seat.want = message
             case Beat():
                 seat.beat = message
                 if message.is_decoding and self._decoding_s is None:
@@ -360,7 +361,7 @@ class ShardedPipeline:
         held = self._assignments.held(seat.number)
         if seat.is_told_the_end and not held:
             return
-        self._lose(seat, how)
+        self._lose(seat, how, lost_machine=link.lost_machine)
         if seat.is_told_the_end and self._assignments.is_idle:
             return  # all that it had are given up
         self._on_notice(
@@ -369,20 +370,20 @@ class ShardedPipeline:
         )
         self._poller.add(seat.start())
 
-    def _lose(self, seat: Seat, how: str) -> None:
+    def _lose(self, seat: Seat, how: str, *, lost_machine: bool) -> None:
         """Settle what a dead shard had."""
         held = self._assignments.held(seat.number)
         for sink in self._sinks:
             for medium_id in held:
                 sink.discard_medium(medium_id)
-        seat.idle_deaths += not held
-        for assigned in self._assignments.lose(seat.number):
+        seat.idle_deaths += not held and not lost_machine
+        for assigned in self._assignments.lose(seat.number, lost_machine=lost_machine):
             seat.suspected.append((assigned, how))
         if seat.idle_deaths >= _IDLE_DEATHS or len(seat.suspected) >= _SUSPECTED:
             which = f"shard {seat.number + 1} of {len(self._seats)}"
             raise EngineError(
                 f"{which} does not work: it {how}, and so did those before it.",
-                todo="Try without `shards=`, which shows what is wrong.",
+                todo=f"Try without `{self._option}=`, which shows what is wrong.",
             )
 
     def _give_up(self, seat: Seat) -> None:

@@ -21,12 +21,12 @@ class GivenMedia:
 
     Args:
         coordinator: Gives media on request.
-        capacity: Says how many media the shard would take now.
+        capacity: Says how many media the shard would take now, and how many videos and sounds of those.
         on_wait: Called a few times a second while `take` waits.
     """
 
     def __init__(
-        self, coordinator: Coordinator, capacity: Callable[[], int], on_wait: Callable[[], None]
+        self, coordinator: Coordinator, capacity: Callable[[], tuple[int, int]], on_wait: Callable[[], None]
     ) -> None:
         self._coordinator, self._capacity, self._on_wait = coordinator, capacity, on_wait
         self._waiting: deque[Given] = deque()
@@ -86,7 +86,7 @@ class GivenMedia:
             while not self._waiting and not self._all_given:
                 if not self._has_asked:
                     self._has_asked = True
-                    self._coordinator.say(Want(max(1, self._capacity())))
+                    self._coordinator.say(Want(*self._capacity()))
                 if not wait:
                     return []
                 if not self._news.wait(_WAIT_S):

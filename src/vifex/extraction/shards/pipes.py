@@ -25,6 +25,9 @@ class ShardProcess(ChildProcess):
         setup: The first message to it.
     """
 
+    lost_machine = False
+    """This machine has the coordinator as well."""
+
     def __init__(self, setup: ShardSetup) -> None:
         super().__init__(
             "vifex.extraction.shards.worker",

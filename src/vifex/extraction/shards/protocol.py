@@ -60,6 +60,8 @@ class ShardSetup:
     """Of the rows of each view."""
     import_paths: tuple[str, ...] = ()
     """Folders from which the coordinator imports modules, such as a user's networks."""
+    gpus: int = 0
+    """GPUs that a cluster reserves for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """The shard would take so many media now."""
+    """The shard would take so many media now, as soon as there are some."""
 
     count: int
+    long: int
+    """Of those, videos and sounds at most: each holds up a decoder for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,10 @@ class Coordinator(Protocol):
 
 class ShardLink(Protocol):
     """A shard as its coordinator sees it."""
+
+    @property
+    def lost_machine(self) -> bool:
+        """Whether the shard ended with its machine, so that none of its media is the cause; after `kill`."""
 
     @property
     def reads_from(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vifex.extraction.shards.assignments import Assigned
-from vifex.extraction.shards.protocol import Beat, ShardLink, ShardSetup
+from vifex.extraction.shards.protocol import Beat, ShardLink, ShardSetup, Want
 
 __all__ = ["Seat"]
 
@@ -35,8 +35,8 @@ class Seat:
         """Whether it knows that there are no more media."""
         self.is_blocked = False
         """Whether its pipe is full."""
-        self.want = 0
-        """Media that it would take."""
+        self.want: Want | None = None
+        """Media that it would take; `None` where it has asked for none."""
         self.beat = Beat()
         self.heard_s = 0.0
         self.idle_deaths = 0
@@ -47,7 +47,7 @@ class Seat:
     def start(self) -> ShardLink:
         """Start a shard."""
         self.is_ready = self.is_told_the_end = self.is_blocked = False
-        self.want, self.beat = 0, Beat()
+        self.want, self.beat = None, Beat()
         self.heard_s = time.monotonic()
         self.link = self._start(self.setup)
         return self.link

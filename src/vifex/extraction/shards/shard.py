@@ -96,8 +96,10 @@ class Shard:
         writer = HandOverWriter(number, self._coordinator, self._media, seconds)
         return RunningView(plan, network, writer, self._setup.schemas[number])
 
-    def _capacity(self) -> int:
-        return 1 if self._pipeline is None else self._pipeline.capacity()
+    def _capacity(self) -> tuple[int, int]:
+        pipeline = self._pipeline
+        assert pipeline is not None, "media are taken by a pipeline"
+        return max(1, pipeline.capacity()), max(1, pipeline.free_decoders())
 
     def _on_progress(self, progress: Progress) -> None:
         if not progress.is_over:

@@ -49,6 +49,11 @@ class Dispatcher:
                 spare += most - held
         return max(spare - self._n_waiting, min(_STEP, self._window - self._n_waiting), 0)
 
+    def free(self) -> int:
+        """Count the decoders that would take media now, beyond those for which videos or sounds wait."""
+        wanting = sum(2 * len(decoder.jobs) <= _most(decoder) for decoder in self._decoders.values())
+        return max(0, wanting - sum(len(lane.waiting) for lane in self._lanes.values() if lane.is_long))
+
     def give(self, job: Assignment, *, first: bool = False) -> None:
         """Let a medium wait for a decoder, which gets it with a `flush`.
 

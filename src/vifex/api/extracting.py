@@ -37,6 +37,7 @@ def extract(
     limits: Limits | None = None,
     shard: str | None = None,
     shards: int | None = None,
+    on: str | None = None,
     estimate: Estimate | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
@@ -66,6 +67,9 @@ def extract(
         shards: Processes that each have decoders and the networks on one device, and hand their rows to this
             one. By default one for each device that `device` lists, or for each GPU with `device="cuda"`;
             else one, which is this process.
+        on: `ray` or `ray://HEAD:PORT`: shards run on the machines of a Ray cluster, by default one on each
+            machine, or on each GPU. There `cores`, `workers` and `memory` are of each shard. All machines
+            need the same Vifex, and the media at the same addresses.
         estimate: From `vifex.estimate`, to stand in the report beside what the run took.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
@@ -145,6 +149,7 @@ def extract(
             limits=limits,
             shard=None if shard is None else parse_shard(shard),
             shards=shards,
+            on=on,
             devices=devices,
             retry_failed=retry_failed,
             stdin=stdin,

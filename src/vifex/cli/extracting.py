@@ -104,6 +104,7 @@ def extract(
     memory: Annotated[float | None, Parameter(group=LIMITS)] = None,
     workers: Annotated[int | None, Parameter(group=LIMITS)] = None,
     shards: Annotated[int | None, Parameter(group=LIMITS)] = None,
+    on: Annotated[str | None, Parameter(group=LIMITS)] = None,
     file_limit: Annotated[float, Parameter(group=LIMITS)] = 3600.0,
     stall_limit: Annotated[float, Parameter(group=LIMITS)] = 60.0,
     max_pixels: Annotated[int, Parameter(group=LIMITS)] = 178_956_970,
@@ -231,6 +232,9 @@ def extract(
     shards
         Processes that each have decoders and the networks on one device; cores and memory are shared among
         them (default: one for each device of a list, one for each GPU with --device cuda, else one).
+    on
+        ray or ray://HEAD:PORT: run the shards on the machines of a Ray cluster, by default one on each
+        machine or GPU. There --cores, --workers and --memory are of each shard.
     file_limit
         Seconds that one file may take.
     stall_limit

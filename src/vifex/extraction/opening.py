@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from vifex.extraction.calibration.calibrate import graph_files
 from vifex.extraction.counting import Counter
 from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
-from vifex.extraction.planning.budget import Budget, plan_budget, share_budget
+from vifex.extraction.planning.budget import Budget, Costs, plan_budget
 from vifex.extraction.planning.portable import portable
-from vifex.extraction.planning.shard_plan import plan_shards
+from vifex.extraction.planning.shard_plan import ShardPlace, plan_places
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
 from vifex.extraction.renames import Renames
@@ -27,21 +27,30 @@ from vifex.values.run_facts import run_facts
 
 if TYPE_CHECKING:  # a run without shards starts without them
     from vifex.extraction.shards.coordinator import ShardedPipeline
-    from vifex.extraction.shards.protocol import ShardSetup
+    from vifex.extraction.shards.protocol import ShardLink, ShardSetup
 
-__all__ = ["Shares", "facts_of_run", "open_pipeline", "share_out", "view_writer"]
+__all__ = ["Shares", "facts_of_run", "join_cluster", "open_pipeline", "share_out", "view_writer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What a run uses of the machine."""
+    """What a run uses of the machine, or of the machines of a cluster."""
 
     whole: Budget
-    """Of all processes together."""
-    places: tuple[str | None, ...]
-    """The device of each shard; one without a device is this process."""
-    each: tuple[Budget, ...]
-    """Of each shard."""
+    """Of all processes of this machine together."""
+    costs: Costs
+    """As the user gave them."""
+    places: tuple[ShardPlace, ...]
+    """Of each shard. One place is this process, unless a cluster is used."""
+    on: str | None = None
+    """The cluster."""
+    start: Callable[[ShardSetup], ShardLink] | None = None
+    """Starts a shard on the cluster."""
+
+    @property
+    def is_one_process(self) -> bool:
+        """Whether this process decodes and computes."""
+        return len(self.places) == 1 and self.start is None
 
 
 def share_out(
@@ -54,6 +63,7 @@ def share_out(
     limits: Limits | None,
     shards: int | None,
     devices: Sequence[str],
+    on: str | None = None,
 ) -> Shares:
     """Check the choices of a run and share the machine out.
 
@@ -67,6 +77,7 @@ def share_out(
         shards: Processes with decoders and networks; by default one for each device, or each GPU that is
             asked for.
         devices: Of the shards, in turn; by default those of the plans.
+        on: A cluster; its machines are shared out by `join_cluster`.
 
     Raises:
         VifexError: If a choice cannot be.
@@ -75,16 +86,41 @@ def share_out(
         raise InputError("two models would fill one view.", todo="Give models with different names.")
     _check_place(Path(store))
     _check_costs(workers, limits or Limits())
-    budget = plan_budget(cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits)
-    places = plan_shards(shards, devices, plans)
-    if len(places) == 1:
-        return Shares(budget, tuple(places), (budget,))
-    budgets = share_budget(
-        len(places), cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits
-    )
-    for plan in plans:
-        portable(plan)  # refuses what no other process can load, before the sources are read
-    return Shares(budget, tuple(places), tuple(budgets))
+    if on is not None and devices:
+        raise InputError(
+            "takes one kind of device on a cluster.",
+            option="device",
+            todo="Give cuda for a GPU for each shard.",
+        )
+    costs: Costs = {"cores": cores, "memory_bytes": memory_bytes, "workers": workers, "limits": limits}
+    places = [] if on is not None else plan_places(shards, devices, plans, **costs)
+    if len(places) != 1:
+        for plan in plans:
+            portable(plan)  # refuses what no other process can load, before the sources are read
+    return Shares(plan_budget(**costs), costs, tuple(places), on)
+
+
+def join_cluster(
+    stack: contextlib.ExitStack, shares: Shares, plans: Sequence[ViewPlan], shards: int | None
+) -> Shares:
+    """Connect to the cluster of a run and share its machines out.
+
+    Args:
+        stack: Leaves the cluster.
+        shares: From `share_out`; without a cluster they are returned as they are.
+        plans: A plan for each view. Files of their networks go to the cluster.
+        shards: How many; by default one for each machine, or each GPU.
+
+    Raises:
+        VifexError: If there is no such cluster, or it lacks what a shard needs.
+    """
+    if shares.on is None:
+        return shares
+    from vifex.extraction.cluster.connection import connected
+
+    cluster = stack.enter_context(connected(shares.on))
+    places = cluster.places(plans, shards, **shares.costs)
+    return replace(shares, places=tuple(places), start=cluster.starter(plans))
 
 
 def _check_costs(workers: int | None, limits: Limits) -> None:
@@ -145,8 +181,8 @@ def open_pipeline(
     """
     recipes_and_views = [(plan.recipe, view) for plan, view in zip(plans, views, strict=True)]
     renames = Renames(recipes_and_views)
-    if len(shares.each) == 1:
-        (budget,) = shares.each
+    if shares.is_one_process:
+        budget = shares.places[0].budget
         return Pipeline(
             [_open_view(stack, view, plan, budget.cores) for plan, view in zip(plans, views, strict=True)],
             workers=budget.workers,
@@ -160,17 +196,19 @@ def open_pipeline(
             renames=renames,
         )
     from vifex.extraction.shards.coordinator import ShardedPipeline
+    from vifex.extraction.shards.pipes import ShardProcess
 
-    each = zip(shares.places, shares.each, strict=True)
     return ShardedPipeline(
         recipes_and_views,
-        [_shard_setup(plans, place, budget) for place, budget in each],
+        [_shard_setup(plans, place) for place in shares.places],
         retry_failed=retry_failed,
         counter=counter,
         on_progress=on_progress,
         on_outcome=on_outcome,
         on_notice=on_notice,
         renames=renames,
+        start=shares.start or ShardProcess,
+        option="shards" if shares.on is None else "on",
     )
 
 
@@ -180,16 +218,17 @@ def view_writer(writer: StoreWriter, plan: ViewPlan) -> ViewWriter:
     return writer.view(plan.name, plan.recipe, files=files)
 
 
-def _shard_setup(plans: Sequence[ViewPlan], device: str | None, budget: Budget) -> ShardSetup:
+def _shard_setup(plans: Sequence[ViewPlan], place: ShardPlace) -> ShardSetup:
     from vifex.extraction.shards.protocol import ShardSetup
 
     return ShardSetup(
-        tuple(portable(plan, device) for plan in plans),
-        workers=budget.workers,
-        cores=budget.cores,
-        limits=budget.limits,
+        tuple(portable(plan, place.device) for plan in plans),
+        workers=place.budget.workers,
+        cores=place.budget.cores,
+        limits=place.budget.limits,
         schemas=tuple(row_schema(plan.recipe) for plan in plans),
         import_paths=tuple(path for path in sys.path if path),
+        gpus=place.gpus,
     )
 
 
@@ -209,8 +248,12 @@ def facts_of_run(plans: Sequence[ViewPlan], shares: Shares) -> str:
     # What makes networks that are code, as far as this run has loaded it.
     names += [n for n in ("torch", "torchvision", "timm", "transformers", "open_clip") if n in sys.modules]
     machine: dict[str, object] = {"cores": shares.whole.cores}
-    if len(shares.places) > 1:
-        machine["shards"] = list(shares.places) if any(shares.places) else len(shares.places)
+    devices = [place.device for place in shares.places]
+    if shares.on is not None:
+        machine["on"] = shares.on.partition(":")[0]
+        machine["cores"] = sum(place.budget.cores for place in shares.places)
+    if len(devices) > 1:
+        machine["shards"] = devices if any(devices) else len(devices)
     return run_facts(
         names,
         machine=machine,

@@ -17,7 +17,7 @@ from vifex.engines.scratch import scratch_folder
 from vifex.extraction.calibration.calibrate import lacks_graph, settle_int8
 from vifex.extraction.counting import Counter
 from vifex.extraction.listing import Listing
-from vifex.extraction.opening import facts_of_run, open_pipeline, share_out, view_writer
+from vifex.extraction.opening import facts_of_run, join_cluster, open_pipeline, share_out, view_writer
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
@@ -45,6 +45,7 @@ def run_views(
     shard: Shard | None = None,
     shards: int | None = None,
     devices: Sequence[str] = (),
+    on: str | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -65,6 +66,8 @@ def run_views(
         shards: Processes with decoders and networks; by default one for each device, or each GPU that is
             asked for.
         devices: Of the shards, in turn; by default those of the plans.
+        on: The cluster whose machines run the shards: `ray`, or `ray://HEAD:PORT`. There `cores`, `workers`
+            and `memory_bytes` are of each shard.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
@@ -85,6 +88,7 @@ def run_views(
         limits=limits,
         shards=shards,
         devices=devices,
+        on=on,
     )
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
@@ -120,6 +124,7 @@ def run_views(
                 limits=shares.whole.limits,
                 on_notice=notify,
             )
+        shares = join_cluster(stack, shares, plans, shards)
         step(f"opening the store {os.fspath(store)}")
         writer = stack.enter_context(open_writer(store, run=facts_of_run(plans, shares)))
         pipeline = open_pipeline(

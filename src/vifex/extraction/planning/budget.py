@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Final
+from typing import Final, TypedDict
 
 from vifex.engines.cores import available_cores, cgroup_folders
 from vifex.values import InputError, Limits
 
-__all__ = ["Budget", "available_memory", "plan_budget", "share_budget"]
+__all__ = ["Budget", "Costs", "available_memory", "plan_budget", "share_budget"]
 
 _PARENT_BYTES: Final = 1 << 30
 """Left for the parent process: the network, batches, and rows before their commit."""
@@ -32,6 +32,15 @@ class Budget:
     """Decoder processes beyond those, for media of slow disks: they wait more than they compute."""
     limits: Limits
     """Of one file; its memory is at most the share of one decoder process."""
+
+
+class Costs(TypedDict, total=False):
+    """What a user allows a run to use, as `plan_budget` takes it."""
+
+    cores: int | None
+    memory_bytes: int | None
+    workers: int | None
+    limits: Limits | None
 
 
 def plan_budget(
@@ -100,6 +109,8 @@ def share_budget(
         InputError: As `plan_budget`, also if the memory is too small for so many shards.
     """
     whole = plan_budget(cores=cores, memory_bytes=memory_bytes, workers=workers, limits=limits)
+    if shards == 1:
+        return [whole]
     most = memory_bytes or available_memory()
     share = None if most is None else int(most - _PARENT_BYTES) // shards
     least = _PARENT_BYTES + _DECODER_BYTES

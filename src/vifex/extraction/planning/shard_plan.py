@@ -5,16 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Final
+from typing import Final, Unpack
 
 from vifex.engines.options import DEVICE
+from vifex.extraction.planning.budget import Budget, Costs, share_budget
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.values import InputError
 
-__all__ = ["plan_shards", "split_devices"]
+__all__ = ["ShardPlace", "plan_places", "plan_shards", "split_devices"]
 
 _MOST: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPlace:
+    """Where a shard runs, and what it uses there."""
+
+    budget: Budget
+    device: str | None = None
+    """Of its networks; `None` where the plans say it."""
+    gpus: int = 0
+    """GPUs that a cluster reserves for it."""
 
 
 def split_devices(device: str | None) -> tuple[str, ...]:
@@ -22,6 +35,18 @@ def split_devices(device: str | None) -> tuple[str, ...]:
     if not isinstance(device, str) or "," not in device:
         return ()
     return tuple(part.strip() for part in device.split(","))
+
+
+def plan_places(
+    shards: int | None,
+    devices: Sequence[str],
+    plans: Sequence[ViewPlan],
+    **costs: Unpack[Costs],
+) -> list[ShardPlace]:
+    """Plan the shards of a run on this machine: `plan_shards` says where, `share_budget` with what."""
+    found = plan_shards(shards, devices, plans)
+    budgets = share_budget(len(found), **costs)
+    return [ShardPlace(budget, device) for budget, device in zip(budgets, found, strict=True)]
 
 
 def plan_shards(

@@ -15,13 +15,19 @@ from page_checks import MISSING, found_in
 
 GUIDES = sorted(path.name for path in (ROOT / "docs" / "guides").glob("*.md"))
 WITH_TORCH_ALONE = {"compression.md", "gpus.md", "metric-learning.md", "training-video.md", "training.md"}
+ON_A_CLUSTER = {"ray.md"}
 
 pytest.importorskip("skimage", reason="the demo's photographs come with scikit-image")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", ["tutorial.md", "plugins.md", *(f"guides/{n}" for n in GUIDES if n not in WITH_TORCH_ALONE)]
+    "page",
+    [
+        "tutorial.md",
+        "plugins.md",
+        *(f"guides/{n}" for n in GUIDES if n not in WITH_TORCH_ALONE | ON_A_CLUSTER),
+    ],
 )
 def test_every_block_runs(page: str, page_folder: Path) -> None:
     assert run_page(f"docs/{page}", page_folder) > 0
@@ -60,7 +66,7 @@ def test_every_command_is_in_a_block_that_is_run(page: str) -> None:
         assert block.language in ("sh", "python", "toml", "text"), block
         assert block.word in ("", "setup", "torch") or block.word.startswith("file="), block
         if block.language == "text" and "vifex " in block.text:
-            needs = ("hf/", "--device cuda")
+            needs = ("hf/", "--device cuda", "--on ray")
             assert any(word in block.text for word in needs), (
-                "only a hub or a GPU may be needed by what is not run"
+                "only a hub, a GPU or a cluster may be needed by what is not run"
             )

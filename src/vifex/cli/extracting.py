@@ -6,6 +6,7 @@ import io
 import math
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, Literal, cast
@@ -262,17 +263,24 @@ def extract(
     expected = None
     # Two passes over the sources read a list on standard input twice.
     listed = sys.stdin.buffer.read() if estimate and not dry_run and "-" in sources else None
+    if on is not None and (dry_run or estimate):
+        from vifex.values import InputError
+
+        what = "an estimate is of a run on this machine."
+        raise InputError(what, option="on", todo="Leave one of the two options out.")
     if dry_run or estimate:
         expected = vifex.estimate(*call.args, **call.keywords, stdin=_stdin(listed), progress=not quiet)
         if dry_run:
             return _print_estimate(expected, json=json)
-    report = call(
-        retry_failed=retry_failed,
-        estimate=expected,
-        stdin=_stdin(listed),
-        progress=not quiet,
-        on_outcome=problems.print,
-    )
+    with redirect_stdout(sys.stderr) if on is not None else nullcontext():  # Ray prints what it notices
+        report = call(
+            retry_failed=retry_failed,
+            estimate=expected,
+            stdin=_stdin(listed),
+            on=on,
+            progress=not quiet,
+            on_outcome=problems.print,
+        )
     problems.close(report.store)
     if json:
         print_json(report.to_dict())
@@ -282,7 +290,7 @@ def extract(
 
 
 _NOT_PASSED_ON: Final = frozenset(
-    {"sources", "output", "shard", "retry_failed", "dry_run", "estimate", "json", "quiet", "shots"}
+    {"sources", "output", "shard", "on", "retry_failed", "dry_run", "estimate", "json", "quiet", "shots"}
     | {"views", "layers", "times", "frames", "start", "end", "window", "window_hop", "memory"}
     | {"max_pixels", "frame_limit", "file_limit", "stall_limit", "memory_limit"}
 )

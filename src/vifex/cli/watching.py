@@ -28,7 +28,7 @@ __all__ = ["watch"]
 
 _SHOWN: Final = 3
 """Names of removed files in a line."""
-_NOT_FOR_WATCHING: Final = ("sources", "shard", "retry_failed", "dry_run", "estimate", "json")
+_NOT_FOR_WATCHING: Final = ("sources", "shard", "on", "retry_failed", "dry_run", "estimate", "json")
 """Options of `extract` that `watch` has not."""
 
 

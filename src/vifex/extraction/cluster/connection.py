@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import socket
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Unpack
@@ -26,6 +28,9 @@ from vifex.values.steps import step
 __all__ = ["Cluster", "connected"]
 
 _RAY: Final = "ray"
+_PORT: Final = 10001
+"""Of a cluster's clients, if nothing else was chosen."""
+_KNOCK_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """Starts shards on the cluster, where Ray finds room for them."""
+    """Starts shards on the cluster, where Ray places them."""
 
     files: tuple[ShippedFile, ...]
 
@@ -97,7 +102,7 @@ def _address(on: str) -> str | None:
         raise InputError(
             f"takes ray or ray://HEAD:PORT, got {on!r}.",
             option="on",
-            todo="The port of a cluster's clients is 10001 if nothing else was chosen.",
+            todo=f"The port of a cluster's clients is {_PORT} if nothing else was chosen.",
         )
     return on
 
@@ -107,8 +112,14 @@ def _connect(ray: Any, on: str, address: str | None) -> None:
     in_main = threading.current_thread() is threading.main_thread()
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR)
-    except (ConnectionError, TimeoutError, RuntimeError, ValueError) as exc:
+        if address is not None:
+            _knock(address)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray says the same again
+            ray.init(
+                address=address, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR
+            )
+    except (OSError, RuntimeError, ValueError) as exc:
         what = str(exc).strip().partition("\n")[0]
         raise EngineError(
             f"no Ray cluster can be used: {what}",
@@ -119,6 +130,13 @@ def _connect(ray: Any, on: str, address: str | None) -> None:
         if in_main:
             for number, handler in kept.items():
                 signal.signal(number, handler)
+
+
+def _knock(address: str) -> None:
+    """Raise an `OSError` if nothing listens at an address; Ray would try for half a minute."""
+    parts = urlsplit(address)
+    with socket.create_connection((parts.hostname, parts.port or _PORT), timeout=_KNOCK_S):
+        pass
 
 
 def _machines(ray: Any) -> Iterator[Machine]:

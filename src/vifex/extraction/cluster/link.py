@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from vifex.extraction.cluster.actor import ShardActor
 from vifex.extraction.cluster.outbox import Fetched
 from vifex.extraction.cluster.shipped import ShippedFile
 from vifex.extraction.decoders.wire import FrameReader, frame
@@ -17,9 +16,11 @@ from vifex.extraction.shards.protocol import FromShard, ShardSetup, ToShard
 
 __all__ = ["ActorLink"]
 
-_TAKE, _FETCH = "take", "fetch"
-"""Groups of calls. Calls of one group are made in order, and do not wait for those of the other."""
 _RINGS: Final = 64
+_TRIES: Final = 5
+"""Calls in a row that do not reach an actor before it counts as gone."""
+_KILLED: Final = "connection error code 2. End of file"
+"""Of a process that ended without a word, by a signal for example."""
 
 
 class ActorLink:
@@ -41,7 +42,9 @@ class ActorLink:
     ) -> None:
         import ray
 
-        actor_class = ray.remote(concurrency_groups={_TAKE: 1, _FETCH: 1})(ShardActor)
+        from vifex.extraction.cluster.remote import GROUPS, RemoteShard
+
+        actor_class = ray.remote(concurrency_groups=GROUPS)(RemoteShard)
         self._bell, self._button = socket.socketpair()
         self._bell.setblocking(False)
         self._button.setblocking(False)
@@ -49,6 +52,8 @@ class ActorLink:
         self._outbox: list[ToShard] = []
         self._reader = FrameReader()
         self._end: str | None = None
+        self._unreached = 0
+        """Calls in a row that did not reach the actor."""
         self.lost_machine = False
         self._actor = actor_class.options(max_restarts=0, **options).remote(
             version, frame([setup]), list(files)
@@ -73,7 +78,7 @@ class ActorLink:
         """Send what waits; nothing has to wait longer."""
         if self._outbox:
             messages, self._outbox = self._outbox, []
-            self._actor.take.options(concurrency_group=_TAKE).remote(frame(messages))
+            self._actor.take.remote(frame(messages))
         return False
 
     def listen(self) -> list[FromShard] | None:
@@ -113,7 +118,7 @@ class ActorLink:
         self._button.close()
 
     def _ask(self) -> None:
-        future = self._actor.fetch.options(concurrency_group=_FETCH).remote().future()
+        future = self._actor.fetch.remote().future()
         future.add_done_callback(self._hear)
 
     def _hear(self, answer: Future[Fetched]) -> None:
@@ -126,26 +131,34 @@ class ActorLink:
             self._button.send(b"\0")
 
     def _take(self, answer: Future[Fetched]) -> list[FromShard]:
-        from ray.exceptions import RayError
+        from ray.exceptions import ActorUnavailableError, RayError
 
         try:
             fetched = answer.result()
+        except ActorUnavailableError:
+            # The next call says whether the process or its machine is gone. If it comes through, what this
+            # one would have fetched is lost, and the shard with it.
+            self._unreached += 1
+            if self._unreached >= _TRIES:
+                self._end = "could not be reached"
+            return []
         except RayError as exc:
             self._end, self.lost_machine = _how(exc)
+            return []
+        if self._unreached:
+            self._end = "could not be reached for a while"
             return []
         if fetched.ended is not None:
             self._end = f"ended ({fetched.ended})" if fetched.ended else "ended"
         return self._reader.feed(fetched.frames)
 
 
-def _how(exc: Exception) -> tuple[str, bool]:
-    """Say in a few words how an actor ended, and whether its machine ended."""
-    from ray.exceptions import NodeDiedError
-
-    text = str(exc)
-    if isinstance(exc, NodeDiedError) or "died" in text.partition("node")[2][:80]:
+def _how(error: Exception) -> tuple[str, bool]:
+    """Say in a few words how an actor ended, and whether it ended with its machine."""
+    text = str(error)
+    if "its node has died" in text or "the actor's node was" in text:
         return "lost its machine", True
-    for line in reversed(text.splitlines()):
-        if "xit detail:" in line or "exit code" in line:
-            return f"ended ({line.rpartition('xit detail: ')[2].strip()[:200]})", False
-    return f"ended ({(text.splitlines() or [''])[-1].strip()[:200]})", False
+    if _KILLED in text:
+        return "was killed or crashed", False
+    last = (text.strip().splitlines() or [""])[-1].strip()
+    return f"ended ({last[:200]})", False

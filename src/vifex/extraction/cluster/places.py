@@ -41,7 +41,7 @@ def plan_cluster_places(
         machines: Of the cluster.
         plans: Of the views.
         shards: How many; by default one for each GPU where a network runs on `cuda`, else one for each
-            machine. Shards for which there is no room wait for it.
+            machine. Shards that Ray cannot place yet wait.
         **costs: Of each shard; by default its share of a machine, and a decoder process for each core.
 
     Raises:

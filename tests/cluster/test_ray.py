@@ -1,0 +1,182 @@
+"""`vifex extract --on ray` on a cluster of several machines, which are raylets here."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+import vifex
+
+ray_cluster = pytest.importorskip("ray.cluster_utils")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="several raylets on a machine need Linux"),
+    pytest.mark.filterwarnings("ignore:lance is not fork-safe"),  # raylets are forked from this process
+]
+
+ROOT = Path(__file__).parents[2]
+IMAGES, MACHINES = 60, 3
+compare = runpy.run_path(str(ROOT / "scripts" / "compare_stores.py"))["compare"]
+_OBJECTS = 80_000_000
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory, shared_media: Path) -> Path:
+    """Images, clips, a file that is broken and one that is no medium."""
+    folder = tmp_path_factory.mktemp("cluster") / "media"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(IMAGES):
+        pixels = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"i-{i:03d}.jpg")
+    for name in ("clip-h264-ducks.mp4", "clip-vp9.webm"):
+        shutil.copy(shared_media / "good" / name, folder / name)
+    (folder / "broken.jpg").write_bytes((folder / "i-000.jpg").read_bytes()[:200])
+    (folder / "notes.txt").write_text("no medium")
+    return folder
+
+
+def compare_stores(one: Path, other: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = compare(one, other, "main", None, only_rows=False)
+    return found
+
+
+WORDS = ["--fps", "8", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module")
+def local(media: Path) -> Path:
+    """The store of a run on this machine alone."""
+    store = media.parent / "local.vifex"
+    vifex.extract(media, store, fps=8, precision="fp32")
+    return store
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head without cores, and machines with one each."""
+    place = Path(tempfile.mkdtemp(prefix="vr-"))  # names of sockets must be short
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    head = {
+        "num_cpus": 0,
+        "object_store_memory": _OBJECTS,
+        "include_dashboard": False,
+        "temp_dir": str(place),
+    }
+    made = ray_cluster.Cluster(initialize_head=True, head_node_args=head)
+    try:
+        for _ in range(MACHINES):
+            add_machine(made)
+        yield made
+    finally:
+        made.shutdown()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def add_machine(cluster: Any) -> Any:
+    return cluster.add_node(num_cpus=1, object_store_memory=_OBJECTS)
+
+
+def start(cluster: Any, media: Path, store: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "vifex", "extract", str(media), "-o", str(store), "--on", "ray", *WORDS]
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    return subprocess.Popen([*command, *words], env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def ended(run: subprocess.Popen[str]) -> str:
+    """Wait for a run, whose media include one that fails, and return what it said."""
+    _, said = run.communicate(timeout=300)
+    assert run.returncode == 3, said
+    return said
+
+
+def actors() -> list[psutil.Process]:
+    """The processes of shards, busy or not."""
+    running = psutil.process_iter(["cmdline"])
+    return [p for p in running if any("RemoteShard" in word for word in p.info["cmdline"] or ())]
+
+
+def wait_for_rows(store: Path, least: int = 1) -> None:
+    """Wait until some media are committed and others are not."""
+    until_s = time.monotonic() + 120
+    while time.monotonic() < until_s:
+        try:
+            if len(vifex.open(store)["main"].ledger()) >= least:
+                return
+        except vifex.VifexError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("nothing was committed")
+
+
+def entries(store: Path) -> dict[str, dict[str, Any]]:
+    """The ledger's entries by the names of media."""
+    return {entry["name"]: entry for entry in vifex.open(store)["main"].ledger().to_pylist()}
+
+
+def test_the_rows_are_those_of_one_machine_to_the_bit(
+    cluster: Any, media: Path, local: Path, tmp_path: Path
+) -> None:
+    said = ended(start(cluster, media, tmp_path / "far.vifex"))
+    assert "broken.jpg" in said
+    assert compare_stores(local, tmp_path / "far.vifex") == []
+
+
+def test_shards_and_machines_that_are_killed_cost_nothing_but_time(
+    cluster: Any, media: Path, local: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "far.vifex"
+    machine = add_machine(cluster)
+    run = start(cluster, media, store, "--shards", str(MACHINES + 1))
+    wait_for_rows(store)
+    actors()[0].kill()
+    cluster.remove_node(machine, allow_graceful=False)
+    said = ended(run)
+    assert "was replaced" in said
+    assert compare_stores(local, store) == []
+
+
+def test_the_same_command_goes_on_where_a_killed_one_ended(
+    cluster: Any, media: Path, local: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "far.vifex"
+    run = start(cluster, media, store)
+    wait_for_rows(store)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    before = entries(store)
+    ended(start(cluster, media, store))
+    assert before
+    after = entries(store)
+    assert {name: after[name] for name in before} == before, "what was committed is not done again"
+    assert compare_stores(local, store) == []
+    until_s = time.monotonic() + 30
+    while actors() and time.monotonic() < until_s:
+        time.sleep(0.1)
+    assert not actors(), "shards end with the run"
+
+
+def test_a_cluster_that_does_not_answer_is_one_sentence(media: Path, tmp_path: Path) -> None:
+    with pytest.raises(vifex.EngineError, match="no Ray cluster can be used"):
+        vifex.extract(media, tmp_path / "a.vifex", on="ray://127.0.0.1:1")
+
+
+def test_what_is_no_cluster_is_refused(media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(vifex.InputError, match="takes ray or ray://HEAD:PORT, got 'dask'"):
+        vifex.extract(media, tmp_path / "a.vifex", on="dask")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(vifex.MissingExtraError, match="a run on a cluster needs ray"):
+        vifex.extract(media, tmp_path / "a.vifex", on="ray")

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,25 @@ def signals_as_in_a_terminal() -> None:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compiled graphs of tests stay out of the user's cache."""
     os.environ["VIFEX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Address of an S3 server on this machine."""
+    from servers import s3_server
+
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, bytes]], None]:
+    """Make a bucket with objects by their keys, on a server that this process and its children find."""
+    from servers import S3_ENVIRONMENT, fill
+
+    for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": s3_endpoint}.items():
+        monkeypatch.setenv(name, value)
+    return lambda bucket, objects: fill(s3_endpoint, bucket, objects)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,18 @@ from vifex.values import Medium, Outcome, registry
 JPEG = b"\xff\xd8\xff\xe0"
 
 pytestmark = pytest.mark.parametrize("name", registry.names(SOURCES, group=GROUP))
+
+Fill = Callable[[str, dict[str, bytes]], None]
+
+
+@pytest.fixture(autouse=True)
+def bucket(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Name a bucket that holds what a remote source finds."""
+    found = f"b{zlib.crc32(str(tmp_path).encode())}"
+    if name == "remote":
+        s3: Fill = request.getfixturevalue("s3")
+        s3(found, {} if "gone" in request.node.name else dict.fromkeys(("m/a.jpg", "m/b.jpg"), JPEG))
+    return found
 
 
 def _load(name: str) -> Source:
@@ -49,7 +62,9 @@ def _table(media: Path) -> Path:
     return path
 
 
-def _addresses(name: str, folder: Path) -> list[str]:
+def _addresses(name: str, folder: Path, bucket: str) -> list[str]:
+    if name == "remote":
+        return [f"s3://{bucket}/m/{file}" for file in _files(name)]
     if name == "archive":
         return [f"{(folder / 'media.tar').as_uri()}#{file}" for file in ("a.jpg", "b.jpg")]
     if name == "table":
@@ -61,7 +76,7 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
 
-def _given(name: str, folder: Path) -> tuple[str, io.BytesIO]:
+def _given(name: str, folder: Path, bucket: str) -> tuple[str, io.BytesIO]:
     """Give words and standard input with which a source of this kind gives `a.jpg` and `b.jpg`."""
     media = folder / "media"
     media.mkdir()
@@ -85,6 +100,7 @@ def _given(name: str, folder: Path) -> tuple[str, io.BytesIO]:
         "text": str(folder / "list.txt"),
         "path": str(media),
         "glob": str(media / "*.jpg"),
+        "remote": f"s3://{bucket}/m/",
         "list": "-",
         "csv": str(folder / "list.csv"),
         "jsonl": str(folder / "list.jsonl"),
@@ -94,29 +110,29 @@ def _given(name: str, folder: Path) -> tuple[str, io.BytesIO]:
     return words[name], io.BytesIO(f"{media / 'a.jpg'}\n{media / 'b.jpg'}".encode())
 
 
-def test_it_gives_media_as_a_stream_in_a_fixed_order(name: str, tmp_path: Path) -> None:
-    given, stdin = _given(name, tmp_path)
+def test_it_gives_media_as_a_stream_in_a_fixed_order(name: str, tmp_path: Path, bucket: str) -> None:
+    given, stdin = _given(name, tmp_path, bucket)
     source = _load(name)
     assert source.takes(given)
     found = source.read(given, stdin)
     assert isinstance(found, Iterator)
     media = list(found)
     assert all(isinstance(m, Medium) and m.kind == "image" and m.size_bytes == len(JPEG) for m in media)
-    assert [m.uri for m in media if isinstance(m, Medium)] == _addresses(name, tmp_path)
+    assert [m.uri for m in media if isinstance(m, Medium)] == _addresses(name, tmp_path, bucket)
     stdin.seek(0)
     assert list(source.read(given, stdin)) == media
 
 
-def test_find_chooses_it(name: str, tmp_path: Path) -> None:
-    given, stdin = _given(name, tmp_path)
+def test_find_chooses_it(name: str, tmp_path: Path, bucket: str) -> None:
+    given, stdin = _given(name, tmp_path, bucket)
     by_kind = list(_load(name).read(given, stdin))
     stdin.seek(0)
     assert list(find([given], stdin=stdin)) == by_kind
 
 
-def test_a_file_that_is_gone_is_told_of(name: str, tmp_path: Path) -> None:
+def test_a_file_that_is_gone_is_told_of(name: str, tmp_path: Path, bucket: str) -> None:
     """Whether it is an outcome among others or the source's own end, it has a reason and no traceback."""
-    given, stdin = _given(name, tmp_path)
+    given, stdin = _given(name, tmp_path, bucket)
     for file in _files(name):
         (tmp_path / "media" / file).unlink()
     if name in ("archive", "table"):

@@ -29,7 +29,13 @@ pytest.importorskip("skimage", reason="the demo's photographs come with scikit-i
         *(f"guides/{n}" for n in GUIDES if n not in WITH_TORCH_ALONE | ON_A_CLUSTER),
     ],
 )
-def test_every_block_runs(page: str, page_folder: Path) -> None:
+def test_every_block_runs(page: str, page_folder: Path, request: pytest.FixtureRequest) -> None:
+    if page == "guides/remote.md":
+        media = page_folder / "demo" / "media"
+        files = [path for path in media.rglob("*") if path.is_file()]
+        request.getfixturevalue("s3")(
+            "my-bucket", {f"media/{path.relative_to(media).as_posix()}": path.read_bytes() for path in files}
+        )
     assert run_page(f"docs/{page}", page_folder) > 0
     if not MISSING:
         assert not [one for path in sorted(page_folder.rglob("*.html")) for one in found_in(path)]

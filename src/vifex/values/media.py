@@ -65,20 +65,20 @@ def uri_to_path(uri: str) -> str:
     return path.lstrip("/") if os.name == "nt" else path
 
 
-def member_uri(path: str | os.PathLike[str], member: str) -> str:
+def member_uri(uri: str, member: str) -> str:
     """Return the address of a member of a file: the file's own, `#`, and the member's name.
 
     Args:
-        path: Of the archive or the table.
+        uri: Address of the archive or the table.
         member: Its name in the archive; undecodable bytes are surrogates.
     """
-    return f"{path_to_uri(path)}#{quote_from_bytes(os.fsencode(member), safe=_SAFE_IN_PATH)}"
+    return f"{uri}#{quote_from_bytes(os.fsencode(member), safe=_SAFE_IN_PATH)}"
 
 
 def member_of(uri: str) -> str | None:
     """Return the name of the member that an address names; `None` for a file by itself."""
     _, between, member = uri.partition("#")
-    return os.fsdecode(unquote_to_bytes(member)) if between and uri.startswith("file://") else None
+    return os.fsdecode(unquote_to_bytes(member)) if between and "://" in uri else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,10 @@ class Medium:
     """Where a member of an archive lies in the archive: offset and number of bytes. `None` is a whole file,
     or a member that is not stored as it is."""
     device: int = field(default=0, repr=False, compare=False)
-    """Number of the file system that holds the file; 0 where it is not known."""
+    """Number of the file system or the host that holds the file; 0 where it is not known."""
+    access: str | None = field(default=None, repr=False, compare=False)
+    """Address by which a remote file is read, where it is not `uri`: with a password or a signature. It is
+    never stored or shown. Of a member it is that of the archive."""
     medium_id: str = field(init=False, repr=False, compare=False)
     """128-bit hex hash of uri and span: the same medium has the same id in every run."""
 

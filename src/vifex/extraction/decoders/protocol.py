@@ -60,6 +60,8 @@ class Setup:
     memory_bytes: int
     heartbeat: int
     """Offset of this decoder's heartbeat in it."""
+    sharing: int = 1
+    """Decoder processes that share the connections to a host."""
 
 
 @dataclass(slots=True)
@@ -138,6 +140,8 @@ class Failed:
     """The medium could not be read."""
 
     reason: str
+    is_passing: bool = False
+    """Whether that may be otherwise at another time: the next run tries it again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,11 +32,13 @@ from vifex.extraction.decoders.protocol import (
     ToDecoder,
     Wrote,
 )
+from vifex.extraction.decoders.remote_waits import RemoteWaits
 from vifex.extraction.decoders.wire import send
 from vifex.media.content_hash import content_hash, hash_of
-from vifex.media.decode.files.source import open_uri
+from vifex.media.decode.files.source import open_found
 from vifex.media.installation import installation_fault, interface_error
 from vifex.media.read import Skip, read
+from vifex.media.remote.errors import UnreachableError
 from vifex.values import DecodeReport, MediaError, Medium, Sample, VifexError
 from vifex.values.media import uri_to_path
 from vifex.values.sample_facts import FactsBuilder
@@ -114,6 +116,7 @@ class Session:
         """Whether a slot is full and the supervisor does not know it yet."""
         self._waited_s = 0.0
         self._file_waits = FileWaits()
+        self._remote = RemoteWaits(self._heartbeat, setup.sharing, self._leave_out)
         self._probed = False
         """Whether the installation was found to be in order."""
 
@@ -143,6 +146,10 @@ class Session:
         share = self._file_waits.share()
         if share is not None:
             self._heartbeat.block(share)
+
+    def _leave_out(self, waited_s: float) -> None:
+        """Take a wait for the network: it is not the decoder's work."""
+        self._waited_s += waited_s
 
     def _wait_for_jobs(self) -> None:
         since_s = time.monotonic()
@@ -197,6 +204,7 @@ class Session:
         match message:
             case Jobs():
                 self._jobs += message.block
+                self._remote.expect(message.block)
                 self._refill_at = len(self._jobs) // 2
             case Grant():
                 pixels = view_slot(self._memory, self._setup.slots[message.request], message.slot)
@@ -222,7 +230,9 @@ class Session:
         over = self._over
         over.attempts.append(job.attempt)
         over.counts.append(tuple(counts))
-        over.content_hashes.append(_content_hash(job.medium))
+        is_passing = isinstance(ending, Failed) and ending.is_passing
+        over.content_hashes.append("" if is_passing else _content_hash(job.medium))
+        self._remote.over(job)
         over.wall_s.append(time.monotonic() - began_s - self._waited_s)
         over.media_s.append(self._heartbeat.at_s)
         if not (isinstance(ending, DecodeReport) and _is_plain(ending)):
@@ -238,6 +248,8 @@ class Session:
             return self._decode(job, counts)
         except Skip as exc:
             return Skipped(exc.reason)
+        except UnreachableError as exc:
+            return Failed(exc.sentences, is_passing=True)
         except VifexError as exc:
             return self._installation_fault(exc, job) or Failed(exc.sentences)
         except MemoryError:
@@ -307,9 +319,9 @@ class Session:
 def _content_hash(medium: Medium) -> str:
     """Return the hash of a medium's file; empty where there is no file that can be read."""
     try:
-        if "#" not in medium.uri:
+        if "#" not in medium.uri and medium.uri.startswith("file:"):
             return content_hash(uri_to_path(medium.uri))
-        with open_uri(medium.uri, extent=medium.extent) as file:
+        with open_found(medium) as file:
             return hash_of(file.size_bytes, file.seek, file.read)
     except (OSError, ValueError, MediaError):
         return ""

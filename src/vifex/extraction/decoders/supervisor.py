@@ -80,7 +80,8 @@ class Supervisor:
         plans, heartbeats = lay_out([(count, *sample) for sample in samples])
         size = heartbeats + (workers + slow_workers) * HEARTBEAT_BYTES
         self._block = SharedBlock(size)
-        self._setup = Setup(requests, plans, limits, self._block.address, size, heartbeats)
+        sharing = workers + slow_workers
+        self._setup = Setup(requests, plans, limits, self._block.address, size, heartbeats, sharing)
         self._limits = limits
         self._poller = poller
         self._decoders: dict[int, Decoder] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from vifex.extraction.decoders.protocol import Broken, Failed, Skipped
@@ -34,6 +35,9 @@ def outcome_of(state: MediumInFlight, place: int) -> Outcome:
     if isinstance(ending, Skipped):
         return Outcome(medium, "skipped", ending.reason, **facts)
     if isinstance(ending, Failed):
+        if ending.is_passing:
+            # With the facts of a file that could not be examined, so that the next run tries it again.
+            medium = replace(medium, size_bytes=0, mtime_ns=0)
         return Outcome(medium, "failed", ending.reason, **facts)
     assert not isinstance(ending, Broken), "a run ends where nothing can be decoded"
     if refused is not None:

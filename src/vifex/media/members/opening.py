@@ -7,11 +7,11 @@ place; packed ones are unpacked in memory, or in a file without a name if they a
 from __future__ import annotations
 
 import io
-import os
 from typing import Final, Protocol, cast
 
 from vifex.media.members import tables, tars, zips
 from vifex.media.members.window import Window
+from vifex.media.places import base_name, written
 from vifex.values import MediaError
 
 __all__ = ["OpenMember", "is_archive", "is_table", "open_member"]
@@ -44,23 +44,23 @@ class OpenMember(Protocol):
 
 
 def is_archive(path: str) -> bool:
-    """Whether a path is one of a tar or zip archive, by its name."""
-    return path.lower().endswith((".tar", ".zip"))
+    """Whether a place is one of a tar or zip archive, by its name."""
+    return written(path).lower().endswith((".tar", ".zip"))
 
 
 def is_table(path: str) -> bool:
-    """Whether a path is one of a table, by its name."""
-    return path.lower().endswith(_TABLES)
+    """Whether a place is one of a table, by its name."""
+    return written(path).lower().endswith(_TABLES)
 
 
 def open_member(
-    file: io.FileIO, path: str, member: str, extent: tuple[int, int] | None, display_name: str
+    file: io.RawIOBase, path: str, member: str, extent: tuple[int, int] | None, display_name: str
 ) -> tuple[OpenMember, int]:
     """Open a member of an open file, which it closes in the end.
 
     Args:
         file: The archive or the table.
-        path: Its path.
+        path: Its path, or the address by which it is read.
         member: The name of the member.
         extent: Where it lies, if that is known.
         display_name: What to call it in a message.
@@ -77,7 +77,9 @@ def open_member(
             file.close()
             return cast(OpenMember, io.BytesIO(value)), len(value)
         if extent is None:
-            found = tars.find(path, member) if path.lower().endswith(".tar") else zips.find(path, member)
+            found = (
+                tars.find(path, member) if written(path).lower().endswith(".tar") else zips.find(path, member)
+            )
             if not isinstance(found, tuple):
                 packed = cast(OpenMember, found.unpack())
                 file.close()
@@ -86,6 +88,6 @@ def open_member(
     except (OSError, ValueError, KeyError) as exc:
         file.close()
         why = exc.args[0] if isinstance(exc, KeyError) else getattr(exc, "strerror", None) or str(exc)
-        raise MediaError(f"{why}.", of=display_name, todo=f"Check {os.path.basename(path)}.") from exc  # noqa: PTH119
+        raise MediaError(f"{why}.", of=display_name, todo=f"Check {base_name(path)}.") from exc
     offset, size = extent
     return cast(OpenMember, Window(file, offset, size)), size

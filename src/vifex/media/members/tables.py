@@ -6,10 +6,14 @@ writes them, hold the bytes in a field: `image.bytes:12`.
 
 from __future__ import annotations
 
-import os
+import mmap
+import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from vifex.media.places import is_remote, open_buffered, open_place, stat_place, written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +33,7 @@ def read_value(path: str, member: str) -> bytes:
         KeyError: If the table has no such value.
         OSError: If the table cannot be read.
     """
-    stat = os.stat(path)  # noqa: PTH116
+    stat = stat_place(path)
     column, _, row = member.rpartition(":")
     if not row.isdigit():
         raise KeyError("the table has no such value")
@@ -68,9 +72,8 @@ class Table:
         import pyarrow as pa
 
         try:
-            self._parts: _Parquet | _Arrow = (
-                _Parquet(path) if path.lower().endswith(".parquet") else _Arrow(path)
-            )
+            is_parquet = written(path).lower().endswith(".parquet")
+            self._parts: _Parquet | _Arrow = _Parquet(path) if is_parquet else _Arrow(path)
         except (pa.ArrowException, OSError) as exc:
             if isinstance(exc, OSError) and exc.errno:
                 raise
@@ -157,7 +160,7 @@ class _Parquet:
     def __init__(self, path: str) -> None:
         import pyarrow.parquet as pq
 
-        self._file = pq.ParquetFile(path, pre_buffer=False)
+        self._file = pq.ParquetFile(open_buffered(path) if is_remote(path) else path, pre_buffer=False)
         self._metadata = self._file.metadata
         self.schema = self._file.schema_arrow
         self.counts = [self._metadata.row_group(i).num_rows for i in range(self._metadata.num_row_groups)]
@@ -182,7 +185,7 @@ class _Arrow:
         import pyarrow as pa
         import pyarrow.ipc as ipc
 
-        mapped = pa.memory_map(path)
+        mapped = pa.BufferReader(_whole(path)) if is_remote(path) else pa.memory_map(path)
         try:
             reader = ipc.open_file(mapped)
             self._batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
@@ -202,6 +205,14 @@ class _Arrow:
 
     def read(self, name: str, part: int) -> Any:
         return self._batches[part].column(name)
+
+
+def _whole(place: str) -> mmap.mmap:
+    """Return a remote file, mapped from a temporary copy: all of its batches are looked at."""
+    with tempfile.TemporaryFile() as copy, open_place(place) as file:
+        shutil.copyfileobj(cast(BinaryIO, file), copy, 1 << 20)
+        copy.flush()
+        return mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _is_bytes(kind: Any) -> bool:

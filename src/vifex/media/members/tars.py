@@ -7,9 +7,11 @@ import os
 import tarfile
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from vifex.media.members.member import ArchiveMember
+from vifex.media.places import open_place, stat_place
+from vifex.media.remote.errors import TransferError
 
 __all__ = ["find", "members"]
 
@@ -34,13 +36,15 @@ def members(path: str) -> Iterator[ArchiveMember]:
 
     The last one may be a problem of the archive as a whole: it ends too early, or it is damaged.
     """
-    size = os.path.getsize(path)  # noqa: PTH202
+    size = stat_place(path).st_size
     # Without a buffer, which would read what lies between the headers too.
-    with _Headers(open(path, "rb", buffering=0)) as file:  # noqa: PTH123
+    with _Headers(open_place(path)) as file:
         try:
-            with tarfile.open(fileobj=file, mode="r:", errorlevel=2) as archive:
+            with tarfile.open(fileobj=cast(BinaryIO, file), mode="r:", errorlevel=2) as archive:
                 yield from _members(archive, size)
                 end = archive.offset
+        except TransferError:
+            raise
         except _FAILURES as exc:
             yield ArchiveMember("", problem=_why(exc, file.tell(), size))
             return
@@ -60,7 +64,7 @@ def members(path: str) -> Iterator[ArchiveMember]:
 class _Headers(io.RawIOBase):
     """A file of which headers are read; one that claims to be huge is refused and takes no memory."""
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: io.RawIOBase) -> None:
         super().__init__()
         self._file = file
 
@@ -112,7 +116,7 @@ def find(path: str, name: str) -> tuple[int, int]:
     Raises:
         KeyError: If there is no such member.
     """
-    stat = os.stat(path)  # noqa: PTH116
+    stat = stat_place(path)
     found = _places(path, stat.st_size, stat.st_mtime_ns).get(name)
     if found is None:
         raise KeyError("the archive has no such member")

@@ -15,7 +15,7 @@ __all__ = ["Window"]
 class Window(io.RawIOBase):
     """Bytes `[offset, offset + size)` of an open file; closing it closes the file."""
 
-    def __init__(self, file: io.FileIO, offset: int, size: int) -> None:
+    def __init__(self, file: io.RawIOBase, offset: int, size: int) -> None:
         super().__init__()
         self._file, self._offset, self._size, self._at = file, offset, size, 0
 

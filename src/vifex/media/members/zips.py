@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import os
 import stat as modes
 import struct
 import tempfile
@@ -15,6 +14,7 @@ from functools import lru_cache
 from typing import BinaryIO, Final, cast
 
 from vifex.media.members.member import ArchiveMember
+from vifex.media.places import is_remote, open_buffered, stat_place
 
 __all__ = ["PackedMember", "find", "members"]
 
@@ -53,7 +53,7 @@ class PackedMember:
         """
         out = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
         try:
-            stat = os.stat(self.path)  # noqa: PTH116
+            stat = stat_place(self.path)
             archive, infos = _archive(self.path, stat.st_size, stat.st_mtime_ns)
             with archive.open(infos[self.name]) as packed:
                 while chunk := packed.read(_CHUNK):
@@ -76,19 +76,20 @@ def members(path: str) -> Iterator[ArchiveMember]:
     Raises:
         OSError: If it is no zip archive, or its directory is damaged.
     """
-    with open(path, "rb") as file:  # noqa: PTH123
+    with open_buffered(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 infos = archive.infolist()
         except _UNREADABLE as exc:
             raise OSError("the archive has no readable directory; it is damaged or ends too early") from exc
-        size, packed, unpacked = os.fstat(file.fileno()).st_size, 0, 0
+        size, packed, unpacked = stat_place(path).st_size, 0, 0
         for info in infos:
             if info.filename.endswith("/"):
                 continue
             packed += info.compress_size
             unpacked += info.file_size if info.compress_type != zipfile.ZIP_STORED else 0
-            found = _member(info, file)
+            # Where a member lies is in its own header: that is one request for each of a remote archive.
+            found = _member(info, None if is_remote(path) else file)
             if found.problem is None and packed > size:
                 problem = "the members before it have as many bytes as the archive: they overlap"
                 found = ArchiveMember(found.name, problem=problem)
@@ -100,7 +101,7 @@ def members(path: str) -> Iterator[ArchiveMember]:
             yield found
 
 
-def _member(info: zipfile.ZipInfo, file: BinaryIO) -> ArchiveMember:
+def _member(info: zipfile.ZipInfo, file: BinaryIO | None) -> ArchiveMember:
     name = info.filename
     if not name:
         return ArchiveMember("", problem="a member has no name")
@@ -108,7 +109,9 @@ def _member(info: zipfile.ZipInfo, file: BinaryIO) -> ArchiveMember:
         return ArchiveMember(name, problem="a link, and links in archives are not followed", is_other=True)
     if info.flag_bits & 1:
         return ArchiveMember(name, problem="the member is encrypted")
-    if info.compress_type == zipfile.ZIP_STORED:
+    if info.compress_type == zipfile.ZIP_STORED and file is None:
+        return ArchiveMember(name, info.file_size)
+    if info.compress_type == zipfile.ZIP_STORED and file is not None:
         file.seek(info.header_offset)
         head = file.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
@@ -133,12 +136,12 @@ def find(path: str, name: str) -> tuple[int, int] | PackedMember:
         KeyError: If there is no such member.
         OSError: If it cannot be read; the message says why.
     """
-    stat = os.stat(path)  # noqa: PTH116
+    stat = stat_place(path)
     _, infos = _archive(path, stat.st_size, stat.st_mtime_ns)
     info = infos.get(name)
     if info is None:
         raise KeyError("the archive has no such member")
-    with open(path, "rb") as file:  # noqa: PTH123
+    with open_buffered(path) as file:
         found = _member(info, file)
     if found.problem:
         raise OSError(found.problem)
@@ -149,7 +152,7 @@ def find(path: str, name: str) -> tuple[int, int] | PackedMember:
 def _archive(path: str, size: int, mtime_ns: int) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
     """Open an archive; of two members of one name the first counts, unlike in `zipfile`."""
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(open_buffered(path) if is_remote(path) else path)
     except _UNREADABLE as exc:
         raise OSError("the archive has no readable directory; it is damaged or ends too early") from exc
     return archive, {info.filename: info for info in reversed(archive.infolist())}

@@ -8,7 +8,6 @@ name up to the first dot of their last part are one sample: `0001.jpg` beside `0
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final
@@ -16,6 +15,8 @@ from typing import Any, BinaryIO, Final
 from vifex.media.members import tars, zips
 from vifex.media.members.member import ArchiveMember
 from vifex.media.members.opening import is_archive, open_member
+from vifex.media.places import open_place, stat_place, uri_of, written
+from vifex.media.remote.errors import TransferError
 from vifex.media.sources import kinds
 from vifex.media.sources.fields import reading_of
 from vifex.media.sources.files import NOT_MEDIA
@@ -26,8 +27,8 @@ from vifex.media.sources.source import (
     Source,
     failed,
     file_test,
-    local_path,
     medium_of,
+    place_given,
     printable,
     skipped,
     why,
@@ -60,8 +61,8 @@ def read_archive(given: str) -> Iterator[Found | Notice]:
     Raises:
         NothingHere: If it has no media at all.
     """
-    path = local_path(given)
-    if path.lower().endswith(_PACKED):
+    path = place_given(given)
+    if written(path).lower().endswith(_PACKED):
         raise NothingHere(
             failed(
                 path,
@@ -70,9 +71,9 @@ def read_archive(given: str) -> Iterator[Found | Notice]:
             ),
             todo="Write it as .tar without packing: media do not get smaller by it.",
         )
-    archive = _Archive(path)
     empty = True
     try:
+        archive = _Archive(path)
         for found in archive.read():
             empty = empty and isinstance(found, Notice)
             yield found
@@ -92,13 +93,14 @@ class _Archive:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._stat = os.stat(path)  # noqa: PTH116
+        self._stat = stat_place(path, is_fresh=True)
+        self._uri = uri_of(path)
         self._names: set[str] = set()
         self._ignored: dict[str, None] = {}
 
     def read(self) -> Iterator[Found | Notice]:
         sample = _Sample()
-        of_kind = tars if self._path.lower().endswith(".tar") else zips
+        of_kind = tars if written(self._path).lower().endswith(".tar") else zips
         for one in of_kind.members(self._path):
             if not one.name:
                 yield failed(self._path, printable(self._path), one.problem or "", stat=self._stat)
@@ -124,7 +126,7 @@ class _Archive:
 
     def _found(self, one: ArchiveMember) -> Found | None:
         """Return the medium or the outcome of a member; `None` for one that is no medium by its name."""
-        uri, name = member_uri(self._path, one.name), printable(one.name)
+        uri, name = member_uri(self._uri, one.name), printable(one.name)
         if one.problem:
             tell = skipped if one.is_other else failed
             outcome = tell(self._path, name, one.problem, stat=self._stat)
@@ -135,7 +137,7 @@ class _Archive:
         if kind is None:
             return None
         self._names.add(one.name)
-        made = medium_of(uri, name, kind, self._stat)
+        made = medium_of(uri, name, kind, self._stat, place=self._path)
         return replace(made, size_bytes=one.size_bytes, extent=one.extent)
 
     def _kind(self, one: ArchiveMember) -> Kind | None:
@@ -152,10 +154,12 @@ class _Archive:
     def _bytes(self, one: ArchiveMember, count: int) -> bytes:
         """Return the first bytes of a member; none if it cannot be read."""
         try:
-            with open(self._path, "rb", buffering=0) as file:  # noqa: PTH123
+            with open_place(self._path) as file:
                 member, _ = open_member(file, self._path, one.name, one.extent, one.name)
                 data = member.read(count) or b""
                 member.close()
+        except TransferError:
+            raise
         except (MediaError, OSError):
             return b""
         return data
@@ -166,7 +170,7 @@ class _Archive:
             for one in sample.rest:
                 reason = kinds.NOT_PIXELS.get(kinds.suffix_of(one.name), NOT_MEDIA)
                 outcome = skipped(self._path, printable(one.name), reason, self._stat)
-                uri = member_uri(self._path, one.name)
+                uri = member_uri(self._uri, one.name)
                 yield replace(outcome, medium=replace(outcome.medium, uri=uri))
             return
         said: dict[str, Any] = {}
@@ -205,7 +209,7 @@ def _key(name: str) -> str:
 
 
 def _takes(path: str) -> bool:
-    return is_archive(path) or path.lower().endswith(_PACKED)
+    return is_archive(path) or written(path).lower().endswith(_PACKED)
 
 
 def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from vifex.media.places import is_remote
+from vifex.media.remote.addresses import address_of, join
 from vifex.media.sources.paths import not_yet
 from vifex.media.sources.rows import Row
 from vifex.media.sources.source import local_path, printable, remote
@@ -32,7 +34,7 @@ class Entry:
     uri: str = ""
     """Empty if the line does not name a medium."""
     path: str = ""
-    """Empty if the medium is not on this machine."""
+    """Path of its file, or the address by which it is read; empty if it cannot be."""
     name: str = ""
     span: Span | None = None
     box: Box | None = None
@@ -58,7 +60,7 @@ class Entry:
 
 
 def entry_of(row: Row, folder: str) -> Entry:
-    """Parse a line; relative paths start at `folder`, the manifest's own."""
+    """Parse a line; relative paths start at `folder`, the manifest's own, or beside its remote address."""
     where = row.where or f"line {row.number}"
     entry = replace(_place(row, folder), ignored=row.ignored, note=row.note, where=where)
     if row.problem or not entry.uri:
@@ -89,9 +91,8 @@ def _place(row: Row, folder: str) -> Entry:
         return Entry(row.number, problem=f"uri must be text, got {given!r}")
     scheme = remote(given)
     try:
-        if scheme:
-            given.encode()
-            return Entry(row.number, uri=given, name=given, problem=not_yet(scheme))
+        if scheme or is_remote(folder):
+            return _remote_place(row, given, folder)
         path = local_path(os.fsdecode(given.encode("utf-8", "surrogateescape")))
         absolute = os.path.join(folder, path)  # noqa: PTH118
         name = printable(row.fields.get(NAME, path))
@@ -99,7 +100,25 @@ def _place(row: Row, folder: str) -> Entry:
     except UnicodeError:
         return Entry(row.number, problem="uri holds a character that no name can have")
     except ValueError as exc:
-        return Entry(row.number, problem=f"uri is not the address of a local file: {exc}")
+        what = "an address that can be read" if scheme or is_remote(folder) else "the address of a local file"
+        return Entry(row.number, problem=f"uri is not {what}: {exc}")
+
+
+def _remote_place(row: Row, given: str, folder: str) -> Entry:
+    """Read an address, or a name in a manifest at a remote address.
+
+    Raises:
+        ValueError: If it cannot be an address.
+    """
+    given.encode()
+    scheme = remote(given)
+    if scheme and not is_remote(given):
+        return Entry(row.number, uri=given, name=given, problem=not_yet(scheme))
+    if not scheme and given.lower().startswith("file:"):
+        raise ValueError("a manifest at a remote address cannot name a file of this machine")
+    address = address_of(given if scheme else join(folder, given))
+    name = printable(row.fields.get(NAME, given))
+    return Entry(row.number, uri=address.uri, path=address.access, name=name)
 
 
 def _span(fields: Mapping[str, Any]) -> Span | None:

@@ -7,11 +7,12 @@ import stat as modes
 from collections.abc import Callable
 from typing import Final
 
+from vifex.media.places import is_remote, stat_place, uri_of, written
 from vifex.media.sources import kinds
-from vifex.media.sources.source import Found, failed, medium_of, skipped, why
-from vifex.values.media import Kind, path_to_uri
+from vifex.media.sources.source import FileStat, Found, failed, medium_of, skipped, why
+from vifex.values.media import Kind
 
-__all__ = ["NOT_MEDIA", "found_file", "named_file"]
+__all__ = ["NOT_MEDIA", "found_file", "named_file", "named_remote"]
 
 NOT_MEDIA: Final = "not an image or a video by its name and first bytes"
 
@@ -25,7 +26,12 @@ _SPECIAL: Final[tuple[tuple[Callable[[int], bool], str], ...]] = (
 
 
 def named_file(path: str, name: str, stat: os.stat_result | None = None) -> Found:
-    """Take a file that the user named: any regular file is tried, whatever it looks like."""
+    """Take a file that the user named, by path or address: any file is tried, whatever it looks like."""
+    if is_remote(path):
+        try:
+            return named_remote(path, name, stat_place(path, is_fresh=True))
+        except OSError as exc:
+            return failed(path, name, why(exc))
     try:
         stat = stat or os.stat(path)  # noqa: PTH116 - names of any bytes, and a hot path
     except (OSError, ValueError) as exc:
@@ -33,7 +39,12 @@ def named_file(path: str, name: str, stat: os.stat_result | None = None) -> Foun
     special = _special(stat)
     if special:
         return failed(path, name, special, stat=stat)
-    return medium_of(path_to_uri(path), name, _kind(path) or "unknown", stat)
+    return medium_of(uri_of(path), name, _kind(path) or "unknown", stat)
+
+
+def named_remote(place: str, name: str, stat: FileStat) -> Found:
+    """Take a file that the user named by its address."""
+    return medium_of(uri_of(place), name, kinds.by_name(written(place)) or "unknown", stat, place=place)
 
 
 def found_file(path: str, name: str, stat: os.stat_result) -> Found:
@@ -47,7 +58,7 @@ def found_file(path: str, name: str, stat: os.stat_result) -> Found:
         return failed(path, name, why(exc), stat=stat)
     if kind is None:
         return skipped(path, name, kinds.NOT_PIXELS.get(kinds.suffix_of(path), NOT_MEDIA), stat)
-    return medium_of(path_to_uri(path), name, kind, stat)
+    return medium_of(uri_of(path), name, kind, stat)
 
 
 def _special(stat: os.stat_result) -> str | None:

@@ -12,8 +12,11 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
+from vifex.media.places import is_remote
+from vifex.media.remote.pool import mapped
 from vifex.media.sources.files import named_file
 from vifex.media.sources.paths import read_path
+from vifex.media.sources.remote import named_address, read_address
 from vifex.media.sources.source import Found, NothingHere, Source, printable, skipped
 from vifex.values.errors import InputError
 
@@ -69,9 +72,9 @@ def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
         NothingHere: If the list is empty.
     """
     empty = True
-    for path in paths_of(stdin or sys.stdin.buffer):
+    for found in mapped(_take, paths_of(stdin or sys.stdin.buffer), _is_address):
         empty = False
-        yield from _take(path)
+        yield from found
     if empty:
         raise NothingHere(
             skipped("-", "standard input", "the list is empty"),
@@ -79,7 +82,22 @@ def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found]:
         )
 
 
+def _is_address(path: str) -> bool:
+    return is_remote(path) and not os.path.lexists(path)
+
+
 def _take(path: str) -> Iterator[Found]:
+    if _is_address(path):
+        try:
+            found = named_address(path)
+        except NothingHere as nothing:
+            found = nothing.outcome
+        return _local(path) if found is None else iter((found,))
+    return _local(path)
+
+
+def _local(path: str) -> Iterator[Found]:
+    """Yield the media of a path, or of a prefix of a bucket."""
     try:
         stat = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
@@ -88,7 +106,7 @@ def _take(path: str) -> Iterator[Found]:
         yield named_file(path, printable(path), stat)
         return
     try:
-        yield from read_path(path)
+        yield from read_address(path) if _is_address(path) else read_path(path)
     except NothingHere as nothing:
         yield nothing.outcome
 

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
+from vifex.media.places import is_remote, open_buffered, stat_place, written
+from vifex.media.remote.errors import TransferError
+from vifex.media.remote.pool import mapped
 from vifex.media.sources.entries import Entry, entry_of
 from vifex.media.sources.files import named_file
 from vifex.media.sources.id_set import IdSet
@@ -24,9 +27,10 @@ from vifex.media.sources.source import (
     Source,
     failed,
     file_test,
-    local_path,
+    place_given,
     printable,
     skipped,
+    why,
 )
 from vifex.values.errors import InputError
 from vifex.values.media import Medium
@@ -64,8 +68,13 @@ def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
         InputError: If no line of it can be used.
         NothingHere: If it has no lines.
     """
-    path = local_path(given)
-    plan = _plan(path, rows)
+    path = place_given(given)
+    try:
+        if is_remote(path):
+            stat_place(path, is_fresh=True)
+        plan = _plan(path, rows)
+    except TransferError as exc:
+        raise NothingHere(failed(path, printable(path), why(exc)), todo="Check the address.") from exc
     if not plan.n_media and not plan.nameless:
         raise NothingHere(
             skipped(path, printable(path), "this manifest names no medium"),
@@ -82,14 +91,14 @@ def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
         yield ignored_fields(
             printable(path), list(plan.ignored), has_boxes=plan.has_boxes, has_moments=plan.has_moments
         )
-    for group in _groups(path, rows, plan.last_line):
-        yield _medium(group, path)
+    groups = _groups(path, rows, plan.last_line)
+    yield from mapped(lambda group: _medium(group, path), groups, lambda group: is_remote(group[0].path))
     if plan.nameless:
         yield _nameless(plan, path)
 
 
 def _entries(path: str, rows: Rows) -> Iterator[Entry]:
-    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    folder = path if is_remote(path) else os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
     return (entry_of(row, folder) for row in rows(path))
 
 
@@ -201,25 +210,30 @@ def _nameless(plan: _Plan, path: str) -> Outcome:
 def head_of(path: str) -> str:
     """Return the first 64 KiB of a file as text, empty if it cannot be read."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open_buffered(path) as file:
             return file.read(_HEAD_BYTES).decode("utf-8", "surrogateescape")
     except (OSError, ValueError):
         return ""
 
 
-def manifest_source(rows: Rows, takes: Callable[[str], bool]) -> Source:
+def manifest_source(rows: Rows, takes: Callable[[str], bool], *, is_local: bool = True) -> Source:
     """Make a kind of source of a file whose rows name media.
 
     Args:
         rows: Reads the rows of the file, by our own field names; it is called twice for each file.
-        takes: Whether a local path is such a file.
+        takes: Whether a path or an address is one of such a file.
+        is_local: Whether files at remote addresses are not read.
     """
 
     def read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
         return _read(given, rows)
 
-    return Source(takes=file_test(takes), read=read, rank=lambda given: 0)
+    return Source(takes=file_test(takes, is_local=is_local), read=read, rank=lambda given: 0)
 
 
-CSV = manifest_source(table_rows, lambda path: path.lower().endswith((".csv", ".tsv")))
-JSONL = manifest_source(json_rows, lambda path: path.lower().endswith((".jsonl", ".ndjson")))
+def _ends(*suffixes: str) -> Callable[[str], bool]:
+    return lambda place: written(place).lower().endswith(suffixes)
+
+
+CSV = manifest_source(table_rows, _ends(".csv", ".tsv"), is_local=False)
+JSONL = manifest_source(json_rows, _ends(".jsonl", ".ndjson"), is_local=False)

@@ -8,24 +8,25 @@ file is called after: `train-00000-of-00005.parquet`.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 from vifex.media.members.opening import is_table
 from vifex.media.members.tables import MediaColumn, Table
+from vifex.media.places import base_name, stat_place, uri_of
 from vifex.media.sources import kinds
 from vifex.media.sources.fields import reading_of, split_of
 from vifex.media.sources.source import (
+    FileStat,
     Found,
     NothingHere,
     Notice,
     Source,
     failed,
     file_test,
-    local_path,
     medium_of,
+    place_given,
     printable,
     skipped,
     why,
@@ -44,8 +45,9 @@ def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
     Raises:
         NothingHere: If it cannot be read, has no column of bytes, or no rows.
     """
-    path = local_path(given)
+    path = place_given(given)
     try:
+        stat = stat_place(path, is_fresh=True)
         table = Table(path)
     except OSError as exc:
         reason = why(exc) if exc.errno else str(exc)
@@ -60,15 +62,15 @@ def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
         raise NothingHere(
             skipped(path, printable(path), "there is no row in this table"), todo="Name a table with rows."
         )
-    yield from _Listing(path, table, columns[0]).read()
+    yield from _Listing(path, stat, table, columns[0]).read()
 
 
 class _Listing:
     """One table as it is listed."""
 
-    def __init__(self, path: str, table: Table, column: MediaColumn) -> None:
+    def __init__(self, path: str, stat: FileStat, table: Table, column: MediaColumn) -> None:
         self._path, self._table, self._column = path, table, column
-        self._stat = os.stat(path)  # noqa: PTH116
+        self._stat, self._uri = stat, uri_of(path)
         plain = [name for name in table.schema.names if name != column.top]
         self._name = next((name for name in _NAMES if name in plain), None)
         reading = reading_of([name for name in plain if name != self._name])
@@ -76,7 +78,7 @@ class _Listing:
         read = {self._name, *self._said.values()}
         self._ignored = [name for name in plain if name not in read]
         self._classes = {name: class_names(table.schema, name) for name in self._said.values()}
-        self._split = split_of(os.path.basename(path))  # noqa: PTH119
+        self._split = split_of(base_name(path))
 
     def read(self) -> Iterator[Found | Notice]:
         if self._ignored:
@@ -105,15 +107,15 @@ class _Listing:
             yield from (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
     def _medium(self, row: int, size: int | None, words: Mapping[str, Any]) -> Found:
-        uri = member_uri(self._path, f"{self._column.name}:{row}")
+        uri = member_uri(self._uri, f"{self._column.name}:{row}")
         given = words.get(self._name or self._column.top)
-        stem = printable(os.path.basename(self._path))  # noqa: PTH119
+        stem = printable(base_name(self._path))
         name = str(given) if given not in (None, "") else f"{stem}#{row}"
         if size is None:
             return failed(self._path, name, "the table has no bytes in this row", uri=uri)
         said = {ours: self._text(column, words.get(column)) for ours, column in self._said.items()}
         kind = kinds.by_name(name) or _KINDS.get(self._column.top, "unknown")
-        made = medium_of(uri, name, kind, self._stat)
+        made = medium_of(uri, name, kind, self._stat, place=self._path)
         split = said.get("split") or self._split
         return replace(made, size_bytes=size, label=said.get("label"), split=split)
 

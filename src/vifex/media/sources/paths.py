@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from vifex.media.remote.addresses import WEB
 from vifex.media.sources.files import named_file
 from vifex.media.sources.folders import is_store, walk
 from vifex.media.sources.source import (
@@ -26,8 +27,9 @@ __all__ = ["PATH", "not_yet", "read_path"]
 
 
 def not_yet(scheme: str) -> str:
-    """Return the outcome for an address on another host."""
-    return f"{scheme}:// addresses cannot be read; copy the file to this machine and name its path"
+    """Return the outcome for an address of a scheme that is not read."""
+    known = ", ".join(f"{one}://" for one in (*WEB, "s3", "gs", "az"))
+    return f"{scheme}:// addresses cannot be read, only {known}"
 
 
 def read_path(given: str) -> Iterator[Found]:
@@ -68,7 +70,7 @@ def _local(given: str) -> str:
     if scheme and not os.path.lexists(given):
         raise NothingHere(
             failed("", given, not_yet(scheme), uri=given),
-            todo="Remote sources are planned for a later release.",
+            todo="Copy the file to this machine and name its path.",
         )
     try:
         return local_path(given)

@@ -19,5 +19,6 @@ SOURCES: Final[Mapping[str, str]] = {
     "mot": "vifex.media.sources.mot:MOT",
     "text": "vifex.media.sources.text_lists:TEXT_LIST",
     "glob": "vifex.media.sources.globs:GLOB",
+    "remote": "vifex.media.sources.remote:REMOTE",
     "path": "vifex.media.sources.paths:PATH",
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from vifex.media.places import open_buffered, open_text
 from vifex.media.sources.fields import FORM, Reading, reading_of
 from vifex.media.sources.source import printable, why
 from vifex.values.errors import InputError
@@ -106,7 +107,7 @@ def _json_row(number: int, line: str) -> Row:
 def _open(path: str) -> TextIO:
     """Open a manifest as UTF-8; other bytes become surrogates, because they may be parts of names."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open_buffered(path) as file:
             start = file.read(4096)
     except OSError as exc:
         raise InputError(
@@ -114,7 +115,7 @@ def _open(path: str) -> TextIO:
         ) from exc
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
         raise InputError("this manifest is not UTF-8 text.", of=printable(path), todo="Save it as UTF-8.")
-    return open(path, encoding="utf-8-sig", errors="surrogateescape", newline="")  # noqa: PTH123
+    return open_text(path, newline="")
 
 
 def _delimiter(path: str) -> str:

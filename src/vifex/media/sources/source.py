@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from vifex.media.places import PlaceStat, is_remote, shown, uri_of
+from vifex.media.remote.addresses import address_of, scheme_of
+from vifex.media.remote.errors import TransferError
 from vifex.values.errors import InputError
-from vifex.values.media import Kind, Medium, Span, path_to_uri
+from vifex.values.media import Kind, Medium, Span
 from vifex.values.outcomes import Outcome, Status
 
 __all__ = [
+    "FileStat",
     "Found",
     "NothingHere",
     "Notice",
@@ -22,11 +26,15 @@ __all__ = [
     "failed",
     "file_test",
     "local_path",
+    "medium_of",
+    "place_given",
     "printable",
     "remote",
     "skipped",
     "why",
 ]
+
+FileStat = os.stat_result | PlaceStat
 
 Found = Medium | Outcome
 """A medium to decode, or the outcome of one that cannot be tried."""
@@ -72,20 +80,30 @@ def _nothing_here(outcome: Outcome, todo: str) -> NothingHere:
 
 
 def printable(path: str) -> str:
-    r"""Return a path as text that any file can hold: `/` between its parts, undecodable bytes as `\xNN`."""
+    r"""Return a place as text that any file can hold: `/` between its parts, undecodable bytes as `\xNN`.
+
+    Of an address, secrets are left out.
+    """
+    path = shown(path)
     if os.name == "nt":
         return path.replace("\\", "/").encode("utf-8", "surrogatepass").decode("utf-8", "backslashreplace")
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
-
-
 def remote(given: str) -> str | None:
     """Return the scheme of an address that is not a local file's, in lower case; else `None`."""
-    match = _ADDRESS.match(given)
-    scheme = match.group(1).lower() if match else None
-    return scheme if scheme != "file" else None
+    return scheme_of(given)
+
+
+def place_given(given: str) -> str:
+    """Return the place that a user names by a path or an address.
+
+    Raises:
+        ValueError: If it is an address that cannot be read; the message says why.
+    """
+    if is_remote(given) and not os.path.lexists(given):
+        return address_of(given).access
+    return local_path(given)
 
 
 def local_path(given: str) -> str:
@@ -105,26 +123,29 @@ def local_path(given: str) -> str:
     return path.lstrip("/") if os.name == "nt" else path
 
 
-def file_test(takes: Callable[[str], bool]) -> Callable[[str], bool]:
-    """Return the test `Source.takes` of a kind that is known by the path of a local file.
+def file_test(takes: Callable[[str], bool], *, is_local: bool = False) -> Callable[[str], bool]:
+    """Return the test `Source.takes` of a kind that is known by the path of a file.
 
     Args:
-        takes: Whether a path is one of the kind.
+        takes: Whether a path or an address is one of the kind.
+        is_local: Whether files at remote addresses are none of the kind.
     """
 
     def test(given: str) -> bool:
         try:
-            path = local_path(given)
-            return takes(path) and os.path.isfile(path)  # noqa: PTH113
+            place = place_given(given)
+            if is_remote(place):
+                return not is_local and not place.endswith("/") and takes(place)
+            return takes(place) and os.path.isfile(place)  # noqa: PTH113
         except ValueError:
             return False
 
     return test
 
 
-def skipped(path: str, name: str, reason: str, stat: os.stat_result | None = None) -> Outcome:
+def skipped(path: str, name: str, reason: str, stat: FileStat | None = None) -> Outcome:
     """Return the outcome of a file that is skipped for its kind."""
-    return _outcome("skipped", path_to_uri(path), name, reason, stat=stat)
+    return _outcome("skipped", uri_of(path), name, reason, stat=stat)
 
 
 def failed(
@@ -132,12 +153,12 @@ def failed(
     name: str,
     reason: str,
     *,
-    stat: os.stat_result | None = None,
+    stat: FileStat | None = None,
     span: Span | None = None,
     uri: str | None = None,
 ) -> Outcome:
     """Return the outcome of a file or an address that cannot be tried."""
-    return _outcome("failed", uri or path_to_uri(path), name, reason, stat=stat, span=span)
+    return _outcome("failed", uri or uri_of(path), name, reason, stat=stat, span=span)
 
 
 def _outcome(
@@ -146,7 +167,7 @@ def _outcome(
     name: str,
     reason: str,
     *,
-    stat: os.stat_result | None = None,
+    stat: FileStat | None = None,
     span: Span | None = None,
 ) -> Outcome:
     medium = medium_of(uri, name, "unknown", stat, span=span)
@@ -154,11 +175,27 @@ def _outcome(
 
 
 def medium_of(
-    uri: str, name: str, kind: Kind, stat: os.stat_result | None, *, span: Span | None = None
+    uri: str,
+    name: str,
+    kind: Kind,
+    stat: FileStat | None,
+    *,
+    span: Span | None = None,
+    place: str | None = None,
 ) -> Medium:
-    """Make a medium; if its file cannot be examined, its size and time are 0."""
+    """Make a medium; if its file cannot be examined, its size and time are 0.
+
+    Args:
+        uri: Its address.
+        name: What to call it.
+        kind: What it seems to be.
+        stat: Facts of its file.
+        span: The part of it that is meant.
+        place: Where it is read, if that is an address with secrets.
+    """
     size_bytes, mtime_ns, device = (stat.st_size, stat.st_mtime_ns, stat.st_dev) if stat else (0, 0, 0)
-    return Medium(uri, name, kind, size_bytes, mtime_ns, span=span, device=device)
+    access = place if place and is_remote(place) and place != uri.partition("#")[0] else None
+    return Medium(uri, name, kind, size_bytes, mtime_ns, span=span, device=device, access=access)
 
 
 _WORDS: Final = {
@@ -173,6 +210,8 @@ _WORDS: Final = {
 
 def why(problem: OSError | ValueError) -> str:
     """Return in plain words why a path could not be examined."""
+    if isinstance(problem, TransferError):
+        return problem.reason
     if isinstance(problem, OSError):
         code = problem.errno or 0
         return _WORDS.get(code, f"it cannot be read: {problem.strerror or problem}")

@@ -1,4 +1,4 @@
-"""A local file or a member of one, opened once; everything else reads through it.
+"""A file or a member of one, local or remote, opened once; everything else reads through it.
 
 FFmpeg receives the open file, not its path. A name such as `concat:a.ts` or `100%d.jpg` therefore has no
 special meaning, and there is no path from which FFmpeg could open a neighbouring file.
@@ -6,15 +6,20 @@ special meaning, and there is no path from which FFmpeg could open a neighbourin
 
 from __future__ import annotations
 
+import hashlib
 import io
 import mmap
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final, cast
 
 from vifex.media.members.opening import OpenMember, open_member
+from vifex.media.places import PlaceStat, is_remote, place_of
+from vifex.media.remote.addresses import device_of
+from vifex.media.remote.file import RemoteFile, faults_told
+from vifex.media.remote.objects import examine, remote_object
 from vifex.values import MediaError, Medium
 from vifex.values.media import member_of, uri_to_path
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 
 Buffer = mmap.mmap | bytes
 
-__all__ = ["LocalFile", "open_medium", "open_uri"]
+__all__ = ["LocalFile", "open_found", "open_medium", "open_uri"]
 
 HEAD_BYTES: Final = 4096
 _IDENTITY: Final = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
@@ -39,30 +44,39 @@ class LocalFile:
         *,
         member: str | None = None,
         extent: tuple[int, int] | None = None,
+        known: tuple[int, int | None] | None = None,
     ) -> None:
         """Open it.
 
         Args:
-            path: Of the file.
+            path: Of the file, or the address by which it is read.
             display_name: What to call it in a message.
             member: The member of an archive or a table that is read in place of the file.
             extent: Where the member lies, if that is known.
+            known: Time of change and, if it is known, size of a remote file, as it was found.
 
         Raises:
             MediaError: If it cannot be opened, or is not a regular file.
         """
         self.display_name = display_name
         """What to call the file in a message."""
-        file = _open(path, display_name)
-        self.stat = os.fstat(file.fileno())
+        self.stat: os.stat_result | PlaceStat
         """Of the file, also where a member is read."""
-        if not stat.S_ISREG(self.stat.st_mode):
-            file.close()
-            raise MediaError("this is not a regular file.", of=display_name, todo="Give files or folders.")
+        file: io.RawIOBase
+        if is_remote(path):
+            file, self.stat = _open_remote(path, known)
+        else:
+            file = _open(path, display_name)
+            self.stat = os.fstat(file.fileno())
+            if not stat.S_ISREG(self.stat.st_mode):
+                file.close()
+                raise MediaError(
+                    "this is not a regular file.", of=display_name, todo="Give files or folders."
+                )
         self._file: OpenMember
         self._member = member
         if member is None:
-            self._file, self.size_bytes = file, self.stat.st_size
+            self._file, self.size_bytes = cast(OpenMember, file), self.stat.st_size
         else:
             self._file, self.size_bytes = open_member(file, path, member, extent, display_name)
 
@@ -78,7 +92,7 @@ class LocalFile:
         return have
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Seek to a position in the ."""
+        """Move to a position."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
@@ -153,11 +167,17 @@ def open_medium(medium: Medium) -> Iterator[LocalFile]:
     Raises:
         MediaError: If it cannot be opened, or has changed since it was found, or changes meanwhile.
     """
-    with open_uri(medium.uri, display_name=medium.name, extent=medium.extent) as file:
+    place = _place(medium.access or medium.uri)
+    if is_remote(place):
+        # What is read later is compared with what was found, block by block.
+        with faults_told(medium.name), open_found(medium) as file:
+            yield file
+        return
+    with open_found(medium) as file:
         if (file.size_bytes, file.stat.st_mtime_ns) != (medium.size_bytes, medium.mtime_ns):
             raise _changed("since it was found", medium.name)
         yield file
-        if _has_changed(medium.uri, file.stat):
+        if _has_changed(medium.uri, cast(os.stat_result, file.stat)):
             raise _changed("while it was read", medium.name)
 
 
@@ -168,7 +188,7 @@ def open_uri(
     *,
     extent: tuple[int, int] | None = None,
 ) -> Iterator[LocalFile]:
-    """Open a local file by path or `file://` address, or a member of one by its address.
+    """Open a file by path or address, or a member of one by its address.
 
     Args:
         path_or_uri: What to open.
@@ -176,11 +196,29 @@ def open_uri(
         extent: Where a member of an archive lies, if that is known.
 
     Raises:
-        MediaError: If it cannot be opened, is not a regular file, is empty, or is not local.
+        MediaError: If it cannot be opened, is not a regular file, is empty, or its server does not give it.
     """
     text = os.fspath(path_or_uri)
-    member = member_of(text)
-    file = LocalFile(_local(text), display_name or text, member=member, extent=extent)
+    name = display_name or text
+    place = _place(text)
+    with faults_told(name) if is_remote(place) else nullcontext():
+        yield from _opened(LocalFile(place, name, member=member_of(text), extent=extent))
+
+
+@contextmanager
+def open_found(medium: Medium) -> Iterator[LocalFile]:
+    """Open a medium as a source found it; `open_medium` checks too that it has not changed.
+
+    Raises:
+        MediaError: As `open_uri`.
+    """
+    member = member_of(medium.uri)
+    known = (medium.mtime_ns, medium.size_bytes if member is None else None)
+    place = _place(medium.access or medium.uri)
+    yield from _opened(LocalFile(place, medium.name, member=member, extent=medium.extent, known=known))
+
+
+def _opened(file: LocalFile) -> Iterator[LocalFile]:
     try:
         if file.size_bytes == 0:
             raise MediaError(
@@ -191,15 +229,25 @@ def open_uri(
         file.close()
 
 
-def _local(text: str) -> str:
+def _place(text: str) -> str:
     if "://" not in text:
         return text
     try:
-        return uri_to_path(text)
+        return place_of(text)
     except ValueError as exc:
         raise MediaError(
-            "only local files can be read so far.", of=text, todo="Copy the file to this machine first."
+            "addresses of this kind cannot be read.", of=text, todo="Copy the file to this machine first."
         ) from exc
+
+
+def _open_remote(place: str, known: tuple[int, int | None] | None) -> tuple[io.RawIOBase, PlaceStat]:
+    """Open a remote file; of one that was found before, nothing is asked that is known."""
+    of = remote_object(place, *known) if known else examine(place)
+    file = RemoteFile(of)
+    number = int.from_bytes(hashlib.blake2b(place.encode(), digest_size=6).digest(), "big")
+    size = of.size_bytes if known else file.size_bytes
+    mtime_ns = known[0] if known else file.mtime_ns
+    return file, PlaceStat(size or 0, mtime_ns, device_of(place), number)
 
 
 def _open(path: str, display_name: str) -> io.FileIO:

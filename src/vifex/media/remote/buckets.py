@@ -1,0 +1,173 @@
+"""Objects of S3, Google Cloud Storage and Azure, by obstore.
+
+Credentials are looked for where obstore looks: in the environment, in the files that it names, and from the
+machine itself; for S3 also in the files of the AWS command line.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from vifex.media.remote.addresses import key_of
+from vifex.media.remote.errors import TransferError, without_secrets
+from vifex.media.remote.profiles import s3_config
+from vifex.media.remote.stat import RemoteStat, time_with_tag
+from vifex.values.registry import require
+
+__all__ = ["Buckets", "Listed"]
+
+_CLIENT: Final = {
+    # Plain HTTP is used only where an endpoint is given as `http://`.
+    "allow_http": True,
+    "connect_timeout": "10s",
+    "read_timeout": "30s",
+    "timeout": "120s",
+}
+_VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_")
+_PAGE: Final = 1000
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a listing has it."""
+
+    key: str
+    stat: RemoteStat
+
+
+class Buckets:
+    """Reads and lists objects by their addresses."""
+
+    def stat(self, url: str) -> RemoteStat:
+        """Return size and time of an object.
+
+        Raises:
+            TransferError: If there is none, or it may not be read.
+        """
+        import obstore
+
+        try:
+            return _stat(obstore.head(_store(url), key_of(url)))
+        except Exception as exc:
+            raise _of(exc) from None
+
+    def get(self, url: str, start: int, stop: int) -> tuple[bytes, RemoteStat]:
+        """Return bytes `[start, stop)` of an object, fewer where it ends before.
+
+        Raises:
+            TransferError: If it cannot be read.
+        """
+        import obstore
+
+        try:
+            answer = obstore.get(_store(url), key_of(url), options={"range": (start, stop)})
+            return bytes(answer.bytes()), _stat(answer.meta)
+        except Exception as exc:
+            raise _of(exc) from None
+
+    def whole(self, url: str) -> Iterator[tuple[bytes, RemoteStat]]:
+        """Yield an object in pieces from its start.
+
+        Raises:
+            TransferError: If it cannot be read.
+        """
+        import obstore
+
+        try:
+            answer = obstore.get(_store(url), key_of(url))
+            stat = _stat(answer.meta)
+            for chunk in answer.stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk), stat
+        except Exception as exc:
+            raise _of(exc) from None
+
+    def listing(self, url: str) -> Iterator[Listed]:
+        """Yield the objects below a prefix that ends at a `/`, in the order of their keys.
+
+        Raises:
+            TransferError: If it cannot be listed.
+        """
+        import obstore
+
+        try:
+            for page in obstore.list(_store(url), key_of(url) or None, chunk_size=_PAGE):
+                for meta in page:
+                    yield Listed(meta["path"], _stat(meta))
+        except Exception as exc:
+            raise _of(exc) from None
+
+
+def _store(url: str) -> Any:
+    parts = urlsplit(url)
+    chosen = tuple((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
+    return _store_of(parts.scheme, parts.netloc, chosen)
+
+
+@lru_cache(maxsize=64)
+def _store_of(scheme: str, host: str, chosen: tuple[tuple[str, str], ...]) -> Any:
+    """Make a store. It reads the environment once, so what was chosen there is part of the key."""
+    store: Any = require("obstore.store", extra="remote", needed_for=f"reading from {scheme}://")
+    options = {
+        "client_options": _CLIENT,
+        "retry_config": {"max_retries": 1, "retry_timeout": timedelta(minutes=2)},
+    }
+    if scheme in ("s3", "s3a"):
+        return store.S3Store(host, config=s3_config(), **options)
+    if scheme == "gs":
+        return store.GCSStore(host, **options)
+    if scheme == "az":
+        return store.AzureStore(host, **options)
+    return store.AzureStore.from_url(f"{scheme}://{host}", **options)
+
+
+def _stat(meta: Any) -> RemoteStat:
+    modified = meta["last_modified"]
+    return RemoteStat(meta["size"], time_with_tag(modified.timestamp(), meta["e_tag"]))
+
+
+_FINAL: Final = {
+    "PermissionDeniedError": "access is refused; check the credentials",
+    "UnauthenticatedError": "the credentials are not accepted",
+    "UnknownConfigurationKeyError": "obstore does not know a setting",
+    "InvalidPathError": "obstore cannot read this key",
+    "NotSupportedError": "the store does not give parts of objects",
+}
+
+
+def _of(exc: Exception) -> Exception:
+    """Return what an exception of obstore means; one of another package passes."""
+    kind, text = type(exc).__name__, str(exc)
+    if isinstance(exc, TransferError):
+        return exc
+    if isinstance(exc, FileNotFoundError):
+        return TransferError("there is no such object", is_passing=False, is_missing=True)
+    if "NoSuchBucket" in text:
+        return TransferError("there is no such bucket", is_passing=False, is_missing=True)
+    if "169.254.169.254" in text or "metadata.google.internal" in text:
+        words = "no credentials were found; for a public bucket set {}_SKIP_SIGNATURE=true"
+        return TransferError(words.format("AWS" if "169.254" in text else "GOOGLE"), is_passing=False)
+    if kind in _FINAL:
+        return TransferError(_FINAL[kind], is_passing=False)
+    if isinstance(exc, ValueError):
+        return TransferError(f"obstore cannot read this key: {without_secrets(text)}", is_passing=False)
+    if not type(exc).__module__.startswith("obstore"):
+        return exc
+    is_passing = " 4" not in text.partition("status code:")[2][:3] or " 429" in text or " 408" in text
+    return TransferError(_short(text), is_passing=is_passing)
+
+
+def _short(text: str) -> str:
+    """Return what a message says of the last request, without its address."""
+    line = without_secrets(text.split("\n<")[0])
+    _, between, status = line.partition("status code: ")
+    if between:
+        return f"the server answers {status.partition(':')[0].strip()}"
+    _, between, cause = line.partition(" - ")
+    return f"the connection failed ({cause.removeprefix('HTTP error: ')})" if between else line

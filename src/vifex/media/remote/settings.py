@@ -1,0 +1,52 @@
+"""What users choose about remote files, by environment variables, which decoder processes inherit."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from vifex.values.errors import InputError
+
+__all__ = ["CONNECTIONS", "RETRIES", "connections", "retries", "share"]
+
+CONNECTIONS: Final = "VIFEX_CONNECTIONS"
+"""Connections to one host at a time, of all decoder processes of a run together. Default 32."""
+RETRIES: Final = "VIFEX_RETRIES"
+"""How often a failed request is made again, with growing pauses. Default 5."""
+
+_sharing = 1
+
+
+def connections() -> int:
+    """Return how many connections this process may have to one host.
+
+    Raises:
+        InputError: If the variable is not a whole number of at least 1.
+    """
+    return max(1, _number(CONNECTIONS, 32, 1) // _sharing)
+
+
+def share(processes: int) -> None:
+    """Take note that so many processes share the connections."""
+    global _sharing
+    _sharing = max(1, processes)
+
+
+def retries() -> int:
+    """Return how often a failed request is made again.
+
+    Raises:
+        InputError: If the variable is not a whole number of at least 0.
+    """
+    return _number(RETRIES, 5, 0)
+
+
+def _number(name: str, usual: int, least: int) -> int:
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return usual
+    if not text.isdecimal() or int(text) < least:
+        raise InputError(
+            f"the variable {name} is {text!r}.", todo=f"Set it to a whole number of at least {least}."
+        )
+    return int(text)

@@ -17,6 +17,7 @@ from vifex.values.errors import (
     VifexError,
 )
 from vifex.values.fusion import Fusion, FusionInput, Tree
+from vifex.values.imported import Imported
 from vifex.values.media import Box, Medium, Span
 from vifex.values.models import Builder, Layer, LayerKind, LayerSpec, Model, ModelCard, ModelRef
 from vifex.values.outcomes import Outcome, Status
@@ -35,6 +36,7 @@ __all__ = [
     "EngineError",
     "Fusion",
     "FusionInput",
+    "Imported",
     "InputError",
     "InstallationError",
     "Layer",

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from vifex.api.stores.store import open_store as open
     from vifex.api.stores.view import View
     from vifex.api.streaming import stream
+    from vifex.api.tagging import StoreTag, remove_tag, tag, tags
     from vifex.api.training import train
     from vifex.api.types import Images, OneImage, OneQuery, Precision, Query, TensorLike, Transform
     from vifex.api.views import Choices, ViewOptions
@@ -79,7 +80,7 @@ if TYPE_CHECKING:
     from vifex.search.hits import Hit
     from vifex.search.moments.moment import Moment
     from vifex.search.timelines.cutting import CutClip
-    from vifex.store import CompactedView, FileProblem, LabelChange, MergeConflict, ViewCheck
+    from vifex.store import CompactedView, FileProblem, LabelChange, MergeConflict, TaggedView, ViewCheck
     from vifex.training.progress import TrainingMoment
     from vifex.training.running import TrainingResult
     from vifex.values import (
@@ -224,10 +225,12 @@ __all__ = [
     "StoreDifference",
     "StoreError",
     "StoreRun",
+    "StoreTag",
     "StoredIndex",
     "StoredView",
     "StreamBatch",
     "Summary",
+    "TaggedView",
     "TensorLike",
     "Then",
     "TimeLine",
@@ -278,10 +281,13 @@ __all__ = [
     "recommend",
     "relocate",
     "remove",
+    "remove_tag",
     "remove_view",
     "rename_view",
     "stream",
     "summarize",
+    "tag",
+    "tags",
     "train",
     "tree",
     "unusual_moments",
@@ -392,10 +398,12 @@ _HOMES = {
     "StoreError": ("vifex.values", "StoreError"),
     "StoreRun": ("vifex.api.history", "StoreRun"),
     "ImportReport": ("vifex.api.importing", "ImportReport"),
+    "StoreTag": ("vifex.api.tagging", "StoreTag"),
     "StoredIndex": ("vifex.search.approximate.facts", "StoredIndex"),
     "StoredView": ("vifex.api.stored_views", "StoredView"),
     "StreamBatch": ("vifex.extraction.streaming", "StreamBatch"),
     "Summary": ("vifex.analysis.summaries.summary", "Summary"),
+    "TaggedView": ("vifex.store", "TaggedView"),
     "TensorLike": ("vifex.api.types", "TensorLike"),
     "Then": ("vifex.search.combined.values", "Then"),
     "TimeLine": ("vifex.analysis.outliers.time_lines", "TimeLine"),
@@ -445,10 +453,13 @@ _HOMES = {
     "recommend": ("vifex.api.answers.recommending", "recommend"),
     "relocate": ("vifex.api.relocating", "relocate"),
     "remove": ("vifex.api.maintaining", "remove"),
+    "remove_tag": ("vifex.api.tagging", "remove_tag"),
     "remove_view": ("vifex.api.stored_views", "remove_view"),
     "rename_view": ("vifex.api.stored_views", "rename_view"),
     "stream": ("vifex.api.streaming", "stream"),
     "summarize": ("vifex.api.answers.summarizing", "summarize"),
+    "tag": ("vifex.api.tagging", "tag"),
+    "tags": ("vifex.api.tagging", "tags"),
     "train": ("vifex.api.training", "train"),
     "tree": ("vifex.api.deriving", "tree"),
     "unusual_moments": ("vifex.api.answers.outlying", "unusual_moments"),

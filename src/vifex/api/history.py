@@ -41,7 +41,9 @@ class StoreRun:
 
 
 @checked("store")
-def history(store: str | os.PathLike[str], *, view: str | None = None) -> tuple[StoreRun, ...]:
+def history(
+    store: str | os.PathLike[str], *, view: str | None = None, at: str | None = None
+) -> tuple[StoreRun, ...]:
     """Return the runs that changed a store, view by view, the oldest first.
 
     Media that a later run entered again count for both runs.
@@ -49,11 +51,12 @@ def history(store: str | os.PathLike[str], *, view: str | None = None) -> tuple[
     Args:
         store: The store.
         view: Only of this view; by default of all.
+        at: Name of a tag: only the runs up to it.
 
     Raises:
-        StoreError: If there is no such store or view.
+        StoreError: If there is no such store, view or tag.
     """
-    with open_store(store) as opened:
+    with open_store(store, at=at) as opened:
         views = opened.views() if view is None else [view]
         return tuple(run for name in views for run in _runs(opened.view(name)))
 

@@ -49,6 +49,7 @@ _GROUPS = {
         "prune": "vifex.cli.maintaining:prune",
         "merge": "vifex.cli.merging:merge",
         "compact": "vifex.cli.compacting:compact",
+        "tag": "vifex.cli.tagging:tag",
         "views": "vifex.cli.views:views",
         "history": "vifex.cli.maintaining:history",
         "check": "vifex.cli.checking:check",

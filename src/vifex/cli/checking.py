@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
@@ -18,7 +20,15 @@ _SHOWN = 30
 
 
 @helped
-def check(store: Path, /, *, view: str | None = None, all: Flag = False, json: Json = False) -> int:
+def check(
+    store: Path,
+    /,
+    *,
+    view: str | None = None,
+    at: Annotated[str | None, Parameter(metavar="TAG")] = None,
+    all: Flag = False,
+    json: Json = False,
+) -> int:
     """Read every file of a store and report damage.
 
     Nothing is changed. The command compares each data file with the checksum in the ledger, and each commit
@@ -31,12 +41,14 @@ def check(store: Path, /, *, view: str | None = None, all: Flag = False, json: J
         The store.
     view
         Only this view (default: all).
+    at
+        Name of a tag: read the store as it was when vifex tag made it.
     all
         List every damaged file and every affected medium, not only the first ones.
     """
     from vifex.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, at=at) as opened:
         checks = opened.verify() if view is None else opened.verify([view])
     ok = not any(c.problems for c in checks)
     if json:

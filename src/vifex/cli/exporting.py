@@ -25,6 +25,7 @@ def export(
     overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     json: Json = False,
     view: Annotated[str, Parameter(group=SOURCE)] = "main",
+    at: Annotated[str | None, Parameter(group=SOURCE, metavar="TAG")] = None,
     column: Annotated[str | None, Parameter(group=SOURCE)] = None,
     where: Annotated[str | None, Parameter(group=SOURCE)] = None,
 ) -> int:
@@ -54,6 +55,8 @@ def export(
         Replace the file, or the folder of an earlier export, if it exists.
     view
         The view that is exported.
+    at
+        Name of a tag: read the store as it was when vifex tag made it.
     column
         Column of the layer. It may be left out if the view has one layer.
     where
@@ -62,7 +65,7 @@ def export(
     import vifex
 
     if each is not None:
-        with vifex.open(store, view=view) as collection:
+        with vifex.open(store, view=view, at=at) as collection:
             count = collection.export_each_medium(
                 output,
                 to=to or "npy",  # type: ignore[arg-type]
@@ -76,7 +79,7 @@ def export(
             print_line(f"{count} media -> {clean(output)}")
         return 0
     form = to or _by_suffix(output)
-    with vifex.open(store, view=view) as collection:
+    with vifex.open(store, view=view, at=at) as collection:
         rows = collection.export(
             output, to=form, column=column, where=where, vectors=not no_vectors, overwrite=overwrite
         )

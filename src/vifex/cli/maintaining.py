@@ -189,7 +189,14 @@ def label(store: Path, labels: str, /, *, view: str | None = None, json: Json = 
 
 
 @helped
-def history(store: Path, /, *, view: str | None = None, json: Json = False) -> int:
+def history(
+    store: Path,
+    /,
+    *,
+    view: str | None = None,
+    at: Annotated[str | None, Parameter(metavar="TAG")] = None,
+    json: Json = False,
+) -> int:
     """List the runs that changed a store: when, by which command and version, and what they entered.
 
     Parameters
@@ -198,11 +205,13 @@ def history(store: Path, /, *, view: str | None = None, json: Json = False) -> i
         The store.
     view
         Only of this view (default: all).
+    at
+        Name of a tag: read the store as it was when vifex tag made it.
     """
     keep_pandas_out()
     import vifex
 
-    runs = vifex.history(store, view=view)
+    runs = vifex.history(store, view=view, at=at)
     if json:
         print_json([run.to_dict() for run in runs])
         return 0

@@ -44,6 +44,7 @@ def search(
     match: Annotated[Literal["mean", "any", "all"], Parameter(group=QUERY)] = "mean",
     k: Annotated[int, Parameter(name=["-k", "--count"], group=QUERY)] = 10,
     view: Annotated[str, Parameter(group=QUERY)] = "main",
+    at: Annotated[str | None, Parameter(group=QUERY, metavar="TAG")] = None,
     column: Annotated[str | None, Parameter(group=QUERY)] = None,
     where: Annotated[str | None, Parameter(group=QUERY)] = None,
     metric: Annotated[str, Parameter(group=QUERY)] = "cosine",
@@ -97,6 +98,8 @@ def search(
         Number of hits, of moments, or of media with --by medium.
     view
         The view that is searched.
+    at
+        Name of a tag: read the store as it was when vifex tag made it.
     column
         Column of the layer. It may be left out if the view has one layer.
     where
@@ -157,7 +160,7 @@ def search(
     of_moments = spans or bool(by or export or cut) or isinstance(meaning(asked), vifex.Then)
     notes: list[str] = []
     opened = vifex.open(
-        store, view=view, model=model, weights=weights, card=card, trust_code=trust_code, device=device
+        store, view=view, at=at, model=model, weights=weights, card=card, trust_code=trust_code, device=device
     )
     choices: dict[str, Any] = {
         "column": column,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from cyclopts import Parameter
 
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
@@ -22,7 +24,15 @@ _OUTCOME = ["name", "uri", "status", "reason", "rows", "lost"]
 
 
 @helped
-def show(store: Path, /, *, view: str | None = None, problems: Flag = False, json: Json = False) -> int:
+def show(
+    store: Path,
+    /,
+    *,
+    view: str | None = None,
+    at: Annotated[str | None, Parameter(metavar="TAG")] = None,
+    problems: Flag = False,
+    json: Json = False,
+) -> int:
     """Show what is in a store, and which media failed and why.
 
     Parameters
@@ -31,17 +41,19 @@ def show(store: Path, /, *, view: str | None = None, problems: Flag = False, jso
         The store.
     view
         Only this view (default: all).
+    at
+        Name of a tag: read the store as it was when vifex tag made it.
     problems
         List every medium that is not ok or has a note, not only the first ones.
     """
     from vifex.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, at=at) as opened:
         store_id, names = opened.id, opened.views()
     if view is not None:
         names = [view]
     kept = None if json or problems else _SHOWN
-    described = [_facts(store, name, kept) for name in names]
+    described = [_facts(store, name, at, kept) for name in names]
     if json:
         print_json({"store": str(store), "id": store_id, "views": [facts for facts, _ in described]})
         return 0
@@ -51,12 +63,12 @@ def show(store: Path, /, *, view: str | None = None, problems: Flag = False, jso
     return 0
 
 
-def _facts(store: Path, view: str, kept: int | None) -> tuple[dict[str, Any], int]:
+def _facts(store: Path, view: str, at: str | None, kept: int | None) -> tuple[dict[str, Any], int]:
     """Return what is shown of a view, and how many problems and notes it has; at most `kept` are given."""
     keep_pandas_out()
     import vifex
 
-    with vifex.open(store, view=view) as collection:
+    with vifex.open(store, view=view, at=at) as collection:
         problems = collection.ledger(columns=_OUTCOME, where="status <> 'ok'")
         told = "status = 'ok' AND reason <> ''"
         if collection.recipe.imported is not None:  # each medium says of which file its rows are
@@ -68,7 +80,7 @@ def _facts(store: Path, view: str, kept: int | None) -> tuple[dict[str, Any], in
             "missing_media": collection.count_missing(),
             "media": _count_statuses(collection),
             "weights": collection.weights,
-            "untrained": _is_untrained(store, collection),
+            "untrained": _is_untrained(store, collection, at),
             "recipe": collection.recipe.to_dict(),
             "columns": _columns(collection),
             "indexes": [one.to_dict() for one in collection.indexes()],
@@ -90,7 +102,7 @@ def _count_statuses(collection: Store) -> dict[str, int]:
     return dict(sorted((pair["values"], pair["counts"]) for pair in found))
 
 
-def _is_untrained(store: Path, collection: Store) -> bool:
+def _is_untrained(store: Path, collection: Store, at: str | None) -> bool:
     """Whether a view's numbers, or those that it was made of, come of random weights."""
     keep_pandas_out()
     import vifex
@@ -98,8 +110,8 @@ def _is_untrained(store: Path, collection: Store) -> bool:
     fusion, tree = collection.recipe.fusion, collection.recipe.tree
     sources = {i.view for i in fusion.inputs} if fusion else {tree.view} if tree else set()
     for name in sorted(sources & set(collection)):
-        with vifex.open(store, view=name) as source:
-            if _is_untrained(store, source):
+        with vifex.open(store, view=name, at=at) as source:
+            if _is_untrained(store, source, at):
                 return True
     return (collection.weights or "").startswith("random:")
 

@@ -23,6 +23,7 @@ from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import folder_bytes, indexed_views, stored_view
 from vifex.store.ledger.contents import Content, KnownContents
 from vifex.store.ledger.medium_ids import MediumIds
+from vifex.store.ledger.tags import Tag, TaggedView, read_tags
 from vifex.store.merging.bringing import MergedMedia
 from vifex.store.merging.deciding import MergeConflict
 from vifex.store.merging.stores import MergedInto, compare_stores, merge_store
@@ -32,6 +33,7 @@ from vifex.store.reading.media_index import MediaIndex, MediumFacts
 from vifex.store.reading.store import Store, open_store
 from vifex.store.reading.view import View
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
+from vifex.store.tagging import make_tag, remove_tag
 
 __all__ = [
     "LEDGER_SCHEMA",
@@ -54,6 +56,8 @@ __all__ = [
     "Spilled",
     "Store",
     "StoreWriter",
+    "Tag",
+    "TaggedView",
     "View",
     "ViewCheck",
     "ViewIndex",
@@ -66,13 +70,16 @@ __all__ = [
     "index_of",
     "indexed_views",
     "keep_marks",
+    "make_tag",
     "marks_from",
     "merge_store",
     "move_media",
     "open_store",
     "open_writer",
     "read_marks",
+    "read_tags",
     "relabel",
+    "remove_tag",
     "remove_view",
     "rename_view",
     "row_schema",

@@ -40,12 +40,13 @@ class Store(ViewMethods, Mapping[str, View]):
         path: str | os.PathLike[str],
         *,
         view: str | None = None,
+        at: str | None = None,
         named: NamedModel | None = None,
         options: EngineOptions | None = None,
     ) -> None:
         if not isinstance(path, str | os.PathLike):
             raise InputError(f"{type(path).__name__} is no store.", todo="Give the path of its folder.")
-        self._stored = open_stored(path)
+        self._stored = open_stored(path, at=at)
         self._chosen = view
         self._finder = ModelFinder(named, options or EngineOptions())
         self._lock = threading.RLock()
@@ -174,6 +175,7 @@ def open_store(
     path: str | os.PathLike[str],
     *,
     view: str | None = None,
+    at: str | None = None,
     model: str | os.PathLike[str] | LoadedModel | None = None,
     weights: str | None = None,
     card: str | os.PathLike[str] | None = None,
@@ -185,6 +187,7 @@ def open_store(
     Args:
         path: The store's folder.
         view: The view that the store's own methods are passed on to; by default its only view, or `main`.
+        at: Name of a tag (`vifex.tag`): all views are read as they were when it was made.
         model: Name or file of the model for queries by image or words, or one from `vifex.load_model`. It may
             be left out where a network of Vifex's own families made the view, with published or seeded
             weights; a model that is a file or code is never loaded because a store names it.
@@ -196,7 +199,7 @@ def open_store(
             that of a model from `vifex.load_model`, else what `VIFEX_TORCH_DEVICE` says.
 
     Raises:
-        StoreError: If there is no such store or view, or it cannot be read.
+        StoreError: If there is no such store, view or tag, or it cannot be read.
         EngineError: If there is no device of that name.
     """
     if not isinstance(model, str | os.PathLike | None):
@@ -208,4 +211,4 @@ def open_store(
                 todo="Give a name, the path of a file, or what vifex.load_model returns.",
             )
     named = None if model is None else NamedModel(model, weights, card, trust_code)
-    return Store(path, view=view, named=named, options=EngineOptions(device=device))
+    return Store(path, view=view, at=at, named=named, options=EngineOptions(device=device))

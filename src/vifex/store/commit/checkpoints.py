@@ -58,6 +58,7 @@ STEPS: Final[tuple[str, ...]] = (
     "views.removed",
     "views.renamed",
     "views.rename_synced",
+    "tags.written",
 )
 """Every place where a crash is tested, in the order of the protocol."""
 

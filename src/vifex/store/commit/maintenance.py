@@ -23,18 +23,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import pairwise, takewhile
-from pathlib import Path
 from typing import Final
 
 from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.commit.synced_table import SyncedTable
-from vifex.store.files.faults import BrokenTableError
+from vifex.store.files.faults import BrokenTableError, DamagedError
 from vifex.store.files.lance_adapter import Fragment, Table, manifests
+from vifex.store.files.layout import StoreInfo, ViewPaths, read_view_id
 from vifex.store.files.readers import Wanted, wanted_by_readers
 from vifex.store.files.sums import damaged_files, damaged_index_files
 from vifex.store.ledger.proving import prove
+from vifex.store.ledger.tags import read_tags
 
-__all__ = ["choose", "choose_all", "clean", "compact", "due", "old_versions", "sizes_of"]
+__all__ = ["choose", "choose_all", "clean", "compact", "due", "old_versions", "sizes_of", "wanted_versions"]
 
 _log = logging.getLogger(__name__)
 
@@ -194,9 +195,8 @@ def _drop_damaged_indices(table: SyncedTable, sums: Mapping[str, str]) -> None:
         table.drop_indices("index", damaged)
 
 
-def clean(rows: Table, ledger: Table, readers: Path, view: str) -> None:
-    """Remove all versions but the two newest of the ledger, the rows that they name, and those of readers."""
-    wanted = wanted_by_readers(readers, view)
+def clean(rows: Table, ledger: Table, wanted: Wanted) -> None:
+    """Remove all versions but the two newest of the ledger, the rows that they name, and those wanted."""
     if wanted.everything:
         return  # a reader is choosing its version: the next maintenance does it
     keep_ledger, keep_rows = _kept(rows, ledger, wanted)
@@ -206,9 +206,24 @@ def clean(rows: Table, ledger: Table, readers: Path, view: str) -> None:
     checkpoint("maintenance.ledger_cleaned")
 
 
-def old_versions(rows: Table, ledger: Table, readers: Path, view: str) -> tuple[int, int]:
+def wanted_versions(info: StoreInfo, view: ViewPaths) -> Wanted:
+    """Return the versions of a view that open readers and tags name."""
+    wanted = wanted_by_readers(info.readers, view.name)
+    try:
+        tags = read_tags(info.path)
+    except DamagedError as exc:
+        _log.warning("%s; until then all old versions stay", exc)
+        wanted.everything = True
+        return wanted
+    view_id = read_view_id(view)
+    for tagged in (one for tag in tags for one in tag.views if one.id == view_id):
+        wanted.ledger.add(tagged.ledger)
+        wanted.rows.add(tagged.rows)
+    return wanted
+
+
+def old_versions(rows: Table, ledger: Table, wanted: Wanted) -> tuple[int, int]:
     """Count the versions of rows and ledger that `clean` would remove, and those that it would keep."""
-    wanted = wanted_by_readers(readers, view)
     there = set(manifests(rows.path)), set(manifests(ledger.path))
     own_ledger, own_rows = _kept(rows, ledger, Wanted())
     old = there[0] - own_rows, there[1] - own_ledger

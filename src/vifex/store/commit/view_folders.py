@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Sequence
 
 from vifex.store.commit.checkpoints import checkpoint
-from vifex.store.files.layout import StoreInfo, list_views, read_recipe
+from vifex.store.files.layout import StoreInfo, list_views, read_recipe, read_view_id
 from vifex.store.files.readers import wanted_by_readers
 from vifex.store.files.sync import sync_folder
+from vifex.store.ledger.tags import read_tags
 from vifex.values import InputError, Recipe, StoreError
 from vifex.values.registry import near
 
@@ -29,11 +30,12 @@ def check_removable(info: StoreInfo, name: str, *, force: bool) -> None:
     """Check that a view may be removed.
 
     Raises:
-        StoreError: If there is no such view, a reader has it open, or, without `force`, it is the last one or
-            other views were made from it.
+        StoreError: If there is no such view, a reader has it open, a tag keeps it, or, without `force`, it is
+            the last one or other views were made from it.
     """
     known = _known(info, name)
     _refuse_readers(info, name, "removed")
+    _refuse_tags(info, name)
     if force:
         return
     if known == [name]:
@@ -107,6 +109,17 @@ def _known(info: StoreInfo, name: str) -> list[str]:
 
 def _made_from(info: StoreInfo, name: str, known: Sequence[str]) -> list[str]:
     return [one for one in known if one != name and name in inputs_of(read_recipe(info.view(one)))]
+
+
+def _refuse_tags(info: StoreInfo, name: str) -> None:
+    view_id = read_view_id(info.view(name))
+    tags = [tag.name for tag in read_tags(info.path) if any(one.id == view_id for one in tag.views)]
+    if tags:
+        raise StoreError(
+            f"the view {name!r} is kept by the tag{'s' * (len(tags) > 1)} {', '.join(map(repr, tags))}.",
+            of=str(info.path),
+            todo="Remove the tags first: `vifex tag STORE NAME --remove`.",
+        )
 
 
 def _refuse_readers(info: StoreInfo, name: str, done: str) -> None:

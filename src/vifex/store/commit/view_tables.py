@@ -21,6 +21,7 @@ from vifex.store.commit.row_places import RowPlaces
 from vifex.store.files.faults import explained
 from vifex.store.files.lance_adapter import Fragment
 from vifex.store.files.layout import StoreInfo, ViewPaths
+from vifex.store.files.readers import Wanted
 from vifex.store.files.sums import LEDGER
 from vifex.store.ledger.entries import commits_since_maintenance, file_sums, runs_of
 from vifex.store.ledger.finished import FinishedMedia
@@ -49,7 +50,7 @@ class ViewTables:
         self.schema = row_schema(recipe)
         self.recipe_hash = recipe.hash
         self.state: Literal["open", "failed", "closed"] = "open"
-        self._info = info
+        self._info, self._paths = info, paths
         with explained(info.path):
             self.rows, self.ledger, self.seal = recover(paths)
             self._numbers = {text: n for n, text in reversed(runs_of(self.ledger.table).items())}
@@ -133,7 +134,7 @@ class ViewTables:
 
     def old_versions(self) -> tuple[int, int]:
         """Count the versions that maintenance would remove, and those that it would keep for others."""
-        return maintenance.old_versions(self.rows.table, self.ledger.table, self._info.readers, self.name)
+        return maintenance.old_versions(self.rows.table, self.ledger.table, self._wanted())
 
     def _merge(self, rule: maintenance.Rule) -> None:
         with self.failing():
@@ -152,7 +153,10 @@ class ViewTables:
             self.rows.commit("maintenance.repeat", ())
             self.enter(maintenance_entry("removing older versions", self.recipe_hash))
             checkpoint("maintenance.confirmed")
-            maintenance.clean(self.rows.table, self.ledger.table, self._info.readers, self.name)
+            maintenance.clean(self.rows.table, self.ledger.table, self._wanted())
+
+    def _wanted(self) -> Wanted:
+        return maintenance.wanted_versions(self._info, self._paths)
 
     def remove(self, fragments: Iterable[Fragment]) -> None:
         """Remove the files of fragments that were not committed."""

@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,12 +70,12 @@ class ShardActor:
         self._outbox.end(how)
 
     def _run(self, version: str, setup: bytes, files: Sequence[ShippedFile]) -> None:
-        from vifex import __version__
         from vifex.extraction.shards.shard import Shard
 
-        if version != __version__:
+        here = installed_version("vifex")
+        if version != here:
             raise EngineError(
-                f"a machine of the cluster has Vifex {__version__}, and this one has {version}.",
+                f"a machine of the cluster has Vifex {here}, and this one has {version}.",
                 option="on",
                 todo="Install the same version on all machines.",
             )

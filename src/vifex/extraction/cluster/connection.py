@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Final, Unpack
 from urllib.parse import urlsplit
 
@@ -60,12 +61,10 @@ class Starter:
 
     def __call__(self, setup: ShardSetup) -> ActorLink:
         """Start a shard."""
-        from vifex import __version__
-
         options: dict[str, Any] = {"num_cpus": setup.cores, "scheduling_strategy": "SPREAD"}
         if setup.gpus:
             options["num_gpus"] = setup.gpus
-        return ActorLink(setup, __version__, self.files, options)
+        return ActorLink(setup, version("vifex"), self.files, options)
 
 
 @contextlib.contextmanager

@@ -98,6 +98,9 @@ def extract(
               its shot's start and end.
             - `max_frames`: Samples of one medium at most: frames, clips, windows of sound or pages. Of more,
               those are taken that are spread evenly over all.
+            - `changed_only`: Compute a sampled frame only if it differs from the last computed one by more
+              than this share of the image's contrast, e.g. 0.03; the row of that one stands for the frames
+              that are left out, until its `t_end_s`.
             - `clip`: Instead, windows `LENGTHxSTRIDE`.
             - `hop`: Frames from one window's first frame to the next window's first.
             - `tail`: `drop` a last window that the video does not fill, `pad` it with its last frame,

@@ -26,7 +26,8 @@ from vifex.values.sampling import Pages, RegionMethod, Tail
 __all__ = ["Choices", "ViewOptions", "plan_views"]
 
 _SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "keyframes", "per_shot", "clip")
-_SAMPLING = (*_SAMPLERS, "max_frames", "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
+_LEFT_OUT = ("max_frames", "changed_only")
+_SAMPLING = (*_SAMPLERS, *_LEFT_OUT, "hop", "tail", "centre", "start_s", "end_s", "assume_fps")
 _REGIONS = ("regions", "grid", "overlap", "bins", "sampling_ratio", "aligned")
 _SOUND = {"window_s": "window_s", "window_hop_s": "hop_s", "window_tail": "tail"}
 """Choices for models of sound, and what `SoundChoice` calls them."""
@@ -51,6 +52,7 @@ class Choices(TypedDict, total=False):
     keyframes: bool
     per_shot: int | None
     max_frames: int | None
+    changed_only: float | None
     hop: int | None
     tail: Tail
     centre: bool
@@ -108,9 +110,10 @@ def plan_views(
 def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: Choices) -> None:
     """Check that each choice for images or for sound meets a view that it is for."""
     views = [(plan.recipe.audio is not None, dict(words)) for plan, words in zip(plans, own, strict=True)]
+    of_images = (*_SAMPLERS, "changed_only", "preset", "regions", "grid")
     for of_sound, words, todo in (
         (True, tuple(_SOUND), 'Name a model of sound, e.g. `model="hf/laion/clap-htsat-unfused"`.'),
-        (False, (*_SAMPLERS, "preset", "regions", "grid"), "Use `window_s=` and `window_hop_s=` for sound."),
+        (False, of_images, "Use `window_s=` and `window_hop_s=` for sound."),
     ):
         for word in words:
             misplaced = any(_is_given(v, word) and is_sound != of_sound for is_sound, v in views)

@@ -19,6 +19,7 @@ from vifex.cli.options import (
     LIMITS,
     MODEL,
     OUTPUT,
+    PART,
     REGIONS,
     SAMPLING,
     SOUND,
@@ -80,11 +81,12 @@ def extract(
     keyframes: Annotated[Flag, Parameter(group=SAMPLING)] = False,
     shots: Annotated[Flag, Parameter(group=SAMPLING)] = False,
     per_shot: Annotated[int | None, Parameter(group=SAMPLING)] = None,
-    max_frames: Annotated[int | None, Parameter(group=SAMPLING)] = None,
-    start: Annotated[float | None, Parameter(group=SAMPLING)] = None,
-    end: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     assume_fps: Annotated[float | None, Parameter(group=SAMPLING)] = None,
     pages: Annotated[Literal["first", "all"], Parameter(group=SAMPLING)] = "first",
+    max_frames: Annotated[int | None, Parameter(group=PART)] = None,
+    changed_only: Annotated[float | None, Parameter(group=PART)] = None,
+    start: Annotated[float | None, Parameter(group=PART)] = None,
+    end: Annotated[float | None, Parameter(group=PART)] = None,
     clip: Annotated[str | None, Parameter(group=CLIPS)] = None,
     hop: Annotated[int | None, Parameter(group=CLIPS)] = None,
     tail: Annotated[Literal["drop", "pad", "repeat", "zeros"], Parameter(group=CLIPS)] = "drop",
@@ -195,6 +197,9 @@ def extract(
     max_frames
         Take at most so many frames of each video, clips, windows of sound or pages. Of more, those are taken
         that are spread evenly.
+    changed_only
+        Compute a sampled frame only if it differs from the last computed one by more than this share of the
+        image's contrast, e.g. 0.03. The row of that one stands for the frames that are left out.
     start
         Second of the video at which sampling starts.
     end

@@ -20,6 +20,7 @@ __all__ = [
     "LIMITS",
     "MODEL",
     "OUTPUT",
+    "PART",
     "QUERY",
     "REGIONS",
     "SAMPLING",
@@ -49,6 +50,7 @@ QUERY: Final = Group.create_ordered("Query")
 OUTPUT: Final = Group.create_ordered("Output")
 MODEL: Final = Group.create_ordered("Model")
 SAMPLING: Final = Group.create_ordered("Sampling of videos and pages")
+PART: Final = Group.create_ordered("Part of each medium")
 CLIPS: Final = Group.create_ordered("Clips")
 REGIONS: Final = Group.create_ordered("Regions")
 SOUND: Final = Group.create_ordered("Sound")

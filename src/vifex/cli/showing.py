@@ -278,6 +278,8 @@ def _sampling(sampling: dict[str, Any]) -> str:
             )
     most = sampling.get("max_frames")
     text += f", {most:,} of each medium at most" if most else ""
+    bound = sampling.get("changed_only")
+    text += "" if bound is None else f", where changed by more than {bound:g} of the contrast"
     pages = ", a row for each page" if sampling.get("pages") == "all" else ""
     return text + _between(sampling) + pages
 

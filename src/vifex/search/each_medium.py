@@ -138,7 +138,7 @@ def _write(stem: Path, one: _Rows, view: View, columns: Sequence[str], to: str) 
 def _rate(times: Any, view: View) -> float:
     """Return rows in a second: what was asked for, else by the median distance; NaN of a single row."""
     sampling = view.recipe.sampling
-    is_even = sampling.sampler == "fps" and sampling.max_frames is None
+    is_even = sampling.sampler == "fps" and sampling.max_frames is None and sampling.changed_only is None
     if view.recipe.audio is None and is_even and sampling.fps:
         return float(sampling.fps)
     gaps = np.diff(times)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from vifex.values.audio import AudioSpec
 from vifex.values.media import Box
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "MOST_CHANGE",
     "DecodeReport",
     "Limits",
     "NothingDecoded",
@@ -29,6 +30,8 @@ __all__ = [
     "ViewRequest",
 ]
 
+MOST_CHANGE: Final = 0.5
+"""Images that differ by half of their contrast have little in common."""
 SamplerName = Literal["fps", "every", "uniform", "clip", "times", "frames", "keyframes", "shots"]
 Tail = Literal["drop", "pad", "repeat", "zeros"]
 Pages = Literal["first", "all"]
@@ -81,6 +84,9 @@ class Sampling:
     max_frames: int | None = None
     """Samples of one medium at most: frames, clips or pages. Of more those are taken that are spread evenly
     over all that the sampler gives."""
+    changed_only: float | None = None
+    """Of single frames of videos and animations: those alone are computed that differ from the last computed
+    one by more than this share of the contrast, 0 to 0.5. Its rows stand for the others."""
 
     def __post_init__(self) -> None:
         wanted = {
@@ -106,6 +112,10 @@ class Sampling:
             raise ValueError("centred windows are clips whose tail is drop, pad or zeros")
         if self.max_frames is not None and self.max_frames < 1:
             raise ValueError(f"max_frames must be at least 1, got {self.max_frames}")
+        if self.changed_only is not None and not 0 <= self.changed_only <= MOST_CHANGE:
+            raise ValueError(f"changed_only must be from 0 to {MOST_CHANGE}, got {self.changed_only}")
+        if self.changed_only is not None and self.sampler == "clip":
+            raise ValueError("changed_only is for single frames, not for clips")
         if self.hop is not None and self.hop < 1:
             raise ValueError(f"hop must be at least 1 frame, got {self.hop}")
         if self.assume_fps is not None and self.assume_fps <= 0:
@@ -131,7 +141,7 @@ class Sampling:
             del said["centre"]
         if self.pages == "first":
             del said["pages"]
-        for number in ("per_shot", "shot_rule"):
+        for number in ("per_shot", "shot_rule", "changed_only"):
             if said[number] is None:
                 del said[number]
         for later in ("times_s", "frames", "max_frames"):

@@ -62,6 +62,19 @@ def test_a_hole_in_the_rows_parts_moments() -> None:
     assert spans(list(merged(np.full(5, 0.9), some, MergeRule(), 0.1))) == [(0.0, 3.0), (5.0, 6.04)]
 
 
+def test_rows_that_stand_until_the_next_one_are_no_holes() -> None:
+    """One that stands for frames that did not change is as long as it says, and no longer."""
+    some = Frames(
+        np.arange(6),
+        np.arange(6),
+        np.array([0.0, 0.5, 1.0, 9.0, 9.5, 14.0]),
+        np.array([0.04, 0.54, 9.0, 9.04, 9.54, 14.04]),
+        ("0" * 32,),
+        np.array([0, 6]),
+    )
+    assert spans(list(merged(np.full(6, 0.9), some, MergeRule(), 0.1))) == [(0.0, 10.0), (14.0, 14.04)]
+
+
 def test_the_last_row_of_a_medium_ends_with_its_own_frame() -> None:
     assert spans(list(merged(np.ones(3), frames(3), MergeRule(), 0.0))) == [(0.0, 2.04)]
 

@@ -87,6 +87,7 @@ def sparse(sampling: Sampling, per_medium: int) -> Sampling:
         times_s=(),
         frames=(),
         max_frames=None,
+        changed_only=None,
     )
 
 

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 
 from vifex.media.shots.shot import SHOT_RULE
 from vifex.values import InputError, Regions, Sampling
-from vifex.values.sampling import RegionMethod, Tail
+from vifex.values.sampling import MOST_CHANGE, RegionMethod, Tail
 
 __all__ = ["make_regions", "make_sampling"]
 
@@ -29,6 +29,7 @@ def make_sampling(
     keyframes: bool = False,
     per_shot: int | None = None,
     max_frames: int | None = None,
+    changed_only: float | None = None,
     hop: int | None = None,
     tail: Tail = "drop",
     centre: bool = False,
@@ -48,6 +49,8 @@ def make_sampling(
         keyframes: The key frames.
         per_shot: So many frames of each shot.
         max_frames: Samples of one medium at most, spread evenly.
+        changed_only: Compute frames alone that differ from the last computed one by more than this share of
+            the contrast.
         hop: Frames from one window's first to the next window's first; with `fps`, times of that rate.
         tail: What becomes of a window that is not full.
         centre: Lay windows around frames, by default around every one.
@@ -58,7 +61,9 @@ def make_sampling(
     Raises:
         InputError: If two samplers are asked for at once, or a number makes no sense.
     """
-    _check_numbers({"fps": fps, "start_s": start_s, "end_s": end_s, "assume_fps": assume_fps})
+    numbers = {"fps": fps, "start_s": start_s, "end_s": end_s, "assume_fps": assume_fps}
+    _check_numbers({**numbers, "changed_only": changed_only})
+    _check_change(changed_only, clip)
     if end_s is not None and end_s <= (start_s or 0.0):
         raise InputError(
             f"is {end_s:g} s, which leaves nothing from {start_s or 0.0:g} s on.",
@@ -89,7 +94,7 @@ def make_sampling(
         raise InputError(why, option="centre", todo=todo)
     length, step = _parse_clip(clip) if clip is not None else (None, None)
     sampler = chosen[-1] if chosen else "fps"
-    if not chosen and (start_s, end_s, assume_fps, max_frames) == (None,) * 4:
+    if not chosen and (start_s, end_s, assume_fps, max_frames, changed_only) == (None,) * 5:
         return None
     try:
         return Sampling(
@@ -111,6 +116,7 @@ def make_sampling(
             per_shot=per_shot,
             shot_rule=None if per_shot is None else SHOT_RULE,
             max_frames=None if max_frames is None else int(max_frames),
+            changed_only=None if changed_only is None else float(changed_only),
         )
     except ValueError as exc:
         raise InputError(f"the sampling makes no sense: {exc}.", todo="Give positive numbers.") from exc
@@ -131,6 +137,21 @@ def _check_per_shot(per_shot: int | None) -> None:
             f"takes a number of frames from 1 on, got {per_shot!r}.",
             option="per_shot",
             todo="Give for example 3.",
+        )
+
+
+def _check_change(bound: float | None, clip: str | None) -> None:
+    if bound is None:
+        return
+    if not 0 <= bound <= MOST_CHANGE:
+        raise InputError(
+            f"takes a share of the image's contrast from 0 to {MOST_CHANGE:g}, got {bound:g}.",
+            option="changed_only",
+            todo="It is no cosine. Give `changed_only=0.03`, or a larger one to compute fewer frames.",
+        )
+    if clip is not None:
+        raise InputError(
+            "is for single frames, not for clips.", option="changed_only", todo="Leave out one of the two."
         )
 
 

@@ -3,7 +3,8 @@
 The rule. A moment begins as the best frame that belongs to none yet, its peak. It takes in the frames
 before and after the peak whose gains reach the floor: the peak less `drop` times its height above the
 background, which is the median gain of all rows. Frames of one medium follow each other in a moment where
-no more than one usual step (1.5 times the median of the medium) plus `gap_s` lies between their starts. A
+no more than one usual step (1.5 times the median of the medium) plus `gap_s` lies between their starts, or
+where the first stands until the second begins, as rows do that stand for frames that did not change. A
 frame beside a moment that does not reach its floor is the flank of that moment and begins none of its own;
 it takes a rise behind it to begin another.
 
@@ -127,20 +128,23 @@ def _of_medium(
     own, starts = gains[low:high], frames.start_s[low:high]
     step = float(np.median(np.diff(starts))) if high - low > 1 else 0.0
     longest = _STEPS * step + rule.gap_s
-    ends = _covered(starts, frames.end_s[low:high], step)
+    own_ends = frames.end_s[low:high]
+    ends = _covered(starts, own_ends, step)
     taken = np.zeros(high - low, bool)
     for peak in np.argsort(-own, kind="stable").tolist():
         if taken[peak]:
             continue
         if not np.isfinite(own[peak]) or own[peak] < rule.least:
             return
-        is_flank = any(taken[i] and _near(starts, peak, i, longest) for i in _beside(peak, len(own)))
+        is_flank = any(
+            taken[i] and _near(starts, own_ends, peak, i, longest) for i in _beside(peak, len(own))
+        )
         taken[peak] = True
         if is_flank:
             continue
         floor = _floor(float(own[peak]), background, rule)
-        first = _reached(own, starts, taken, peak, -1, floor, longest)
-        last = _reached(own, starts, taken, peak, 1, floor, longest)
+        first = _reached(own, starts, own_ends, taken, peak, -1, floor, longest)
+        last = _reached(own, starts, own_ends, taken, peak, 1, floor, longest)
         taken[first : last + 1] = True
         yield Run(
             float(own[peak]),
@@ -156,6 +160,7 @@ def _of_medium(
 def _reached(
     own: Floats,
     starts: Floats,
+    ends: Floats,
     taken: npt.NDArray[np.bool_],
     peak: int,
     way: int,
@@ -164,16 +169,17 @@ def _reached(
 ) -> int:
     """Return the outermost frame on one side of a peak that belongs to its moment."""
     reached, at = peak, peak + way
-    while 0 <= at < len(own) and not taken[at] and _near(starts, reached, at, longest):
+    while 0 <= at < len(own) and not taken[at] and _near(starts, ends, reached, at, longest):
         if own[at] >= floor:
             reached = at
         at += way
     return reached
 
 
-def _near(starts: Floats, one: int, other: int, longest: float) -> bool:
+def _near(starts: Floats, ends: Floats, one: int, other: int, longest: float) -> bool:
     """Return whether frames follow each other; images and pages, which have no times, do not."""
-    return bool(abs(starts[other] - starts[one]) <= longest)
+    first, second = sorted((one, other))
+    return bool(starts[second] - starts[first] <= longest or starts[second] <= ends[first])
 
 
 def _beside(frame: int, count: int) -> list[int]:

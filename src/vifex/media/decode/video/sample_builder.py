@@ -14,6 +14,7 @@ from PIL import Image
 
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.geometry import clip_box
+from vifex.media.decode.video.changes import Changes
 from vifex.media.sample.base import Part, Pick
 from vifex.media.sample.limited import limit_sentence, make_limited
 from vifex.media.sample.listed import BoxesOfFrames
@@ -152,6 +153,8 @@ class SampleBuilder:
         self._boxes = BoxesOfFrames(boxes)
         self._sampler = make_limited(request.sampling, part, duration, count)
         self._count = count
+        bound = request.sampling.changed_only
+        self._changes = None if bound is None else Changes(bound)
         self._only_key_frames = bool(getattr(self._sampler, "only_key_frames", False))
         self._damage = damage
         self._held: dict[int, _Held] = {}
@@ -171,13 +174,19 @@ class SampleBuilder:
     def finish(self) -> Iterator[Sample]:
         """Yield the remaining samples after the last frame."""
         yield from self._samples(self._sampler.finish())
+        if self._changes is not None:
+            yield from self._changes.finish()
 
     def why_empty(self, n_frames: int, end: Fraction) -> str:
         """Return a clause that says why there is no sample."""
         return self._sampler.why_empty(n_frames, end)
 
-    def how_limited(self) -> str | None:
-        """Return a sentence about the limit of the number of samples, if it took effect."""
+    def how_taken(self) -> str | None:
+        """Return sentences about samples that were left out on request, if any were."""
+        said = (self._how_limited(), self._changes and self._changes.sentence())
+        return " ".join(sentence for sentence in said if sentence) or None
+
+    def _how_limited(self) -> str | None:
         most = self.request.sampling.max_frames
         if most is None or self._count is None or self._count <= most:
             return None
@@ -208,9 +217,18 @@ class SampleBuilder:
             numbers = [i for i in pick.frames if i is not None]
             if not all(i in self._held for i in numbers):
                 continue  # one of its frames could not be converted; the tally counts it
-            for place in range(len(self._held[numbers[0]].pixels)):
-                if all(self._held[i].pixels[place] is not None for i in numbers):
-                    yield self._sample(pick, place)
+            if self._changes is None:
+                yield from self._of_pick(pick, numbers)
+                continue
+            shown = self._held[numbers[0]]
+            if not self._changes.leaves_out(shown.pixels, float(shown.timing[4])):
+                yield from self._changes.hold(list(self._of_pick(pick, numbers)))
+
+    def _of_pick(self, pick: Pick, numbers: Sequence[int]) -> Iterator[Sample]:
+        """Make a sample of each part that all frames of a pick have."""
+        for place in range(len(self._held[numbers[0]].pixels)):
+            if all(self._held[i].pixels[place] is not None for i in numbers):
+                yield self._sample(pick, place)
 
     def _sample(self, pick: Pick, place: int) -> Sample:
         """Make a sample of one part, given by its position, from frames that are all held."""

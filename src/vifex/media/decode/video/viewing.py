@@ -113,7 +113,7 @@ class Viewing:
             problems=damage.sentences(),
             notes=tuple(self.notes),
             choices=tuple(self.choices),
-            taken=tuple((t.number, how) for t in self._builders if (how := t.how_limited()) is not None),
+            taken=tuple((t.number, how) for t in self._builders if (how := t.how_taken()) is not None),
             empty=tuple((number, f"No sample could be taken: {why}.") for number, why in empty),
         )
 

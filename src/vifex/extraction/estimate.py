@@ -322,6 +322,8 @@ def _lines(medium: Medium) -> Iterator[str]:
     if medium.span is not None:
         span = {"t_start_s": medium.span.t_start_s, "t_end_s": medium.span.t_end_s}
         line |= {name: value for name, value in span.items() if value is not None}
+    own = {name: getattr(medium, name) for name in ("sample_fps", "sample_every", "max_frames")}
+    line |= {name: value for name, value in own.items() if value is not None}
     for box in medium.boxes:
         sides = {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}
         moment = {"t_s": box.t_s, "frame": box.frame}

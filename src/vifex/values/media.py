@@ -169,6 +169,12 @@ class Medium:
     """Moments of a video, in seconds, whose frames are taken in place of those that a view samples."""
     frames: tuple[int, ...] = ()
     """The same as numbers of frames in presentation order, from 0."""
+    sample_fps: float | None = None
+    """Samples per second that are taken of this medium, in place of what a view samples."""
+    sample_every: int | None = None
+    """The same as each N-th frame."""
+    max_frames: int | None = None
+    """Samples of this medium at most, in place of what a view says."""
     extent: tuple[int, int] | None = None
     """Where a member of an archive lies in the archive: offset and number of bytes. `None` is a whole file,
     or a member that is not stored as it is."""
@@ -186,12 +192,14 @@ class Medium:
 
     @property
     def spec_hash(self) -> str:
-        """Hash of what a manifest says about the medium that decides its rows: span, boxes and moments.
+        """Hash of what a manifest says of a medium that decides its rows: span, boxes, moments, sampling.
 
         Its label and split are no part of it: rows with new ones need not be computed again. Labels of boxes
         are, because a row does not say of which box it is.
         """
-        if self.span is None and not self.boxes and not self.times_s and not self.frames:
+        own = (self.sample_fps, self.sample_every, self.max_frames)
+        is_own = own != (None, None, None)
+        if self.span is None and not (self.boxes or self.times_s or self.frames or is_own):
             return HASH_OF_WHOLE_MEDIUM
         span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
         said: list[object] = [span, [(b.x0, b.y0, b.x1, b.y1) for b in self.boxes]]
@@ -201,6 +209,8 @@ class Medium:
             said.append(more)
         if self.times_s or self.frames:
             said.append([self.times_s, self.frames])
+        if is_own:
+            said.append({"sampling": own})
         return _hash_128(said)
 
 

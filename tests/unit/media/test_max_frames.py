@@ -108,6 +108,21 @@ def test_each_request_has_its_own_limit(videos: Callable[[str], Path]) -> None:
     assert [number for number, _ in report.taken] == [0, 1]
 
 
+def test_a_medium_of_a_manifest_may_say_it(videos: Callable[[str], Path]) -> None:
+    """Its sampling replaces that of the request; of clips and sound the limit alone."""
+    path = videos(".mp4")
+    request = ViewRequest(Sampling(fps=1.0), PIXELS)
+    found, _ = made.collect(made.medium_of(path, sample_every=20, max_frames=2), request)
+    assert [s.frame_index for s in found] == [0, 40]
+    found, _ = made.collect(made.medium_of(path, sample_fps=10.0), request)
+    direct, _ = made.collect(path, ViewRequest(SAMPLINGS["fps"], PIXELS))
+    assert [_facts(s) for s in found] == [_facts(s) for s in direct]
+    clips = ViewRequest(SAMPLINGS["clip"], PIXELS)
+    found, _ = made.collect(made.medium_of(path, sample_every=20, max_frames=3), clips)
+    whole, _ = made.collect(path, clips)
+    assert [_facts(s) for s in found] == [_facts(whole[i]) for i in _middles(len(whole), 3)]
+
+
 def test_animations_and_pages(tmp_path: Path) -> None:
     images = [Image.new("RGB", (40, 30), (n * 20, 90, 40)) for n in range(10)]
     images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=100)

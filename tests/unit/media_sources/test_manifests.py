@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vifex.media.sources import find
 from vifex.values import Box, InputError, Medium, Outcome, Span
-from vifex.values.media import uri_to_path
+from vifex.values.media import HASH_OF_WHOLE_MEDIUM, uri_to_path
 
 Make = Callable[..., Path]
 Tell = Callable[..., list[tuple[str, str]]]
@@ -45,6 +46,37 @@ def reason(path: Path, line: str) -> str:
     assert outcome.status == "failed"
     assert outcome.medium.name == line
     return outcome.reason.removeprefix(f"{path}, line ")
+
+
+def test_a_medium_has_a_sampling_of_its_own(table: Write) -> None:
+    """Lines of one medium share it; what contradicts or makes no sense is told by its line."""
+    head = "uri,t_start_s,sample_fps,sample_every,max_frames\n"
+    one, two, whole = media(table(head + "v.mp4,,2.5,,10\nv.mp4,3,,4,\n1.jpg,,,,\n"))
+    assert (one.sample_fps, one.sample_every, one.max_frames) == (2.5, None, 10)
+    assert (two.sample_fps, two.sample_every, two.max_frames) == (None, 4, None)
+    assert whole.spec_hash == HASH_OF_WHOLE_MEDIUM
+    assert len({m.spec_hash for m in (one, replace(one, max_frames=9), replace(one, sample_fps=2.0))}) == 3
+    for line, problem in {
+        "v.mp4,,0,,": "sample_fps must be above 0, got 0",
+        "v.mp4,,,2.5,": "sample_every must be a whole number from 1, got 2.5",
+        "v.mp4,,,,0": "max_frames must be a whole number from 1, got 0",
+        "v.mp4,,2,3,": "it has sample_fps and sample_every, which are two ways of sampling",
+        "1.jpg,,2,,\n1.jpg,,3,,": "its sample_fps is 3.0, and line 3 said 2.0",
+    }.items():
+        path = table(head + f"2.jpg,,,,\n{line}\n")
+        (outcome,) = (f for f in find([path]) if isinstance(f, Outcome))
+        assert outcome.reason.endswith(problem)
+
+
+def test_a_frame_rate_of_videos_is_no_sampling(table: Write) -> None:
+    told: list[str] = []
+    path = table("video,fps,num_frames\nv.mp4,25,300\n")
+    (film,) = find([path], on_notice=told.append)
+    assert isinstance(film, Medium)
+    assert film.sample_fps is None
+    assert (
+        "fps is taken for the frame rate of the videos; sample_fps says how many frames to take" in told[-1]
+    )
 
 
 def test_every_field_is_taken(table: Write) -> None:

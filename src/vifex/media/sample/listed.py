@@ -7,9 +7,10 @@ sample once, however often it is named.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from vifex.media.sample.base import Part, exact
 from vifex.media.sample.shots import FoundShots
@@ -84,22 +85,31 @@ class BoxesOfFrames:
 
 
 def requests_at(medium: Medium, requests: Sequence[ViewRequest]) -> Sequence[ViewRequest]:
-    """Return the requests with the moments of a medium in place of their own sampling, where it has some.
+    """Return the requests with the sampling of a medium in place of their own, where it has one.
 
-    Requests for windows and for sound stay as they are.
+    Of requests for windows and for sound only the limit of their number changes.
     """
-    if not medium.times_s and not medium.frames:
+    own: dict[str, Any] = {}
+    if medium.times_s or medium.frames:
+        sampler: SamplerName = "times" if medium.times_s else "frames"
+        own = {"sampler": sampler, "times_s": medium.times_s, "frames": medium.frames}
+    elif medium.sample_fps is not None:
+        own = {"sampler": "fps", "fps": medium.sample_fps}
+    elif medium.sample_every is not None:
+        own = {"sampler": "every", "every": medium.sample_every}
+    if not own and medium.max_frames is None:
         return requests
-    sampler: SamplerName = "times" if medium.times_s else "frames"
-    return [
-        request
-        if request.audio is not None or request.sampling.frames_per_sample is not None
-        else replace(
-            request,
-            sampling=replace(request.sampling, sampler=sampler, times_s=medium.times_s, frames=medium.frames),
-        )
-        for request in requests
-    ]
+    return [_with_sampling(request, own, medium.max_frames) for request in requests]
+
+
+def _with_sampling(request: ViewRequest, own: Mapping[str, Any], most: int | None) -> ViewRequest:
+    if request.audio is not None:
+        limited = request.audio if most is None else replace(request.audio, max_windows=most)
+        return replace(request, audio=limited)
+    changes = dict(own) if request.sampling.frames_per_sample is None else {}
+    if most is not None:
+        changes["max_frames"] = most
+    return replace(request, sampling=replace(request.sampling, **changes))
 
 
 def part_of_times(sampling: Sampling, part: Part) -> Part:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from vifex.media.places import is_remote
@@ -42,6 +43,12 @@ class Entry:
     """The moment of a video that is meant, in seconds."""
     frame: int | None = None
     """The same as the number of a frame from 0."""
+    sample_fps: float | None = None
+    """Samples per second that are taken of the medium, in place of the command's sampling."""
+    sample_every: int | None = None
+    """The same as each N-th frame."""
+    max_frames: int | None = None
+    """Samples of the medium at most."""
     label: str | None = None
     split: str | None = None
     ignored: tuple[str, ...] = ()
@@ -66,11 +73,14 @@ def entry_of(row: Row, folder: str) -> Entry:
     if row.problem or not entry.uri:
         return replace(entry, problem=row.problem or entry.problem)
     problems = [entry.problem] if entry.problem else []
-    readers = {
+    readers: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "span": _span,
         "box": _box,
         "t_s": _time,
         "frame": _frame,
+        "sample_fps": _rate,
+        "sample_every": partial(_count, name="sample_every"),
+        "max_frames": partial(_count, name="max_frames"),
         "label": _label,
         "split": _split,
     }
@@ -80,6 +90,8 @@ def entry_of(row: Row, folder: str) -> Entry:
             said[what] = reader(row.fields)
         except ValueError as exc:
             problems.append(str(exc))
+    if said.get("sample_fps") is not None and said.get("sample_every") is not None:
+        problems.append("it has sample_fps and sample_every, which are two ways of sampling")
     return replace(entry, **said, problem=problems[0] if problems else None)
 
 
@@ -139,6 +151,22 @@ def _frame(fields: Mapping[str, Any]) -> int | None:
         return None
     if value < 0 or value != int(value):
         raise ValueError(f"frame must be a whole number from 0, got {value:g}")
+    return int(value)
+
+
+def _rate(fields: Mapping[str, Any]) -> float | None:
+    value = _number(fields, "sample_fps")
+    if value is not None and value <= 0:
+        raise ValueError(f"sample_fps must be above 0, got {value:g}")
+    return value
+
+
+def _count(fields: Mapping[str, Any], name: str) -> int | None:
+    value = _number(fields, name)
+    if value is None:
+        return None
+    if value < 1 or value != int(value):
+        raise ValueError(f"{name} must be a whole number from 1, got {value:g}")
     return int(value)
 
 

@@ -9,9 +9,22 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["BOX_LISTS", "FIELDS", "FORM", "Reading", "corners_of", "reading_of", "snake", "split_of"]
+__all__ = [
+    "BOX_LISTS",
+    "FIELDS",
+    "FORM",
+    "Reading",
+    "corners_of",
+    "reading_of",
+    "snake",
+    "split_of",
+]
 
-FIELDS: Final = ("uri", "label", "split", "t_start_s", "t_end_s", "t_s", "frame", "x0", "y0", "x1", "y1")
+_CORNERS: Final = ("x0", "y0", "x1", "y1")
+_SAMPLING: Final = ("sample_fps", "sample_every", "max_frames")
+"""How one medium is sampled. `fps` is not among them: in manifests it is a video's own frame rate."""
+_SINGLE: Final = ("uri", "label", "split", "t_start_s", "t_end_s", "t_s", "frame", *_SAMPLING)
+FIELDS: Final = (*_SINGLE, *_CORNERS)
 """What a line may state, by our own names."""
 
 FORM: Final = f"A manifest has uri and, where they apply, {', '.join(FIELDS[1:])}."
@@ -26,6 +39,7 @@ _OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "t_start_s": ("start", "start_s", "start_time", "t_start", "t0", "begin"),
     "t_end_s": ("end", "end_s", "end_time", "t_end", "t1", "stop"),
     "t_s": ("t", "time", "time_s", "timestamp", "timestamp_s", "seconds"),
+    **dict.fromkeys(_SAMPLING, ()),
     "frame": ("frame_index", "frame_idx", "frame_id", "frame_number", "frame_no", "frame_num"),
 }
 _MILLISECONDS: Final = ("t_ms", "time_ms", "timestamp_ms")
@@ -111,7 +125,7 @@ def _reading_of(names: tuple[str, ...]) -> Reading:
     for name in names:
         by_word.setdefault(snake(name), name)
     problem = _doubled(names)
-    named: dict[str, str] = {ours: ours for ours in FIELDS[:7] if ours in names}
+    named: dict[str, str] = {ours: ours for ours in _SINGLE if ours in names}
     for ours, others in _OTHER_NAMES.items():
         found = [by_word[word] for word in (ours, *others) if word in by_word]
         if ours in named or not found:
@@ -148,10 +162,11 @@ def _doubled(names: Sequence[str]) -> str | None:
 
 def _misspelt(names: Sequence[str], read: set[str]) -> str | None:
     """Return the problem of a field that looks like one of ours that is missing."""
-    corners = [name for name in FIELDS[7:] if name in names]
+    corners = [name for name in _CORNERS if name in names]
     if corners:
         return f"it has {', '.join(corners)} but not all four of x0, y0, x1, y1"
-    absent = [name for name in FIELDS if name not in read and name not in ("t_s", "frame")]
+    # Columns such as num_frames are common, and no misspelt max_frames.
+    absent = [name for name in FIELDS if name not in read and name not in ("t_s", "frame", *_SAMPLING)]
     for name in names:
         close = get_close_matches(snake(name), absent, n=1, cutoff=0.8)
         if close:
@@ -179,7 +194,7 @@ def corners_of(numbers: Sequence[Any], *, is_sized: bool) -> dict[str, Any]:
     """
     if len(numbers) == 1:
         numbers = _four(numbers[0])
-    sides = dict(zip(FIELDS[7:], numbers, strict=True))
+    sides = dict(zip(_CORNERS, numbers, strict=True))
     if is_sized:
         for start, end in (("x0", "x1"), ("y0", "y1")):
             sides[end] = _sum(sides[start], sides[end])

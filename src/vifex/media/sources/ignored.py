@@ -39,6 +39,8 @@ def ignored_fields(
         what = "a box is seen" if has_boxes else "a frame is seen"
         then = "every box is taken on every sampled frame of its file" if has_boxes else _WHOLE
         text += f" Although {_listed(timed)} may say when {what}, {then}; {_REMEDY}."
+    if any(snake(name) == "fps" for name in names):
+        text += " fps is taken for the frame rate of the videos; sample_fps says how many frames to take."
     return Notice(text)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from vifex.media.places import is_remote, open_buffered, stat_place, written
 from vifex.media.remote.errors import TransferError
@@ -39,6 +39,8 @@ from vifex.values.outcomes import Outcome
 __all__ = ["CSV", "JSONL", "head_of", "manifest_source"]
 
 _HEAD_BYTES = 1 << 16
+_OF_MEDIUM = ("sample_fps", "sample_every", "max_frames")
+"""Fields that all lines of a medium share."""
 _MOST_FIELDS = 1000
 """Characters of a name that are kept for the notice."""
 
@@ -175,22 +177,32 @@ def _with_words(medium: Medium, group: list[Entry]) -> Medium:
         boxes=tuple(boxes),
         times_s=tuple(sorted({e.t_s for e in group if e.t_s is not None})),
         frames=tuple(sorted({e.frame for e in group if e.frame is not None})),
+        sample_fps=_stated(group, "sample_fps"),
+        sample_every=_stated(group, "sample_every"),
+        max_frames=_stated(group, "max_frames"),
         label=next(iter(labels)) if len(labels) == 1 else None,
-        split=next((e.split for e in group if e.split is not None), None),
+        split=_stated(group, "split"),
     )
+
+
+def _stated(group: list[Entry], name: str) -> Any:
+    """Return what the first line says that says something."""
+    return next((value for e in group if (value := getattr(e, name)) is not None), None)
 
 
 def _clash(group: list[Entry]) -> Entry | None:
     """Find a line that contradicts the ones before it."""
     first = group[0]
-    said: dict[str, tuple[str, str]] = {}
+    said: dict[str, tuple[Any, str]] = {}
     for entry in group:
         for what in ("box", "t_s", "frame"):
             if (getattr(entry, what) is None) != (getattr(first, what) is None):
                 both = f"{first.where} and {entry.where} name this medium, and only one has a {what}"
                 return replace(entry, problem=both)
         # Each box may have a label of its own.
-        words = [("split", entry.split)] if entry.box else [("label", entry.label), ("split", entry.split)]
+        words: list[tuple[str, Any]] = [(name, getattr(entry, name)) for name in ("split", *_OF_MEDIUM)]
+        if not entry.box:
+            words.append(("label", entry.label))
         for what, value in words:
             if value is None:
                 continue

@@ -220,8 +220,9 @@ class SampleBuilder:
             if self._changes is None:
                 yield from self._of_pick(pick, numbers)
                 continue
-            shown = self._held[numbers[0]]
-            if not self._changes.leaves_out(shown.pixels, float(shown.timing[4])):
+            held = self._held[numbers[0]]
+            end = pick.stands_for[1] if pick.stands_for else held.timing[4]
+            if not self._changes.leaves_out(held.pixels, float(end)):
                 yield from self._changes.hold(list(self._of_pick(pick, numbers)))
 
     def _of_pick(self, pick: Pick, numbers: Sequence[int]) -> Iterator[Sample]:

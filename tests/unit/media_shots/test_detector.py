@@ -152,13 +152,16 @@ def test_what_is_held_does_not_grow() -> None:
     """Frames are held for twelve seconds at most, however long the video is and whatever happens in it."""
     detector = ShotDetector()
     images = [frame.astype(np.uint8) for frame in _shot(40, 5)]
-    flicker = [np.roll(images[0], 8 * i, axis=1) for i in range(3)]
-    most = 0
-    for i in range(2500):
-        image = flicker[i % 3] if i % 100 < 50 else images[i % 5]
+    flicker = [next(_shot(50 + i, 1)).astype(np.uint8) for i in range(40)]
+    most = most_pending = 0
+    for i in range(1500):
+        image = flicker[i // 7 % 40] if i > 300 else images[i // 50 % 5]
         detector.feed(image, Fraction(i, FPS), Fraction(i + 1, FPS))
-        most = max(most, len(detector._joiner._spaced) + len(detector._cuts._frames))
+        joiner = detector._joiner
+        most = max(most, len(joiner._spaced) + len(detector._cuts._frames))
+        most_pending = max(most_pending, len(joiner._cuts) + len(joiner._mixtures))
     assert most < 12 * 10 + FPS + 3
+    assert most_pending < 9 * FPS
 
 
 def test_moments_are_the_middles_of_equal_parts() -> None:

@@ -20,6 +20,8 @@ __all__ = ["CutFinder"]
 
 _AROUND: Final = Fraction(1, 5)
 """Seconds before and behind a cut that are compared; shorter shots are not told from flashes."""
+_SHORTEST: Final = Fraction(1, 10)
+"""Seconds that a shot lasts at least, at the start and the end of a video too."""
 _LEAST: Final = 0.2
 _LEAST_AROUND: Final = 0.17
 _TIMES: Final = 2.5
@@ -63,6 +65,8 @@ class CutFinder:
             return 0.0
         before = [f for f in frames[: self._next] if f is last or frame.start - f.start <= _AROUND]
         behind = [f for f in frames[self._next :] if f.start - frame.start <= _AROUND]
+        if behind[-1].end - frame.start < _SHORTEST or frame.start - before[0].start < _SHORTEST:
+            return 0.0
         sides = [median(f.change for f in side[1:]) for side in (before, behind) if len(side) > 2]
         if sides and strength < _TIMES * min(sides):
             return 0.0

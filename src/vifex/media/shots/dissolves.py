@@ -29,12 +29,12 @@ STEP: Final = Fraction(1, 10)
 _REACHES: Final = (1, 2, 3, 4, 6, 8, 10, 13)
 """Steps from a frame to those that it may be a mixture of."""
 _LONGEST: Final = 2 * _REACHES[-1] * STEP + STEP
-_LEAST: Final = 0.22
+_LEAST: Final = 0.2
 """Least unlikeness of the two ends."""
 _LEAST_GREY: Final = 2.0
 """Least root mean square of half their difference, in grey levels: below it noise decides."""
 _MOST_OFF: Final = 0.65
-_LEAST_SCORE: Final = 0.17
+_LEAST_SCORE: Final = 0.16
 
 
 @dataclass(frozen=True, slots=True, eq=False)

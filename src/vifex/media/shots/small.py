@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-__all__ = ["LUMA_SIZE", "SmallFrame", "unlikeness"]
+__all__ = ["INNER", "LUMA_SIZE", "SmallFrame", "unlikeness"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -24,9 +24,9 @@ LUMA_SIZE: Final = (32, 24)
 _BLOCK: Final = 8
 _REACH: Final = 2
 """Pixels by which a block may have moved, each way: a sixteenth of the image's width."""
-_FLOOR: Final = 6.0
+_FLOOR: Final = 9.0
 """Grey levels added to the contrast, so that noise on an empty image stays small."""
-_INNER: Final = (slice(3, 21), slice(4, 28))
+INNER: Final = (slice(3, 21), slice(4, 28))
 """Rows and columns without the bars of a letterbox."""
 
 
@@ -56,7 +56,7 @@ class SmallFrame:
         even = (smooth - smooth.mean()) / (smooth.std() + np.float32(_FLOOR))
         change = 0.0 if before is None else float(np.abs(even - before.even).mean())
         coarse = grey.reshape(12, 2, 16, 2).mean(axis=(1, 3))
-        dark, bright = np.percentile(grey[_INNER], (5, 95))
+        dark, bright = np.percentile(grey[INNER], (5, 95))
         return cls(start, end, even, coarse, float(bright - dark), change)
 
 

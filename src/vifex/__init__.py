@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from vifex.api.merging import Merged, MergedView, merge
     from vifex.api.models.loaded import LoadedModel, load_model
     from vifex.api.relocating import Relocated, relocate
+    from vifex.api.repairing import Repaired, repair
     from vifex.api.stored_views import RemovedView, StoredView, remove_view, rename_view, views
     from vifex.api.stores.item import Item
     from vifex.api.stores.store import Store
@@ -80,7 +81,15 @@ if TYPE_CHECKING:
     from vifex.search.hits import Hit
     from vifex.search.moments.moment import Moment
     from vifex.search.timelines.cutting import CutClip
-    from vifex.store import CompactedView, FileProblem, LabelChange, MergeConflict, TaggedView, ViewCheck
+    from vifex.store import (
+        CompactedView,
+        FileProblem,
+        LabelChange,
+        MergeConflict,
+        TaggedView,
+        ViewCheck,
+        ViewRepair,
+    )
     from vifex.training.progress import TrainingMoment
     from vifex.training.running import TrainingResult
     from vifex.values import (
@@ -214,6 +223,7 @@ __all__ = [
     "Relocated",
     "Removed",
     "RemovedView",
+    "Repaired",
     "Report",
     "RetrievalEvaluation",
     "Sampling",
@@ -247,6 +257,7 @@ __all__ = [
     "ViewCheck",
     "ViewDifference",
     "ViewOptions",
+    "ViewRepair",
     "VifexError",
     "WatchBatch",
     "Without",
@@ -284,6 +295,7 @@ __all__ = [
     "remove_tag",
     "remove_view",
     "rename_view",
+    "repair",
     "stream",
     "summarize",
     "tag",
@@ -383,6 +395,7 @@ _HOMES = {
     "Recommendation": ("vifex.analysis.recommending.recommendations", "Recommendation"),
     "Recommendations": ("vifex.analysis.recommending.recommendations", "Recommendations"),
     "Regions": ("vifex.values", "Regions"),
+    "Repaired": ("vifex.api.repairing", "Repaired"),
     "Relocated": ("vifex.api.relocating", "Relocated"),
     "Removed": ("vifex.api.maintaining", "Removed"),
     "RemovedView": ("vifex.api.stored_views", "RemovedView"),
@@ -418,6 +431,7 @@ _HOMES = {
     "VideoSpan": ("vifex.analysis.copies.segments.videos", "VideoSpan"),
     "View": ("vifex.api.stores.view", "View"),
     "ViewCheck": ("vifex.store", "ViewCheck"),
+    "ViewRepair": ("vifex.store", "ViewRepair"),
     "ViewDifference": ("vifex.analysis.differing.views", "ViewDifference"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
@@ -451,6 +465,7 @@ _HOMES = {
     "probe": ("vifex.api.answers.probing", "probe"),
     "prune": ("vifex.api.maintaining", "prune"),
     "recommend": ("vifex.api.answers.recommending", "recommend"),
+    "repair": ("vifex.api.repairing", "repair"),
     "relocate": ("vifex.api.relocating", "relocate"),
     "remove": ("vifex.api.maintaining", "remove"),
     "remove_tag": ("vifex.api.tagging", "remove_tag"),

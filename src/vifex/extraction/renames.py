@@ -107,7 +107,9 @@ class _View:
 
     def _contents(self, medium: Medium, hashes: dict[str, str]) -> Iterator[tuple[Content, Sequence[int]]]:
         """Yield what a medium holds, and the entries that may hold the same, if there are any."""
-        if self._known is None or not self._known.has_size(medium.size_bytes, medium.mtime_ns):
+        if self._known is None or not medium.uri.startswith("file://"):
+            return  # of remote media it is not known whether they have left
+        if not self._known.has_size(medium.size_bytes, medium.mtime_ns):
             return
         if medium.uri not in hashes:
             hashes[medium.uri] = _hash(medium)

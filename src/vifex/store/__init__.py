@@ -32,6 +32,7 @@ from vifex.store.reading.indexed import ViewIndex, index_name, index_of
 from vifex.store.reading.media_index import MediaIndex, MediumFacts
 from vifex.store.reading.store import Store, open_store
 from vifex.store.reading.view import View
+from vifex.store.repairing.views import ViewRepair, repair_views
 from vifex.store.schema import LEDGER_SCHEMA, LedgerEntry, row_schema
 from vifex.store.tagging import make_tag, remove_tag
 
@@ -61,6 +62,7 @@ __all__ = [
     "View",
     "ViewCheck",
     "ViewIndex",
+    "ViewRepair",
     "ViewWriter",
     "compact_view",
     "compare_stores",
@@ -82,6 +84,7 @@ __all__ = [
     "remove_tag",
     "remove_view",
     "rename_view",
+    "repair_views",
     "row_schema",
     "stored_view",
     "upgrade",

@@ -250,7 +250,7 @@ def test_the_command(store: Path, old: Path, vifex_command: Callable[..., object
     assert status == 3
     assert "DAMAGED" in said
     assert "media affected" in said
-    assert "extract the affected media again" in said
+    assert "--repair --dry-run says what that does" in said
     status, said = run(store, "--json")
     assert status == 3
     told = json.loads(said)

@@ -15,10 +15,10 @@ from vifex.store.files.faults import BrokenTableError, DamagedError
 from vifex.store.files.lance_adapter import Table, manifest_path, manifests
 from vifex.store.files.layout import ViewPaths
 from vifex.store.files.sync import sync_all, sync_folder
-from vifex.store.ledger.head import find_head
+from vifex.store.ledger.head import Head, find_head
 from vifex.store.ledger.sealing import Seal
 
-__all__ = ["recover"]
+__all__ = ["recover", "settle", "sweep", "unused"]
 
 # A crash can damage the last commit, and the one before it if both name the same rows; never more.
 _DROPPED: Final = 2
@@ -43,6 +43,11 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
             todo="Restore this folder from a copy, or write to another view (`view=NAME`); reading gives the "
             "commit before them.",
         )
+    return settle(view, head)
+
+
+def settle(view: ViewPaths, head: Head) -> tuple[SyncedTable, SyncedTable, Seal]:
+    """Make a head the newest version of both tables; return them and its last commit, ready to go on."""
     for table in (head.rows, head.ledger):
         table.remove_own_tags()
     for version in head.broken:
@@ -70,19 +75,27 @@ def sweep(table: Table) -> None:
 
     The caller has nothing uncommitted that it wants to keep.
     """
+    for path in unused(table):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def unused(table: Table) -> list[Path]:
+    """Return the files, and the folders of indexes, that no version of a table uses."""
     used = table.tracked()
-    for folder in ("data", "_deletions", "_transactions"):
-        for file in _files(table.path / folder):
-            if f"{folder}/{file.name}" not in used:
-                file.unlink(missing_ok=True)
+    found = [
+        file
+        for folder in ("data", "_deletions", "_transactions")
+        for file in _files(table.path / folder)
+        if f"{folder}/{file.name}" not in used
+    ]
     kept = {path.split("/")[1] for path in used if path.startswith("_indices/")}
-    for index in _files(table.path / "_indices"):
-        if index.name not in kept:
-            shutil.rmtree(index, ignore_errors=True)
+    found += [index for index in _files(table.path / "_indices") if index.name not in kept]
     # Lance writes aside under such names and renames or links them into place.
-    for file in _files(table.path / "_versions"):
-        if file.name.startswith(".tmp") or ".manifest#" in file.name:
-            file.unlink(missing_ok=True)
+    asides = _files(table.path / "_versions")
+    return found + [f for f in asides if f.name.startswith(".tmp") or ".manifest#" in f.name]
 
 
 def _prune(table: Table) -> int:

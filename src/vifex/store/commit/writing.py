@@ -112,6 +112,11 @@ class StoreWriter:
         self._rule = rule
         self._views: dict[str, ViewWriter] = {}
 
+    @property
+    def info(self) -> StoreInfo:
+        """The store's folder, id and format."""
+        return self._info
+
     def __enter__(self) -> StoreWriter:
         return self
 

@@ -118,7 +118,7 @@ def _refuse_tags(info: StoreInfo, name: str) -> None:
         raise StoreError(
             f"the view {name!r} is kept by the tag{'s' * (len(tags) > 1)} {', '.join(map(repr, tags))}.",
             of=str(info.path),
-            todo="Remove the tags first: `vifex tag STORE NAME --remove`.",
+            todo="Remove the tags first: `vifex tag` and `vifex.remove_tag` do it.",
         )
 
 

@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(of.delay_s)
         if of.password is not None and self.headers.get("Authorization") != of.password:
             return self._plain(401)
-        if of.signature is not None and of.signature not in parts.query:
+        if of.signature is not None and of.signature not in parts.query.split("&"):
             return self._plain(403)
         if self.command == "HEAD" and not of.head:
             return self._plain(405)

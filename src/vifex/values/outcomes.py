@@ -43,6 +43,8 @@ class Outcome:
     """Hash of the file's content, see `vifex.media.content_hash`; empty where it is not known."""
     is_note: bool = False
     """Whether the reason of a medium that is `ok` is printed, not only stored."""
+    is_unknown: bool = False
+    """Whether a medium is `failed` because its server could not be asked: rows that it has stay."""
 
     def __post_init__(self) -> None:
         if self.status != "ok" and not self.reason:

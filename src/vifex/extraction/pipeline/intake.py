@@ -88,8 +88,9 @@ class Intake:
     def _settle_at_once(self, outcome: Outcome) -> None:
         """Write an outcome that the source found: a missing file, or a file that is no medium."""
         self.course.over(outcome.medium)
-        open_sinks = [s for s in self._sinks if self._done(s, outcome.medium) is None]
-        if not open_sinks:
+        kept = [s for s in self._sinks if outcome.is_unknown and s.has_rows(outcome.medium)]
+        open_sinks = [s for s in self._sinks if s not in kept and self._done(s, outcome.medium) is None]
+        if not open_sinks and not kept:
             self.tally.note_done(outcome.status)
             return
         for sink in open_sinks:

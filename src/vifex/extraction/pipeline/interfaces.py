@@ -48,6 +48,9 @@ class FinishedBefore(Protocol):
     def has_labels_of(self, medium: Medium) -> bool:
         """Check whether the stored label and split are those that the source states."""
 
+    def has_rows(self, medium_id: str) -> bool:
+        """Check whether a medium has rows."""
+
 
 class MovedMedia(Protocol):
     """Recognises media that are finished under another address; `Renames` does it in views."""

@@ -75,6 +75,10 @@ class ViewSink:
                 self._relabel()
         return status
 
+    def has_rows(self, medium: Medium) -> bool:
+        """Return whether the view has rows of a medium, as it is or as it was."""
+        return self._writer.finished().has_rows(medium.medium_id)
+
     def settle(self, outcome: Outcome, rows: MediumRows | None) -> None:
         """Take a finished medium with all its rows."""
         self._settled.append((outcome, rows))

@@ -69,6 +69,10 @@ class HandOverWriter:
         """Return that labels are as stated: the coordinator sees to them."""
         return True
 
+    def has_rows(self, medium_id: str) -> bool:
+        """Return that there are none: the coordinator gives no outcomes to shards."""
+        return False
+
     def add(
         self, outcome: Outcome, rows: pa.RecordBatch | None = None, spilled: _SpilledThere | None = None
     ) -> None:

@@ -152,15 +152,16 @@ def _of(exc: Exception) -> Exception:
         return TransferError("there is no such bucket", is_passing=False, is_missing=True)
     if "169.254.169.254" in text or "metadata.google.internal" in text:
         words = "no credentials were found; for a public bucket set {}_SKIP_SIGNATURE=true"
-        return TransferError(words.format("AWS" if "169.254" in text else "GOOGLE"), is_passing=False)
+        words = words.format("AWS" if "169.254" in text else "GOOGLE")
+        return TransferError(words, is_passing=False, is_refused=True)
     if kind in _FINAL:
-        return TransferError(_FINAL[kind], is_passing=False)
+        return TransferError(_FINAL[kind], is_passing=False, is_refused="credentials" in _FINAL[kind])
     if isinstance(exc, ValueError):
         return TransferError(f"obstore cannot read this key: {without_secrets(text)}", is_passing=False)
     if not type(exc).__module__.startswith("obstore"):
         return exc
     is_passing = " 4" not in text.partition("status code:")[2][:3] or " 429" in text or " 408" in text
-    return TransferError(_short(text), is_passing=is_passing)
+    return TransferError(_short(text), is_passing=is_passing, is_of_host="error sending request" in text)
 
 
 def _short(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from vifex.media.remote.blocks import the_blocks
 from vifex.media.remote.errors import TransferError, UnreachableError
 from vifex.media.remote.objects import BLOCK_BYTES, RemoteObject
+from vifex.values.errors import MediaError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -57,6 +58,7 @@ def faults_told(name: str) -> Iterator[None]:
 
     Raises:
         UnreachableError: If reading failed in between.
+        MediaError: If it failed for what the file is.
     """
     _fault.last = None
     try:
@@ -68,9 +70,11 @@ def faults_told(name: str) -> Iterator[None]:
             raise unreachable(fault, name) from None
 
 
-def unreachable(fault: TransferError, name: str) -> UnreachableError:
+def unreachable(fault: TransferError, name: str) -> MediaError:
     """Return the error of a medium for a fault of the network."""
-    todo = "Run the command again to try it again." if fault.is_passing else None
+    if fault.is_of_file:
+        return MediaError(f"{fault.reason}.", of=name)
+    todo = "Check the credentials." if fault.is_refused else "The next run tries it again."
     return UnreachableError(f"{fault.reason}.", of=name, todo=todo)
 
 

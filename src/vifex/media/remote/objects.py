@@ -5,15 +5,13 @@ A server without ranges gives the whole file, which goes to a temporary file wit
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final
 
 from vifex.media.remote import transfer
+from vifex.media.remote.copies import TemporaryCopy
 from vifex.media.remote.errors import NoRangesError, TransferError
 from vifex.media.remote.stat import RemoteStat
 
@@ -23,15 +21,13 @@ BLOCK_BYTES: Final = 1 << 20
 """A larger block costs bytes where a reader jumps, a smaller one costs requests."""
 _KNOWN: Final = 4096
 """Objects that are remembered."""
-_SPOOLED: Final = 2
+_COPIES: Final = 4
 """Temporary files that are kept for the next reader of the same object."""
-_SPARE_BYTES: Final = 1 << 30
-"""Free bytes that a temporary file leaves on its disk."""
 
-_known: OrderedDict[tuple[str, int], RemoteObject] = OrderedDict()
+_known: OrderedDict[tuple[str, int, int | None], RemoteObject] = OrderedDict()
 _latest: OrderedDict[str, RemoteObject] = OrderedDict()
 """Of each address the object that was asked for last."""
-_spooled: OrderedDict[int, RemoteObject] = OrderedDict()
+_copied: OrderedDict[int, RemoteObject] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -47,8 +43,9 @@ def remote_object(access: str, mtime_ns: int | None = None, size_bytes: int | No
         if mtime_ns is None:
             found = _latest.get(access) or RemoteObject(access, None, size_bytes)
         else:
-            found = _known.get((access, mtime_ns)) or RemoteObject(access, mtime_ns, size_bytes)
-            _keep(_known, (access, mtime_ns), found)
+            key = (access, mtime_ns, size_bytes)
+            found = _known.get(key) or RemoteObject(access, mtime_ns, size_bytes)
+            _keep(_known, key, found)
         _keep(_latest, access, found)
     return found
 
@@ -80,7 +77,7 @@ class RemoteObject:
         self._mtime_ns = mtime_ns
         self._size_bytes = size_bytes
         self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
+        self._copy: TemporaryCopy | None = None
         """Holds all of it where its server has no ranges."""
 
     def stat(self) -> RemoteStat:
@@ -94,7 +91,7 @@ class RemoteObject:
                 if self._size_bytes is None or self._mtime_ns is None:
                     self._take(transfer.stat(self.access))
                 if self._size_bytes is None:
-                    self._spool()
+                    self._copied_whole()
         assert self._size_bytes is not None
         assert self._mtime_ns is not None
         return RemoteStat(self._size_bytes, self._mtime_ns)
@@ -112,20 +109,19 @@ class RemoteObject:
         """
         start = index * BLOCK_BYTES
         stop = start + BLOCK_BYTES if self._size_bytes is None else min(start + BLOCK_BYTES, self._size_bytes)
-        if self._file is None:
+        copy = self._copy
+        if copy is None:
             try:
                 data, found = transfer.fetch(self.access, start, stop)
             except NoRangesError:
                 with self._lock:
-                    if self._file is None:
-                        self._spool()
+                    copy = self._copy or self._copied_whole()
             else:
                 self._take(found)
                 if len(data) < min(stop, self._size_bytes or stop) - start:
                     raise TransferError("the server sent less than it was asked for", is_passing=True)
                 return data
-        assert self._file is not None
-        return os.pread(self._file.fileno(), stop - start, start)
+        return copy.read(start, stop - start)
 
     def _take(self, found: RemoteStat) -> None:
         """Compare what a server says with what is known.
@@ -139,32 +135,21 @@ class RemoteObject:
         if found.mtime_ns != self._mtime_ns or found.size_bytes not in (None, self._size_bytes):
             raise TransferError("the file changed since it was found", is_passing=True)
 
-    def _spool(self) -> None:
+    def _copied_whole(self) -> TemporaryCopy:
         """Read all of it into a temporary file."""
-        file = transfer.whole(self.access, self._into_file)
-        self._file = file
+        self._copy = copy = transfer.whole(self.access, self._copied)
         with _lock:
-            _spooled[id(self)] = self
-            while len(_spooled) > _SPOOLED:
-                _, other = _spooled.popitem(last=False)
-                other._file = None  # closed, and so deleted, when its last reader lets go of it
+            _copied[id(self)] = self
+            while len(_copied) > _COPIES:
+                _, other = _copied.popitem(last=False)
+                other._copy = None  # deleted when its last reader lets go of it
+        return copy
 
-    def _into_file(self, pieces: Iterator[tuple[bytes, RemoteStat]]) -> BinaryIO:
-        file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - its readers hold it
-        free = shutil.disk_usage(tempfile.gettempdir()).free - _SPARE_BYTES
-        size, found = 0, None
+    def _copied(self, pieces: Iterator[tuple[bytes, RemoteStat]]) -> TemporaryCopy:
+        copy, found = TemporaryCopy(), None
         for data, found in pieces:
-            size += len(data)
-            if max(size, found.size_bytes or 0) > free:
-                file.close()
-                raise TransferError(
-                    "the server gives no parts of it, and the disk is too full for a temporary copy; "
-                    "set TMPDIR to a larger disk",
-                    is_passing=False,
-                )
-            file.write(data)
-        file.flush()
+            copy.add(data, found.size_bytes or 0)
         if found is None:
             raise TransferError("the file is empty", is_passing=False)
-        self._take(RemoteStat(size, found.mtime_ns))
-        return file
+        self._take(RemoteStat(copy.size_bytes, found.mtime_ns))
+        return copy

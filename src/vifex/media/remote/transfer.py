@@ -1,7 +1,7 @@
 """Requests with retries: the one way in which bytes and facts of remote files are fetched.
 
 A request that fails for a reason that may pass is made again after 0.25, 0.5, 1, ... seconds, with jitter, or
-after what the server asks for. A host that failed to the end is asked once per request for some seconds, so a
+after what the server asks for. A host that cannot be reached is asked once per request for some seconds, so a
 list of a thousand files of a dead server does not wait for each of them.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["BUCKETS_BACKEND", "fetch", "stat", "whole"]
 _FIRST_S: Final = 0.25
 _LONGEST_S: Final = 20.0
 _DOWN_S: Final = 30.0
-"""How long a host that failed to the end is asked only once per request."""
+"""How long a host that could not be reached is asked only once per request."""
 
 _T = TypeVar("_T")
 
@@ -90,7 +90,8 @@ def _again(url: str, request: Callable[[], _T]) -> _T:
             if not exc.is_passing:
                 raise
             if number == tries:
-                _down_until[host] = time.monotonic() + _DOWN_S
+                if exc.is_of_host:
+                    _down_until[host] = time.monotonic() + _DOWN_S
                 times = f", tried {number} times" if number > 1 else ""
                 raise TransferError(f"{exc.reason}{times}", is_passing=True) from None
             pause_s = min(_LONGEST_S, max(exc.wait_s, _FIRST_S * 2 ** (number - 1)))

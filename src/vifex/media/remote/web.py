@@ -128,8 +128,8 @@ def _answer(method: str, url: str, part: tuple[int, int] | None = None) -> Itera
         raise _of(exc) from None
     finally:
         if answer is not None:
-            if answer.length_remaining != 0:
-                answer.close()
+            # What was read to its end, maybe nothing, leaves a connection that can be used again.
+            answer.drain_conn() if answer.length_remaining == 0 else answer.close()
             answer.release_conn()
 
 
@@ -172,7 +172,7 @@ def _check(answer: Any) -> None:
             f"there is no such file on the server ({status})", is_passing=False, is_missing=True
         )
     if status in (401, 403):
-        raise TransferError(f"the server refuses access ({status})", is_passing=False)
+        raise TransferError(f"the server refuses access ({status})", is_passing=False, is_refused=True)
     wait = answer.headers.get("Retry-After", "")
     words = f"the server answers {status} {answer.reason or ''}".rstrip()
     raise TransferError(words, is_passing=status in _PASSING, wait_s=float(wait) if wait.isdecimal() else 0.0)
@@ -208,6 +208,7 @@ _WORDS: Final = {
     "ProtocolError": "the connection was cut",
     "ResponseError": "the server redirects too often",
 }
+_OF_HOST: Final = ("ConnectTimeoutError", "NewConnectionError", "NameResolutionError")
 _FINAL: Final = ("LocationParseError", "LocationValueError", "URLSchemeUnknown", "ResponseError", "SSLError")
 
 
@@ -221,4 +222,6 @@ def _of(exc: Exception) -> TransferError:
     words = _WORDS.get(kind)
     if kind == "SSLError":
         words = f"the server's certificate is not accepted: {without_secrets(str(cause))}"
-    return TransferError(words or without_secrets(str(cause)), is_passing=kind not in _FINAL)
+    return TransferError(
+        words or without_secrets(str(cause)), is_passing=kind not in _FINAL, is_of_host=kind in _OF_HOST
+    )

@@ -9,7 +9,7 @@ from typing import Final
 
 from vifex.media.places import is_remote, stat_place, uri_of, written
 from vifex.media.sources import kinds
-from vifex.media.sources.source import FileStat, Found, failed, medium_of, skipped, why
+from vifex.media.sources.source import FileStat, Found, failed, failed_by, medium_of, skipped, why
 from vifex.values.media import Kind
 
 __all__ = ["NOT_MEDIA", "found_file", "named_file", "named_remote"]
@@ -31,7 +31,7 @@ def named_file(path: str, name: str, stat: os.stat_result | None = None) -> Foun
         try:
             return named_remote(path, name, stat_place(path, is_fresh=True))
         except OSError as exc:
-            return failed(path, name, why(exc))
+            return failed_by(path, name, exc)
     try:
         stat = stat or os.stat(path)  # noqa: PTH116 - names of any bytes, and a hot path
     except (OSError, ValueError) as exc:

@@ -25,7 +25,7 @@ from vifex.media.remote.pool import mapped
 from vifex.media.sources import kinds
 from vifex.media.sources.files import NOT_MEDIA, named_remote
 from vifex.media.sources.folders import HIDDEN
-from vifex.media.sources.source import Found, NothingHere, Source, failed, medium_of, skipped, why
+from vifex.media.sources.source import Found, NothingHere, Source, failed, failed_by, medium_of, skipped, why
 
 __all__ = ["REMOTE", "named_address", "read_address"]
 
@@ -85,7 +85,7 @@ def _named(access: str) -> Found:
     except TransferError as exc:
         if exc.is_missing:
             raise
-        return failed(access, name_of(access), why(exc))
+        return failed_by(access, name_of(access), exc)
     return named_remote(access, name_of(access), stat)
 
 
@@ -164,7 +164,7 @@ class _Listing:
             try:
                 head = transfer.fetch(uri, 0, kinds.HEAD_BYTES)[0] if stat.st_size else b""
             except TransferError as exc:
-                return failed(uri, below, why(exc))
+                return failed_by(uri, below, exc)
             kind = None if kind and kinds.is_text(head) else kinds.by_head(head) or kind
         if kind is None:
             return skipped(uri, below, kinds.NOT_PIXELS.get(kinds.suffix_of(below), NOT_MEDIA), stat)

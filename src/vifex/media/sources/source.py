@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -24,6 +24,7 @@ __all__ = [
     "Notice",
     "Source",
     "failed",
+    "failed_by",
     "file_test",
     "local_path",
     "medium_of",
@@ -159,6 +160,13 @@ def failed(
 ) -> Outcome:
     """Return the outcome of a file or an address that cannot be tried."""
     return _outcome("failed", uri or uri_of(path), name, reason, stat=stat, span=span)
+
+
+def failed_by(place: str, name: str, problem: OSError | ValueError) -> Outcome:
+    """Return the outcome of a file that could not be examined; maybe its server could not be asked."""
+    outcome = failed(place, name, why(problem))
+    is_unknown = isinstance(problem, TransferError) and not problem.is_of_file
+    return replace(outcome, is_unknown=is_unknown)
 
 
 def _outcome(

@@ -109,11 +109,16 @@ def objects(files: Path, below: str) -> dict[str, bytes]:
     }
 
 
-def test_addresses_of_a_web_server(web: WebServer, files: Path, local: Rows, tmp_path: Path) -> None:
+def test_addresses_of_a_web_server(
+    web: WebServer, files: Path, local: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One by one, and again: nothing is decoded, and one request asks whether a file has changed."""
     given = addresses(web, files)
+    web.delay_s = 0.02
+    monkeypatch.setenv("VIFEX_CONNECTIONS", "4")
     assert extract(given, tmp_path / "s.vifex").ok == len(given)
     assert rows(tmp_path / "s.vifex") == local
+    assert web.most_at_once <= 4
     web.seen.clear()
     again = extract(given, tmp_path / "s.vifex")
     assert (again.already_done, again.ok) == (len(given), 0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import email.utils
+import json
 import os
 import socket
 import subprocess
@@ -17,9 +19,6 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-
-import obstore
-from obstore.store import S3Store
 
 __all__ = ["S3_ENVIRONMENT", "WebServer", "environment", "fill", "s3_server", "web_server"]
 
@@ -51,6 +50,9 @@ def s3_server() -> Iterator[str]:
 
 def fill(endpoint: str, bucket: str, objects: dict[str, bytes]) -> None:
     """Make a bucket with objects, by their keys."""
+    import obstore
+    from obstore.store import S3Store
+
     request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
     urllib.request.urlopen(request, timeout=20).close()
     store = S3Store(
@@ -154,17 +156,20 @@ class _Handler(BaseHTTPRequestHandler):
         file = of.folder / path.lstrip("/")
         if not file.is_file():
             return self._plain(404)
-        data, start, stop = file.read_bytes(), 0, file.stat().st_size
+        start, stop = 0, file.stat().st_size
+        size = stop
         if asked and of.ranges:
             first, last = asked.removeprefix("bytes=").split("-")
-            start, stop = int(first), min(int(last) + 1, len(data))
+            start, stop = int(first), min(int(last) + 1, size)
             self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
+            self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
         else:
             self.send_response(200)
-        body = data[start:stop]
+        with file.open("rb") as opened:
+            opened.seek(start)
+            body = opened.read(stop - start)
         self.send_header("Last-Modified", email.utils.formatdate(file.stat().st_mtime, usegmt=True))
-        self.send_header("ETag", f'"{file.stat().st_mtime_ns:x}-{len(data):x}"')
+        self.send_header("ETag", f'"{file.stat().st_mtime_ns:x}-{size:x}"')
         if of.lengths:
             self.send_header("Content-Length", str(len(body) + (100 if path in of.too_long else 0)))
         else:
@@ -204,3 +209,20 @@ def _took(counts: Counter[str], path: str) -> bool:
 def environment(endpoint: str) -> dict[str, str]:
     """Return the environment in which commands find an S3 server."""
     return {**os.environ, **S3_ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}
+
+
+def main() -> None:
+    """Serve a folder until standard input closes; for benchmarks, in a process of its own."""
+    given = argparse.ArgumentParser()
+    given.add_argument("folder", type=Path)
+    given.add_argument("--delay-s", type=float, default=0.0)
+    words = given.parse_args()
+    with web_server(words.folder) as server:
+        server.delay_s = words.delay_s
+        print(server.url, flush=True)
+        sys.stdin.read()
+        print(json.dumps({"requests": len(server.seen), "most_at_once": server.most_at_once}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ from vifex.values.errors import InputError
 __all__ = ["CONNECTIONS", "RETRIES", "connections", "retries", "share"]
 
 CONNECTIONS: Final = "VIFEX_CONNECTIONS"
-"""Connections to one host at a time, of all decoder processes of a run together. Default 32."""
+"""Connections to one host at a time: half for the sources, half for all decoder processes together."""
 RETRIES: Final = "VIFEX_RETRIES"
 """How often a failed request is made again, with growing pauses. Default 5."""
 
@@ -23,11 +23,11 @@ def connections() -> int:
     Raises:
         InputError: If the variable is not a whole number of at least 1.
     """
-    return max(1, _number(CONNECTIONS, 32, 1) // _sharing)
+    return max(1, _number(CONNECTIONS, 64, 1) // 2 // _sharing)
 
 
 def share(processes: int) -> None:
-    """Take note that so many processes share the connections."""
+    """Take note that so many decoder processes share their half of the connections."""
     global _sharing
     _sharing = max(1, processes)
 

@@ -1,0 +1,127 @@
+"""Remote files in blocks: they read as local ones do, within limits of bytes, from a real web server."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from servers import WebServer, web_server
+
+from vifex.media.remote import blocks, objects, transfer
+from vifex.media.remote.blocks import Blocks
+from vifex.media.remote.errors import TransferError
+from vifex.media.remote.file import RemoteFile
+from vifex.media.remote.objects import examine
+from vifex.media.remote.pool import FetchPool, mapped
+
+SIZE = 100_000
+BLOCK = 1 << 14
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    """Serve twelve files of bytes; blocks are small, so that they are many."""
+    monkeypatch.setenv("VIFEX_RETRIES", "1")
+    for module in (objects, blocks):
+        monkeypatch.setattr(module, "BLOCK_BYTES", BLOCK)
+    monkeypatch.setattr("vifex.media.remote.file.BLOCK_BYTES", BLOCK)
+    for number in range(12):
+        (tmp_path / f"{number}.bin").write_bytes(random.Random(number).randbytes(SIZE))
+    with web_server(tmp_path) as server:
+        yield server
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_it_reads_as_a_local_file_does(web: WebServer, tmp_path: Path, ranges: bool) -> None:
+    """Reads and seeks at random, forwards and back, and beyond the end."""
+    web.ranges = ranges
+    draw = random.Random(0)
+    with (
+        RemoteFile(examine(f"{web.url}/0.bin")) as ours,
+        (tmp_path / "0.bin").open("rb", buffering=0) as theirs,
+    ):
+        for _ in range(200):
+            if draw.random() < 0.5:
+                place = draw.randrange(SIZE + 20_000), 0
+                if draw.random() < 0.3:
+                    place = -draw.randrange(SIZE), 2
+                assert ours.seek(*place) == theirs.seek(*place)
+            count = draw.choice((0, 1, 100, BLOCK, 3 * BLOCK + 7))
+            assert ours.read(count) == theirs.read(count)
+            assert ours.tell() == theirs.tell()
+        ours.seek(0)
+        theirs.seek(0)
+        assert ours.readall() == theirs.readall()
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    end_s = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end_s:
+        time.sleep(0.01)
+    return holds()
+
+
+def test_what_is_fetched_ahead_is_bounded(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many bytes are fetched and no more, until somebody reads, or says that they are not wanted."""
+    monkeypatch.setattr(blocks, "AHEAD_BYTES", 10 * BLOCK)
+    monkeypatch.setattr(blocks, "KEPT_BYTES", 4 * BLOCK)
+    found = [examine(f"{web.url}/{number}.bin") for number in range(12)]
+    web.seen.clear()
+    ours = Blocks(FetchPool(4))
+    per_file = -(-SIZE // BLOCK)
+    for number, of in enumerate(found):
+        ours.expect(number, ((of, index) for index in range(per_file)))
+    assert _within(5, lambda: len(web.seen) >= 10)
+    time.sleep(0.1)
+    fetched = len(web.seen)
+    assert fetched <= 11
+    data = b"".join(ours.wanted(found[0], index).result(5) for index in range(per_file))
+    assert data == (web.folder / "0.bin").read_bytes()
+    assert _within(5, lambda: len(web.seen) >= fetched + per_file - 1)
+    for number in reversed(range(12)):
+        ours.over(number)
+    time.sleep(0.1)
+    stopped = len(web.seen)
+    ours.wanted(found[11], 0).result(5)
+    assert len(web.seen) <= stopped + 1
+    assert sum(map(len, (b.future.result() for b in ours._blocks.values()))) <= 5 * BLOCK
+
+
+def test_a_file_that_changes_is_noticed(web: WebServer, tmp_path: Path) -> None:
+    of = examine(f"{web.url}/1.bin")
+    time.sleep(0.01)
+    (tmp_path / "1.bin").write_bytes(bytes(SIZE))
+    with RemoteFile(of) as file, pytest.raises(TransferError, match="changed since it was found"):
+        file.read(10)
+
+
+def test_a_host_that_is_gone_is_not_waited_for_again_and_again(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_FIRST_S", 0.05)
+    with pytest.raises(TransferError, match="cannot be reached, tried 2 times"):
+        transfer.stat("http://127.0.0.1:9/a.jpg")
+    with pytest.raises(TransferError, match=r"cannot be reached$"):
+        transfer.stat("http://127.0.0.1:9/b.jpg")
+
+
+def test_calls_ahead_keep_their_order() -> None:
+    """Slow ones run at once. Results come in the order of the items, the first before all are asked for."""
+    asked: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(400):
+            asked.append(number)
+            yield number
+
+    def call(number: int) -> int:
+        time.sleep(0.002 if number % 3 else 0)
+        return number
+
+    found = mapped(call, items(), lambda number: bool(number % 3))
+    assert next(found) == 0
+    assert len(asked) == 1
+    assert list(found) == list(range(1, 400))

@@ -62,6 +62,7 @@ RUNS = (
     ),
     Run("shards", (), ("--rounds", "1", "--images", "1000", "--shards", "1", "2")),
     Run("ledger", (), ("--media", "2000")),
+    Run("merging", (), ("--media", "2000")),
     Run("copies_video", (), ("--sources", "2")),
     Run("copies_stills", (), ("--shown", "6")),
     Run("store_cost", ("--network", "resnet50"), MOMENT),

@@ -152,3 +152,18 @@ def errors() -> None:
         assert_type(error.what, str)
     except vifex.UnknownViewError as error:
         assert_type(error.todo, str | None)
+
+
+def maintaining(path: Path) -> None:
+    assert_type(vifex.views(path), tuple[vifex.StoredView, ...])
+    assert_type(vifex.remove_view(path, "old", force=True, dry_run=True), vifex.RemovedView)
+    vifex.rename_view("lib.vifex", "old", "new")
+    merged = vifex.merge("lib.vifex", path, "more.vifex", output=path, copies=True, dry_run=True)
+    assert_type(merged, vifex.Merged)
+    assert_type(merged.views[0].conflicts, tuple[vifex.MergeConflict, ...])
+    assert_type(vifex.compact(path, view="main").views, tuple[vifex.CompactedView, ...])
+    assert_type(vifex.tag(path, "today"), vifex.StoreTag)
+    assert_type(vifex.tags(path)[0].views, tuple[vifex.TaggedView, ...])
+    assert_type(vifex.open(path, at="today"), vifex.Store)
+    assert_type(vifex.history(path, at="today"), tuple[vifex.StoreRun, ...])
+    vifex.remove_tag(path, "today")

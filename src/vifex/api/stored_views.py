@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vifex.api.arguments import checked
-from vifex.store import View, folder_bytes, open_store
+from vifex.store import DamagedError, Store, folder_bytes, open_store, stored_view
 from vifex.store import remove_view as remove_stored
 from vifex.store import rename_view as rename_stored
+from vifex.values import Recipe
 from vifex.values.run_facts import read_facts
 
 __all__ = ["RemovedView", "StoredView", "remove_view", "rename_view", "views"]
@@ -28,9 +29,10 @@ class StoredView:
     view: str
     model: str
     layers: tuple[str, ...]
-    rows: int
-    media: int
-    """With and without rows."""
+    rows: int | None
+    """`None` where the view is damaged so that it does not open."""
+    media: int | None
+    """With and without rows; `None` likewise."""
     size_bytes: int
     """Of its files on disk, older versions included."""
     made: datetime | None
@@ -50,8 +52,9 @@ class RemovedView:
 
     store: str
     view: str
-    rows: int
-    media: int
+    rows: int | None
+    """`None` where the view was damaged so that it did not open."""
+    media: int | None
     size_bytes: int
     """What its files took."""
     dry_run: bool
@@ -64,13 +67,13 @@ class RemovedView:
 
 @checked("store")
 def views(store: str | os.PathLike[str]) -> tuple[StoredView, ...]:
-    """List the views of a store by their names.
+    """List the views of a store by their names, also those that are damaged.
 
     Raises:
-        StoreError: If there is no such store, or a view cannot be read.
+        StoreError: If there is no such store, or the recipe of a view cannot be read.
     """
     with open_store(store) as opened:
-        return tuple(_described(opened.view(name)) for name in opened.views())
+        return tuple(_described(opened, name) for name in opened.views())
 
 
 @checked("store")
@@ -91,7 +94,7 @@ def remove_view(
             written, or `force` is needed. Nothing is removed then.
     """
     with open_store(store) as opened:
-        found = _described(opened.view(view))
+        found = _described(opened, view)
     remove_stored(store, view, force=force, dry_run=dry_run)
     return RemovedView(os.fspath(store), view, found.rows, found.media, found.size_bytes, dry_run)
 
@@ -108,23 +111,34 @@ def rename_view(store: str | os.PathLike[str], old: str, new: str) -> None:
     rename_stored(store, old, new)
 
 
-def _described(view: View) -> StoredView:
-    texts = view.runs()
+def _described(opened: Store, name: str) -> StoredView:
+    try:
+        view = opened.view(name)
+    except DamagedError:
+        stored = stored_view(opened.path, name)
+        if stored is None:
+            raise
+        recipe, folder = stored
+        return StoredView(name, recipe.model, _layers(recipe), None, None, folder_bytes(folder), None, None)
+    started = {number: _started(text) for number, text in view.runs().items()}
     entered: set[int] = set()
     for batch in view.ledger_batches(["run", "kind"], history=True):
         of_media = batch.filter(pc.is_in(batch.column("kind"), _OF_MEDIA))
         entered.update(of_media.column("run").unique().to_pylist())
-    started = {number: _started(text) for number, text in texts.items()}
     return StoredView(
-        view=view.name,
+        view=name,
         model=view.recipe.model,
-        layers=tuple(spec.layer.name for spec in view.recipe.layers),
+        layers=_layers(view.recipe),
         rows=view.count_rows(),
         media=view.count_media(),
         size_bytes=folder_bytes(view.folder),
         made=started.get(1),
         changed=started.get(max(entered, default=0)),
     )
+
+
+def _layers(recipe: Recipe) -> tuple[str, ...]:
+    return tuple(spec.layer.name for spec in recipe.layers)
 
 
 def _started(text: str) -> datetime | None:

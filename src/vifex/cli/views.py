@@ -64,10 +64,8 @@ def views(
             print_json(gone.to_dict())
         else:
             verb = "would be removed" if dry_run else "removed"
-            print_line(
-                f"{clean(store)}: view {clean(remove)} {verb} ({gone.rows:,} rows of {gone.media:,} media, "
-                f"{size(gone.size_bytes)})"
-            )
+            held = f"{gone.rows:,} rows of {gone.media:,} media" if gone.rows is not None else "damaged"
+            print_line(f"{clean(store)}: view {clean(remove)} {verb} ({held}, {size(gone.size_bytes)})")
         return 0
     if rename is not None:
         vifex.rename_view(store, *rename)
@@ -92,8 +90,7 @@ def _print(store: Path, *, json: bool) -> None:
                 view.view,
                 view.model,
                 ", ".join(view.layers),
-                f"{view.rows:,}",
-                f"{view.media:,}",
+                *("damaged" if n is None else f"{n:,}" for n in (view.rows, view.media)),
                 size(view.size_bytes),
                 *("" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in (view.made, view.changed)),
             )

@@ -19,6 +19,7 @@ from vifex.store.editing import (
     rename_view,
 )
 from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_marks
+from vifex.store.files.faults import DamagedError
 from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import folder_bytes, indexed_views, stored_view
 from vifex.store.ledger.contents import Content, KnownContents
@@ -42,6 +43,7 @@ __all__ = [
     "CompactedView",
     "Content",
     "CopyMark",
+    "DamagedError",
     "FileProblem",
     "IndexPlan",
     "KnownContents",

@@ -9,6 +9,7 @@ import pytest
 from store_maker import assert_whole, bits, by_key, feed, last_editions, recipe
 
 import vifex
+from vifex.cli.views import views as views_command
 from vifex.store import folder_bytes, open_store, open_writer
 from vifex.values import InputError, StoreError
 from vifex.values.fusion import Fusion, FusionInput, Tree
@@ -102,3 +103,15 @@ def test_inputs_of_other_views_and_the_last_view_need_force(store: Path) -> None
         vifex.remove_view(store, "main")
     vifex.remove_view(store, "main", force=True)
     assert vifex.views(store) == ()
+
+
+def test_a_damaged_view_is_listed_and_can_be_removed(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for manifest in (store / "views" / "other" / "ledger.lance" / "_versions").iterdir():
+        manifest.write_bytes(b"")
+    main, other = vifex.views(store)
+    assert (main.media, other.media, other.rows, other.model) == (7, None, None, "toy-1")
+    assert views_command(store) == views_command(store, remove="other") == 0
+    printed = capsys.readouterr().out
+    assert "damaged" in printed
+    assert "view other removed (damaged, " in printed
+    assert [view.view for view in vifex.views(store)] == ["main"]

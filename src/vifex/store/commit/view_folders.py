@@ -112,8 +112,9 @@ def _made_from(info: StoreInfo, name: str, known: Sequence[str]) -> list[str]:
 
 
 def _refuse_tags(info: StoreInfo, name: str) -> None:
-    view_id = read_view_id(info.view(name))
-    tags = [tag.name for tag in read_tags(info.path) if any(one.id == view_id for one in tag.views)]
+    known = read_tags(info.path)
+    view_id = read_view_id(info.view(name)) if known else None
+    tags = [tag.name for tag in known if any(one.id == view_id for one in tag.views)]
     if tags:
         raise StoreError(
             f"the view {name!r} is kept by the tag{'s' * (len(tags) > 1)} {', '.join(map(repr, tags))}.",

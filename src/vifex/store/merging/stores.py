@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +51,6 @@ def merge_store(
     copies: bool = False,
     run: str = "",
     rule: CommitRule = DEFAULT_RULE,
-    tick: Callable[[int], None] | None = None,
 ) -> list[MergedInto]:
     """Bring all views of another store into a store, which is made if it is not there. Nothing is computed.
 
@@ -61,7 +60,6 @@ def merge_store(
         copies: Whether media whose content the store has at another address are added too.
         run: Facts of this run as JSON text, for the ledger.
         rule: How many media and bytes make a commit.
-        tick: Called with the size of each file of `other` that was checked, in bytes.
 
     Raises:
         InputError: If both are one folder.
@@ -69,7 +67,7 @@ def merge_store(
     """
     _refuse_itself(Path(store), Path(other))
     with open_store(other) as opened:
-        views = _checked(opened, tick)
+        views = _checked(opened)
         with open_writer(store, run, rule=rule) as writer:
             done = [
                 MergedInto(
@@ -113,11 +111,11 @@ def _take_in(writer: StoreWriter, plan: _Plan, source: View, copies: bool) -> Me
         return take_in(tables, source, rule, copies=copies, wanted=wanted)
 
 
-def _checked(opened: Store, tick: Callable[[int], None] | None) -> dict[str, View]:
+def _checked(opened: Store) -> dict[str, View]:
     """Open all views and compare every file with its checksum: damage must not get a checksum of its own."""
     views = {name: opened.view(name) for name in opened.views()}
     for name, view in views.items():
-        found = view.verify(tick)
+        found = view.verify()
         if not found.ok:
             raise DamagedError(
                 f"the view {name!r} is damaged and cannot be merged.",

@@ -89,6 +89,14 @@ class Store:
                 head = find_head(paths) if self._tag is None else self._head_at(self._tag, paths)
                 view = View(paths, head, self)
                 self._open.add(view)
+            except DamagedError as exc:
+                if paths.folder.exists():
+                    raise
+                raise StoreError(
+                    f"the view {name!r} was removed or renamed just now.",
+                    of=str(self.path),
+                    todo="Try again.",
+                ) from exc
             finally:
                 self._say()
         return view

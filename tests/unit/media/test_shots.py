@@ -150,3 +150,14 @@ def test_the_cuts_of_real_clips_are_those_that_transnetv2_finds(
     every = ViewRequest(Sampling("every", fps=None, every=1), PixelSpec(8, 8))
     times = [s.t_s for s in collect(shared_media / "good" / name, every)[0]]
     assert [times.index(s.t_start_s) for s in samples[1:]] == cuts
+
+
+@pytest.mark.parametrize("name", ["bad/truncated.gif", "bad/no-timescale.mp4"])
+def test_what_is_lost_is_told_as_without_shots(shared_media: Path, name: str) -> None:
+    """Also behind the last frame that is taken, and where times that fall need a survey first."""
+    path = shared_media / name
+    every = ViewRequest(Sampling("every", fps=None, every=1), PixelSpec(48, 64))
+    samples, report = collect(path, _shots())
+    assert samples
+    _, whole = collect(path, every)
+    assert (report.problems, report.frames_lost) == (whole.problems, whole.frames_lost)

@@ -116,7 +116,7 @@ def part_of_times(sampling: Sampling, part: Part) -> Part:
     """Return the part of a video without what follows the last of the listed times, or the last shot's."""
     if sampling.sampler == "times":
         end = exact(max(sampling.times_s)) + _BEHIND
-    elif isinstance(sampling, FoundShots) and sampling.shots:
+    elif isinstance(sampling, FoundShots) and sampling.shots and not sampling.is_damaged:
         end = sampling.moments()[-1][0] + _BEHIND
     else:
         return part

@@ -20,11 +20,14 @@ class FoundShots(Sampling):
     """A sampling by shots with the shots of one video; it is no part of a recipe."""
 
     shots: tuple[ShotSpan, ...] = ()
+    is_damaged: bool = False
+    """Whether something was lost; then all of the video is decoded again, so that it is told."""
 
     @classmethod
-    def of(cls, sampling: Sampling, shots: tuple[ShotSpan, ...]) -> FoundShots:
+    def of(cls, sampling: Sampling, shots: tuple[ShotSpan, ...], is_damaged: bool) -> FoundShots:
         """Add the shots of a video to a sampling."""
-        return cls(**{field.name: getattr(sampling, field.name) for field in fields(Sampling)}, shots=shots)
+        own = {field.name: getattr(sampling, field.name) for field in fields(Sampling)}
+        return cls(**own, shots=shots, is_damaged=is_damaged)
 
     def moments(self) -> list[tuple[Fraction, ShotSpan]]:
         """Return the times at which a frame is taken, in order, each with its shot."""

@@ -87,8 +87,9 @@ def read_animation(
     damage = Damage()
     schedule = _schedule(file, limits, progress)
     if wants_shots(requests):
-        frames = animation_frames(file, limits, Damage(), progress, schedule)
-        requests = with_shots(medium, requests, frames)
+        looked = Damage()
+        frames = animation_frames(file, limits, looked, progress, schedule)
+        requests = with_shots(medium, requests, frames, looked)
     duration, intervals = schedule.clock.seconds(schedule.end), schedule.intervals()
     counts = [
         None

@@ -58,7 +58,13 @@ def can_pay(
         w.sampling.sampler in _SAMPLERS and w.pixels.decode == "fast" and w.sampling.assume_fps is None
         for w in requests
     )
-    if not is_plain or opened.container.format.name not in _FORMATS or has_alpha_beside(opened.stream):
+    is_damaged = any(isinstance(w.sampling, FoundShots) and w.sampling.is_damaged for w in requests)
+    if (
+        not is_plain
+        or is_damaged
+        or opened.container.format.name not in _FORMATS
+        or has_alpha_beside(opened.stream)
+    ):
         return False
     try:
         roles(opened.stream.codec_context)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from av.error import FFmpegError
 
+from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.video.sample_builder import TimedFrame
 from vifex.media.decode.video.viewing import part_of
 from vifex.media.sample.shots import FoundShots
@@ -23,7 +24,7 @@ def wants_shots(requests: Sequence[ViewRequest]) -> bool:
 
 
 def with_shots(
-    medium: Medium, requests: Sequence[ViewRequest], frames: Iterable[TimedFrame]
+    medium: Medium, requests: Sequence[ViewRequest], frames: Iterable[TimedFrame], damage: Damage
 ) -> list[ViewRequest]:
     """Return the requests with the shots of the part of the video that each covers.
 
@@ -31,6 +32,7 @@ def with_shots(
         medium: The video.
         requests: All requests for it.
         frames: Its frames, in order; they are not read beyond the last part.
+        damage: Has what was lost once the frames were read.
     """
     parts = {n: part_of(medium, r) for n, r in enumerate(requests) if r.sampling.sampler == "shots"}
     detectors = {part: ShotDetector() for part in parts.values()}
@@ -46,7 +48,8 @@ def with_shots(
         if all(part.is_over(frame.end) for part in detectors):
             break
     shots = {part: detector.finish() for part, detector in detectors.items()}
+    is_damaged = bool(damage.sentences())
     return [
-        replace(r, sampling=FoundShots.of(r.sampling, shots[parts[n]])) if n in parts else r
+        replace(r, sampling=FoundShots.of(r.sampling, shots[parts[n]], is_damaged)) if n in parts else r
         for n, r in enumerate(requests)
     ]

@@ -121,18 +121,18 @@ def _read_shots(job: _Job) -> Generator[Sample, None, DecodeReport]:
     """Decode a video twice: in full for its shots, then what their frames need."""
     damage = Damage()
     try:
-        found = _found_shots(job, damage, None)
+        found = _found_shots(job, damage)
     except OutOfOrder:
         damage = Damage()
-        found = _found_shots(job, damage, survey_video(job.file, job.limits, job.progress).order)
+        order = survey_video(job.file, job.limits, job.progress).order
+        found = _found_shots(job, damage, order, is_last=True)
     progress = job.progress  # wrapped, so that how far the run is does not fall back to the start
-    report = yield from _read(replace(job, requests=found, progress=lambda: progress()))
-    problems = dict.fromkeys((*damage.sentences(), *report.problems))
-    n_lost = max(damage.n_lost, report.frames_lost)
-    return replace(report, problems=tuple(problems), frames_lost=n_lost)
+    return (yield from _read(replace(job, requests=found, progress=lambda: progress())))
 
 
-def _found_shots(job: _Job, damage: Damage, order: Survey | None) -> Sequence[ViewRequest]:
+def _found_shots(
+    job: _Job, damage: Damage, order: Survey | None = None, *, is_last: bool = False
+) -> Sequence[ViewRequest]:
     opened = open_video(job.file, job.limits, damage.opening)
     try:
         timed = TimedFrames(
@@ -142,11 +142,11 @@ def _found_shots(job: _Job, damage: Damage, order: Survey | None) -> Sequence[Vi
             job.progress,
             order=order,
             assume_fps=_assumed(job),
-            strict=order is None,
+            strict=not is_last,
         )
         reach = Reach(job.progress, opened.container)
         frames = shown_frames(timed, opened, damage)
-        return with_shots(job.medium, job.requests, _told(frames, reach))
+        return with_shots(job.medium, job.requests, _told(frames, reach), damage)
     finally:
         opened.close()
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vifex.analysis.probing.probing import ProbeFold
     from vifex.analysis.recommending.recommendations import Recommendation, Recommendations
     from vifex.analysis.summaries.summary import KeyFrame, Shot, Summary
+    from vifex.api.again import extract_again
     from vifex.api.answers.advising import advise
     from vifex.api.answers.bridging import bridge
     from vifex.api.answers.classified import Classified
@@ -276,6 +277,7 @@ __all__ = [
     "evaluate",
     "evaluate_retrieval",
     "extract",
+    "extract_again",
     "fuse",
     "history",
     "import_features",
@@ -450,6 +452,7 @@ _HOMES = {
     "estimate": ("vifex.api.estimating", "estimate"),
     "evaluate": ("vifex.api.evaluation.evaluating", "evaluate"),
     "evaluate_retrieval": ("vifex.api.evaluation.retrieval", "evaluate_retrieval"),
+    "extract_again": ("vifex.api.again", "extract_again"),
     "extract": ("vifex.api.extracting", "extract"),
     "fuse": ("vifex.api.deriving", "fuse"),
     "history": ("vifex.api.history", "history"),

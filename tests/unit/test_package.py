@@ -160,6 +160,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "evaluate",
         "evaluate_retrieval",
         "extract",
+        "extract_again",
         "fuse",
         "history",
         "import_features",

@@ -11,7 +11,8 @@ from vifex.api.arguments import checked
 from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell
 from vifex.api.progress import shown_progress
-from vifex.api.views import Choices, ViewOptions, plan_views
+from vifex.api.run_words import words_of_run
+from vifex.api.views import Choices, ViewOptions, joined_choices, plan_views
 from vifex.extraction.planning.shard_plan import split_devices
 from vifex.extraction.planning.shards import parse_shard
 from vifex.extraction.progress import Progress
@@ -140,12 +141,17 @@ def extract(
     from vifex.extraction.estimate import folder_bytes
 
     before = 0 if estimate is None else folder_bytes(store)
+    given, wanted = listed_sources(sources), wanted_views(model, view, views)
+    asked = cast(Choices, dict(choices))
     devices = take_devices(choices)
     with shown_progress(progress) as show:
+        plans = plan_views(wanted, choices, on_notice)
+        chosen = {p.name: joined_choices(own, asked) for p, (_, own) in zip(plans, wanted, strict=True)}
         report = run_views(
-            listed_sources(sources),
+            given,
             store,
-            plan_views(wanted_views(model, view, views), choices, on_notice),
+            plans,
+            said={"extracted": words_of_run(given, chosen, shard=shard, limits=limits)},
             workers=workers,
             cores=cores,
             memory_bytes=memory,

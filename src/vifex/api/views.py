@@ -23,7 +23,7 @@ from vifex.values.audio import AudioTail
 from vifex.values.registry import near
 from vifex.values.sampling import Pages, RegionMethod, Tail
 
-__all__ = ["Choices", "ViewOptions", "plan_views"]
+__all__ = ["Choices", "ViewOptions", "joined_choices", "plan_views"]
 
 _SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "keyframes", "per_shot", "clip")
 _LEFT_OUT = ("max_frames", "changed_only")
@@ -102,7 +102,7 @@ def plan_views(
     """
     if not views:
         raise InputError("no view was asked for.", todo="Leave `views` out for one view.")
-    plans = [_plan(name, _joined(own, common), on_notice) for name, own in views]
+    plans = [_plan(name, joined_choices(own, common), on_notice) for name, own in views]
     _check_kinds(plans, [own for _, own in views], common)
     return plans
 
@@ -128,7 +128,12 @@ def _is_given(choices: Mapping[str, object], word: str) -> bool:
     return value is not None and value is not False
 
 
-def _joined(own: ViewOptions, common: Choices) -> dict[str, Any]:
+def joined_choices(own: ViewOptions, common: Choices) -> dict[str, Any]:
+    """Return all choices of a view: its own ones, and the common ones where it does not choose by itself.
+
+    Raises:
+        InputError: If a choice is unknown.
+    """
     known = sorted({*Choices.__annotations__, *ViewOptions.__annotations__})
     for word in (*own, *common):
         if word not in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import math
 import sys
@@ -54,6 +55,7 @@ _GIB = 1 << 30
 def extract(
     *sources: Annotated[Path | str, Parameter(converter=as_typed, group=SOURCE)],
     shard: Annotated[str | None, Parameter(group=SOURCE)] = None,
+    again: Annotated[Flag, Parameter(group=SOURCE)] = False,
     retry_failed: Annotated[Flag, Parameter(group=SOURCE)] = False,
     dry_run: Annotated[Flag, Parameter(group=SOURCE)] = False,
     estimate: Annotated[Flag, Parameter(group=SOURCE)] = False,
@@ -131,6 +133,9 @@ def extract(
     shard
         I/N: take the I-th of N parts of the media, e.g. 3/8. The jobs of an array take a part each, into a
         store each. The part of a medium depends on its path alone.
+    again
+        Take the sources and the choices from the store, which keeps those of its runs; sources that are named
+        are read in place of the stored ones. No other choice may be given.
     retry_failed
         Try media again that failed in an earlier run.
     dry_run
@@ -257,6 +262,8 @@ def extract(
     import vifex
 
     problems = Problems(quiet=quiet)
+    if again:
+        return _again(words, problems)
     call = partial(
         vifex.extract,
         list(sources) or _no_sources(),
@@ -295,11 +302,65 @@ def extract(
 
 
 _NOT_PASSED_ON: Final = frozenset(
-    {"sources", "output", "shard", "on", "retry_failed", "dry_run", "estimate", "json", "quiet", "shots"}
+    {
+        "sources",
+        "output",
+        "shard",
+        "on",
+        "again",
+        "retry_failed",
+        "dry_run",
+        "estimate",
+        "json",
+        "quiet",
+        "shots",
+    }
     | {"views", "layers", "times", "frames", "start", "end", "window", "window_hop", "memory"}
     | {"max_pixels", "frame_limit", "file_limit", "stall_limit", "memory_limit"}
 )
 """Options that the functions of Python call otherwise, or do not have."""
+
+
+_WITH_AGAIN: Final = frozenset(
+    {"sources", "output", "again", "view", "retry_failed", "json", "quiet", "cores", "memory", "workers"}
+    | {"shards", "on"}
+)
+"""Options that choose nothing of what is extracted."""
+
+
+def _again(words: Mapping[str, Any], problems: Problems) -> int:
+    """Extract by the stored sources and choices."""
+    import vifex
+
+    for name, parameter in inspect.signature(extract).parameters.items():
+        if name not in _WITH_AGAIN and words[name] != parameter.default:
+            raise vifex.InputError(
+                "cannot be given with --again, which takes the choices of the store.",
+                option=name,
+                todo="Leave it out, or leave --again out and give all choices.",
+            )
+    on = words["on"]
+    with redirect_stdout(sys.stderr) if on is not None else nullcontext():  # Ray prints what it notices
+        report = vifex.extract_again(
+            words["output"],
+            list(words["sources"]) or None,
+            view=words["view"],
+            retry_failed=words["retry_failed"],
+            cores=words["cores"],
+            memory=None if words["memory"] is None else _bytes(words["memory"], "memory"),
+            workers=words["workers"],
+            shards=words["shards"],
+            on=on,
+            progress=not words["quiet"],
+            on_outcome=problems.print,
+            on_notice=Notices().print,
+        )
+    problems.close(report.store)
+    if words["json"]:
+        print_json(report.to_dict())
+    else:
+        _print_report(report)
+    return report.exit_status
 
 
 def arguments_of(words: Mapping[str, Any]) -> dict[str, Any]:

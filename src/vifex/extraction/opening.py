@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -240,8 +240,14 @@ def _open_view(stack: contextlib.ExitStack, view: ViewWriter, plan: ViewPlan, co
     return RunningView(plan, network, view, row_schema(plan.recipe))
 
 
-def facts_of_run(plans: Sequence[ViewPlan], shares: Shares) -> str:
-    """Return the facts of this run for the ledger, with the words by which its models were loaded."""
+def facts_of_run(plans: Sequence[ViewPlan], shares: Shares, said: Mapping[str, object] | None = None) -> str:
+    """Return the facts of this run for the ledger, with the words by which its models were loaded.
+
+    Args:
+        plans: Of the views.
+        shares: What the run uses.
+        said: What the run was given, as JSON can hold it.
+    """
     names = ["numpy", "pillow", "av", "openvino", "pylance", "pyarrow"]
     names += ["cykooz-resizer"] if find_spec("cykooz_resizer") else []
     names += ["vifex-jpeg"] if find_spec("vifex_jpeg") else []
@@ -261,4 +267,5 @@ def facts_of_run(plans: Sequence[ViewPlan], shares: Shares) -> str:
         weights={p.name: p.ref.weights for p in plans if p.ref.weights},
         cards={p.name: p.ref.card for p in plans if p.ref.card},
         engines={p.name: p.engine_choice for p in plans},
+        **(said or {}),
     )

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import BinaryIO, Final
 
@@ -46,6 +46,7 @@ def run_views(
     shards: int | None = None,
     devices: Sequence[str] = (),
     on: str | None = None,
+    said: Mapping[str, object] | None = None,
     retry_failed: bool = False,
     stdin: BinaryIO | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -68,6 +69,7 @@ def run_views(
         devices: Of the shards, in turn; by default those of the plans.
         on: The cluster whose machines run the shards: `ray`, or `ray://HEAD:PORT`. There `cores`, `workers`
             and `memory_bytes` are of each shard.
+        said: What the run was given, as JSON can hold it; the ledger keeps it among the facts of the run.
         retry_failed: Try media again that failed in an earlier run.
         stdin: Where `-` reads from.
         on_progress: Called a few times a second.
@@ -126,7 +128,7 @@ def run_views(
             )
         shares = join_cluster(stack, shares, plans, shards)
         step(f"opening the store {os.fspath(store)}")
-        writer = stack.enter_context(open_writer(store, run=facts_of_run(plans, shares)))
+        writer = stack.enter_context(open_writer(store, run=facts_of_run(plans, shares, said)))
         pipeline = open_pipeline(
             stack,
             [view_writer(writer, plan) for plan in plans],

@@ -24,6 +24,7 @@ from browser import CHROMIUM, opened_page  # noqa: E402 - it lies beside the tes
 from doc_blocks import run_page  # noqa: E402
 
 SHOTS = {
+    "overview": ("what-is-in-a-store.md", "lib.html", 900, 1060),
     "issues": ("issues.md", "issues.html", 900, 760),
     "layers": ("layers-compare.md", "layers.html", 900, 760),
     "probe": ("probing.md", "*report*.html", 900, 900),

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from vifex.analysis.issues.issues import Issue, Issues
     from vifex.analysis.outliers.outliers import Outlier, Outliers
     from vifex.analysis.outliers.time_lines import TimeLine, TimeLines, UnusualSpan
+    from vifex.analysis.overview.overview import (
+        CollectionFacts,
+        KindCount,
+        NameCount,
+        Overview,
+        ReasonGroup,
+        RunRate,
+        SampleRow,
+        ViewFacts,
+    )
     from vifex.analysis.probing.probing import ProbeFold
     from vifex.analysis.recommending.recommendations import Recommendation, Recommendations
     from vifex.analysis.summaries.summary import KeyFrame, Shot, Summary
@@ -58,6 +68,7 @@ if TYPE_CHECKING:
     from vifex.api.maintaining import Labelled, Removed, label, prune, remove
     from vifex.api.merging import Merged, MergedView, merge
     from vifex.api.models.loaded import LoadedModel, load_model
+    from vifex.api.overview import overview
     from vifex.api.relocating import Relocated, relocate
     from vifex.api.repairing import Repaired, repair
     from vifex.api.stored_views import RemovedView, StoredView, remove_view, rename_view, views
@@ -149,6 +160,7 @@ __all__ = [
     "ClusterCount",
     "ClusterWord",
     "Clustering",
+    "CollectionFacts",
     "ColumnDifference",
     "Compacted",
     "CompactedView",
@@ -182,6 +194,7 @@ __all__ = [
     "Issues",
     "Item",
     "KeyFrame",
+    "KindCount",
     "LabelChange",
     "Labelled",
     "Layer",
@@ -204,11 +217,13 @@ __all__ = [
     "ModelError",
     "ModelRef",
     "Moment",
+    "NameCount",
     "OneImage",
     "OneQuery",
     "Outcome",
     "Outlier",
     "Outliers",
+    "Overview",
     "PixelSpec",
     "Precision",
     "Probe",
@@ -217,6 +232,7 @@ __all__ = [
     "Processor",
     "Progress",
     "Query",
+    "ReasonGroup",
     "Recipe",
     "Recommendation",
     "Recommendations",
@@ -227,6 +243,8 @@ __all__ = [
     "Repaired",
     "Report",
     "RetrievalEvaluation",
+    "RunRate",
+    "SampleRow",
     "Sampling",
     "ScoreThreshold",
     "SegmentThreshold",
@@ -257,6 +275,7 @@ __all__ = [
     "View",
     "ViewCheck",
     "ViewDifference",
+    "ViewFacts",
     "ViewOptions",
     "ViewRepair",
     "VifexError",
@@ -289,6 +308,7 @@ __all__ = [
     "merge",
     "open",
     "outliers",
+    "overview",
     "probe",
     "prune",
     "recommend",
@@ -326,6 +346,7 @@ _HOMES = {
     "ClusterCount": ("vifex.analysis.clustering.fitting", "ClusterCount"),
     "ClusterWord": ("vifex.analysis.clustering.naming", "ClusterWord"),
     "Clustering": ("vifex.analysis.clustering.clusters", "Clustering"),
+    "CollectionFacts": ("vifex.analysis.overview.overview", "CollectionFacts"),
     "ColumnDifference": ("vifex.analysis.differing.columns", "ColumnDifference"),
     "Compacted": ("vifex.api.compacting", "Compacted"),
     "CompactedView": ("vifex.store", "CompactedView"),
@@ -358,6 +379,7 @@ _HOMES = {
     "Issues": ("vifex.analysis.issues.issues", "Issues"),
     "Item": ("vifex.api.stores.item", "Item"),
     "KeyFrame": ("vifex.analysis.summaries.summary", "KeyFrame"),
+    "KindCount": ("vifex.analysis.overview.overview", "KindCount"),
     "LabelChange": ("vifex.store", "LabelChange"),
     "Labelled": ("vifex.api.maintaining", "Labelled"),
     "Layer": ("vifex.values", "Layer"),
@@ -380,11 +402,13 @@ _HOMES = {
     "ModelError": ("vifex.values", "ModelError"),
     "ModelRef": ("vifex.values", "ModelRef"),
     "Moment": ("vifex.search.moments.moment", "Moment"),
+    "NameCount": ("vifex.analysis.overview.overview", "NameCount"),
     "OneImage": ("vifex.api.types", "OneImage"),
     "OneQuery": ("vifex.api.types", "OneQuery"),
     "Outcome": ("vifex.values", "Outcome"),
     "Outlier": ("vifex.analysis.outliers.outliers", "Outlier"),
     "Outliers": ("vifex.analysis.outliers.outliers", "Outliers"),
+    "Overview": ("vifex.analysis.overview.overview", "Overview"),
     "PixelSpec": ("vifex.values", "PixelSpec"),
     "Precision": ("vifex.api.types", "Precision"),
     "Probe": ("vifex.api.answers.probing", "Probe"),
@@ -393,6 +417,7 @@ _HOMES = {
     "Processor": ("vifex.values", "Processor"),
     "Progress": ("vifex.extraction.progress", "Progress"),
     "Query": ("vifex.api.types", "Query"),
+    "ReasonGroup": ("vifex.analysis.overview.overview", "ReasonGroup"),
     "Recipe": ("vifex.values", "Recipe"),
     "Recommendation": ("vifex.analysis.recommending.recommendations", "Recommendation"),
     "Recommendations": ("vifex.analysis.recommending.recommendations", "Recommendations"),
@@ -403,6 +428,8 @@ _HOMES = {
     "RemovedView": ("vifex.api.stored_views", "RemovedView"),
     "Report": ("vifex.values.reports", "Report"),
     "RetrievalEvaluation": ("vifex.api.evaluation.retrieval", "RetrievalEvaluation"),
+    "RunRate": ("vifex.analysis.overview.overview", "RunRate"),
+    "SampleRow": ("vifex.analysis.overview.overview", "SampleRow"),
     "Sampling": ("vifex.values", "Sampling"),
     "ScoreThreshold": ("vifex.search.calibrated.threshold", "ScoreThreshold"),
     "SegmentThreshold": ("vifex.analysis.copies.segments.calibration", "SegmentThreshold"),
@@ -435,6 +462,7 @@ _HOMES = {
     "ViewCheck": ("vifex.store", "ViewCheck"),
     "ViewRepair": ("vifex.store", "ViewRepair"),
     "ViewDifference": ("vifex.analysis.differing.views", "ViewDifference"),
+    "ViewFacts": ("vifex.analysis.overview.overview", "ViewFacts"),
     "ViewOptions": ("vifex.api.views", "ViewOptions"),
     "VifexError": ("vifex.values", "VifexError"),
     "WatchBatch": ("vifex.values.watch_batches", "WatchBatch"),
@@ -465,6 +493,7 @@ _HOMES = {
     "merge": ("vifex.api.merging", "merge"),
     "open": ("vifex.api.stores.store", "open_store"),
     "outliers": ("vifex.api.answers.outlying", "outliers"),
+    "overview": ("vifex.api.overview", "overview"),
     "probe": ("vifex.api.answers.probing", "probe"),
     "prune": ("vifex.api.maintaining", "prune"),
     "recommend": ("vifex.api.answers.recommending", "recommend"),

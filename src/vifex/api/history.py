@@ -34,6 +34,8 @@ class StoreRun:
     """Media that it deleted."""
     rows: int
     """Rows of the media that it entered."""
+    seconds: float | None = None
+    """From its start to its last commit; `None` where the ledger does not say, as in older stores."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; `started` in ISO 8601."""
@@ -73,10 +75,13 @@ def _runs(view: View) -> list[StoreRun]:
                 rows[run] += count
             elif kind == "deleted":
                 deleted[run] += 1
+    ended = _last_commits(view)
     found = []
     for number in sorted({*media, *deleted, *texts}):
         facts = read_facts(texts.get(number, ""))
         started = facts.get("started_unix_s")
+        ended_s = ended.get(number)
+        seconds = None if started is None or ended_s is None else round(max(0.0, ended_s - started), 3)
         found.append(
             StoreRun(
                 view=view.name,
@@ -87,6 +92,16 @@ def _runs(view: View) -> list[StoreRun]:
                 media=dict(sorted(media.get(number, {}).items())),
                 deleted=deleted[number],
                 rows=rows[number],
+                seconds=seconds,
             )
         )
     return found
+
+
+def _last_commits(view: View) -> dict[int, float]:
+    """Return for each run when its last commit was made, in seconds since 1970."""
+    times: dict[int, float] = {}
+    for batch in view.ledger_batches(["run", "reason"], "kind = 'time'", history=True):
+        for run, reason in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            times[run] = max(times.get(run, 0.0), float(read_facts(reason).get("unix_s", 0.0)))
+    return times

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from vifex.cli.answers.options import Html, Overwrite
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 _SHOWN = 30
-_LISTED = 5
-"""Times or frames that are named."""
 _OUTCOME = ["name", "uri", "status", "reason", "rows", "lost"]
 
 
@@ -31,9 +30,15 @@ def show(
     view: str | None = None,
     at: Annotated[str | None, Parameter(metavar="TAG")] = None,
     problems: Flag = False,
+    html: Html = None,
+    overwrite: Overwrite = False,
     json: Json = False,
 ) -> int:
     """Show what is in a store, and which media failed and why.
+
+    For example:
+        vifex show lib.vifex
+        vifex show lib.vifex --html lib.html
 
     Parameters
     ----------
@@ -45,21 +50,36 @@ def show(
         Name of a tag: read the store as it was when vifex tag made it.
     problems
         List every medium that is not ok or has a note, not only the first ones.
+    html
+        Write a page with the collection, the views, samples, problems by reason with their images, and the
+        speed of the runs.
     """
     from vifex.store import open_store
 
+    if html is not None:
+        from vifex.search.files import check_target
+
+        check_target(html, overwrite=overwrite)
     with open_store(store, at=at) as opened:
         store_id, names = opened.id, opened.views()
     if view is not None:
         names = [view]
     kept = None if json or problems else _SHOWN
     described = [_facts(store, name, at, kept) for name in names]
-    if json:
-        print_json({"store": str(store), "id": store_id, "views": [facts for facts, _ in described]})
+    found = None
+    if json or html is not None:
+        import vifex
+
+        found = vifex.overview(store, view=view, at=at, html=html, overwrite=overwrite)
+    if json and found is not None:
+        document = {"store": str(store), "id": store_id, "views": [facts for facts, _ in described]}
+        print_json({**document, "overview": found.to_dict()})
         return 0
     print_line(f"{clean(store)}: {len(names)} view{'s' * (len(names) != 1)}")
     for facts, listed in described:
         _print_view(facts, listed, limit=kept)
+    if html is not None:
+        print_line(f"wrote {clean(html)}", err=True)
     return 0
 
 
@@ -133,6 +153,8 @@ def _columns(collection: Store) -> list[dict[str, Any]]:
 
 
 def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> None:
+    from vifex.analysis.overview.choices import choices_of, shape_words
+
     recipe = facts["recipe"]
     media = ", ".join(f"{n} {status}" for status, n in facts["media"].items()) or "no media yet"
     print_line("")
@@ -153,15 +175,8 @@ def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> Non
         print_line(f"  weights  untrained: {clean(whose)}")
     elif facts["weights"]:
         print_line(f"  weights  {clean(facts['weights'])}")
-    if recipe.get("audio"):
-        print_line(f"  sound    {_sound(recipe['audio'])}")
-    elif recipe.get("fusion"):
-        print_line(f"  fusion   {clean(_fusion(recipe['fusion']))}")
-    elif recipe.get("tree"):
-        print_line(f"  tree     {clean(_tree(recipe['tree']))}")
-    elif recipe.get("pixels"):
-        print_line(f"  pixels   {_pixels(recipe['pixels'])}")
-        print_line(f"  sampling {_sampling(recipe['sampling'])}")
+    for name, words in choices_of(recipe):
+        print_line(f"  {name:<8} {clean(words)}")
     print_table(
         ["column", "layer", "kind", "layer shape", "pooling", "stored"],
         [
@@ -169,9 +184,9 @@ def _print_view(facts: dict[str, Any], listed: int, *, limit: int | None) -> Non
                 c["column"],
                 c["layer"],
                 c["kind"],
-                _times(c["layer_shape"]),
+                shape_words(c["layer_shape"]),
                 c["pooling"],
-                f"{_times(c['shape'])} {c['dtype']}{' normalized' * c['normalized']}",
+                f"{shape_words(c['shape'])} {c['dtype']}{' normalized' * c['normalized']}",
             ]
             for c in facts["columns"]
         ],
@@ -201,90 +216,3 @@ def _index(index: dict[str, Any]) -> str:
     if index["rows"] != index["measured_rows"]:
         text += f" when the view had {index['measured_rows']} rows; vifex index measures it again"
     return text
-
-
-def _times(shape: list[int]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _sound(audio: dict[str, Any]) -> str:
-    text = (
-        f"{audio['channels']}, {audio['sample_rate_hz']} Hz, windows of {audio['window_s']:g} s every "
-        f"{audio['hop_s']:g} s, tail {audio['tail']}"
-    )
-    return text + _between(audio)
-
-
-def _fusion(fusion: dict[str, Any]) -> str:
-    inputs = [
-        f"{i['view']}:{i['column']} [{i['size']}]{', mean of the medium' * (i['match'] == 'mean')}"
-        for i in fusion["inputs"]
-    ]
-    if fusion["weights"]:
-        inputs = [f"{w:g} x {i}" for w, i in zip(fusion["weights"], inputs, strict=True)]
-    lengths = "each of length 1" if fusion["unit"] else "lengths as they are"
-    return f"{fusion['method']} of {' + '.join(inputs)}; {lengths}; within {fusion['within_s']:g} s"
-
-
-def _tree(tree: dict[str, Any]) -> str:
-    return (
-        f"{tree['level']}s of {tree['view']}:{tree['column']}, {tree['pooling']}; cuts: radius "
-        f"{tree['radius']}, factor {tree['factor']:g}, least {tree['least']:g}, shortest {tree['shortest']}; "
-        f"scenes: similar {tree['similar']:g}"
-    )
-
-
-def _pixels(pixels: dict[str, Any]) -> str:
-    how = pixels["resize"]
-    if pixels.get("processor"):
-        size = f"{pixels['width_px']} x {pixels['height_px']}"
-        return f"{size}, by transformers' own {clean(pixels['processor']['kind'])}, decoded in full"
-    if pixels["resize_px"]:
-        how = f"shorter side to {pixels['resize_px']}, centre crop"
-    elif pixels.get("resize_hw_px"):
-        height_px, width_px = pixels["resize_hw_px"]
-        how = f"stretch to {width_px} x {height_px}, centre crop"
-    size = f"{pixels['width_px']} x {pixels['height_px']}"
-    return f"{size}, {how}, {pixels['interpolation']}, {pixels['decode']} decoding"
-
-
-def _sampling(sampling: dict[str, Any]) -> str:
-    match sampling["sampler"]:
-        case "fps":
-            text = f"{sampling['fps']:g} per second"
-        case "every":
-            text = f"every {sampling['every']} frames"
-        case "uniform":
-            text = f"{sampling['uniform']} spread evenly"
-        case "keyframes":
-            text = "key frames"
-        case "shots":
-            text = (
-                "1 frame of each shot"
-                if sampling["per_shot"] == 1
-                else f"{sampling['per_shot']} frames of each shot"
-            )
-        case "times" | "frames" as listed:
-            values = sampling["times_s" if listed == "times" else "frames"]
-            text = f"{listed} {', '.join(f'{v:g}' for v in values[:_LISTED])}"
-            text += f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
-        case _:
-            centre = sampling.get("centre")
-            hop = sampling["hop"] or (1 if centre else sampling["clip_length"] * sampling["frame_step"])
-            rate = f" at {sampling['clip_fps']:g} per second" if sampling.get("clip_fps") else ""
-            text = (
-                f"clips of {sampling['clip_length']} frames{rate}, step {sampling['frame_step']}, "
-                f"hop {hop}, {'centred, ' if centre else ''}tail {sampling['tail']}"
-            )
-    most = sampling.get("max_frames")
-    text += f", {most:,} of each medium at most" if most else ""
-    bound = sampling.get("changed_only")
-    text += "" if bound is None else f", where changed by more than {bound:g} of the contrast"
-    pages = ", a row for each page" if sampling.get("pages") == "all" else ""
-    return text + _between(sampling) + pages
-
-
-def _between(chosen: dict[str, Any]) -> str:
-    start_s, end_s = chosen["t_start_s"], chosen["t_end_s"]
-    text = "" if start_s is None else f", from {start_s:g} s"
-    return text if end_s is None else f"{text}, to {end_s:g} s"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vifex.search.scan.best import Match
     from vifex.store import View
 
-__all__ = ["Hit", "fetch_hits", "fetch_many_hits", "hits_at"]
+__all__ = ["Hit", "fetch_hits", "fetch_many_hits", "hits_at", "hits_of_keys"]
 
 # Keys per filter; a longer list of them in SQL takes longer than reading on.
 _KEYS_AT_ONCE = 1_000
@@ -106,6 +106,14 @@ def hits_at(view: View, places: Sequence[int], scores: Sequence[float]) -> list[
         rows = view.take(places[start : start + _KEYS_AT_ONCE], ROW_NAMES).to_pylist()
         found.extend(_hit(start + i, scores[start + i - 1], row) for i, row in enumerate(rows, start=1))
     return found
+
+
+def hits_of_keys(view: View, keys: Sequence[str]) -> list[Hit]:
+    """Look up rows by their keys, in the order given; ranks count from 1, and keys of no row are left out."""
+    rows = _rows_named(view, list(dict.fromkeys(keys))) if keys else {}
+    return [
+        _hit(rank, 0.0, rows[key]) for rank, key in enumerate(dict.fromkeys(keys), start=1) if key in rows
+    ]
 
 
 def _rows_at(view: View, places: Mapping[str, int]) -> dict[str, dict[str, Any]]:

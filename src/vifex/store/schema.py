@@ -21,6 +21,7 @@ __all__ = [
     "MEDIUM",
     "ROW_FIELDS",
     "RUN",
+    "TIME",
     "Entries",
     "LedgerEntry",
     "deleted_entries",
@@ -31,6 +32,7 @@ __all__ = [
     "relabelled_entries",
     "row_schema",
     "run_entry",
+    "time_entry",
 ]
 
 _TYPES: Final = {
@@ -83,6 +85,9 @@ INDEX: Final = "index"
 """Kind of an entry whose reason is JSON: how a column is indexed and what recall was measured."""
 RUN: Final = "run"
 """Kind of an entry whose reason is the text of a run; entries name the run by the number of its commit."""
+
+TIME: Final = "time"
+"""Kind of an entry whose reason is JSON: when its commit was made. Older stores lack them."""
 
 Entries = Mapping[str, Sequence[Any]]
 """Entries on their way into a commit, as columns: it has thousands, and an object for each costs time.
@@ -194,6 +199,11 @@ def maintenance_entry(reason: str, recipe_hash: str) -> Entries:
 def run_entry(text: str, recipe_hash: str) -> Entries:
     """Return the entry of a run's text."""
     return _entry(RUN, text, recipe_hash)
+
+
+def time_entry(unix_s: float, recipe_hash: str) -> Entries:
+    """Return the entry of the time of a commit, in seconds since 1970."""
+    return _entry(TIME, json.dumps({"unix_s": round(unix_s, 3)}, separators=(",", ":")), recipe_hash)
 
 
 def files_entry(sums: Mapping[str, str], recipe_hash: str) -> Entries:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -218,12 +219,15 @@ def test_commits_come_by_count_bytes_and_seconds(tmp_path: Path, monkeypatch: py
 
 
 def test_every_entry_names_its_run(tmp_path: Path) -> None:
+    before_s = time.time()
     with open_writer(tmp_path / "s.vifex", run='{"av": "18.1"}') as writer:
         view = writer.view("main", recipe())
         view.add(outcome(medium(1), 2, "partial"), rows_of(medium(1), 2))
     with open_store(tmp_path / "s.vifex") as read:
         history = read.view().ledger(history=True).to_pylist()
-        assert [e["run"] for e in history] == [1] * 5
+        assert [e["run"] for e in history] == [1] * 6
+        (time_entry,) = [json.loads(e["reason"]) for e in history if e["kind"] == "time"]
+        assert before_s <= time_entry["unix_s"] + 0.001 <= time.time() + 0.002
         assert [e["reason"] for e in history if e["kind"] == "run"] == ['{"av": "18.1"}']
         assert read.view().runs() == {1: '{"av": "18.1"}'}
         made = next(e for e in history if e["kind"] == "medium")

@@ -25,6 +25,13 @@ _STYLE: Final = (
     + """
 .plots + .scroll, .plots + .hits, .scroll + .hits { margin-top: .9rem; }
 .plot .bar { fill-opacity: .25; }
+.hits.small { grid-template-columns: repeat(auto-fill, minmax(min(10rem, 40vw), 1fr)); }
+.view + .view, .group + .group { margin-top: 1rem; }
+.view h3, .group h3 { margin: 0 0 .4rem; font-size: 1rem; }
+.todo { margin: 0 0 1rem; color: var(--soft); }
+.panel .reason { margin: 0 0 .6rem; color: inherit; font-size: inherit; overflow-wrap: anywhere; }
+.names { margin: 0; padding: 0; list-style: none; }
+.hits + .names { margin-top: .6rem; }
 """
 )
 _FOOT: Final = "Made by Vifex. Images link to their sources, videos at the moment that is shown."

@@ -64,6 +64,8 @@ class Plot:
     y_range: tuple[float, float] | None = None
     note: str = ""
     """What the plot leaves out, in words."""
+    counts_x: bool = False
+    """Whether x counts something, so that only whole numbers are marked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

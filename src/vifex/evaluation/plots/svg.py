@@ -42,11 +42,12 @@ class _Scale:
     def __call__(self, value: float) -> float:
         return self._start + (value - self.low) * self._step
 
-    def ticks(self) -> list[float]:
-        """Four to nine round numbers within the range."""
+    def ticks(self, *, whole: bool = False) -> list[float]:
+        """Four to nine round numbers within the range, fewer where only whole ones are wanted."""
         rough = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(power * by for by in (1, 2, 5, 10) if power * by >= rough)
+        step = max(step, 1.0) if whole else step
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [round(n * step, 12) for n in range(first, last + 1)]
@@ -59,7 +60,11 @@ def _axes(plot: Plot) -> str:
     y = _Scale(y_low, y_high, _HEIGHT - _BOTTOM, _TOP)
     named = [line for line in plot.lines if line.name]
     height = _HEIGHT + _LEGEND_LINE * math.ceil(len(named) / 2)
-    parts = [_open(_WIDTH, height, plot.title), *_grid(x, y), *_labels(plot.x_label, plot.y_label, _HEIGHT)]
+    parts = [
+        _open(_WIDTH, height, plot.title),
+        *_grid(x, y, plot.counts_x),
+        *_labels(plot.x_label, plot.y_label, _HEIGHT),
+    ]
     for bars in plot.bars:
         parts += _bars(bars, x, y)
     for place, line in enumerate(plot.lines):
@@ -68,8 +73,8 @@ def _axes(plot: Plot) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _grid(x: _Scale, y: _Scale) -> Iterator[str]:
-    for tick in x.ticks():
+def _grid(x: _Scale, y: _Scale, counts_x: bool) -> Iterator[str]:
+    for tick in x.ticks(whole=counts_x):
         at = f"{x(tick):.1f}"
         yield f'<path class="grid" d="M{at} {_TOP}V{_HEIGHT - _BOTTOM}"/>'
         yield f'<text class="tick" x="{at}" y="{_HEIGHT - _BOTTOM + 14}" text-anchor="middle">{tick:g}</text>'

@@ -8,6 +8,7 @@ removes what no entry names after a crash.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -92,6 +93,7 @@ class ViewTables:
             files,
             run=self._run,
             run_text="" if self._run else self._run_text,
+            unix_s=time.time(),
         )
         fragments = self.ledger.write([entered], LEDGER_SCHEMA)
         checkpoint("ledger.written")

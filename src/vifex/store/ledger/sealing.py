@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from vifex.store.schema import LEDGER_SCHEMA, Entries, files_entry, run_entry
+from vifex.store.schema import LEDGER_SCHEMA, Entries, files_entry, run_entry, time_entry
 
 __all__ = ["FIRST", "Seal", "checksum", "seal", "with_checksum"]
 
@@ -55,6 +55,7 @@ def seal(
     *,
     run: int = 0,
     run_text: str = "",
+    unix_s: float | None = None,
 ) -> tuple[pa.RecordBatch, Seal]:
     """Complete the entries of one commit by rows version, run, commit number and checksum.
 
@@ -66,9 +67,11 @@ def seal(
         run: Number of the run that makes the commit; 0 for none.
         run_text: Text of the run where the ledger does not have it yet; one more entry holds it, and the
             number of this commit becomes the number of the run.
+        unix_s: When the commit is made, in seconds since 1970; one more entry holds it. `None` leaves it out.
     """
     commit, recipe_hash = before.commit + 1, entries["recipe_hash"][0]
-    more = [files_entry(files, recipe_hash)] if files else []
+    more = [] if unix_s is None else [time_entry(unix_s, recipe_hash)]
+    more += [files_entry(files, recipe_hash)] if files else []
     if run_text:
         run, more = commit, [*more, run_entry(run_text, recipe_hash)]
     for entry in more:

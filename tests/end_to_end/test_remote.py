@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,9 +18,10 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
-from servers import WebServer, web_server
+from servers import WebServer, azure_server, fill_azure, web_server
 
 import vifex
+from vifex import InputError
 
 Fill = Callable[[str, dict[str, bytes]], None]
 Rows = dict[str, list[Any]]
@@ -261,3 +264,38 @@ def test_archives_and_tables(
             assert found[path.name, name] == expected, (path, name)
     with vifex.open(tmp_path / "s.vifex") as opened:
         assert not any("Signature" in e["uri"] for e in opened.ledger().to_pylist())
+
+
+def test_google_by_the_interface_that_it_shares_with_s3(
+    s3: Fill, s3_endpoint: str, files: Path, local: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of Google, obstore uses the XML interface, which lists and reads as S3's does; moto takes any token."""
+    s3("google", objects(files, "f/"))
+    monkeypatch.setenv("GOOGLE_BASE_URL", s3_endpoint)
+    monkeypatch.setenv("GOOGLE_BEARER_TOKEN", "any")
+    assert extract("gs://google/f/", tmp_path / "s.vifex").ok == len(local)
+    assert rows(tmp_path / "s.vifex") == local
+    assert extract("gs://google/f/", tmp_path / "s.vifex").already_done == len(local)
+
+
+@pytest.mark.skipif(shutil.which("azurite-blob") is None, reason="Azurite is not installed")
+def test_azure(files: Path, local: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with azure_server(tmp_path) as environment:
+        fill_azure(environment, "media", objects(files, "f/"))
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        assert extract("az://media/f/", tmp_path / "s.vifex").ok == len(local)
+        assert rows(tmp_path / "s.vifex") == local
+        assert extract("az://media/f/", tmp_path / "s.vifex").already_done == len(local)
+        with pytest.raises(InputError, match="there is no such"):
+            extract("az://none/f/", tmp_path / "t.vifex")
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['obstore'] = None; from vifex.cli import main; main()"
+    words = ["extract", "s3://b/f/", "-o", str(tmp_path / "s.vifex")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert "reading from s3:// needs obstore" in done.stderr
+    assert "pip install '.[remote]'" in done.stderr

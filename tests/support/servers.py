@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import email.utils
+import hmac
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,13 +23,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["S3_ENVIRONMENT", "WebServer", "environment", "fill", "s3_server", "web_server"]
+__all__ = [
+    "S3_ENVIRONMENT",
+    "WebServer",
+    "azure_server",
+    "environment",
+    "fill",
+    "fill_azure",
+    "s3_server",
+    "web_server",
+]
 
 S3_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing-secret",
     "AWS_REGION": "us-east-1",
 }
+
+
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""The key that Azurite's documentation gives to everybody."""
 
 
 @contextlib.contextmanager
@@ -65,6 +81,66 @@ def fill(endpoint: str, bucket: str, objects: dict[str, bytes]) -> None:
     )
     for key, data in objects.items():
         obstore.put(store, key, data)
+
+
+@contextlib.contextmanager
+def azure_server(folder: Path) -> Iterator[dict[str, str]]:
+    """Run Azurite's blob server, which npm installs; gives the environment in which it is found.
+
+    Args:
+        folder: Where it writes.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", folder, "--silent"]
+    server = subprocess.Popen(
+        [str(shutil.which("azurite-blob")), *words, "--skipApiVersionCheck"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield {
+            "AZURE_STORAGE_ACCOUNT_NAME": "devstoreaccount1",
+            "AZURE_STORAGE_ACCOUNT_KEY": AZURITE_KEY,
+            "AZURE_STORAGE_ENDPOINT": f"http://127.0.0.1:{port}/devstoreaccount1",
+        }
+    finally:
+        server.kill()
+        server.wait()
+
+
+def fill_azure(environment: dict[str, str], container: str, objects: dict[str, bytes]) -> None:
+    """Make a container with objects, by their keys."""
+    import obstore
+    from obstore.store import AzureStore
+
+    date, account = email.utils.formatdate(usegmt=True), environment["AZURE_STORAGE_ACCOUNT_NAME"]
+    signed = "PUT" + "\n" * 12 + f"x-ms-date:{date}\nx-ms-version:2021-08-06\n"
+    signed += f"/{account}/{account}/{container}\nrestype:container"
+    key = base64.b64decode(environment["AZURE_STORAGE_ACCOUNT_KEY"])
+    signature = base64.b64encode(hmac.new(key, signed.encode(), "sha256").digest()).decode()
+    headers = {
+        "x-ms-date": date,
+        "x-ms-version": "2021-08-06",
+        "Authorization": f"SharedKey {account}:{signature}",
+        "Content-Length": "0",
+    }
+    url = f"{environment['AZURE_STORAGE_ENDPOINT']}/{container}?restype=container"
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT", headers=headers), timeout=20).close()
+    store = AzureStore(
+        container,
+        account_name=account,
+        account_key=environment["AZURE_STORAGE_ACCOUNT_KEY"],
+        endpoint=environment["AZURE_STORAGE_ENDPOINT"],
+        client_options={"allow_http": True},
+    )
+    for key_of, data in objects.items():
+        obstore.put(store, key_of, data)
 
 
 @dataclass

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from servers import WebServer, web_server
+from servers import S3_ENVIRONMENT, WebServer, web_server
 
 from vifex.media.remote import blocks, objects, transfer
 from vifex.media.remote.blocks import Blocks
+from vifex.media.remote.buckets import _s3_config
 from vifex.media.remote.errors import TransferError
 from vifex.media.remote.file import RemoteFile
 from vifex.media.remote.objects import examine
@@ -96,6 +98,49 @@ def test_a_file_that_changes_is_noticed(web: WebServer, tmp_path: Path) -> None:
     (tmp_path / "1.bin").write_bytes(bytes(SIZE))
     with RemoteFile(of) as file, pytest.raises(TransferError, match="changed since it was found"):
         file.read(10)
+
+
+def test_faults_of_a_bucket_are_retried_and_told(
+    web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The web server answers as S3 does where single objects are asked for."""
+    monkeypatch.setattr(transfer, "_FIRST_S", 0.05)
+    for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": web.url}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "b").mkdir()
+    data = random.Random(1).randbytes(SIZE)
+    (tmp_path / "b" / "k.bin").write_bytes(data)
+    web.cuts["/b/k.bin"], web.failures["/b/k.bin"] = 1, 1
+    with RemoteFile(examine("s3://b/k.bin")) as file:
+        assert file.readall() == data
+    web.failures["/b/k.bin"] = 1000
+    with pytest.raises(TransferError, match=r"^the server answers 503 Service Unavailable, tried 2 times$"):
+        transfer.fetch("s3://b/k.bin", 0, 10)
+    web.failures.clear()
+    web.cuts["/b/k.bin"] = 1000
+    with pytest.raises(TransferError, match=r"connection.*tried 2 times"):
+        transfer.fetch("s3://b/k.bin", 0, 10_000)
+    with pytest.raises(TransferError, match="there is no such object") as told:
+        transfer.stat("s3://b/none.bin")
+    assert told.value.is_missing
+
+
+def test_profiles_of_the_aws_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says takes precedence over the files."""
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    (tmp_path / "config").write_text("[profile lab]\nregion = eu-north-1\nendpoint_url = https://s3.lab\n")
+    (tmp_path / "credentials").write_text("[lab]\naws_access_key_id = A\naws_secret_access_key = B\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    assert _s3_config() == {}
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    keys = {"access_key_id": "A", "secret_access_key": "B"}
+    assert _s3_config() == {**keys, "region": "eu-north-1", "endpoint": "https://s3.lab"}
+    monkeypatch.setenv("AWS_REGION", "us-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "C")
+    assert _s3_config() == {"endpoint": "https://s3.lab"}
 
 
 def test_a_host_that_is_gone_is_not_waited_for_again_and_again(

@@ -6,7 +6,7 @@ import pytest
 
 from vifex.media.remote.addresses import address_of, join, key_of, name_of, path_of, public
 from vifex.media.remote.errors import without_secrets
-from vifex.media.remote.stat import time_with_tag
+from vifex.media.remote.stat import is_same_time, time_with_tag
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,9 @@ def test_the_tag_is_below_the_second() -> None:
     assert first != second
     assert first == time_with_tag(1_700_000_000, 'W/"a"')
     assert time_with_tag(None, None) == 0
+    assert not is_same_time(first, second)
+    assert is_same_time(first, time_with_tag(1_700_000_000, None)), (
+        "an answer without a tag is no other version"
+    )
+    assert is_same_time(first, time_with_tag(None, "a"))
+    assert not is_same_time(first, time_with_tag(1_700_000_001, None))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -60,8 +61,7 @@ class Buckets:
         Raises:
             TransferError: If there is none, or it may not be read.
         """
-        import obstore
-
+        obstore = _obstore(url)
         try:
             return _stat(obstore.head(_store(url), key_of(url)))
         except Exception as exc:
@@ -73,8 +73,7 @@ class Buckets:
         Raises:
             TransferError: If it cannot be read.
         """
-        import obstore
-
+        obstore = _obstore(url)
         try:
             answer = obstore.get(_store(url), key_of(url), options={"range": (start, stop)})
             return bytes(answer.bytes()), _stat(answer.meta)
@@ -87,8 +86,7 @@ class Buckets:
         Raises:
             TransferError: If it cannot be read.
         """
-        import obstore
-
+        obstore = _obstore(url)
         try:
             answer = obstore.get(_store(url), key_of(url))
             stat = _stat(answer.meta)
@@ -103,14 +101,17 @@ class Buckets:
         Raises:
             TransferError: If it cannot be listed.
         """
-        import obstore
-
+        obstore = _obstore(url)
         try:
             for page in obstore.list(_store(url), key_of(url) or None, chunk_size=_PAGE):
                 for meta in page:
                     yield Listed(meta["path"], _stat(meta))
         except Exception as exc:
             raise _of(exc) from None
+
+
+def _obstore(url: str) -> Any:
+    return require("obstore", extra="remote", needed_for=f"reading from {urlsplit(url).scheme}://")
 
 
 def _store(url: str) -> Any:
@@ -122,7 +123,7 @@ def _store(url: str) -> Any:
 @lru_cache(maxsize=64)
 def _store_of(scheme: str, host: str, chosen: tuple[tuple[str, str], ...]) -> Any:
     """Make a store. It reads the environment once, so what was chosen there is part of the key."""
-    store: Any = require("obstore.store", extra="remote", needed_for=f"reading from {scheme}://")
+    store: Any = import_module("obstore.store")
     options = {
         "client_options": _CLIENT,
         "retry_config": {"max_retries": 1, "retry_timeout": timedelta(minutes=2)},
@@ -172,6 +173,14 @@ _FINAL: Final = {
 }
 
 
+_MEANINGS: Final = (
+    ("error sending request", "the server cannot be reached"),
+    ("body error", "the connection was cut"),
+    ("error decoding response body", "the connection was cut"),
+    ("timed out", "the server does not answer in time"),
+)
+
+
 def _of(exc: Exception) -> Exception:
     """Return what an exception of obstore means; one of another package passes."""
     kind, text = type(exc).__name__, str(exc)
@@ -179,7 +188,7 @@ def _of(exc: Exception) -> Exception:
         return exc
     if isinstance(exc, FileNotFoundError):
         return TransferError("there is no such object", is_passing=False, is_missing=True)
-    if "NoSuchBucket" in text:
+    if "NoSuchBucket" in text or "status code: 404" in text:
         return TransferError("there is no such bucket", is_passing=False, is_missing=True)
     if "169.254.169.254" in text or "metadata.google.internal" in text:
         words = "no credentials were found; for a public bucket set {}_SKIP_SIGNATURE=true"
@@ -201,5 +210,7 @@ def _short(text: str) -> str:
     _, between, status = line.partition("status code: ")
     if between:
         return f"the server answers {status.partition(':')[0].strip()}"
-    _, between, cause = line.partition(" - ")
-    return f"the connection failed ({cause.removeprefix('HTTP error: ')})" if between else line
+    for words, meaning in _MEANINGS:
+        if words in line:
+            return meaning
+    return line.rpartition(" - ")[2].rpartition("error: ")[2] or line

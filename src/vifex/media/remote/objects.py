@@ -13,7 +13,7 @@ from typing import Any, Final
 from vifex.media.remote import transfer
 from vifex.media.remote.copies import TemporaryCopy
 from vifex.media.remote.errors import NoRangesError, TransferError
-from vifex.media.remote.stat import RemoteStat
+from vifex.media.remote.stat import RemoteStat, is_same_time
 
 __all__ = ["BLOCK_BYTES", "RemoteObject", "examine", "remote_object"]
 
@@ -132,7 +132,10 @@ class RemoteObject:
         self._mtime_ns = found.mtime_ns if self._mtime_ns is None else self._mtime_ns
         if self._size_bytes is None:
             self._size_bytes = found.size_bytes
-        if found.mtime_ns != self._mtime_ns or found.size_bytes not in (None, self._size_bytes):
+        if not is_same_time(found.mtime_ns, self._mtime_ns) or found.size_bytes not in (
+            None,
+            self._size_bytes,
+        ):
             raise TransferError("the file changed since it was found", is_passing=True)
 
     def _copied_whole(self) -> TemporaryCopy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-__all__ = ["RemoteStat", "time_with_tag"]
+__all__ = ["RemoteStat", "is_same_time", "time_with_tag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,11 @@ def time_with_tag(modified_s: float | None, tag: str | None) -> int:
     clean = (tag or "").removeprefix("W/").strip('"')
     digest = hashlib.blake2b(clean.encode(), digest_size=8).digest() if clean else b""
     return int(modified_s or 0) * 1_000_000_000 + int.from_bytes(digest, "big") % 1_000_000_000
+
+
+def is_same_time(one: int, other: int) -> bool:
+    """Whether two answers are of one version of a file; what one of them does not say counts as the same."""
+    (second, tag), (other_second, other_tag) = (divmod(time, 1_000_000_000) for time in (one, other))
+    return (not second or not other_second or second == other_second) and (
+        not tag or not other_tag or tag == other_tag
+    )

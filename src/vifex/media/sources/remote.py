@@ -40,7 +40,7 @@ def read_address(given: str) -> Iterator[Found]:
     """
     found = named_address(given)
     if found is None:
-        yield from _below(address_of(given).access)
+        yield from _below(address_of(given).access, public(given))
     else:
         yield found
 
@@ -89,8 +89,12 @@ def _named(access: str) -> Found:
     return named_remote(access, name_of(access), stat)
 
 
-def _below(access: str) -> Iterator[Found]:
+def _below(access: str, given: str) -> Iterator[Found]:
     """Yield the objects below a prefix as a folder is read; names start there.
+
+    Args:
+        access: Address of the prefix.
+        given: The same as the user wrote it.
 
     Raises:
         NothingHere: If there is none.
@@ -105,7 +109,7 @@ def _below(access: str) -> Iterator[Found]:
             empty = False
             yield found
     except TransferError as exc:
-        outcome = failed(access, listing.name, f"it cannot be listed: {why(exc)}")
+        outcome = failed(access, given, f"it cannot be listed: {why(exc)}")
         if empty:
             raise NothingHere(outcome, todo="Check the address and the credentials.") from exc
         yield outcome
@@ -114,7 +118,7 @@ def _below(access: str) -> Iterator[Found]:
         todo = "Check the address."
         if "*" in prefix:
             todo = "Patterns are for local files; name the prefix before the *, which is read as a folder is."
-        outcome = failed(access, listing.name, "there is no such object, and none below it")
+        outcome = failed(access, given, "there is no such object, and none below it")
         raise NothingHere(outcome, todo=todo)
 
 

@@ -12,9 +12,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vifex.store.commit.row_places import RowPlaces
 from vifex.store.files.lance_adapter import Table
+from vifex.store.files.memory import release_freed_memory
 from vifex.store.ledger.entries import newest_mask, read_entries, take_entries
 from vifex.store.ledger.finished import FinishedMedia
 from vifex.store.ledger.identities import U64, find_lanes, hash_texts, hex_lanes, mix_lanes
@@ -140,6 +142,8 @@ class _ContentIndex:
         high, low, numbers = (np.concatenate([p[i] for p in parts]) for i in range(3))
         order = np.argsort(high, kind="stable")
         self._high, self._low, self._places = high[order], low[order], numbers[order]
+        del parts, high, low, numbers
+        release_freed_memory()
 
     def copies_of(
         self, block: pa.RecordBatch, known: dict[str, Entry], source: View, places: RowPlaces
@@ -211,8 +215,10 @@ def _cosine(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
 
 def _has_content(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     """Return which entries are of finished media whose content is known."""
-    status, content = (np.array(batch.column(n).to_pylist(), object) for n in ("status", "content_hash"))
-    return np.asarray((status != "failed") & (content != ""), np.bool_)
+    known = pc.and_(
+        pc.not_equal(batch.column("status"), "failed"), pc.not_equal(batch.column("content_hash"), "")
+    )
+    return np.asarray(known.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _keys(batch: pa.RecordBatch) -> tuple[U64, U64]:

@@ -13,6 +13,7 @@ from vifex.store.commit.view_writer import DEFAULT_RULE, CommitRule
 from vifex.store.commit.writing import StoreWriter, open_writer
 from vifex.store.files.copy_marks import CopyMark, keep_marks, read_marks
 from vifex.store.files.faults import DamagedError
+from vifex.store.files.memory import release_freed_memory
 from vifex.store.merging.bringing import MergedMedia, count, take_in
 from vifex.store.merging.comparing import held_by
 from vifex.store.reading.store import Store, open_store
@@ -122,6 +123,7 @@ def _checked(opened: Store) -> dict[str, View]:
                 of=str(opened.path),
                 todo=f"Run `vifex check {opened.path}`: it names the damaged files and their media.",
             )
+    release_freed_memory()
     return views
 
 

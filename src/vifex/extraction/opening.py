@@ -209,6 +209,7 @@ def open_pipeline(
         renames=renames,
         start=shares.start or ShardProcess,
         option="shards" if shares.on is None else "on",
+        doubles=shares.on is not None,
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from vifex.extraction.pipeline.interfaces import RowWriter
 from vifex.extraction.planning.view_plan import plan_view
-from vifex.extraction.shards import seat
+from vifex.extraction.shards import assignments, seat
 from vifex.extraction.shards.coordinator import ShardedPipeline
 from vifex.extraction.shards.protocol import (
     Beat,
@@ -180,6 +180,8 @@ class Coordinated:
         count: int,
         wrapped: Callable[[ViewWriter], RowWriter] = lambda writer: writer,
         media: Media | None = None,
+        *,
+        doubles: bool = False,
     ) -> ShardedPipeline:
         schema = row_schema(RECIPE)
         setups = [ShardSetup((), 1, 1, Limits(), (schema,), (str(n),)) for n in range(len(self._programs))]
@@ -190,6 +192,7 @@ class Coordinated:
                 on_outcome=self.outcomes.append,
                 on_notice=self.notices.append,
                 start=self._start,
+                doubles=doubles,
             )
             self.pipeline.run(media or Media(count))
         return self.pipeline
@@ -244,6 +247,65 @@ def test_a_shard_that_is_silent_is_replaced(tmp_path: Path, monkeypatch: pytest.
     assert run.ledger() == all_of(12)
     (notice,) = run.notices
     assert notice.startswith("Shard 1 of 1 gave no sign of life and was replaced; its 5 unfinished media")
+
+
+def test_media_of_a_slow_machine_are_given_to_another_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assignments, "_PATIENCE_S", 0.5)
+
+    def stuck(shard: ThreadShard) -> None:
+        """Take media and go on with them for ever."""
+        shard.answer(Ready())
+        shard.answer(Want(5, 2))
+        while not shard.is_killed.wait(0.05):
+            shard.answer(Beat())
+
+    run = Coordinated(tmp_path, [[stuck], [working]])
+    run.run(40, doubles=True)
+    assert run.ledger() == all_of(40)
+    assert run.notices == []
+    assert len(run.started) == 2
+
+
+def test_the_first_answer_counts_and_the_second_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assignments, "_PATIENCE_S", 0.3)
+    others_are_done = threading.Event()
+
+    def late(shard: ThreadShard) -> None:
+        """Hand over five media at once when another shard has done two of them."""
+        shard.answer(Ready())
+        shard.answer(Want(5, 2))
+        given = shard.inbox.get(timeout=30)
+        assert isinstance(given, Give)
+        while not others_are_done.wait(0.05):
+            shard.answer(Beat())
+        hand_over(shard, [one.medium for one in given.media])
+        shard.is_killed.wait(30)
+
+    def helping(shard: ThreadShard) -> None:
+        """Do all that is given, and stop after two of the other shard's media."""
+        shard.answer(Ready())
+        shard.answer(Want(5, 2))
+        doubled = 0
+        while not shard.is_killed.is_set() and doubled < 2:
+            with contextlib.suppress(queue.Empty):
+                message = shard.inbox.get(timeout=0.05)
+                assert isinstance(message, Give)
+                hand_over(shard, [one.medium for one in message.media])
+                doubled += len(message.media) == 1 and message.alone
+                shard.answer(Want(5, 2))
+            shard.answer(Beat())
+        others_are_done.set()
+        shard.is_killed.wait(30)
+
+    run = Coordinated(tmp_path, [[late], [helping]])
+    finished = run.run(20, doubles=True).tally.finished
+    assert finished == 20
+    assert run.ledger() == all_of(20)
+    assert len(run.outcomes) == 20
 
 
 def dying(shard: ThreadShard, *, of: Sequence[int] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from vifex.extraction.planning.shard_plan import plan_shards, split_devices
 from vifex.extraction.planning.view_plan import plan_view
 from vifex.extraction.shards.assignments import MOST_LOSSES, Assignments
 from vifex.extraction.shards.given_media import GivenMedia
-from vifex.extraction.shards.ipc import from_bytes, to_bytes
+from vifex.extraction.shards.ipc import from_bytes, only, to_bytes
 from vifex.extraction.shards.protocol import FromShard, Give, Given, OutcomeColumns, Want
 from vifex.values import Box, InputError, Medium, Outcome, Span
 from vifex.values.media import Kind
@@ -109,6 +110,45 @@ def test_media_that_were_with_a_lost_machine_are_given_again_as_if_nothing_had_b
     assert names(suspects) == ["0", "1", "2", "3"]
     made.lose(0, lost_machine=True)
     assert made.next(1, 4, most_long=1) == suspects, "what it was suspected of before stays"
+
+
+def test_a_late_medium_is_given_a_second_time_and_ends_once() -> None:
+    made = Assignments(3)
+    for number in range(2):
+        made.add(medium(number), (0, 1))
+    now_s = time.monotonic()
+    made.next(0, 2, most_long=1)
+    assert made.double(1, now_s + 10) is None, "it is not late yet"
+    assert made.double(0, now_s + 100) is None, "a shard that has something is not idle"
+    twice = made.double(1, now_s + 100)
+    assert names(twice) == ["0"]
+    assert twice is not None
+    assert twice.alone
+    assert names(made.double(2, now_s + 100)) == ["1"]
+    first = medium(0)
+    assert made.hand_over(0, first.medium_id, 0, Outcome(first, "ok", rows=1)) is None
+    over = made.hand_over(1, first.medium_id, 1, Outcome(first, "ok", rows=1))
+    assert over is not None
+    assert made.find(0, first.medium_id) is None
+    assert made.find(1, first.medium_id) is None
+    assert made.lose(2) == []
+    assert made.waiting == 0, "the other shard still has it"
+    assert made.lose(0, lost_machine=True) == []
+    assert made.waiting == 1
+
+
+def test_rows_of_media_that_another_shard_had_first_are_left_out() -> None:
+    rows = pa.record_batch({"medium_id": ["a", "a", "c", "c", "c"], "n": [0, 1, 2, 3, 4]})
+    left = from_bytes(only(to_bytes(rows), [2, 0, 3], [1, 2]))
+    assert left.to_pydict() == {"medium_id": ["c"] * 3, "n": [2, 3, 4]}
+    outcomes = [
+        Outcome(medium(0), "ok", rows=2),
+        Outcome(medium(1), "failed", "broken"),
+        Outcome(medium(2), "partial", "a note", rows=3, lost=4, is_note=True),
+    ]
+    columns = OutcomeColumns.of(outcomes, [1.0, 2.0, 3.0]).only([1, 2])
+    assert [columns.outcome(place, medium(place + 1)) for place in range(2)] == outcomes[1:]
+    assert columns.media_s == (2.0, 3.0)
 
 
 def test_a_shard_that_works_goes_on_with_new_media_beside_suspects() -> None:

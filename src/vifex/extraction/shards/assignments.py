@@ -3,10 +3,14 @@
 Media that were with a shard when it died are suspects: one of them may be the cause. They are given again in
 small groups and then one by one, each time to a shard that has nothing else, so that a medium that ends its
 shard is found, and the others are done.
+
+At the end of a run a medium may be with two shards, because one of them may be on a slow machine; the first
+answer counts.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,6 +26,10 @@ MOST_LOSSES: Final = 4
 """Attempts: a medium that was with so many shards that died, the last two times alone, counts as failed."""
 _GROUP: Final = 8
 """Suspects that are given together after their first loss."""
+_PATIENCE_S: Final = 30.0
+"""Seconds before a medium is given a second time, at least..."""
+_PATIENCE: Final = 2.0
+"""... and of the longest time that a medium has taken."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +45,8 @@ class Assigned:
     """Of the views for which it was handed over."""
     media_s: float = 0.0
     """Seconds of video or sound that were gone through; one of the hand-overs says them."""
+    given_s: float = 0.0
+    """When it was given, on `time.monotonic`."""
 
 
 class Assignments:
@@ -52,6 +62,8 @@ class Assignments:
         """Videos and sounds. Images do not wait behind them."""
         self._suspects: deque[Assigned] = deque()
         self._held: list[dict[str, Assigned]] = [{} for _ in range(seats)]
+        self._longest_s = 0.0
+        """The longest time between giving a medium and its hand-over."""
 
     @property
     def waiting(self) -> int:
@@ -94,6 +106,31 @@ class Assignments:
         block += [self._images.popleft() for _ in range(min(want - len(block), len(self._images)))]
         return self._assign(held, block, alone=False) if block else None
 
+    def double(self, seat: int, now_s: float) -> Give | None:
+        """Give an idle shard the medium that another one has had for longest, if that is unusually long.
+
+        Args:
+            seat: Of the idle shard.
+            now_s: On `time.monotonic`.
+
+        Returns:
+            `None` where no medium is late.
+        """
+        if self.waiting or self._held[seat]:
+            return None
+        late_s = now_s - max(_PATIENCE_S, _PATIENCE * self._longest_s)
+        late = [
+            assigned
+            for held in self._held
+            for medium_id, assigned in held.items()
+            if assigned.given_s < late_s and not assigned.losses and len(self._holders(medium_id)) == 1
+        ]
+        if not late:
+            return None
+        assigned = min(late, key=lambda a: a.given_s)
+        self._held[seat][assigned.medium.medium_id] = assigned
+        return Give((Given(assigned.medium, tuple(sorted(assigned.open_views))),), alone=True)
+
     def find(self, seat: int, medium_id: str) -> Assigned | None:
         """Return a medium that is with a shard; `None` if it is not."""
         return self._held[seat].get(medium_id)
@@ -101,14 +138,20 @@ class Assignments:
     def hand_over(
         self, seat: int, medium_id: str, view: int, outcome: Outcome, media_s: float = 0.0
     ) -> Assigned | None:
-        """Take note of a hand-over; returns the medium when it was the last of its views."""
+        """Take note of a hand-over; returns the medium when it was the last of its views.
+
+        Then no other shard has the medium any more.
+        """
         assigned = self._held[seat][medium_id]
         assigned.open_views.discard(view)
         assigned.outcomes.append(outcome)
         assigned.media_s += media_s
         if assigned.open_views:
             return None
-        return self._held[seat].pop(medium_id)
+        self._longest_s = max(self._longest_s, time.monotonic() - assigned.given_s)
+        for other in self._holders(medium_id):
+            del self._held[other][medium_id]
+        return assigned
 
     def lose(self, seat: int, *, lost_machine: bool = False) -> list[Assigned]:
         """Take back what a dead shard had; returns the media that have had all their attempts.
@@ -117,12 +160,13 @@ class Assignments:
             seat: Of the shard.
             lost_machine: Whether its machine ended, which no medium can cause.
         """
-        lost, self._held[seat] = list(self._held[seat].values()), {}
+        had, self._held[seat] = list(self._held[seat].values()), {}
+        lost = [assigned for assigned in had if not self._holders(assigned.medium.medium_id)]
         if lost_machine:
             for assigned in reversed(lost):
                 self._queue(assigned).appendleft(assigned)
             return []
-        for assigned in lost:
+        for assigned in had:
             assigned.losses += 1
         # A medium that was alone is tried again at once.
         again = [a for a in lost if a.losses < MOST_LOSSES]
@@ -131,6 +175,9 @@ class Assignments:
         else:
             self._suspects += again
         return [a for a in lost if a.losses >= MOST_LOSSES]
+
+    def _holders(self, medium_id: str) -> list[int]:
+        return [seat for seat, held in enumerate(self._held) if medium_id in held]
 
     def _queue(self, assigned: Assigned) -> deque[Assigned]:
         if assigned.losses:
@@ -148,4 +195,7 @@ class Assignments:
 
     def _assign(self, held: dict[str, Assigned], block: list[Assigned], *, alone: bool) -> Give:
         held.update((a.medium.medium_id, a) for a in block)
+        now_s = time.monotonic()
+        for assigned in block:
+            assigned.given_s = now_s
         return Give(tuple(Given(a.medium, tuple(sorted(a.open_views))) for a in block), alone)

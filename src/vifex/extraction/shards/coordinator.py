@@ -22,12 +22,14 @@ from vifex.extraction.pipeline.outcomes import worst
 from vifex.extraction.pipeline.showing import ProgressDisplay
 from vifex.extraction.progress import Course, Progress
 from vifex.extraction.shards.assignments import MOST_LOSSES, Assigned, Assignments
+from vifex.extraction.shards.ipc import only
 from vifex.extraction.shards.pipes import ShardProcess
 from vifex.extraction.shards.protocol import (
     Beat,
     Discarded,
     Fault,
     FromShard,
+    Give,
     HandedOver,
     NoMore,
     Noticed,
@@ -76,6 +78,8 @@ class ShardedPipeline:
         on_notice: Called with what a user must know.
         start: Starts a shard.
         option: The user's option without which this process does everything.
+        doubles: Whether idle shards are given media at the end that others have had for unusually long, which
+            pays where they are on other machines.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class ShardedPipeline:
         renames: MovedMedia | None = None,
         start: Callable[[ShardSetup], ShardLink] = ShardProcess,
         option: str = "shards",
+        doubles: bool = False,
     ) -> None:
         self.unfinished: tuple[str, ...] = ()
         """Names of videos and sounds that were in work when the run was cut short."""
@@ -112,7 +117,7 @@ class ShardedPipeline:
         self.tally = self._intake.tally
         self._display = ProgressDisplay(self._intake, counter, self._in_work, on_progress)
         self._on_notice = on_notice
-        self._option = option
+        self._option, self._doubles = option, doubles
         self._poller = Poller()
         self._seats = [Seat(number, setup, start) for number, setup in enumerate(setups)]
         self._assignments = Assignments(len(self._seats))
@@ -252,13 +257,16 @@ class ShardedPipeline:
                 continue
             if seat.want is not None:
                 give = self._assignments.next(seat.number, seat.want.count, most_long=seat.want.long)
+                if give is None and is_end and self._doubles:
+                    give = self._assignments.double(seat.number, time.monotonic())
                 if give is not None:
                     seat.want = None
                     seat.link.say(give)
             is_told = seat.is_told_the_end or not is_last
             if is_end and not self._assignments.waiting and not is_told:
                 seat.is_told_the_end = True
-                seat.link.say(NoMore())
+                # A shard that may be given another one's medium stays, and sends what is not a full batch.
+                seat.link.say(Give((), alone=True) if self._doubles else NoMore())
             self._flush(seat, seat.link)
 
     def _flush(self, seat: Seat, link: ShardLink) -> None:
@@ -287,9 +295,10 @@ class ShardedPipeline:
             case HandedOver():
                 self._hand_over(seat, message)
             case SpilledPart(view, medium_id, rows):
-                self._sinks[view].spill_part(medium_id, rows)
+                if self._is_open(seat, medium_id, view):
+                    self._sinks[view].spill_part(seat.number, medium_id, rows)
             case Discarded(view, medium_id):
-                self._sinks[view].discard_medium(medium_id)
+                self._sinks[view].discard_medium(seat.number, medium_id)
             case Want():
                 seat.want = message
             case Beat():
@@ -308,15 +317,21 @@ class ShardedPipeline:
                 raise error
 
     def _hand_over(self, seat: Seat, message: HandedOver) -> None:
-        columns, sink = message.outcomes, self._sinks[message.view]
+        columns, rows, sink = message.outcomes, message.rows, self._sinks[message.view]
+        places = [p for p, m in enumerate(columns.medium_ids) if self._is_open(seat, m, message.view)]
+        if len(places) < len(columns.medium_ids):
+            rows = None if rows is None else only(rows, columns.rows, places)
+            columns = columns.only(places)
         outcomes = [
             columns.outcome(place, self._assigned(seat, medium_id).medium)
             for place, medium_id in enumerate(columns.medium_ids)
         ]
+        if not outcomes:
+            return  # other shards were faster
         if message.has_spilled:
-            sink.take_spilled(outcomes[0], message.rows)
+            sink.take_spilled(seat.number, outcomes[0], rows)
         else:
-            sink.take(outcomes, message.rows)
+            sink.take(outcomes, rows)
         seat.idle_deaths = 0
         self._give_up(seat)
         for place, outcome in enumerate(outcomes):
@@ -326,9 +341,22 @@ class ShardedPipeline:
                 seat.number, medium.medium_id, message.view, outcome, columns.media_s[place]
             )
             if over is not None:
+                self._discard_others(medium.medium_id)
                 self._intake.course.over(medium)
                 self._intake.course.ended(medium, columns.wall_s[place], over.media_s)
                 self._intake.count(worst(over.outcomes))
+
+    def _is_open(self, seat: Seat, medium_id: str, view: int) -> bool:
+        """Whether a view waits for a shard's rows of a medium: no other shard has handed them over."""
+        found = self._assignments.find(seat.number, medium_id)
+        return found is not None and view in found.open_views
+
+    def _discard_others(self, medium_id: str) -> None:
+        """Drop what other shards have spilled of a medium that is over."""
+        if self._doubles:
+            for sink in self._sinks:
+                for seat in self._seats:
+                    sink.discard_medium(seat.number, medium_id)
 
     def _assigned(self, seat: Seat, medium_id: str) -> Assigned:
         found = self._assignments.find(seat.number, medium_id)
@@ -375,7 +403,7 @@ class ShardedPipeline:
         held = self._assignments.held(seat.number)
         for sink in self._sinks:
             for medium_id in held:
-                sink.discard_medium(medium_id)
+                sink.discard_medium(seat.number, medium_id)
         seat.idle_deaths += not held and not lost_machine
         for assigned in self._assignments.lose(seat.number, lost_machine=lost_machine):
             seat.suspected.append((assigned, how))

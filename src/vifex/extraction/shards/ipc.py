@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
+import numpy as np
 import pyarrow as pa
 
-__all__ = ["from_bytes", "to_bytes"]
+__all__ = ["from_bytes", "only", "to_bytes"]
 
 
 def to_bytes(batch: pa.RecordBatch) -> bytes:
@@ -20,3 +23,15 @@ def from_bytes(data: bytes) -> pa.RecordBatch:
     """Read the record batch over the same memory."""
     with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
         return reader.read_next_batch()
+
+
+def only(data: bytes, counts: Sequence[int], places: Collection[int]) -> bytes:
+    """Leave rows of some media out.
+
+    Args:
+        data: Rows of several media, one after the other.
+        counts: Rows of each medium.
+        places: Of the media whose rows stay.
+    """
+    stay = np.repeat([place in places for place in range(len(counts))], counts)
+    return to_bytes(from_bytes(data).filter(pa.array(stay)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -40,6 +40,7 @@ __all__ = [
     "Want",
 ]
 
+_Item = TypeVar("_Item")
 _FIELDS: Final = attrgetter(*(f.name for f in fields(Medium) if f.init))
 """Gives a medium as the arguments that make it again."""
 
@@ -138,6 +139,21 @@ class OutcomeColumns:
             frozenset(i for i, o in enumerate(outcomes) if o.is_note),
         )
 
+    def only(self, places: Sequence[int]) -> OutcomeColumns:
+        """Return the outcomes at some places."""
+        number = {place: new for new, place in enumerate(places)}
+        return OutcomeColumns(
+            _picked(places, self.medium_ids),
+            _picked(places, self.statuses),
+            _picked(places, self.rows),
+            _picked(places, self.wall_s),
+            _picked(places, self.media_s),
+            _picked(places, self.content_hashes),
+            {number[place]: reason for place, reason in self.reasons.items() if place in number},
+            {number[place]: lost for place, lost in self.lost.items() if place in number},
+            frozenset(number[place] for place in self.notes if place in number),
+        )
+
     def outcome(self, place: int, medium: Medium) -> Outcome:
         """Return the outcome at a place; `medium` is the one with its id."""
         return Outcome(
@@ -150,6 +166,10 @@ class OutcomeColumns:
             content_hash=self.content_hashes[place],
             is_note=place in self.notes,
         )
+
+
+def _picked(places: Sequence[int], column: Sequence[_Item]) -> tuple[_Item, ...]:
+    return tuple(column[place] for place in places)
 
 
 @dataclass(frozen=True, slots=True)

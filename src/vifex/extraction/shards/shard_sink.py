@@ -30,26 +30,26 @@ class ShardSink(ViewSink):
         self, commit_thread: CommitThread, writer: RowWriter, recipe: Recipe, schema: pa.Schema
     ) -> None:
         super().__init__(commit_thread, writer, recipe, schema)
-        self._spills: dict[str, SpilledRows] = {}
-        """Medium to its rows that lie on the disk."""
+        self._spills: dict[tuple[int, str], SpilledRows] = {}
+        """Shard and medium to its rows that lie on the disk."""
 
     def take(self, outcomes: Sequence[Outcome], rows: bytes | None) -> None:
         """Take finished media with all their rows; blocks while many commits wait."""
         self._commit_thread.do(partial(self._take, list(outcomes), rows))
 
-    def take_spilled(self, outcome: Outcome, rows: bytes | None) -> None:
-        """Take a finished medium of which some rows went to the disk before."""
-        spill = self._spills.pop(outcome.medium.medium_id)
+    def take_spilled(self, shard: int, outcome: Outcome, rows: bytes | None) -> None:
+        """Take a shard's finished medium of which some rows went to the disk before."""
+        spill = self._spills.pop((shard, outcome.medium.medium_id))
         self._commit_thread.do(partial(self._take_spilled, outcome, rows, spill))
 
-    def spill_part(self, medium_id: str, rows: bytes) -> None:
-        """Take some rows of an unfinished medium to the disk."""
-        spill = self._spills.setdefault(medium_id, SpilledRows())
+    def spill_part(self, shard: int, medium_id: str, rows: bytes) -> None:
+        """Take some rows of a shard's unfinished medium to the disk."""
+        spill = self._spills.setdefault((shard, medium_id), SpilledRows())
         self._commit_thread.do(partial(self._spill_part, spill, rows))
 
-    def discard_medium(self, medium_id: str) -> None:
-        """Take the rows of a medium that will not be finished from the disk, if there are any."""
-        spill = self._spills.pop(medium_id, None)
+    def discard_medium(self, shard: int, medium_id: str) -> None:
+        """Take the rows of a medium that a shard will not finish from the disk, if there are any."""
+        spill = self._spills.pop((shard, medium_id), None)
         if spill is not None:
             self.discard(spill)
 

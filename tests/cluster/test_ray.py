@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import runpy
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +29,24 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-IMAGES, MACHINES = 60, 3
+IMAGES, CLIPS, MACHINES = 60, 8, 3
+COMMIT_S = 5.0
 compare = runpy.run_path(str(ROOT / "scripts" / "compare_stores.py"))["compare"]
 _OBJECTS = 80_000_000
 
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory, shared_media: Path) -> Path:
-    """Images, clips, a file that is broken and one that is no medium."""
+    """Images, clips, and a file that is broken."""
     folder = tmp_path_factory.mktemp("cluster") / "media"
     folder.mkdir()
     rng = np.random.default_rng(0)
     for i in range(IMAGES):
         pixels = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"i-{i:03d}.jpg")
-    for name in ("clip-h264-ducks.mp4", "clip-vp9.webm"):
-        shutil.copy(shared_media / "good" / name, folder / name)
+    for number in range(CLIPS):  # enough that a run goes on for seconds after its first commit
+        shutil.copy(shared_media / "good" / "clip-h264-ducks.mp4", folder / f"v-{number:02d}.mp4")
     (folder / "broken.jpg").write_bytes((folder / "i-000.jpg").read_bytes()[:200])
-    (folder / "notes.txt").write_text("no medium")
     return folder
 
 
@@ -109,17 +110,39 @@ def actors() -> list[psutil.Process]:
     return [p for p in running if any("RemoteShard" in word for word in p.info["cmdline"] or ())]
 
 
-def wait_for_rows(store: Path, least: int = 1) -> None:
-    """Wait until some media are committed and others are not."""
-    until_s = time.monotonic() + 120
-    while time.monotonic() < until_s:
-        try:
-            if len(vifex.open(store)["main"].ledger()) >= least:
-                return
-        except vifex.VifexError:
-            pass
+def wait_for(what: Callable[[], Any], seconds: float = 120.0) -> Any:
+    until_s = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < until_s
         time.sleep(0.05)
-    raise AssertionError("nothing was committed")
+    return found
+
+
+def at_work(count: int) -> list[psutil.Process]:
+    """The processes of so many shards, once each of them has decoders and so was given media."""
+
+    def found() -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            working = [process for process in actors() if process.children()]
+            return working if len(working) == count else []
+        return []
+
+    working: list[psutil.Process] = wait_for(found)
+    return working
+
+
+def resume(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.resume()
+
+
+def commits_something(store: Path) -> bool:
+    """Wait as long as media that were handed over may wait for their commit."""
+    try:
+        return bool(wait_for(lambda: len(vifex.open(store)["main"].ledger()), COMMIT_S + 2))
+    except (AssertionError, vifex.VifexError):
+        return False
 
 
 def entries(store: Path) -> dict[str, dict[str, Any]]:
@@ -141,11 +164,14 @@ def test_shards_and_machines_that_are_killed_cost_nothing_but_time(
     store = tmp_path / "far.vifex"
     machine = add_machine(cluster)
     run = start(cluster, media, store, "--shards", str(MACHINES + 1))
-    wait_for_rows(store)
-    actors()[0].kill()
+    first, *others = at_work(MACHINES + 1)
+    for other in others:
+        other.suspend()  # so that the run goes on until both are dead
+    first.kill()
     cluster.remove_node(machine, allow_graceful=False)
-    said = ended(run)
-    assert "was replaced" in said
+    assert run.poll() is None
+    resume(others)
+    assert "was replaced" in ended(run)
     assert compare_stores(local, store) == []
 
 
@@ -154,9 +180,17 @@ def test_the_same_command_goes_on_where_a_killed_one_ended(
 ) -> None:
     store = tmp_path / "far.vifex"
     run = start(cluster, media, store)
-    wait_for_rows(store)
+    for _ in range(20):
+        shards = at_work(MACHINES)
+        time.sleep(0.5)
+        for shard in shards:
+            shard.suspend()
+        if commits_something(store):
+            break
+        resume(shards)
     run.send_signal(signal.SIGKILL)
     run.communicate()
+    resume(shards)
     before = entries(store)
     ended(start(cluster, media, store))
     assert before

@@ -74,7 +74,7 @@ def export_each_medium(
         )
     stems = _Stems(view, where)
     media = rows = 0
-    with folder_written_whole(folder, overwrite=overwrite, is_own=_holds_arrays) as aside:
+    with folder_written_whole(folder, overwrite=overwrite, is_own=_holds_arrays, synced=False) as aside:
         for one in _media(view, columns, where):
             _write(aside / stems.of(one), one, view, columns, to)
             media, rows = media + 1, rows + len(one.t_s)

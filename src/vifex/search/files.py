@@ -63,7 +63,7 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
 
 @contextmanager
 def folder_written_whole(
-    path: str | os.PathLike[str], *, overwrite: bool, is_own: Callable[[Path], bool]
+    path: str | os.PathLike[str], *, overwrite: bool, is_own: Callable[[Path], bool], synced: bool = True
 ) -> Iterator[Path]:
     """Yield a temporary folder to write to; at the end it becomes the folder `path` in one step.
 
@@ -71,6 +71,7 @@ def folder_written_whole(
         path: The folder to write; the one that it lies in must exist, and an empty one may be there.
         overwrite: Whether it may replace a folder.
         is_own: Whether a folder with files is one of the kind that is written: no other is replaced.
+        synced: Whether each file is synced first, which takes milliseconds for each.
 
     Raises:
         InputError: If `path` is taken, lies in a store or cannot be written, or if the disk is full.
@@ -83,7 +84,8 @@ def folder_written_whole(
         with _translated(target):
             aside.mkdir()
             yield aside
-            sync_tree(aside)
+            if synced:
+                sync_tree(aside)
             if target.is_dir():
                 target.rename(old)
             aside.rename(target)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from vifex.media.sources.entries import NAME
 from vifex.media.sources.fields import corners_of, split_of
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
-from vifex.media.sources.source import printable, why
+from vifex.media.sources.source import printable, unreadable
 from vifex.values.errors import InputError
 
 __all__ = ["COCO"]
@@ -45,14 +45,14 @@ def _rows(path: str) -> Iterator[Row]:
             number += 1
             yield Row(number, {}, "an image without a file_name", where=f"image {number}")
             continue
-        stated = {"uri": os.path.join(folder, name), NAME: name} | ({"split": split} if split else {})  # noqa: PTH118
+        stated = {"uri": os.path.join(folder, name)} | ({"split": split} if split else {})  # noqa: PTH118
         own = [one for one in boxes.get(image.get("id"), ()) if not one.get("iscrowd")]
         if not own:
             number += 1
-            yield Row(number, stated, note=note, where=f"image {image.get('id')}")
+            yield Row(number, stated, note=note, where=f"image {image.get('id')}", name=name)
         for one in own:
             number += 1
-            yield _box(number, stated, one, names, note)
+            yield replace(_box(number, stated, one, names, note), name=name)
 
 
 def _box(
@@ -73,7 +73,7 @@ def _load(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123
             data = json.load(file)
     except OSError as exc:
-        raise InputError(f"{why(exc)}.", of=printable(path), todo="Give a file that can be read.") from exc
+        raise unreadable(path, exc) from exc
     except (ValueError, RecursionError) as exc:
         raise InputError("this is not JSON in UTF-8.", of=printable(path), todo=_FORM) from exc
     if not isinstance(data, dict) or not isinstance(data.get("images"), list):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from vifex.media.places import is_remote
 from vifex.media.remote.addresses import address_of, join
@@ -17,13 +17,7 @@ from vifex.media.sources.rows import Row
 from vifex.media.sources.source import local_path, printable, remote
 from vifex.values.media import Box, Span, path_to_uri
 
-__all__ = ["NAME", "RELATIVE", "Entry", "entry_of"]
-
-NAME: Final = " name"
-"""Field of rows whose medium is called otherwise than its path; no file has a field of this name."""
-
-RELATIVE: Final = " is_relative"
-"""Field of rows whose boxes are parts of the image's sides; no file has a field of this name."""
+__all__ = ["Entry", "entry_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +86,8 @@ def entry_of(row: Row, folder: str) -> Entry:
             problems.append(str(exc))
     if said.get("sample_fps") is not None and said.get("sample_every") is not None:
         problems.append("it has sample_fps and sample_every, which are two ways of sampling")
+    if row.is_relative and said.get("box") is not None:
+        said["box"] = replace(said["box"], is_relative=True)
     return replace(entry, **said, problem=problems[0] if problems else None)
 
 
@@ -107,7 +103,7 @@ def _place(row: Row, folder: str) -> Entry:
             return _remote_place(row, given, folder)
         path = local_path(os.fsdecode(given.encode("utf-8", "surrogateescape")))
         absolute = os.path.join(folder, path)  # noqa: PTH118
-        name = printable(row.fields.get(NAME, path))
+        name = printable(path if row.name is None else row.name)
         return Entry(row.number, uri=path_to_uri(absolute), path=absolute, name=name)
     except UnicodeError:
         return Entry(row.number, problem="uri holds a character that no name can have")
@@ -129,7 +125,7 @@ def _remote_place(row: Row, given: str, folder: str) -> Entry:
     if not scheme and given.lower().startswith("file:"):
         raise ValueError("a manifest at a remote address cannot name a file of this machine")
     address = address_of(given if scheme else join(folder, given))
-    name = printable(row.fields.get(NAME, given))
+    name = printable(given if row.name is None else row.name)
     return Entry(row.number, uri=address.uri, path=address.access, name=name)
 
 
@@ -175,10 +171,9 @@ def _box(fields: Mapping[str, Any]) -> Box | None:
     if all(corner is None for corner in corners):
         return None
     x0, y0, x1, y1 = corners
-    is_relative = bool(fields.get(RELATIVE))
     if x0 is None or y0 is None or x1 is None or y1 is None:
         raise ValueError("a box needs all four of x0, y0, x1, y1")
-    return Box(x0, y0, x1, y1, is_relative=is_relative)
+    return Box(x0, y0, x1, y1)
 
 
 def _number(fields: Mapping[str, Any], name: str) -> float | None:

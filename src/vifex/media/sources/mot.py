@@ -13,11 +13,10 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from vifex.media.sources.entries import NAME
 from vifex.media.sources.fields import corners_of
 from vifex.media.sources.manifests import manifest_source
 from vifex.media.sources.rows import Row
-from vifex.media.sources.source import printable, why
+from vifex.media.sources.source import printable, unreadable
 from vifex.values.errors import InputError
 
 __all__ = ["MOT"]
@@ -49,9 +48,10 @@ def _rows(path: str) -> Iterator[Row]:
             continue
         left, top, width, height = sides
         name = f"{int(frame):06d}{suffix}"
-        fields: dict[str, Any] = {"uri": os.path.join(images, name), NAME: name}  # noqa: PTH118
+        fields: dict[str, Any] = {"uri": os.path.join(images, name)}  # noqa: PTH118
         fields |= corners_of([left - 1, top - 1, width, height], is_sized=True)
-        yield Row(number, fields | ({"label": str(int(track))} if track >= 0 else {}), note=note)
+        fields |= {"label": str(int(track))} if track >= 0 else {}
+        yield Row(number, fields, note=note, name=name)
 
 
 def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
@@ -61,7 +61,7 @@ def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
                 if cells:
                     yield number, cells
     except OSError as exc:
-        raise InputError(f"{why(exc)}.", of=printable(path), todo="Give a file that can be read.") from exc
+        raise unreadable(path, exc) from exc
 
 
 def _is_left_out(cells: Sequence[str]) -> bool:

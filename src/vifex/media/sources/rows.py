@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from vifex.media.places import open_buffered, open_text
 from vifex.media.sources.fields import FORM, Reading, reading_of
-from vifex.media.sources.source import printable, why
+from vifex.media.sources.source import printable, unreadable
 from vifex.values.errors import InputError
 
 __all__ = ["Row", "Rows", "json_rows", "table_rows"]
@@ -38,6 +38,10 @@ class Row:
     """What the user should know about how the file is read."""
     where: str = ""
     """What the row is in its file, where that has no lines, e.g. `annotation 7`."""
+    name: str | None = None
+    """What its medium is called, where that is not the path."""
+    is_relative: bool = False
+    """Whether the corners of its box are parts of the image's sides."""
 
 
 def table_rows(path: str) -> Iterator[Row]:
@@ -110,9 +114,7 @@ def _open(path: str) -> TextIO:
         with open_buffered(path) as file:
             start = file.read(4096)
     except OSError as exc:
-        raise InputError(
-            f"{why(exc)}.", of=printable(path), todo="Give a manifest that can be read."
-        ) from exc
+        raise unreadable(path, exc, "manifest") from exc
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
         raise InputError("this manifest is not UTF-8 text.", of=printable(path), todo="Save it as UTF-8.")
     return open_text(path, newline="")

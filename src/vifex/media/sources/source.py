@@ -32,6 +32,7 @@ __all__ = [
     "printable",
     "remote",
     "skipped",
+    "unreadable",
     "why",
 ]
 
@@ -214,6 +215,11 @@ _WORDS: Final = {
     errno.EPERM: "permission denied",
     errno.ENAMETOOLONG: "its path is longer than this system allows",
 }
+
+
+def unreadable(path: str, exc: OSError, what: str = "file") -> InputError:
+    """Return the error of a file that states media and that the system does not let be read."""
+    return InputError(f"{why(exc)}.", of=printable(path), todo=f"Give a {what} that can be read.")
 
 
 def why(problem: OSError | ValueError) -> str:

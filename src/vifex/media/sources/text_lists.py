@@ -14,8 +14,7 @@ from vifex.media.places import is_remote, open_text, written
 from vifex.media.sources import kinds
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
-from vifex.media.sources.source import printable, why
-from vifex.values.errors import InputError
+from vifex.media.sources.source import unreadable
 
 __all__ = ["TEXT_LIST"]
 
@@ -29,7 +28,7 @@ def _rows(path: str) -> Iterator[Row]:
                 if line.strip():
                     yield _row(number, line, folder)
     except OSError as exc:
-        raise InputError(f"{why(exc)}.", of=printable(path), todo="Give a list that can be read.") from exc
+        raise unreadable(path, exc, "list") from exc
 
 
 def _row(number: int, line: str, folder: str | None) -> Row:

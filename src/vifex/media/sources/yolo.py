@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from vifex.media.sources import kinds
-from vifex.media.sources.entries import NAME, RELATIVE
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
-from vifex.media.sources.source import printable, why
+from vifex.media.sources.source import printable, unreadable
 from vifex.values.errors import InputError
 from vifex.values.registry import require
 
@@ -39,15 +39,16 @@ def _rows(path: str) -> Iterator[Row]:
     classes = dict(enumerate(names)) if isinstance(names, list) else dict(names)
     number = 0
     for split, image, name in _images(path, data):
-        stated = {"uri": image, NAME: name, "split": split}
+        stated = {"uri": image, "split": split}
         lines = list(_lines(_labels_of(image)))
         if not lines:
             number += 1
-            yield Row(number, stated, where=f"image {printable(os.path.basename(image))}")  # noqa: PTH119
+            where = f"image {printable(os.path.basename(image))}"  # noqa: PTH119
+            yield Row(number, stated, where=where, name=name)
         for place, cells in lines:
             number += 1
             where = f"{printable(os.path.basename(_labels_of(image)))}, line {place}"  # noqa: PTH119
-            yield _box(number, stated, cells, classes, where)
+            yield replace(_box(number, stated, cells, classes, where), name=name)
 
 
 def _box(
@@ -67,8 +68,8 @@ def _box(
     except ValueError:
         return Row(number, stated, "it is neither a class with a box nor one with a polygon", where=where)
     label = str(classes.get(int(code), int(code)))
-    sides = {"x0": min(xs), "y0": min(ys), "x1": max(xs), "y1": max(ys), RELATIVE: True}
-    return Row(number, {**stated, "label": label, **sides}, where=where)
+    sides = {"x0": min(xs), "y0": min(ys), "x1": max(xs), "y1": max(ys)}
+    return Row(number, {**stated, "label": label, **sides}, where=where, is_relative=True)
 
 
 def _load(path: str) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def _load(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
             data = yaml.safe_load(file)
     except OSError as exc:
-        raise InputError(f"{why(exc)}.", of=printable(path), todo="Give a file that can be read.") from exc
+        raise unreadable(path, exc) from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
         raise InputError("this is not YAML in UTF-8.", of=printable(path), todo=_FORM) from exc
     names = data.get("names", {}) if isinstance(data, dict) else None

@@ -106,9 +106,9 @@ def remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def figures(store: Path, form: str, rows: int, *, back: bool) -> dict[str, dict[str, float]]:
+def figures(store: Path, work: Path, form: str, rows: int, *, back: bool) -> dict[str, dict[str, float]]:
     """Export in one format, import it again, and measure both."""
-    target, again = store.parent / f"x{SUFFIXES[form]}", store.parent / "again.vifex"
+    target, again = work / f"x{SUFFIXES[form]}", work / "again.vifex"
     words: list[object] = ["--each", "medium"] if form == "each" else ["--to", form]
     if form in TEXTS:
         media = int(rows / EACH * TEXTS[form])
@@ -126,6 +126,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--gib", type=float, default=5, help="of vectors (default: %(default)s)")
     words.add_argument("--folder", type=Path, help="where all is made (default: a temporary folder)")
+    words.add_argument("--store", type=Path, help="a store that an earlier run has made with the same --gib")
     words.add_argument("--formats", nargs="+", default=list(SUFFIXES), choices=list(SUFFIXES))
     words.add_argument("--no-imports", action="store_true", help="only export")
     words.add_argument("--rounds", type=int, default=1, help="kept for the sake of run.py")
@@ -133,12 +134,13 @@ def main() -> None:
     rows = int(asked.gib * (1 << 30) / 4 / SIZE / EACH) * EACH
     results: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="vifex-exports-", dir=asked.folder) as folder:
-        store = Path(folder) / "s.vifex"
-        began_s = time.perf_counter()
-        make(store, rows)
-        print(f"{rows:,} rows made in {time.perf_counter() - began_s:.0f} s", file=sys.stderr, flush=True)
+        store, work = asked.store or Path(folder) / "s.vifex", Path(folder)
+        if asked.store is None:
+            began_s = time.perf_counter()
+            make(store, rows)
+            print(f"{rows:,} rows made in {time.perf_counter() - began_s:.0f} s", file=sys.stderr, flush=True)
         for form in asked.formats:
-            results[form] = figures(store, form, rows, back=not asked.no_imports)
+            results[form] = figures(store, work, form, rows, back=not asked.no_imports)
             print(form, results[form], file=sys.stderr, flush=True)
             # After each format: what was measured stays, whatever comes of the next one.
             config = {"vectors_gib": asked.gib, "rows": rows, "size": SIZE, "rows_per_medium": EACH}

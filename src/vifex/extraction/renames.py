@@ -21,6 +21,7 @@ from typing import Final
 
 from vifex.media.content_hash import MAX_BYTES, hash_of
 from vifex.media.decode.files.source import open_medium
+from vifex.media.places import file_of
 from vifex.media.sources.kinds import suffix_of
 from vifex.store import Content, KnownContents, LedgerEntry, MovedMedium, ViewWriter
 from vifex.values import MediaError, Medium, Outcome, Recipe
@@ -178,7 +179,7 @@ def _fits(medium: Medium, content: Content, entry: LedgerEntry) -> bool:
 def _has_left(entry: LedgerEntry) -> bool:
     """Return whether the file of an entry is gone, or another one is at its address now."""
     try:
-        found = os.stat(uri_to_path(entry.uri))  # noqa: PTH116 - names of any bytes
+        found = os.stat(file_of(uri_to_path(entry.uri)))  # noqa: PTH116 - names of any bytes
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):

@@ -13,6 +13,7 @@ from vifex.values.media import path_to_uri, uri_to_path
 __all__ = [
     "PlaceStat",
     "base_name",
+    "file_of",
     "is_remote",
     "open_buffered",
     "open_place",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _BUFFER_BYTES = 1 << 16
+_TOP_VERSION = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,25 @@ def written(place: str) -> str:
 def base_name(place: str) -> str:
     """Return the last part of a place's path."""
     return name_of(place) if is_remote(place) else os.path.basename(place)  # noqa: PTH119
+
+
+def file_of(place: str) -> str:
+    """Return the file whose size and time of change stand for a place.
+
+    Of a Lance table, which is a folder, it is the manifest of the newest version; else the place itself.
+    """
+    if not place.lower().endswith(".lance") or is_remote(place):
+        return place
+    try:
+        names = os.listdir(os.path.join(place, "_versions"))  # noqa: PTH118, PTH208
+    except OSError:
+        return place
+    stems = [name.removesuffix(".manifest") for name in names if name.endswith(".manifest")]
+    # New names count down from 2 ** 64 - 1, older ones up from 1.
+    versions = {min(int(stem), _TOP_VERSION - int(stem)): stem for stem in stems if stem.isdigit()}
+    if not versions:
+        return place
+    return os.path.join(place, "_versions", f"{versions[max(versions)]}.manifest")  # noqa: PTH118
 
 
 def open_place(place: str) -> io.RawIOBase:
@@ -113,7 +134,7 @@ def stat_place(place: str, *, is_fresh: bool = False) -> os.stat_result | PlaceS
         OSError: If it cannot be examined.
     """
     if not is_remote(place):
-        return os.stat(place)  # noqa: PTH116
+        return os.stat(file_of(place))  # noqa: PTH116
     from vifex.media.remote.objects import examine, remote_object
 
     found = (examine(place) if is_fresh else remote_object(place)).stat()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from vifex.search.columns import as_matrix, layer_of, rows_per_batch
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch, thrifty
 from vifex.search.files import folder_written_whole
 from vifex.values import InputError
 
@@ -90,7 +90,7 @@ def _media(view: View, columns: Sequence[str], where: str | None) -> Iterator[_R
     """Yield the rows of each medium; a store keeps them together, by rising ordinal."""
     step = rows_per_batch(sum(layer_of(view, column).size for column in columns))
     rows: _Rows | None = None
-    for batch in view.batches(columns=[*_PLAIN, *columns], where=where, batch_rows=step):
+    for batch in thrifty(view.batches(columns=[*_PLAIN, *columns], where=where, batch_rows=step)):
         for start, end in _runs(batch.column("medium_id")):
             part = batch.slice(start, end - start)
             medium_id = part.column("medium_id")[0].as_py()

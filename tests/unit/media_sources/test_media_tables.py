@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lance
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
@@ -50,8 +51,12 @@ def read(medium: Medium) -> bytes:
         return bytes(file.whole()[:])
 
 
+def lance_table(table: pa.Table, path: Path) -> None:
+    lance.write_dataset(table, str(path), max_rows_per_file=3)
+
+
 @pytest.mark.parametrize("kept", [True, False])
-@pytest.mark.parametrize(("write", "name"), KINDS)
+@pytest.mark.parametrize(("write", "name"), [*KINDS, (lance_table, "train.lance")])
 def test_rows_are_media(
     write: Write, name: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,3 +138,23 @@ def test_an_address_of_a_value_that_is_not_there(tmp_path: Path) -> None:
     for member in ("image:7", "picture:0", "image", "image:-1"):
         with pytest.raises(MediaError, match="the table has no such"), open_uri(f"{path.as_uri()}#{member}"):
             pass
+
+
+def test_a_new_version_of_a_lance_table_is_another_file(tmp_path: Path) -> None:
+    lance_table(pa.table({"image": DATA[:3]}), tmp_path / "x.lance")
+    before, _, _ = found_in(tmp_path / "x.lance")
+    lance.write_dataset(pa.table({"image": DATA[3:]}), str(tmp_path / "x.lance"), mode="append")
+    after, _, _ = found_in(tmp_path / "x.lance")
+    assert [read(medium) for medium in after] == DATA
+    assert [medium.medium_id for medium in after[:3]] == [medium.medium_id for medium in before]
+    assert {medium.mtime_ns for medium in after}.isdisjoint(medium.mtime_ns for medium in before)
+    with pytest.raises(MediaError, match="changed since it was found"):
+        read(before[0])
+
+
+def test_a_lance_table_that_is_damaged(tmp_path: Path) -> None:
+    lance_table(pa.table({"image": DATA}), tmp_path / "x.lance")
+    (manifest,) = (tmp_path / "x.lance" / "_versions").glob("*.manifest")
+    manifest.write_bytes(manifest.read_bytes()[:20])
+    with pytest.raises(InputError, match="the table cannot be read; it is damaged"):
+        found_in(tmp_path / "x.lance")

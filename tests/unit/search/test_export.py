@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import runpy
 import subprocess
 import sys
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from vifex.search.export import export
+from vifex.store import open_store
 from vifex.values import InputError, Recipe
+
+write_store = runpy.run_path(str(Path(__file__).with_name("rows.py")))["write_store"]
 
 
 def test_npy_is_the_matrix(plain_view, numbers, tmp_path):
@@ -130,6 +137,32 @@ def test_batches_change_no_byte_that_is_read(plain_view, tmp_path, monkeypatch, 
         assert pq.read_table(whole).drop_columns("head").equals(pq.read_table(cut).drop_columns("head"))
     else:
         assert whole.read_bytes() == cut.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def wide_view(tmp_path_factory):
+    """24 MB in 300 rows."""
+    x = np.random.default_rng(1).standard_normal((300, 20_000), np.float32)
+    path = write_store(tmp_path_factory.mktemp("wide") / "s.vifex", {"head": x})
+    with open_store(path) as store:
+        yield store.view("main")
+
+
+@pytest.mark.parametrize("to", ["npy", "npz", "parquet", "safetensors", "hdf5", "huggingface"])
+def test_an_export_holds_no_more_than_some_batches(wide_view, tmp_path, monkeypatch, to):
+    """By the books of NumPy and of Arrow; `benchmarks/export_memory.py` measures processes over 5 GiB."""
+    monkeypatch.setattr("vifex.search.formats.parquet._GROUP_BYTES", 2 << 20)
+    before = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(before)
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        assert export(wide_view, tmp_path / "x", to=to) == 300
+        held = tracemalloc.get_traced_memory()[1] + pool.max_memory()
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(before)
+    assert held < 12 << 20
 
 
 def test_columns_must_be_named_where_a_file_holds_one(make_view, tmp_path):

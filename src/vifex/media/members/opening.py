@@ -16,7 +16,7 @@ from vifex.values import MediaError
 
 __all__ = ["OpenMember", "is_archive", "is_table", "open_member"]
 
-_TABLES: Final = (".parquet", ".arrow", ".feather")
+_TABLES: Final = (".parquet", ".arrow", ".feather", ".lance")
 
 
 class OpenMember(Protocol):

@@ -1,4 +1,4 @@
-"""Media as values of a table: bytes in a column of a Parquet or Arrow file.
+"""Media as values of a table: bytes in a column of a Parquet or Arrow file, or of a Lance table.
 
 A value's name is its column and its row: `image:12`. Columns of structures, as Hugging Face's `datasets`
 writes them, hold the bytes in a field: `image.bytes:12`.
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from vifex.media.members.lance_tables import LanceTable
 from vifex.media.places import is_remote, open_buffered, open_place, stat_place, written
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ class Table:
         import pyarrow as pa
 
         try:
-            is_parquet = written(path).lower().endswith(".parquet")
-            self._parts: _Parquet | _Arrow = _Parquet(path) if is_parquet else _Arrow(path)
+            self._parts: _Parquet | _Arrow | LanceTable = _parts(path)
         except (pa.ArrowException, OSError) as exc:
             if isinstance(exc, OSError) and exc.errno:
                 raise
@@ -130,6 +130,8 @@ class Table:
 
     def _part_of(self, row: int) -> tuple[int, int]:
         """Return the part that a row is in, and the number of rows before that part."""
+        if isinstance(self._parts, LanceTable):
+            return self._parts.part_of(row)
         before = 0
         for part, count in enumerate(self._parts.counts):
             if row < before + count:
@@ -152,6 +154,13 @@ class Table:
                 return _field(batch.column(0), column)[row]
             row -= batch.num_rows
         raise KeyError("the table has no such row")
+
+
+def _parts(path: str) -> _Parquet | _Arrow | LanceTable:
+    name = written(path).lower()
+    if name.endswith(".lance"):
+        return LanceTable(path)
+    return _Parquet(path) if name.endswith(".parquet") else _Arrow(path)
 
 
 class _Parquet:

@@ -1,4 +1,4 @@
-"""Media as bytes in a column of a Parquet or Arrow file, with their names, labels and splits.
+"""Media as bytes in a column of a Parquet or Arrow file or a Lance table, with names, labels and splits.
 
 Hugging Face's `datasets` keeps them as structures of `bytes` and `path`, and the names of its classes in the
 metadata; a list of names under `classes` is read too. The split is the column of that name, else what the
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 
 from vifex.media.members.opening import is_table
 from vifex.media.members.tables import MediaColumn, Table
-from vifex.media.places import base_name, stat_place, uri_of
+from vifex.media.places import base_name, file_of, is_remote, stat_place, uri_of
 from vifex.media.sources import kinds
 from vifex.media.sources.fields import reading_of, split_of
 from vifex.media.sources.source import (
@@ -142,4 +142,18 @@ def class_names(schema: Any, column: str) -> list[str]:
     return names
 
 
-TABLE = Source(takes=file_test(is_table), read=_read, rank=lambda given: 0)
+_is_file: Final = file_test(is_table)
+
+
+def _takes(given: str) -> bool:
+    """Whether a path is one of a table: a file, or a folder that is a Lance table."""
+    if _is_file(given):
+        return True
+    try:
+        place = place_given(given)
+    except ValueError:
+        return False
+    return not is_remote(place) and file_of(place) != place
+
+
+TABLE = Source(takes=_takes, read=_read, rank=lambda given: 0)

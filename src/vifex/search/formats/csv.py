@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vifex.search.columns import as_matrix, layer_of, rows_per_batch
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import Format, row_columns
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     # Arrow does not accept paths with bytes that are not text, so it gets an open file.
     with path.open("wb") as file, pc.CSVWriter(file, schema) as writer:
         step = rows_per_batch(4 * sum(sizes.values()))
-        for batch in view.batches(columns=[*plain, *columns], where=where, batch_rows=step):
+        for batch in thrifty(view.batches(columns=[*plain, *columns], where=where, batch_rows=step)):
             writer.write_batch(_laid_out(batch, plain, list(columns), schema))
             rows += batch.num_rows
     return rows

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vifex.search.columns import as_matrix, layer_of, rows_per_batch
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import RECIPE, Format, recipe_text, row_columns
 from vifex.search.formats.facts import ABSENT
 from vifex.values.registry import require
@@ -40,7 +40,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
             spec = layer_of(view, column)
             sets[column] = file.create_dataset(column, (n_rows, *spec.shape), spec.dtype)
         at = 0
-        for batch in view.batches(columns=[*plain, *columns], where=where, batch_rows=step):
+        for batch in thrifty(view.batches(columns=[*plain, *columns], where=where, batch_rows=step)):
             end = at + batch.num_rows
             for name in plain:
                 sets[name][at:end] = _values(batch.column(name))

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vifex.search.columns import layer_of, rows_per_batch
+from vifex.search.columns import layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import Format, typed_schema
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     n_files = max(1, math.ceil(n_rows * width / _FILE_BYTES))
     names = [f"data-{number:05d}-of-{n_files:05d}.arrow" for number in range(n_files)]
     step = rows_per_batch(sum(layer_of(view, column).size for column in columns))
-    batches = view.batches(columns=schema.names, where=where, batch_rows=step)
+    batches = thrifty(view.batches(columns=schema.names, where=where, batch_rows=step))
     rows = _write_files(path, names, schema, batches, max(1, math.ceil(n_rows / n_files)))
     (path / _INFO).write_text(_info(schema), encoding="utf-8")
     (path / _STATE).write_text(_state(names, _fingerprint(view, columns, where)), encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vifex.search.columns import as_matrix, layer_of, rows_per_batch
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import Format, row_columns
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
     step = rows_per_batch(8 * sum(layer_of(view, column).size for column in columns))
     rows = 0
     with path.open("w", encoding="utf-8") as file:
-        for batch in view.batches(columns=[*plain, *columns], where=where, batch_rows=step):
+        for batch in thrifty(view.batches(columns=[*plain, *columns], where=where, batch_rows=step)):
             # As texts, because JSON's own floats would be written with the digits of a double.
             vectors = {name: _texts(as_matrix(batch.column(name))) for name in columns}
             for place, line in enumerate(batch.select(plain).to_pylist()):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vifex.search.columns import layer_of, rows_per_batch
+from vifex.search.columns import layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import Format, typed_schema
 from vifex.store.files.plain_lance import is_lance_table, write_plain_table
 
@@ -29,7 +29,7 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
 
     def batches() -> Iterator[pa.RecordBatch]:
         nonlocal rows
-        for batch in view.batches(columns=schema.names, where=where, batch_rows=step):
+        for batch in thrifty(view.batches(columns=schema.names, where=where, batch_rows=step)):
             rows += batch.num_rows
             yield batch.select(schema.names).cast(schema)
 

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from vifex.search.columns import as_matrix, layer_of, rows_per_batch
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import Format
 from vifex.values import StoreError
 
@@ -29,7 +29,7 @@ def write_matrix(view: View, file: IO[bytes], column: str, where: str | None) ->
     header = {"descr": dtype.str, "fortran_order": False, "shape": (n_rows, *spec.shape)}
     np.lib.format.write_array_header_1_0(file, header)
     written = 0
-    for batch in view.batches(columns=[column], where=where, batch_rows=rows_per_batch(spec.size)):
+    for batch in thrifty(view.batches(columns=[column], where=where, batch_rows=rows_per_batch(spec.size))):
         matrix = np.ascontiguousarray(as_matrix(batch.column(column)), dtype=dtype)
         file.write(matrix.data)
         written += len(matrix)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vifex.search.columns import layer_of, rows_per_batch
+from vifex.search.columns import layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import Format, typed_schema
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PARQUET"]
 
-_GROUP_BYTES: Final = 64 << 20
+_GROUP_BYTES: Final = 32 << 20
 """Of a group of rows."""
 
 
@@ -37,7 +37,9 @@ def _write(view: View, path: Path, columns: Sequence[str], where: str | None) ->
         pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=texts) as writer,
     ):
         group: list[pa.RecordBatch] = []
-        for batch in view.batches(columns=schema.names, where=where, batch_rows=rows_per_batch(size)):
+        for batch in thrifty(
+            view.batches(columns=schema.names, where=where, batch_rows=rows_per_batch(size))
+        ):
             group.append(batch.select(schema.names).cast(schema))
             rows += batch.num_rows
             # The writer would hold the pages of a group of a million rows in memory.

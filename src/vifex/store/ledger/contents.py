@@ -25,7 +25,7 @@ __all__ = ["Content", "KnownContents"]
 U64 = npt.NDArray[np.uint64]
 
 _COLUMNS: Final = ("kind", "status", "size_bytes", "mtime_ns", "content_hash", "spec_hash")
-_WITH_ROWS: Final = pa.array(["ok", "partial"], pa.large_string())
+_FINISHED: Final = pa.array(["ok", "partial", "skipped"], pa.large_string())
 _SEED: Final = 0x9E3779B97F4A7C15
 
 
@@ -41,7 +41,7 @@ class Content:
 
 
 class KnownContents:
-    """The media of a ledger that are `ok` or `partial`, as it stands when the index is made.
+    """The media of a ledger that have not failed, as it stands when the index is made.
 
     Args:
         ledger: The ledger.
@@ -55,7 +55,7 @@ class KnownContents:
         at = 0
         for batch in read_entries(ledger, _COLUMNS):
             used = pc.and_(
-                pc.and_(pc.equal(batch.column("kind"), MEDIUM), pc.is_in(batch.column("status"), _WITH_ROWS)),
+                pc.and_(pc.equal(batch.column("kind"), MEDIUM), pc.is_in(batch.column("status"), _FINISHED)),
                 pc.not_equal(batch.column("content_hash"), ""),
             )
             new = np.flatnonzero(used.to_numpy(zero_copy_only=False))

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from vifex.media.remote.addresses import public
 from vifex.values import Limits
 
 __all__ = ["words_of_run"]
@@ -41,7 +42,10 @@ def words_of_run(
 
 
 def _source(source: str) -> str:
-    return source if source == "-" or "://" in source else os.path.abspath(source)  # noqa: PTH100
+    if source == "-" or source.lower().startswith("file://"):
+        return source
+    # Passwords and signatures are not kept.
+    return public(source) if "://" in source else os.path.abspath(source)  # noqa: PTH100
 
 
 def _choices(chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from vifex.media.places import only_counted
 from vifex.values import Medium, Outcome, VifexError
 
 __all__ = ["Counter", "is_long"]
@@ -56,6 +57,7 @@ class Counter:
 
     def _work(self) -> None:
         began_s = time.monotonic()
+        only_counted.set(True)  # of this thread alone
         try:
             for found in self._find():
                 self.media += 1

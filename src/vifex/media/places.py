@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, Final, TextIO, cast
 
 from vifex.media.remote.addresses import device_of, is_remote, name_of, path_of, public
 from vifex.values.media import path_to_uri, uri_to_path
@@ -15,18 +16,23 @@ __all__ = [
     "base_name",
     "file_of",
     "is_remote",
+    "only_counted",
     "open_buffered",
     "open_place",
     "open_text",
     "place_of",
     "shown",
+    "stat_named",
     "stat_place",
     "uri_of",
     "written",
 ]
 
-_BUFFER_BYTES = 1 << 16
+_BUFFER_BYTES: Final = 1 << 16
 _TOP_VERSION = (1 << 64) - 1
+
+only_counted: Final = ContextVar("only_counted", default=False)
+"""Whether sources are read only to count their media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,19 @@ def open_text(place: str, newline: str | None = None) -> TextIO:
     if not is_remote(place):
         return open(place, encoding="utf-8-sig", errors="surrogateescape", newline=newline)  # noqa: PTH123
     return io.TextIOWrapper(open_buffered(place), "utf-8-sig", "surrogateescape", newline)
+
+
+def stat_named(place: str) -> os.stat_result | PlaceStat:
+    """Return the facts of a remote file that a source names, as its server tells them now.
+
+    While sources are only counted the server is not asked, and the facts are zeros.
+
+    Raises:
+        OSError: If it cannot be examined.
+    """
+    if only_counted.get():
+        return PlaceStat(0, 0, device_of(place), 0)
+    return stat_place(place, is_fresh=True)
 
 
 def stat_place(place: str, *, is_fresh: bool = False) -> os.stat_result | PlaceStat:

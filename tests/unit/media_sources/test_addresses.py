@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
+from vifex.extraction.counting import Counter
 from vifex.media.remote.addresses import address_of, join, key_of, name_of, path_of, public
 from vifex.media.remote.errors import without_secrets
 from vifex.media.remote.stat import is_same_time, time_with_tag
+from vifex.media.sources import find
+from vifex.values import InputError
 
 
 @pytest.mark.parametrize(
@@ -41,13 +47,31 @@ def test_an_address_is_written_in_one_way(given: str, uri: str) -> None:
             "https://b.s3.amazonaws.com/k?AWSAccessKeyId=AK&Signature=s&Expires=1",
             "https://b.s3.amazonaws.com/k",
         ),
+        ("ftp://me:secret@host.org/k", "ftp://host.org/k"),
         ("https://host.org/k?access_token=t&api_key=k&page=2&sv=3", "https://host.org/k?page=2&sv=3"),
     ],
 )
 def test_secrets_are_read_with_and_never_stored(given: str, uri: str) -> None:
-    found = address_of(given)
-    assert found.access == given
-    assert found.uri == public(given) == uri
+    assert public(given) == uri
+    if given.startswith("https"):
+        assert (address_of(given).access, address_of(given).uri) == (given, uri)
+
+
+def test_what_is_no_address_keeps_its_secrets_too() -> None:
+    assert public("http://me:secret@[bad/a.jpg?token=x") == "http://[bad/a.jpg"
+    with pytest.raises(InputError, match=r"^http://\[bad/a\.jpg: this is not an address"):
+        list(find(["http://me:secret@[bad/a.jpg?token=x"]))
+
+
+def test_media_are_counted_without_asking_their_servers(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("uri\n" + "".join(f"http://127.0.0.1:9/{n}.jpg\n" for n in range(50)))
+    counter = Counter(lambda: find([tmp_path / "list.csv"]))
+    counter.start()
+    deadline_s = time.monotonic() + 10
+    while not counter.is_done and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    counter.close()
+    assert counter.media == 50
 
 
 def test_messages_of_libraries_lose_secrets() -> None:

@@ -35,6 +35,7 @@ WEB: Final = ("http", "https")
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "abfs", "abfss")
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
+_USER: Final = re.compile("//[^/]*@")
 _SAFE_IN_KEY: Final = "/-._~"
 _SAFE_IN_URL: Final = "/%:@!$&'()*+,;=~-._"
 _SECRET: Final = re.compile(
@@ -103,9 +104,12 @@ def bucket_address(scheme: str, host: str, key: str) -> str:
 
 def public(address: str) -> str:
     """Return an address without user, password, and those parts of its query that give access."""
-    parts = urlsplit(address)
-    if parts.scheme.lower() not in WEB:
+    if scheme_of(address) in BUCKETS:
         return address
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # no address, but it may hold a secret all the same
+        return _USER.sub("//", address.partition("?")[0])
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     is_signed = any(name.lower() == "sig" for name, _ in pairs)
     kept = [

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from vifex.media.places import only_counted
 from vifex.media.remote.settings import connections
 
 __all__ = ["FetchPool", "mapped"]
@@ -78,7 +79,7 @@ def mapped(
     global _askers
     waiting: deque[Callable[[], _Found] | Future[_Found]] = deque()
     for item in items:
-        if is_slow(item):
+        if is_slow(item) and not only_counted.get():
             _askers = _askers or FetchPool(connections())
             waiting.append(_askers.submit(partial(call, item)))
         elif waiting:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from vifex.media.places import is_remote
-from vifex.media.remote.addresses import address_of, join
+from vifex.media.remote.addresses import address_of, join, public
 from vifex.media.sources.paths import not_yet
 from vifex.media.sources.rows import Row
 from vifex.media.sources.source import local_path, printable, remote
@@ -121,7 +121,7 @@ def _remote_place(row: Row, given: str, folder: str) -> Entry:
     given.encode()
     scheme = remote(given)
     if scheme and not is_remote(given):
-        return Entry(row.number, uri=given, name=given, problem=not_yet(scheme))
+        return Entry(row.number, uri=public(given), name=public(given), problem=not_yet(scheme))
     if not scheme and given.lower().startswith("file:"):
         raise ValueError("a manifest at a remote address cannot name a file of this machine")
     address = address_of(given if scheme else join(folder, given))

@@ -7,7 +7,7 @@ import stat as modes
 from collections.abc import Callable
 from typing import Final
 
-from vifex.media.places import is_remote, stat_place, uri_of, written
+from vifex.media.places import is_remote, stat_named, uri_of, written
 from vifex.media.sources import kinds
 from vifex.media.sources.source import FileStat, Found, failed, failed_by, medium_of, skipped, why
 from vifex.values.media import Kind
@@ -29,7 +29,7 @@ def named_file(path: str, name: str, stat: os.stat_result | None = None) -> Foun
     """Take a file that the user named, by path or address: any file is tried, whatever it looks like."""
     if is_remote(path):
         try:
-            return named_remote(path, name, stat_place(path, is_fresh=True))
+            return named_remote(path, name, stat_named(path))
         except OSError as exc:
             return failed_by(path, name, exc)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from vifex.media.remote.addresses import WEB
+from vifex.media.remote.addresses import WEB, public
 from vifex.media.sources.files import named_file
 from vifex.media.sources.folders import is_store, walk
 from vifex.media.sources.source import (
@@ -69,7 +69,7 @@ def _local(given: str) -> str:
     scheme = remote(given)
     if scheme and not os.path.lexists(given):
         raise NothingHere(
-            failed("", given, not_yet(scheme), uri=given),
+            failed("", public(given), not_yet(scheme), uri=public(given)),
             todo="Copy the file to this machine and name its path.",
         )
     try:

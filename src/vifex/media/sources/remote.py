@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import BinaryIO, Final
 from urllib.parse import unquote, urlsplit
 
-from vifex.media.places import PlaceStat, is_remote, stat_place
+from vifex.media.places import PlaceStat, is_remote, only_counted, stat_named
 from vifex.media.remote import transfer
 from vifex.media.remote.addresses import (
     BUCKETS,
@@ -81,7 +81,7 @@ def _named(access: str) -> Found:
         TransferError: If there is no such file.
     """
     try:
-        stat = stat_place(access, is_fresh=True)
+        stat = stat_named(access)
     except TransferError as exc:
         if exc.is_missing:
             raise
@@ -166,7 +166,8 @@ class _Listing:
         kind = kinds.by_name(below)
         if kind is None or kinds.may_be_text(below):
             try:
-                head = transfer.fetch(uri, 0, kinds.HEAD_BYTES)[0] if stat.st_size else b""
+                is_asked = stat.st_size and not only_counted.get()
+                head = transfer.fetch(uri, 0, kinds.HEAD_BYTES)[0] if is_asked else b""
             except TransferError as exc:
                 return failed_by(uri, below, exc)
             kind = None if kind and kinds.is_text(head) else kinds.by_head(head) or kind

@@ -1,6 +1,6 @@
 """Shots: F1 on made videos, and agreement with TransNetV2 and PySceneDetect on real clips.
 
-usage: shots.py [--first SEED] [--videos N] [--keep FOLDER] [--sheets FOLDER]
+usage: shots.py [--first SEED] [--videos N] [--peer-videos N] [--keep FOLDER] [--sheets FOLDER]
 
 Videos of `made_shots.py` have known cuts, dissolves and fades. The rule of Vifex was tuned on the seeds 0
 to 23; the default is 24 others. A transition that was found counts as right where it overlaps a known one,
@@ -38,7 +38,6 @@ HERE = Path(__file__).resolve().parent
 SHARED = ROOT.parent / "shared"
 TOLERANCE = 2
 """Frames by which a known transition is lengthened on both sides."""
-TUNED_ON = range(24)
 PIXELS = PixelSpec(16, 16)
 SHOTS = ViewRequest(Sampling("shots", fps=None, per_shot=1, shot_rule=SHOT_RULE), PIXELS)
 EVERY = ViewRequest(Sampling("every", fps=None, every=1), PIXELS)
@@ -109,11 +108,6 @@ def figures(found: dict[str, Found], known: dict[str, list[Transition]]) -> dict
     }
 
 
-def alike(a: Found, b: Found) -> int:
-    """Count the transitions of two answers that overlap, two frames more on both sides."""
-    return len(matched(a, [Transition(last, first, "cut") for last, first in b])[0])
-
-
 def sheet(path: Path, at: int, to: Path) -> None:
     """Write nine frames around a transition, three apart, as one image."""
     wanted = {at + 3 * step: place for place, step in enumerate(range(-4, 5))}
@@ -138,49 +132,53 @@ def made(first: int, n: int, folder: Path) -> dict[str, list[Transition]]:
     return known
 
 
-def run(first: int, n: int, folder: Path, sheets: Path | None) -> None:
+def run(first: int, n: int, n_for_peers: int, folder: Path, sheets: Path | None) -> None:
     """Make, find, compare, and write the record."""
     known = made(first, n, folder)
     clips = sorted((SHARED / "media" / "good").glob("clip-*"))
     videos = [*map(Path, known), *clips]
     answers: dict[str, Any] = {"vifex": {str(path): by_vifex(path) for path in videos}}
-    answers["transnetv2"] = by_peer("shots_transnetv2", "transnetv2", videos, folder)
-    for name, found in by_peer("shots_scenedetect", "scenedetect", videos, folder).items():
+    for_peers = [*list(map(Path, known))[:n_for_peers], *clips]
+    answers["transnetv2"] = by_peer("shots_transnetv2", "transnetv2", for_peers, folder)
+    for name, found in by_peer("shots_scenedetect", "scenedetect", for_peers, folder).items():
         answers[f"scenedetect, {name}"] = found
     found = {
         name: {path: [tuple(t) for t in one["transitions"]] for path, one in answer.items()}
         for name, answer in answers.items()
     }
-    real: dict[str, dict[str, int]] = {}
+    real: dict[str, dict[str, list[int]]] = {}
     for path in map(str, clips):
-        row = {name: len(answer[path]) for name, answer in found.items() if path in answer}
+        row = {name: [first for _, first in answer.get(path, [])] for name, answer in found.items()}
         if any(row.values()):
-            own = found["vifex"][path]
-            row |= {
-                f"as {name}": alike(own, answer[path]) for name, answer in found.items() if path in answer
-            }
-            del row["as vifex"]
             real[Path(path).name] = row
         if sheets is not None:
-            edges = sorted({first for answer in found.values() for _, first in answer.get(path, [])})
-            for at in edges:
+            for at in sorted({at for frames in row.values() for at in frames}):
                 sheet(Path(path), at, sheets / f"{Path(path).stem}-{at}.png")
     n_frames = sum(one["n_frames"] for one in answers["vifex"].values())
     total_s = sum(one["total_s"] for one in answers["vifex"].values())
     decoding_s = sum(one["decoding_s"] for one in answers["vifex"].values())
-    deep_s = sum(one["finding_s"] for one in answers["transnetv2"].values())
+    deep = answers["transnetv2"].values()
+    deep_s = sum(one["finding_s"] for one in deep) / sum(one["n_frames"] for one in deep)
+    shared = {path: known[path] for path in list(known)[:n_for_peers]}
     write(
         "shots",
-        config={"seeds": [first, first + n - 1], "tuned_on": [0, 23], "tolerance_frames": TOLERANCE},
+        config={
+            "seeds": [first, first + n - 1],
+            "peer_seeds": [first, first + n_for_peers - 1],
+            "tuned_on": [0, 23],
+            "tolerance_frames": TOLERANCE,
+        },
         rounds=1,
         results={
-            "made": {name: figures(answer, known) for name, answer in found.items()},
+            "made": figures(found["vifex"], known),
             "transitions": sum(map(len, known.values())),
-            "real_clips": real,
+            "made_with_peers": {name: figures(answer, shared) for name, answer in found.items()},
+            "transitions_with_peers": sum(map(len, shared.values())),
+            "first_frames_of_shots_in_real_clips": real,
             "processor_ms_per_frame": {
                 "vifex, with both passes": round(1000 * total_s / n_frames, 3),
                 "a plain decode": round(1000 * decoding_s / n_frames, 3),
-                "transnetv2, without decoding": round(1000 * deep_s / n_frames, 3),
+                "transnetv2, without decoding": round(1000 * deep_s, 3),
             },
         },
     )
@@ -193,13 +191,15 @@ def main() -> None:
     )
     parser.add_argument("--first", type=int, default=100, help="first seed")
     parser.add_argument("--videos", type=int, default=24, help="how many seeds")
+    parser.add_argument("--peer-videos", type=int, help="how many of them the peers see; all by default")
     parser.add_argument("--keep", type=Path, help="folder for videos and answers, instead of a temporary one")
     parser.add_argument("--sheets", type=Path, help="folder for images of the transitions of the real clips")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        run(given.first, given.videos, folder, given.sheets)
+        for_peers = given.videos if given.peer_videos is None else given.peer_videos
+        run(given.first, given.videos, for_peers, folder, given.sheets)
 
 
 if __name__ == "__main__":

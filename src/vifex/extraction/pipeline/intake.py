@@ -61,8 +61,9 @@ class Intake:
         self.tally.moved += self.renames.look(found, self._commit_thread.do_now)
         return found
 
-    def begin_again(self) -> Tally:
+    def begin_again(self, *, retry_failed: bool) -> Tally:
         """Count anew; returns the new counts."""
+        self._retry_failed = retry_failed
         self.tally, self.course = Tally(), Course()
         return self.tally
 

@@ -180,9 +180,13 @@ class ShardedPipeline:
             raise
         return self.tally
 
-    def begin_again(self) -> None:
-        """Count anew in the next call of `work`."""
-        self.tally = self._intake.begin_again()
+    def begin_again(self, *, retry_failed: bool) -> None:
+        """Count anew in the next call of `work`.
+
+        Args:
+            retry_failed: Whether media that failed before are tried again in that call.
+        """
+        self.tally = self._intake.begin_again(retry_failed=retry_failed)
         self._display.begin_again()
         self.is_committed = False
 

@@ -122,7 +122,8 @@ def watch_views(
         yield run.batch(watched)
         while not stop():
             if watched.look():
-                if run.opens(stop, may_be_renamed=watched.take_has_gone()):
+                may_be_renamed, retry_failed = watched.take_has_gone(), watched.retries_failed
+                if run.opens(stop, may_be_renamed=may_be_renamed, retry_failed=retry_failed):
                     yield run.batch(watched)
                 continue
             if removed := watched.take_removed():
@@ -183,12 +184,13 @@ class _Run:
         stack.callback(self._pipeline.close)
         step("")
 
-    def opens(self, stop: Callable[[], bool], *, may_be_renamed: bool) -> bool:
+    def opens(self, stop: Callable[[], bool], *, may_be_renamed: bool, retry_failed: bool) -> bool:
         """Open the store where it is closed, and count anew; returns whether that was possible by now.
 
         Args:
             stop: Says whether to end.
             may_be_renamed: Whether files may have left their places since the last batch.
+            retry_failed: Whether media that failed are tried again in the next batch.
         """
         self._may_be_renamed = self._may_be_renamed or may_be_renamed
         if self._writer is None:
@@ -207,7 +209,7 @@ class _Run:
             recipes = [plan.recipe for plan in self._plans]
             self._pipeline.write_to(self._views, Renames(list(zip(recipes, self._views, strict=True))))
         self._may_be_renamed = False
-        self._pipeline.begin_again()
+        self._pipeline.begin_again(retry_failed=retry_failed)
         self._tells_of_waiting = True
         return not stop()
 

@@ -76,6 +76,8 @@ class WatchedMedia:
         """Size and time of change of files that were given, by path."""
         self._removed: dict[str, None] = {}
         self._has_gone = False
+        self.retries_failed = False
+        """Whether a folder has come back, and the batch with its listing is not over."""
         self._listed: set[str] = set()
         """Paths of the listing that goes on, where listings tell which files are gone."""
         self._was_away = False
@@ -112,6 +114,8 @@ class WatchedMedia:
 
     def end_batch(self) -> None:
         """Take note that all media of the batch are committed."""
+        if self._listing is None and self._list_again_s > 0:
+            self.retries_failed = False
         self._in_batch = IdSet()
         for found in self._ready:
             self._in_batch.add(_medium(found).medium_id)
@@ -318,6 +322,9 @@ class WatchedMedia:
             if not was_there:
                 self._on_notice(f"{printable(folder)} is back.")
             self._folders[folder] = self._was_away = self._has_gone = True
+            # What failed because the folder was not there is tried again.
+            self.retries_failed = True
+            self._given = OrderedDict.fromkeys(self._given, (-1, -1))
             self._list_again_s = 0.0
 
     def _watch(self, folder: str) -> None:

@@ -132,11 +132,13 @@ def _told(name: str, damage: Damage, recipe: Recipe) -> ViewRepair:
             "they were before, and the next extraction makes them again."
         )
     unproved = sum(not commit.is_proved for commit in damage.commits)
-    if unproved or damage.lost_entries or not damage.is_whole:
+    if unproved or damage.lost_entries:
         mended.append(
             f"The damaged ledger is written anew, without {_count(unproved, 'damaged commit')} and "
             f"{_count(damage.lost_entries, 'unreadable entry', 'unreadable entries')}."
         )
+    elif not damage.is_whole:
+        mended.append("The damaged ledger is written anew; all its entries are proved.")
     if damage.bad_files:
         listed = ", ".join(damage.bad_files[:3]) + (", ..." if len(damage.bad_files) > 3 else "")
         mended.append(f"Damaged files of the rows are left out: {listed}.")

@@ -22,6 +22,8 @@ _NAMES: Final = {
     "window_hop_s": "window-hop",
     "within_s": "within",
     "gap_s": "gap",
+    "settle_s": "settle",
+    "poll_s": "poll",
     "half_life_days": "half-life",
     "file_s": "file-limit",
     "stall_s": "stall-limit",

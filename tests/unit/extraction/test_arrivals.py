@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vifex.extraction.watching.arrivals import Arrivals, is_unfinished_name
+from vifex.extraction.watching.file_systems import network_file_system
 
 
 def whole(arrivals: Arrivals, now_s: float) -> list[str]:
@@ -98,3 +99,27 @@ def test_names_of_unfinished_files(name: str) -> None:
     """As rsync, wget and curl front ends, browsers and editors give them."""
     assert is_unfinished_name(f"/x/{name}")
     assert not is_unfinished_name(f"/x/{name.strip('.')}/a.jpg")
+
+
+MOUNTS = """\
+/dev/vda1 / ext4 rw,relatime 0 0
+nas:/export /mnt/nas nfs4 rw,vers=4.2 0 0
+tmpfs /mnt/nas/fast tmpfs rw 0 0
+//box/my\\040photos /mnt/my\\040photos cifs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/mnt/nas/2024", "nfs4"),
+        ("/mnt/nas", "nfs4"),
+        ("/mnt/nas2", None),
+        ("/mnt/nas/fast/x", None),
+        ("/mnt/my photos/a", "cifs"),
+        ("/home", None),
+    ],
+)
+def test_network_file_systems_by_the_table_of_mounts(folder: str, kind: str | None) -> None:
+    """Lines as `man 5 proc` and `man 5 fstab` describe them; the longest mount point counts."""
+    assert network_file_system(folder, MOUNTS) == kind

@@ -14,6 +14,7 @@ from typing import Final
 
 from vifex.extraction.listing import Listing
 from vifex.extraction.watching.arrivals import Arrivals, is_unfinished_name
+from vifex.extraction.watching.file_systems import network_file_system
 from vifex.extraction.watching.notifications import Notifications
 from vifex.media.sources.folders import HIDDEN, VANISHED, is_store, look_at, walk
 from vifex.media.sources.id_set import IdSet
@@ -90,6 +91,13 @@ class WatchedMedia:
         try:
             for folder in folders:
                 self._watch(folder)
+                kind = network_file_system(folder) if poll_s is None else None
+                if kind is not None:
+                    where = f"{printable(folder)} is on a network file system ({kind})"
+                    on_notice(
+                        f"{where}, which does not tell of what other machines write: list it again and again "
+                        "with `poll_s=`."
+                    )
         except BaseException:
             self.close()
             raise

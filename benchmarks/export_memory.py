@@ -1,6 +1,6 @@
 """Memory of exports and imports: a store of 5 GiB of random vectors in each format, and back into a store.
 
-    python benchmarks/export_memory.py --folder /big/disk
+    PYTHONPATH=benchmarks python benchmarks/export_memory.py --folder /big/disk
 
 `rss_anon_mib` is the peak of the command's own memory (RssAnon, looked at every 10 ms), which the system
 cannot take back as it can the cache of files; it is to stay within 600 MB. The vectors are float32, 16 rows

@@ -29,7 +29,7 @@ __all__ = [
     "stamp_of",
 ]
 
-BATCH_BYTES: Final = 8 << 20
+BATCH_BYTES: Final = 2 << 20
 _MAX_BATCH_ROWS: Final = 16_384
 _MOST_NUMBERS: Final = 1 << 26
 
@@ -81,7 +81,7 @@ class FeatureFile:
 
 
 def rows_per_batch(features: Sequence[Feature]) -> int:
-    """Return the number of rows of a batch of about 8 MiB."""
+    """Return the number of rows of a batch of about 2 MiB."""
     width = sum(4 * feature.size for feature in features)
     return max(1, min(_MAX_BATCH_ROWS, BATCH_BYTES // max(1, width)))
 

@@ -15,6 +15,7 @@ from vifex.importing.facts import FactReading
 from vifex.importing.media import Addresses, ImportedMedium, hash_128
 from vifex.media.sources.id_set import IdSet
 from vifex.store import Spilled, ViewWriter, row_schema
+from vifex.store.files.memory import release_freed_memory
 from vifex.values import InputError, Outcome, Recipe
 from vifex.values.rows import ROW_COLUMNS
 
@@ -25,6 +26,8 @@ __all__ = ["Imports", "fill_view"]
 
 _SPILL_BYTES: Final = 32 << 20
 """Rows of an unfinished medium that are held in memory."""
+_RELEASED_BYTES: Final = 128 << 20
+"""After so many bytes freed memory is given back to the system, of which glibc would keep some hundred MB."""
 _OPTIONAL: Final = tuple(c.name for c in ROW_COLUMNS if not c.required)
 
 
@@ -138,7 +141,12 @@ class _Filling:
     def run(self) -> None:
         """Read the file to its end."""
         names = [feature.name for feature in self._file.features]
+        read = 0
         for batch in self._file.read(self._reading.reads, names):
+            read += batch.nbytes
+            if read >= _RELEASED_BYTES:
+                read = 0
+                release_freed_memory()
             facts = self._reading.apply(batch)
             if self._identity is None and "key" in facts:
                 import pyarrow.compute as pc

@@ -19,7 +19,7 @@ __all__ = ["PlainTable", "is_lance_table", "write_plain_table"]
 _STORAGE: Final = "2.1"
 _METADATA_CACHE: Final = 32 << 20
 _INDEX_CACHE: Final = 1 << 20
-_IO_BUFFER: Final = 64 << 20
+_IO_BUFFER: Final = 32 << 20
 _FILE_BYTES: Final = 1 << 30
 
 

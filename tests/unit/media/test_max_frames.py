@@ -152,6 +152,21 @@ def test_windows_of_sound(tail: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    "name",
+    ["clip-h264-1080i.mts", "clip-vp9-10bit.webm", "clip-h264-in-avi.avi", "../odd/first-frame-not-key.ts"],
+)
+def test_packets_that_are_no_frames_are_not_counted(name: str, shared_media: Path) -> None:
+    """Fields, hidden images and what cannot be decoded at the start are packets of their own."""
+    path = shared_media / "good" / name
+    sampling = Sampling("every", every=2)
+    whole, _ = made.collect(path, ViewRequest(sampling, PIXELS))
+    found, report = made.collect(path, ViewRequest(replace(sampling, max_frames=3), PIXELS))
+    assert [_facts(s) for s in found] == [_facts(whole[i]) for i in _middles(len(whole), 3)]
+    assert report.taken[0][1].startswith(f"Of {len(whole)} sampled frames 3 were taken")
+
+
 def test_a_damaged_video_keeps_to_the_limit(videos: Callable[[str], Path], tmp_path: Path) -> None:
     """Half of the file is missing: fewer samples than the limit at most, never more."""
     data = videos(".ts").read_bytes()

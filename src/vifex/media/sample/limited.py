@@ -30,12 +30,18 @@ class Limited:
     def __init__(self, inner: Sampler, most: int, count: int) -> None:
         self._inner = inner
         self._left = most
+        self._most = most
         self._chosen = None if count <= most else frozenset(evenly(range(count), most))
         self._n_seen = 0
         self._is_single = isinstance(inner, SingleFrames)
         self._picks: list[Pick] = []
         self.oldest = 0
         self.only_key_frames = bool(getattr(inner, "only_key_frames", False))
+
+    @property
+    def n_passed(self) -> int:
+        """Picks that were passed on."""
+        return self._most - self._left
 
     def feed(self, index: int, start: Fraction, end: Fraction) -> bool:
         """Take the next frame; return whether its pixels must be kept."""
@@ -96,6 +102,7 @@ def count_picks(
     return count + sum(1 for _ in sampler.finish())
 
 
-def limit_sentence(count: int, most: int, what: str = "frames") -> str:
-    """Return a sentence about a limit that took effect."""
-    return f"Of {count:,} sampled {what} {most:,} were taken, spread evenly (`max_frames={most}`)."
+def limit_sentence(count: int, most: int, what: str = "frames", n_taken: int | None = None) -> str:
+    """Return a sentence about a limit that took effect; of a damaged medium fewer are taken than it lets."""
+    n_taken = most if n_taken is None else n_taken
+    return f"Of {count:,} sampled {what} {n_taken:,} were taken, spread evenly (`max_frames={most}`)."

@@ -16,7 +16,9 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from heapq import heappop, heappush
+from itertools import pairwise
 from typing import Any, Final
 
 from av.packet import Packet
@@ -34,7 +36,7 @@ from vifex.media.decode.video.pixels import Converter, FrameImage
 from vifex.media.decode.video.sample_builder import TimedFrame
 from vifex.values import Limits, ViewRequest
 
-__all__ = ["are_enough", "key_frames"]
+__all__ = ["are_enough", "frame_times", "key_frames"]
 
 _FIRST: Final = 8
 """Frames at the start that are decoded in full, to see which packets give them."""
@@ -45,8 +47,13 @@ _DEPTH: Final = 32
 def are_enough(requests: Sequence[ViewRequest], opened: Opened) -> bool:
     """Whether nothing but key frames is wanted of a video, and its packets carry times."""
     is_wanted = all(r.sampling.sampler == "keyframes" and r.sampling.assume_fps is None for r in requests)
+    return is_wanted and _is_timed(opened)
+
+
+def _is_timed(opened: Opened) -> bool:
+    """Whether packets of one stream carry the times of its frames."""
     is_timed = not (opened.is_raw or opened.is_image_stream or opened.container.format.name == "avi")
-    return is_wanted and is_timed and not opened.later and not has_alpha_beside(opened.stream)
+    return is_timed and not opened.later and not has_alpha_beside(opened.stream)
 
 
 def key_frames(
@@ -93,6 +100,35 @@ def key_frames(
         )
 
 
+def frame_times(
+    opened: Opened, limits: Limits, progress: Callable[[], None]
+) -> Iterator[tuple[Fraction, Fraction]]:
+    """Yield when each frame of a video is on screen, from its packets; the first frames alone are decoded.
+
+    Raises:
+        Unclear: If packets do not tell the frames.
+    """
+    if not _is_timed(opened):
+        raise Unclear
+    damage, clock = Damage(), opened.clock
+    packet_clock = PacketClock(opened.container, opened.stream)
+    timeline, decoder = _Timeline(limits), _Decoder(opened, limits, damage)
+    duration = 0
+    for packet in packets_of(opened, damage, packet_clock):
+        progress()
+        if packet_clock.n_joins:
+            raise Unclear
+        if packet is None:
+            timeline.end()
+        elif decoder.is_shown(packet):
+            timeline.add(packet)
+            duration = packet.duration or duration
+        if not decoder.is_skipping:
+            decoder.decode(packet)
+    ticks = timeline.edges(duration, decoder.first)
+    yield from ((clock.seconds(a), clock.seconds(b)) for a, b in pairwise(ticks))
+
+
 class _Decoder:
     """Decodes the first frames in full, then key frames alone."""
 
@@ -112,6 +148,11 @@ class _Decoder:
         """Key frames that are not placed yet, with their times."""
         self.n_found = 0
 
+    @property
+    def is_skipping(self) -> bool:
+        """Whether enough frames were decoded in full."""
+        return self._n_damaged is not None
+
     def is_shown(self, packet: Packet[Any]) -> bool:
         """Whether a frame is to come of a packet: an edit list, or its header, may hide it."""
         if packet.pts is None:
@@ -120,7 +161,7 @@ class _Decoder:
 
     def decode(self, packet: Packet[Any] | None) -> None:
         """Send a packet to the decoder, or `None` for the end, unless it is known to be of no use."""
-        is_skipping = self._n_damaged is not None
+        is_skipping = self.is_skipping
         if is_skipping and packet is not None and self._role_of and not self._role_of(packet).is_entry:
             return
         for frame in frames_of(self._context, packet, self._damage, self._clock):
@@ -193,16 +234,26 @@ class _Timeline:
         Raises:
             Unclear: If the packets before it gave other frames than their times say.
         """
-        if self._n_lost is None:
-            self._n_lost = bisect_left(self._pts, first[0])
-            if list(self._pts[self._n_lost : self._n_lost + len(first)]) != first:
-                raise Unclear
+        n_lost = self._lost(first)
         place = bisect_left(self._pts, pts)
         if place == len(self._pts) or self._pts[place] != pts:
             raise Unclear
         if place + 1 < len(self._pts):
-            return place - self._n_lost, self._pts[place + 1]
-        return place - self._n_lost, pts + max(1, duration or self._gap())
+            return place - n_lost, self._pts[place + 1]
+        return place - n_lost, pts + max(1, duration or self._gap())
+
+    def edges(self, duration: int, first: list[int]) -> list[int]:
+        """Return where each frame starts, and where the last one ends, whose packet has this duration."""
+        pts = self._pts.tolist()[self._lost(first) :]
+        return [*pts, pts[-1] + max(1, duration or self._gap())]
+
+    def _lost(self, first: list[int]) -> int:
+        """Return how many packets at the start gave no frame."""
+        if self._n_lost is None:
+            self._n_lost = bisect_left(self._pts, first[0]) if first else 0
+            if not first or list(self._pts[self._n_lost : self._n_lost + len(first)]) != first:
+                raise Unclear
+        return self._n_lost
 
     def n_flagged(self, first: list[int]) -> int:
         """Count the packets that the container marks as key frames, from the first frame on."""

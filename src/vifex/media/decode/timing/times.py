@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -92,15 +91,6 @@ class Survey:
     def is_plain(self) -> bool:
         """Whether each packet has a time of its own on one clock, so that a place in it can be sought."""
         return not self.n_joins and len(self.pts) == self.n_packets
-
-    def intervals(self, clock: Clock, duration: Fraction) -> Iterator[tuple[Fraction, Fraction]]:
-        """Yield when each frame is on screen, as its packet says; without times they share the duration."""
-        if len(self.pts) == self.n_packets and self.end is not None:
-            ticks = [*self.pts.tolist(), self.end]
-            yield from ((clock.seconds(a), clock.seconds(b)) for a, b in pairwise(ticks))
-        else:
-            step = duration / max(1, self.n_packets)
-            yield from ((step * n, step * (n + 1)) for n in range(self.n_packets))
 
     @property
     def order(self) -> Survey | None:

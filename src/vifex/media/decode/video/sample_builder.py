@@ -190,9 +190,8 @@ class SampleBuilder:
         most = self.request.sampling.max_frames
         if most is None or self._count is None or self._count <= most:
             return None
-        return limit_sentence(
-            self._count, most, "frames" if self.request.sampling.frames_per_sample is None else "clips"
-        )
+        what = "frames" if self.request.sampling.frames_per_sample is None else "clips"
+        return limit_sentence(self._count, most, what, getattr(self._sampler, "n_passed", most))
 
     def _hold(self, timed_frame: TimedFrame) -> _Held | None:
         boxes = self._boxes.at(timed_frame.index, timed_frame.start, timed_frame.end)

@@ -18,7 +18,7 @@ from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.source import LocalFile
 from vifex.media.decode.files.stated import DOLBY_ALONE
 from vifex.media.decode.passing import only_new
-from vifex.media.decode.sparse.key_frames import are_enough, key_frames
+from vifex.media.decode.sparse.key_frames import are_enough, frame_times, key_frames
 from vifex.media.decode.sparse.sparse import Unclear, can_pay, sparse_frames
 from vifex.media.decode.timing.appended import another_recording
 from vifex.media.decode.timing.follow import OutOfOrder, Timed, TimedFrames, duration_of, survey_all
@@ -193,12 +193,14 @@ def _counts(job: _Job, surveyed: Survey) -> list[int | None]:
     """Return for each request with a limit how many samples it would have without."""
     opened = open_video(job.file, job.limits, Log())
     try:
-        assumed = _assumed(job)
-        duration = duration_of(surveyed, opened, assumed)
-        intervals = list(surveyed.intervals(opened.clock, duration))
+        duration = duration_of(surveyed, opened, _assumed(job))
     finally:
         opened.close()
-    keys = _key_frames(job) if any(r.sampling.sampler == "keyframes" for r in job.requests) else []
+    limited = [request for request in job.requests if request.sampling.max_frames is not None]
+    of_keys = any(request.sampling.sampler == "keyframes" for request in limited)
+    of_all = any(request.sampling.sampler != "keyframes" for request in limited)
+    keys = _intervals(job, surveyed, only_keys=True) if of_keys else []
+    every = _intervals(job, surveyed, only_keys=False) if of_all else []
     return [
         None
         if request.sampling.max_frames is None
@@ -206,29 +208,47 @@ def _counts(job: _Job, surveyed: Survey) -> list[int | None]:
             request.sampling,
             part_of(job.medium, request),
             duration,
-            keys if request.sampling.sampler == "keyframes" else intervals,
+            keys if request.sampling.sampler == "keyframes" else every,
         )
         for request in job.requests
     ]
 
 
-def _key_frames(job: _Job) -> list[tuple[Fraction, Fraction]]:
-    """Return when each key frame is on screen: what the stream says, which only its decoder can tell."""
-    damage = Damage()
-    opened = open_video(job.file, job.limits, damage.opening)
+def _intervals(job: _Job, surveyed: Survey, *, only_keys: bool) -> list[tuple[Fraction, Fraction]]:
+    """Return when each frame, or each key frame, is on screen: by the packets, or else by decoding."""
+    opened = open_video(job.file, job.limits, Log())
     try:
+        if not only_keys:
+            return list(frame_times(opened, job.limits, job.progress))
         if are_enough([r for r in job.requests if r.sampling.sampler == "keyframes"], opened):
-            frames = key_frames(opened, job.limits, damage, job.progress)
+            frames = key_frames(opened, job.limits, Damage(), job.progress)
             return [(frame.start, frame.end) for frame in frames]
     except Unclear:
         pass
     finally:
         opened.close()
-    opened = open_video(job.file, job.limits, damage.opening)
     try:
-        timed = TimedFrames(opened, job.limits, Damage(), job.progress, assume_fps=_assumed(job))
-        frames = shown_frames(timed, opened, Damage())
-        return [(frame.start, frame.end) for frame in frames if frame.is_key]
+        return _decoded_intervals(job, None, only_keys=only_keys, strict=True)
+    except OutOfOrder:
+        return _decoded_intervals(job, surveyed.order, only_keys=only_keys, strict=False)
+
+
+def _decoded_intervals(
+    job: _Job, order: Survey | None, *, only_keys: bool, strict: bool
+) -> list[tuple[Fraction, Fraction]]:
+    opened, damage = open_video(job.file, job.limits, Log()), Damage()
+    try:
+        timed = TimedFrames(
+            opened,
+            job.limits,
+            damage,
+            job.progress,
+            order=order,
+            assume_fps=_assumed(job),
+            strict=strict,
+        )
+        frames = shown_frames(timed, opened, damage)
+        return [(frame.start, frame.end) for frame in frames if frame.is_key or not only_keys]
     finally:
         opened.close()
 

@@ -93,9 +93,10 @@ def test_a_path_with_nul_is_told_of(make: Make, tell: Tell) -> None:
 def test_addresses_of_other_schemes_are_refused_plainly(address: str, make: Make, tell: Tell) -> None:
     scheme = address.partition("://")[0].lower()
     reason = f"{scheme}:// addresses cannot be read, only http://, https://, s3://, gs://, az://"
-    with pytest.raises(InputError, match=reason.replace("/", "/")):
+    shown = f"{scheme}://{address.partition('://')[2]}"
+    with pytest.raises(InputError, match=reason):
         list(find([address]))
-    assert tell(find([address, make("1.jpg")]))[-1] == (address, f"failed: {reason}")
+    assert tell(find([address, make("1.jpg")]))[-1] == (shown, f"failed: {reason}")
 
 
 @pytest.mark.parametrize("address", ["file://host/a.jpg", "file:///a.jpg?x", "file:///a#1.jpg"])

@@ -241,3 +241,19 @@ def test_a_disk_that_decoders_seldom_wait_for_gets_no_decoders_beyond() -> None:
     for _ in range(20):
         dispatcher.measure(decoders[0], 0.3)  # type: ignore[arg-type]
     assert not dispatcher.wants_decoder
+
+
+def test_of_another_machine_a_decoder_holds_a_second_of_work() -> None:
+    """What a decoder holds is fetched while it reads; videos go one by one all the same."""
+    dispatcher, decoders = made(2, window=400)
+    give(dispatcher, ["image"] * 300, device=-7)
+    dispatcher.flush()
+    assert [len(decoder.jobs) for decoder in decoders] == [32, 32]
+    for _ in range(8):
+        finish(dispatcher, decoders[0], 20, wall_s=0.012)
+        dispatcher.flush()
+    assert 70 < len(decoders[0].jobs) + 20 <= 128
+    dispatcher, decoders = made(2)
+    give(dispatcher, ["video"] * 4, device=-7)
+    dispatcher.flush()
+    assert [len(decoder.jobs) for decoder in decoders] == [1, 1]

@@ -10,11 +10,12 @@ from vifex.values.errors import InputError
 __all__ = ["CONNECTIONS", "RETRIES", "connections", "retries", "share"]
 
 CONNECTIONS: Final = "VIFEX_CONNECTIONS"
-"""Connections to one host at a time: half for the sources, half for all decoder processes together."""
+"""Connections to one host at a time: a quarter for the sources, the rest for all decoder processes."""
 RETRIES: Final = "VIFEX_RETRIES"
 """How often a failed request is made again, with growing pauses. Default 5."""
 
-_sharing = 1
+_sharing: int | None = None
+"""Decoder processes, in each of them; else `None`."""
 
 
 def connections() -> int:
@@ -23,11 +24,13 @@ def connections() -> int:
     Raises:
         InputError: If the variable is not a whole number of at least 1.
     """
-    return max(1, _number(CONNECTIONS, 64, 1) // 2 // _sharing)
+    total = _number(CONNECTIONS, 64, 1)
+    of_sources = total // 4
+    return max(1, of_sources if _sharing is None else (total - of_sources) // _sharing)
 
 
 def share(processes: int) -> None:
-    """Take note that so many decoder processes share their half of the connections."""
+    """Take note that so many decoder processes share the connections."""
     global _sharing
     _sharing = max(1, processes)
 

@@ -64,7 +64,7 @@ class Dispatcher:
         key = lane_key(job.medium)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(is_long=key[1])
+            lane = self._lanes[key] = Lane(is_long=key[1], is_remote=key[0] < 0)
         if first:
             lane.waiting.appendleft(job)
         else:

@@ -27,12 +27,15 @@ _AHEAD: Final = (2, 128)
 """Images that a decoder holds, at least and at most: the one it reads, and more the less they take."""
 _AHEAD_S: Final = 0.1
 """Seconds of work that it may hold: more would wait behind it while others have nothing to do."""
+_REMOTE_AHEAD: Final = 32
+_REMOTE_AHEAD_S: Final = 1.0
+"""The same of media on other machines: they are fetched from when the decoder gets them."""
 
 LaneKey = tuple[int, bool]
 
 
 def lane_key(medium: Medium) -> LaneKey:
-    """Return a medium's file system, and whether it is a video or sound."""
+    """Return a medium's file system or host, and whether it is a video or sound."""
     return medium.device, medium.kind != "image"
 
 
@@ -42,6 +45,8 @@ class Lane:
 
     is_long: bool
     """Whether they are videos and sound."""
+    is_remote: bool = False
+    """Whether they are on another machine."""
     waiting: deque[Assignment] = field(default_factory=deque)
     ahead: int = 0
     """Media that a decoder may hold."""
@@ -50,7 +55,11 @@ class Lane:
     _measured: int = 0
 
     def __post_init__(self) -> None:
-        self.ahead = 1 if self.is_long else _AHEAD[0]
+        self.ahead = 1 if self.is_long else self._least
+
+    @property
+    def _least(self) -> int:
+        return _REMOTE_AHEAD if self.is_remote else _AHEAD[0]
 
     @property
     def is_slow(self) -> bool:
@@ -66,9 +75,10 @@ class Lane:
             job_s += 0.1 * (one_s - job_s)
         if job_s is not None:
             self._job_s = job_s
-            least, most = _AHEAD
+            ahead_s = _REMOTE_AHEAD_S if self.is_remote else _AHEAD_S
             # Nothing waits behind a video that may take an hour.
-            self.ahead = min(max(1 if self.is_long else least, int(_AHEAD_S / max(job_s, 1e-6))), most)
+            least = 1 if self.is_long else self._least
+            self.ahead = min(max(least, int(ahead_s / max(job_s, 1e-6))), _AHEAD[1])
 
     def measure(self, blocked: float) -> None:
         """Take note of the part of its time for which a decoder waited for this lane's files."""

@@ -37,6 +37,14 @@ def signals_as_in_a_terminal() -> None:
             signal.signal(number, default)
 
 
+@pytest.fixture(autouse=True)
+def usual_priority() -> Iterator[None]:
+    """SVT-AV1 gives a process that encodes real-time priority where it may, and all others would starve."""
+    yield
+    if hasattr(os, "SCHED_FIFO") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compiled graphs of tests stay out of the user's cache."""

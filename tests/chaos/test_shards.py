@@ -135,9 +135,9 @@ def test_two_shards_make_the_rows_of_one_to_the_bit(
     spilled: list[str] = []
     real = ShardSink.spill_part
 
-    def spill_part(self: ShardSink, medium_id: str, rows: bytes) -> None:
+    def spill_part(self: ShardSink, shard: int, medium_id: str, rows: bytes) -> None:
         spilled.append(medium_id)
-        real(self, medium_id, rows)
+        real(self, shard, medium_id, rows)
 
     monkeypatch.setattr(ShardSink, "spill_part", spill_part)
     store, outcomes, shown = tmp_path / "s.vifex", list[vifex.Outcome](), list[vifex.Progress]()

@@ -70,13 +70,8 @@ def local(media: Path) -> Path:
 def cluster() -> Iterator[Any]:
     """A head without cores, and machines with one each."""
     place = Path(tempfile.mkdtemp(prefix="vr-"))  # names of sockets must be short
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    head = {
-        "num_cpus": 0,
-        "object_store_memory": _OBJECTS,
-        "include_dashboard": False,
-        "temp_dir": str(place),
-    }
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": str(place)}
+    head = {"num_cpus": 0, "object_store_memory": _OBJECTS, "include_dashboard": False}
     made = ray_cluster.Cluster(initialize_head=True, head_node_args=head)
     try:
         for _ in range(MACHINES):
@@ -84,6 +79,7 @@ def cluster() -> Iterator[Any]:
         yield made
     finally:
         made.shutdown()
+        del os.environ["RAY_TMPDIR"]
         shutil.rmtree(place, ignore_errors=True)
 
 

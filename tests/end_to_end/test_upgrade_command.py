@@ -15,7 +15,14 @@ def test_the_command(tmp_path: Path, vifex_command: Callable[..., Any]) -> None:
     with tarfile.open(PACKED) as packed:
         packed.extractall(tmp_path, filter="data")
     store = tmp_path / "format-1.vifex"
-    shown = json.loads(vifex_command("show", store, "--json").stdout)
+
+    def show() -> dict[str, Any]:
+        """What the store holds, without its size on the disk, its runs, and the labels of the ledger."""
+        shown: dict[str, Any] = json.loads(vifex_command("show", store, "--json").stdout)
+        overview = shown.pop("overview")
+        return {**shown, "kinds": overview["collection"]["kinds"], "facts": overview["views"]}
+
+    shown = show()
     done = vifex_command("upgrade", store)
     assert (done.returncode, done.stdout) == (
         0,
@@ -23,6 +30,6 @@ def test_the_command(tmp_path: Path, vifex_command: Callable[..., Any]) -> None:
     )
     again = vifex_command("upgrade", store, "--json")
     assert json.loads(again.stdout) == {"store": str(store), "upgraded": False}
-    assert json.loads(vifex_command("show", store, "--json").stdout) == shown
+    assert show() == shown
     assert vifex_command("check", store).returncode == 0
     assert vifex_command("upgrade", tmp_path / "absent").returncode == 4

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from vifex.media.places import only_counted
+from vifex.media.counted import only_counted
 from vifex.values import Medium, Outcome, VifexError
 
 __all__ = ["Counter", "is_long"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, TextIO, cast
 
+from vifex.media.counted import only_counted
 from vifex.media.remote.addresses import device_of, is_remote, name_of, path_of, public
 from vifex.values.media import path_to_uri, uri_to_path
 
@@ -16,7 +16,6 @@ __all__ = [
     "base_name",
     "file_of",
     "is_remote",
-    "only_counted",
     "open_buffered",
     "open_place",
     "open_text",
@@ -30,9 +29,6 @@ __all__ = [
 
 _BUFFER_BYTES: Final = 1 << 16
 _TOP_VERSION = (1 << 64) - 1
-
-only_counted: Final = ContextVar("only_counted", default=False)
-"""Whether sources are read only to count their media."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from vifex.media.places import only_counted
+from vifex.media.counted import only_counted
 from vifex.media.remote.settings import connections
 
 __all__ = ["FetchPool", "mapped"]

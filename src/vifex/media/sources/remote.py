@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import BinaryIO, Final
 from urllib.parse import unquote, urlsplit
 
-from vifex.media.places import PlaceStat, is_remote, only_counted, stat_named
+from vifex.media.counted import only_counted
+from vifex.media.places import PlaceStat, is_remote, stat_named
 from vifex.media.remote import transfer
 from vifex.media.remote.addresses import (
     BUCKETS,

@@ -23,10 +23,7 @@ from PIL import Image
 import vifex
 
 ray_cluster = pytest.importorskip("ray.cluster_utils")
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="several raylets on a machine need Linux"),
-    pytest.mark.filterwarnings("ignore:lance is not fork-safe"),  # raylets are forked from this process
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="several raylets on a machine need Linux")
 
 ROOT = Path(__file__).parents[2]
 IMAGES, CLIPS, MACHINES = 60, 8, 3

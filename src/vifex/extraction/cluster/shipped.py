@@ -42,7 +42,7 @@ def ship(plans: Sequence[PortablePlan], put: Callable[[bytes], Any]) -> list[Shi
     """
     found = []
     for network in dict.fromkeys(path for plan in plans for path in _networks(plan.model)):
-        for path in _files(network):
+        for path in weights_files(network):
             contents = path.read_bytes()
             digest = hashlib.sha256(contents).hexdigest()
             found.append(ShippedFile(str(network), str(path), digest, put(contents)))
@@ -69,10 +69,6 @@ def _networks(model: Model) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             if weights.is_file():
                 yield weights
-
-
-def _files(network: Path) -> list[Path]:
-    return weights_files(network)
 
 
 def _by_network(files: Sequence[ShippedFile]) -> Iterator[tuple[str, list[ShippedFile]]]:

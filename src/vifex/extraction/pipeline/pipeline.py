@@ -23,8 +23,9 @@ from vifex.extraction.pipeline.batch_scheduler import BatchScheduler
 from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.in_flight import InFlight, MediumInFlight
 from vifex.extraction.pipeline.intake import Intake
-from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia, RowWriter
+from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia
 from vifex.extraction.pipeline.outcomes import outcome_of, worst
+from vifex.extraction.pipeline.repeated import RepeatedRun
 from vifex.extraction.pipeline.running_view import RunningView
 from vifex.extraction.pipeline.showing import ProgressDisplay
 from vifex.extraction.pipeline.vectors import to_vectors
@@ -56,7 +57,7 @@ class _Computed:
     result: Future[dict[str, npt.NDArray[Any]]]
 
 
-class Pipeline:
+class Pipeline(RepeatedRun):
     """One run over media, for one or more views.
 
     Args:
@@ -160,27 +161,6 @@ class Pipeline:
             raise
         return self.tally
 
-    def begin_again(self, *, retry_failed: bool) -> None:
-        """Count anew in the next call of `work`.
-
-        Args:
-            retry_failed: Whether media that failed before are tried again in that call.
-        """
-        self.tally = self._intake.begin_again(retry_failed=retry_failed)
-        self._display.begin_again()
-        self.is_committed = False
-
-    def write_to(self, writers: Sequence[RowWriter], renames: MovedMedia) -> None:
-        """Write to other writers of the views from the next call of `work` on.
-
-        Args:
-            writers: One for each view.
-            renames: Recognises media that are finished under another address.
-        """
-        for sink, writer in zip(self._sinks, writers, strict=True):
-            sink.write_to(writer)
-        self._intake.renames = renames
-
     def rest(self) -> None:
         """Watch the decoders for a tenth of a second, between two calls of `work`."""
         if self._loop is None:
@@ -211,12 +191,6 @@ class Pipeline:
     def is_decoding(self) -> bool:
         """Whether a decoder has stood ready to read."""
         return self._loop is not None and self._loop.ready_s is not None
-
-    def _commit(self) -> None:
-        for sink in self._sinks:
-            sink.commit()
-        self._commit_thread.finish()
-        self.is_committed = True
 
     # -- media in -----------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.intake import Intake
 from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia, RowWriter
 from vifex.extraction.pipeline.outcomes import worst
+from vifex.extraction.pipeline.repeated import RepeatedRun
 from vifex.extraction.pipeline.showing import ProgressDisplay
 from vifex.extraction.progress import Course, Progress
 from vifex.extraction.shards.assignments import MOST_LOSSES, Assigned, Assignments
@@ -65,7 +66,7 @@ _SUSPECTED: Final = 3
 """Media in a row that end their shard, before the shard itself counts as broken."""
 
 
-class ShardedPipeline:
+class ShardedPipeline(RepeatedRun):
     """One run over media with several shards, for one or more views; `Pipeline` is the run without shards.
 
     Args:
@@ -102,7 +103,7 @@ class ShardedPipeline:
         self.is_committed = False
         """Whether everything in `tally` is durable."""
         self._commit_thread = CommitThread()
-        self._sinks = [
+        self._sinks: list[ShardSink] = [
             ShardSink(self._commit_thread, writer, recipe, schema)
             for (recipe, writer), schema in zip(views, setups[0].schemas, strict=True)
         ]
@@ -180,27 +181,6 @@ class ShardedPipeline:
             raise
         return self.tally
 
-    def begin_again(self, *, retry_failed: bool) -> None:
-        """Count anew in the next call of `work`.
-
-        Args:
-            retry_failed: Whether media that failed before are tried again in that call.
-        """
-        self.tally = self._intake.begin_again(retry_failed=retry_failed)
-        self._display.begin_again()
-        self.is_committed = False
-
-    def write_to(self, writers: Sequence[RowWriter], renames: MovedMedia) -> None:
-        """Write to other writers of the views from the next call of `work` on.
-
-        Args:
-            writers: One for each view.
-            renames: Recognises media that are finished under another address.
-        """
-        for sink, writer in zip(self._sinks, writers, strict=True):
-            sink.write_to(writer)
-        self._intake.renames = renames
-
     def rest(self) -> None:
         """Watch the shards for a tenth of a second, between two calls of `work`."""
         if self._is_started:
@@ -217,12 +197,6 @@ class ShardedPipeline:
 
     def _is_over(self, listing: MediaQueue) -> bool:
         return listing.is_over and not self._found and self._assignments.is_idle
-
-    def _commit(self) -> None:
-        for sink in self._sinks:
-            sink.commit()
-        self._commit_thread.finish()
-        self.is_committed = True
 
     # -- media out to shards ------------------------------------------------------------------------------
 

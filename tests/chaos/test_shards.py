@@ -180,7 +180,7 @@ def test_a_medium_that_ends_its_shards_fails_alone(tmp_path: Path, fault: pytest
     assert (report.ok, report.failed) == (23, 1)
     (problem,) = report.problems
     assert problem.name == "i-07-poison.jpg"
-    assert "Each of 4 shards that worked on it ended; the last one crashed (SIGSEGV)." in problem.reason
+    assert "Each of 3 shards that worked on it ended; the last one crashed (SIGSEGV)." in problem.reason
     assert report.notices.count("the network is odd") == 1  # a warning of the shards
     assert any("crashed (SIGSEGV) and was replaced" in notice for notice in notices)
 

@@ -46,9 +46,9 @@ def repair(store: str | os.PathLike[str], *, view: str | None = None, dry_run: b
 
     Rows and entries that give their checksums stay bit for bit. Media whose rows are damaged or missing are
     removed, and media whose rows are whole and whose ledger entry is damaged keep their rows; the next
-    extraction from their sources makes both again. Rows that no entry names and files that nothing uses are
-    removed, and damaged approximate indexes are made again. A crash at any moment leaves each view as it was
-    or repaired.
+    run of the command that made them, `ViewRepair.made_by`, makes both again. Rows that no entry names and
+    files that nothing uses are removed, and damaged approximate indexes are made again. A crash at any moment
+    leaves each view as it was or repaired.
 
     Args:
         store: The store.

@@ -51,7 +51,7 @@ def check(
         Name of a tag: read the store as it was when vifex tag made it.
     repair
         Mend what can be mended without a copy. What is proved stays; media with damaged rows or entries are
-        made again by the next extraction.
+        made again by the next run of the command that made them.
     dry_run
         With --repair, change nothing and print what would be done.
     all
@@ -102,7 +102,8 @@ def _repair(store: Path, view: str | None, *, dry_run: bool, all: bool, json: bo
         for text in one.left:
             print_line(f"  {clean(as_options(text))}")
         if one.to_do:
-            print_line(f"  the next vifex extract from their sources makes {len(one.to_do):,} media again")
+            of = "from their sources" if one.made_by == "vifex extract" else "with the same choices"
+            print_line(f"  the next {one.made_by} {of} makes {len(one.to_do):,} media again")
             for medium in one.to_do[:limit]:
                 print_line(f"    {clean(medium)}")
             _print_rest(len(one.to_do), limit, "media")

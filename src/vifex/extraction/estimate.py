@@ -11,8 +11,9 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -23,9 +24,10 @@ from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
+from vifex.extraction.renames import ForeseenRenames, Renames
 from vifex.extraction.run import run_views
 from vifex.media.sources import find
-from vifex.store import MediumIds, open_store
+from vifex.store import FinishedView, open_store
 from vifex.values import InputError, Limits, Medium, Outcome, Span, StoreError, UnknownViewError
 from vifex.values.reports import Estimate, Report
 from vifex.values.spread import Evenly
@@ -127,7 +129,8 @@ def estimate_run(
                 todo='Estimate with `precision="auto"`; int8 takes less time.',
             )
     found = find(sources, stdin=stdin, on_notice=on_notice)
-    kinds, failed, done = _count(found if shard is None else shard.filtered(found), _done(store, plans))
+    with _finished(store, plans) as finished:
+        kinds, failed, done = _count(found if shard is None else shard.filtered(found), finished)
     budget = _Budget(workers, cores, memory_bytes, shards, devices)
     began_s, present = time.monotonic(), [kind for kind in kinds if kind.count]
     parts = [
@@ -156,25 +159,35 @@ def folder_bytes(folder: str | os.PathLike[str]) -> int:
     return total
 
 
-def _done(store: str | os.PathLike[str], plans: Sequence[ViewPlan]) -> list[MediumIds]:
-    """Read the ids of the media that each view has finished; a medium is done when all views have it."""
-    try:
-        with open_store(store) as opened:
-            return [opened.view(plan.name).medium_ids() for plan in plans]
-    except (StoreError, UnknownViewError):
-        return []  # no store, or no such view yet
+@contextmanager
+def _finished(
+    store: str | os.PathLike[str], plans: Sequence[ViewPlan]
+) -> Iterator[Callable[[Sequence[Medium]], set[str]]]:
+    """Give what says, by their ids, which of some media a run would pass over in all views."""
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_store(store))
+            views = [(plan.recipe.hash, FinishedView(opened.view(plan.name))) for plan in plans]
+        except (StoreError, UnknownViewError):
+            yield lambda media: set()  # no store, or no such view yet
+        else:
+            yield ForeseenRenames(views).done
 
 
-def _count(found: Iterator[Medium | Outcome], done: Sequence[MediumIds]) -> tuple[list[_Kind], int, int]:
+def _count(
+    found: Iterator[Medium | Outcome], finished: Callable[[Sequence[Medium]], set[str]]
+) -> tuple[list[_Kind], int, int]:
     """Sort media by kind: images, then videos and sound; count what cannot be tried, and what is done."""
     kinds, failed, n_done = [_Kind(is_long=False), _Kind(is_long=True)], 0, 0
-    for one in found:
-        if isinstance(one, Outcome):
-            failed += 1
-        elif done and all(one.medium_id in ids for ids in done):
-            n_done += 1
-        else:
-            kinds[one.kind in ("video", "audio")].add(one)
+    while block := list(islice(found, Renames.at_once)):
+        media = [one for one in block if isinstance(one, Medium)]
+        done = finished(media)
+        failed += len(block) - len(media)
+        for medium in media:
+            if medium.medium_id in done:
+                n_done += 1
+            else:
+                kinds[medium.kind in ("video", "audio")].add(medium)
     return kinds, failed, n_done
 
 

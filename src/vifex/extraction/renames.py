@@ -23,11 +23,11 @@ from vifex.media.content_hash import MAX_BYTES, hash_of
 from vifex.media.decode.files.source import open_medium
 from vifex.media.places import file_of
 from vifex.media.sources.kinds import suffix_of
-from vifex.store import Content, KnownContents, LedgerEntry, MovedMedium, ViewWriter
+from vifex.store import Content, FinishedView, KnownContents, LedgerEntry, MovedMedium, ViewWriter
 from vifex.values import MediaError, Medium, Outcome, Recipe
 from vifex.values.media import member_of, uri_to_path
 
-__all__ = ["Renames"]
+__all__ = ["ForeseenRenames", "Renames"]
 
 _MOST: Final = 4096
 """Finished media of one content that are looked at."""
@@ -47,7 +47,7 @@ class Renames:
     """Media that are looked at together, at most: as many as one commit holds."""
 
     def __init__(self, views: Sequence[tuple[Recipe, ViewWriter]]) -> None:
-        self._views = [_View(recipe.hash, writer) for recipe, writer in views]
+        self._views = [(_View(recipe.hash, writer), writer) for recipe, writer in views]
 
     def look(self, found: Sequence[Medium | Outcome], do: Do) -> int:
         """Give those of some new media that are recognised the rows that they have under another address.
@@ -65,18 +65,51 @@ class Renames:
         media = [one for one in found if isinstance(one, Medium)]
         hashes: dict[str, str] = {}
         recognised: set[str] = set()
-        for view in self._views:
+        for view, writer in self._views:
             moves = view.moves(media, hashes)
             if moves:
-                do(partial(view.move, moves))
+                do(partial(_move, writer, moves))
                 recognised.update(new.medium_id for new in moves.values())
         return len(recognised)
 
 
+class ForeseenRenames:
+    """Says which media a run would pass over: finished ones, and those that it would recognise.
+
+    Args:
+        views: Hash of the recipe and finished media of each.
+    """
+
+    def __init__(self, views: Sequence[tuple[str, FinishedView]]) -> None:
+        self._views = [_View(recipe_hash, view) for recipe_hash, view in views]
+
+    def done(self, media: Sequence[Medium]) -> set[str]:
+        """Return the ids of those of some media that every view has, or would have without computing.
+
+        Args:
+            media: At most as many as a run looks at together; the next call takes those that follow.
+        """
+        hashes: dict[str, str] = {}
+        found: set[str] | None = None
+        for view in self._views:
+            moves = view.moves(media, hashes)
+            view.taken.update(moves)
+            own = {new.medium_id for new in moves.values()}
+            own.update(medium.medium_id for medium in media if view.has(medium))
+            found = own if found is None else found & own
+        return found or set()
+
+
 class _View:
-    def __init__(self, recipe_hash: str, writer: ViewWriter) -> None:
-        self._recipe_hash, self._writer = recipe_hash, writer
+    def __init__(self, recipe_hash: str, view: ViewWriter | FinishedView) -> None:
+        self._recipe_hash, self._view = recipe_hash, view
         self._known: KnownContents | None = None
+        self.taken: set[str] = set()
+        """Finished media whose rows go to others, where nothing is written."""
+
+    def has(self, medium: Medium) -> bool:
+        """Return whether a medium is finished as it stands now."""
+        return self._view.finished().status_of(medium, self._recipe_hash) is not None
 
     def moves(self, media: Sequence[Medium], hashes: dict[str, str]) -> dict[str, MovedMedium]:
         """Return the new places of finished media, by the ids that they have.
@@ -85,22 +118,23 @@ class _View:
             media: What the sources gave.
             hashes: Content hashes by address; what is read is added.
         """
-        finished = self._writer.finished()
+        finished = self._view.finished()
         new = {m.medium_id: m for m in media if finished.status_of(m, self._recipe_hash) is None}
         if not new:
             return {}
         if self._known is None:
-            self._known = self._writer.contents(MAX_BYTES)
+            self._known = self._view.contents(MAX_BYTES)
         wanted = [(m, c, p) for m in new.values() for c, p in self._contents(m, hashes)]
         places = sorted({place for _, _, some in wanted for place in some})
         if not places:
             return {}
-        entries = zip(places, self._writer.entries_at(places), strict=True)
+        entries = zip(places, self._view.entries_at(places), strict=True)
         # An entry that is not the newest of its medium says nothing of the rows that are there.
         free = {
             place: entry
             for place, entry in entries
             if entry.recipe_hash == self._recipe_hash
+            and entry.medium_id not in self.taken
             and finished.place_of(entry.medium_id) == place
             and _has_left(entry)
         }
@@ -119,13 +153,14 @@ class _View:
         if places:
             yield content, places
 
-    def move(self, moves: dict[str, MovedMedium]) -> None:
-        """Move the rows; what was under a new address before is deleted, since its file has changed."""
-        finished = self._writer.finished()
-        replaced = {new.medium_id for new in moves.values() if new.medium_id in finished} - moves.keys()
-        if replaced:
-            self._writer.delete(replaced)
-        self._writer.move(moves)
+
+def _move(writer: ViewWriter, moves: dict[str, MovedMedium]) -> None:
+    """Move the rows; what was under a new address before is deleted, since its file has changed."""
+    finished = writer.finished()
+    replaced = {new.medium_id for new in moves.values() if new.medium_id in finished} - moves.keys()
+    if replaced:
+        writer.delete(replaced)
+    writer.move(moves)
 
 
 def _matched(

@@ -18,10 +18,20 @@ from vifex.values import Builder, Model, ModelError, ModelRef
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["CARD", "WEIGHTS", "architecture", "build", "load_run_folder", "run_folder"]
+__all__ = [
+    "CARD",
+    "WEIGHTS",
+    "architecture",
+    "build",
+    "is_of_run_folder",
+    "load_run_folder",
+    "run_files",
+    "run_folder",
+]
 
 WEIGHTS: Final = "model.safetensors"
 CARD: Final = "model.vifex.toml"
+_BUILD: Final = "vifex.models.run_folders:build"
 _WITHOUT_PIXELS: Final = {
     "features": "Name the backbone with it: seq/HEAD:standardise=true(BACKBONE), weights head.safetensors.",
     "fusion": "Name the backbone with it: fuse/METHOD(BACKBONE#LAYER+LAYER), weights of its keys head.*.",
@@ -39,6 +49,17 @@ def run_folder(path: Path) -> Path | None:
     if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
         return None
     return folder if path.is_dir() or path.name in (WEIGHTS, CARD) else None
+
+
+def is_of_run_folder(builder: Builder) -> bool:
+    """Return whether a builder makes the network of a run folder, which is then its `name`."""
+    return builder.target == _BUILD
+
+
+def run_files(folder: Path) -> list[Path]:
+    """Return the files of a run folder from which its network is made, the weights first."""
+    found = [folder / name for name in (WEIGHTS, DESCRIPTION, CARD)]
+    return [path for path in found if path.is_file()]
 
 
 def load_run_folder(folder: Path, *, card: Path | None = None) -> Model:
@@ -74,7 +95,7 @@ def load_run_folder(folder: Path, *, card: Path | None = None) -> Model:
         graph=None,
         weights_sha256=digest,
         engine="torch",
-        builder=Builder("vifex.models.run_folders:build", str(folder), weights, [network]),
+        builder=Builder(_BUILD, str(folder), weights, [network]),
         ref=ModelRef(name=str(folder), card=None if card is None else str(card.absolute())),
     )
 

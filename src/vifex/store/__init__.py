@@ -29,6 +29,7 @@ from vifex.store.merging.bringing import MergedMedia
 from vifex.store.merging.deciding import MergeConflict
 from vifex.store.merging.stores import MergedInto, compare_stores, merge_store
 from vifex.store.reading.checking import FileProblem, ViewCheck
+from vifex.store.reading.finished_view import FinishedView
 from vifex.store.reading.indexed import ViewIndex, index_name, index_of
 from vifex.store.reading.media_index import MediaIndex, MediumFacts
 from vifex.store.reading.store import Store, open_store
@@ -45,6 +46,7 @@ __all__ = [
     "CopyMark",
     "DamagedError",
     "FileProblem",
+    "FinishedView",
     "IndexPlan",
     "KnownContents",
     "LabelChange",

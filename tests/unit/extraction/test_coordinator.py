@@ -331,7 +331,7 @@ def test_media_that_end_every_shard_fail_and_no_others(tmp_path: Path) -> None:
     assert report.tally.by_status["failed"] == 3
     assert run.ledger() == all_of(40, failed=(3, 17, 18))
     assert {o.reason for o in run.outcomes if o.status == "failed"} == {
-        "Each of 4 shards that worked on it ended; the last one crashed (SIGABRT). Try `retry_failed=True`."
+        "Each of 3 shards that worked on it ended; the last one crashed (SIGABRT). Try `retry_failed=True`."
     }
 
 

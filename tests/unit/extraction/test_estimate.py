@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,22 @@ def test_what_the_store_holds_is_not_counted(photos: Path, tmp_path: Path) -> No
     assert folder_bytes(store) == before
     whole = vifex.estimate([photos / "00.jpg"], store, workers=1)
     assert (whole.already_done, whole.rows, whole.seconds, whole.size_bytes) == (1, 0, 0.0, 0)
+
+
+def test_renamed_media_are_not_to_do_and_their_copies_are(photos: Path, tmp_path: Path) -> None:
+    """The count is that of the run that follows: a file beside its copy is the run's own measure."""
+    media, store = tmp_path / "media", tmp_path / "lib.vifex"
+    media.mkdir()
+    for number in range(4):
+        shutil.copy2(photos / f"{number:02d}.jpg", media)
+    vifex.extract(media, store, workers=1)
+    (media / "00.jpg").rename(media / "new.jpg")
+    shutil.copy2(media / "new.jpg", media / "twin.jpg")
+    (media / "01.jpg").rename(media / "one.jpg")
+    found = vifex.estimate(media, store, workers=1)
+    report = vifex.extract(media, store, workers=1)
+    assert (found.media, found.already_done, found.images) == (5, 4, 1)
+    assert (report.already_done, report.moved, report.ok) == (4, 2, 1), "one twin takes the rows of 00.jpg"
 
 
 def test_a_part_of_the_media_is_estimated_by_itself(photos: Path, tmp_path: Path) -> None:

@@ -228,6 +228,28 @@ def test_views_made_from_views_follow_the_names_of_their_inputs(folder: Path) ->
         assert all(check.ok for check in read.verify())
 
 
+def test_what_was_made_of_a_copy_is_told_and_left_out(folder: Path) -> None:
+    """A copy is left out of the view of media, so its rows of a derived view are neither told nor brought."""
+    here, there, other = medium(1), replace(medium(1), uri="file:///b/x.mp4"), medium(2)
+    fill(folder / "a", [(here, 2, "ok", "1" * 32)])
+    copy = rows_of(here, 2)
+    columns = dict(zip(copy.schema.names, copy.columns, strict=True))
+    columns["key"] = pa.array([f"{there.medium_id}:{i}" for i in range(2)])
+    columns |= {n: pa.array([v] * 2) for n, v in {"medium_id": there.medium_id, "uri": there.uri}.items()}
+    rows = pa.RecordBatch.from_arrays(list(columns.values()), schema=copy.schema)
+    with open_writer(folder / "b") as writer:
+        main = writer.view("main", recipe())
+        tree = writer.view("a tree.shot", recipe(tree=Tree("main", recipe().hash, "head_fc", "shot")))
+        for view in (main, tree):
+            view.add(replace(outcome(there, 2), content_hash="1" * 32), rows)
+            view.add(replace(outcome(other, 2), content_hash="2" * 32), rows_of(other, 2))
+    told = compare_stores(folder / "a", folder / "b")
+    done = merge_store(folder / "a", folder / "b")
+    assert [one.media for one in told] == [one.media for one in done]
+    counted = {one.view: (one.media.added, one.media.copies, one.media.rows) for one in told}
+    assert counted == {"main": (1, 1, 2), "a tree.shot": (1, 0, 2)}
+
+
 def test_marks_of_copies_come_over(folder: Path) -> None:
     for name in ("a", "b"):
         fill(folder / name, some(1))

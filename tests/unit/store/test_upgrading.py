@@ -234,6 +234,28 @@ def test_texts_of_any_size_are_taken(old: Path) -> None:
     assert all(kind == pa.large_string() for kind in texts)
 
 
+def test_the_overview_has_the_labels_of_the_rows(old: Path) -> None:
+    """A ledger of format 1 has no labels. The upgrade knows one more, of a medium that failed."""
+    before = vifex.overview(old)
+    upgrade(old)
+    after = vifex.overview(old)
+    assert {(one.name, one.media) for one in before.collection.labels} == {("cat", 3), ("dog", 1)}
+    assert {(one.name, one.media) for one in after.collection.labels} == {("cat", 4), ("dog", 1)}
+    assert before.samples == after.samples
+    assert "cat" in {sample.label for sample in before.samples}
+
+
+def test_damage_of_a_derived_view_names_the_command_that_makes_it(old: Path) -> None:
+    upgrade(old)
+    makers = {"main": "vifex extract", "fused": "vifex fuse", "tree.shot": "vifex tree"}
+    for name, maker in makers.items():
+        file = next((old / "views" / name / "rows.lance" / "data").iterdir())
+        file.write_bytes(file.read_bytes()[:-40])
+        (found,) = vifex.repair(old, view=name, dry_run=True).views
+        assert found.made_by == found.to_dict()["made_by"] == maker
+        assert found.to_do
+
+
 def test_a_filter_on_a_new_column_says_what_to_do(old: Path) -> None:
     with (
         open_store(old) as read,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,13 +110,34 @@ def count_media(views: Sequence[View], samples: int) -> MediaCounts:
     seen = np.empty(0, np.uint64)
     for view in views:
         ids = []
+        of_rows = {} if view.ledger_has_labels else _labels_of_rows(view)
         for batch in view.ledger_batches(_COLUMNS):
             own = _hashes(batch.column("medium_id"))
             ids.append(own)
-            _count(counts, view.name, batch, np.isin(own, seen, invert=True), samples)
+            _count(counts, view.name, _labelled(batch, of_rows), np.isin(own, seen, invert=True), samples)
         if len(views) > 1:
             seen = np.union1d(seen, np.concatenate([*ids, seen]))
     return counts
+
+
+def _labels_of_rows(view: View) -> dict[str, tuple[str | None, str | None]]:
+    """Read the label and the split of each medium from its first row, which a ledger of format 1 lacks."""
+    batches = view.batches(["medium_id", "label", "split"], "ordinal = 0")
+    return {
+        medium_id: (label, split)
+        for batch in batches
+        for medium_id, label, split in zip(*(c.to_pylist() for c in batch.columns), strict=True)
+    }
+
+
+def _labelled(batch: pa.RecordBatch, labels: Mapping[str, tuple[str | None, str | None]]) -> pa.RecordBatch:
+    if not labels:
+        return batch
+    found = [labels.get(medium_id, (None, None)) for medium_id in batch.column("medium_id").to_pylist()]
+    for place, name in enumerate(("label", "split")):
+        column = pa.array([one[place] for one in found], batch.schema.field(name).type)
+        batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
+    return batch
 
 
 def _hashes(ids: pa.Array) -> npt.NDArray[np.uint64]:

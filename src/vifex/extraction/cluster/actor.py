@@ -70,6 +70,8 @@ class ShardActor:
         self._outbox.end(how)
 
     def _run(self, version: str, setup: bytes, files: Sequence[ShippedFile]) -> None:
+        import ray
+
         from vifex.extraction.shards.shard import Shard
 
         here = installed_version("vifex")
@@ -82,7 +84,7 @@ class ShardActor:
         (message,) = FrameReader().feed(setup)
         assert isinstance(message, ShardSetup), "the first message sets a shard up"
         sys.path += [p for p in message.import_paths if p not in sys.path and Path(p).exists()]
-        shard = Shard(received(message, files), self._outbox)
+        shard = Shard(received(message, files, ray.get), self._outbox)
         with self._turn:
             self._shard = shard
             for early in self._early:

@@ -1,8 +1,8 @@
 """Which media are with which shard, which wait, and which were lost with a shard that died.
 
-Media that were with a shard when it died are suspects: one of them may be the cause. They are given again in
-small groups and then one by one, each time to a shard that has nothing else, so that a medium that ends its
-shard is found, and the others are done.
+Media that were with a shard when it died are suspects: one of them may be the cause. They are given again one
+by one, each time to a shard that has nothing else, so that a medium that ends its shard is found, and the
+others are done.
 
 At the end of a run a medium may be with two shards, because one of them may be on a slow machine; the first
 answer counts.
@@ -22,10 +22,11 @@ from vifex.values import Medium, Outcome
 
 __all__ = ["MOST_LOSSES", "Assigned", "Assignments"]
 
-MOST_LOSSES: Final = 4
-"""Attempts: a medium that was with so many shards that died, the last two times alone, counts as failed."""
-_GROUP: Final = 8
-"""Suspects that are given together after their first loss."""
+MOST_LOSSES: Final = 3
+"""Attempts: a medium that was with so many shards that died, the last two times alone, counts as failed.
+
+Two times alone, because a shard can also be killed from outside.
+"""
 _PATIENCE_S: Final = 30.0
 """Seconds before a medium is given a second time, at least..."""
 _PATIENCE: Final = 2.0
@@ -100,7 +101,7 @@ class Assignments:
         if any(a.losses for a in held.values()):
             return None  # suspects are done alone
         if self._suspects and not held:
-            return self._assign(held, self._group(), alone=True)
+            return self._assign(held, [self._suspects.popleft()], alone=True)
         long = min(most_long, max(1, want // 2) if self._images else want)
         block = [self._long.popleft() for _ in range(min(long, len(self._long)))]
         block += [self._images.popleft() for _ in range(min(want - len(block), len(self._images)))]
@@ -183,15 +184,6 @@ class Assignments:
         if assigned.losses:
             return self._suspects
         return self._long if is_long(assigned.medium) else self._images
-
-    def _group(self) -> list[Assigned]:
-        """Take the suspects that come next: some that were lost once, or one that was lost more often."""
-        losses = self._suspects[0].losses
-        most = _GROUP if losses == 1 else 1
-        group: list[Assigned] = []
-        while self._suspects and len(group) < most and self._suspects[0].losses == losses:
-            group.append(self._suspects.popleft())
-        return group
 
     def _assign(self, held: dict[str, Assigned], block: list[Assigned], *, alone: bool) -> Give:
         held.update((a.medium.medium_id, a) for a in block)

@@ -50,6 +50,8 @@ class MergedMedia:
     named_conflicts: list[MergeConflict] = field(default_factory=list)
     named_copies: list[tuple[str, str]] = field(default_factory=list)
     """Address of the copy, and of the medium that stays."""
+    copied: set[str] = field(default_factory=set, compare=False)
+    """Ids of the copies, where `count` has counted."""
 
     def add(self, verdict: Verdict) -> None:
         """Count one medium."""
@@ -81,6 +83,8 @@ def count(
     for verdicts in compare(ours, source, RowPlaces(), copies=copies, wanted=wanted):
         for verdict in verdicts:
             tally.add(verdict)
+            if verdict.choice == "copy":
+                tally.copied.add(verdict.entry["medium_id"])
     return tally
 
 

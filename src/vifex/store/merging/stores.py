@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from vifex.store.commit.writing import StoreWriter, open_writer
 from vifex.store.files.copy_marks import CopyMark, keep_marks, read_marks
 from vifex.store.files.faults import DamagedError
 from vifex.store.files.memory import release_freed_memory
+from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.merging.bringing import MergedMedia, count, take_in
 from vifex.store.merging.comparing import held_by
 from vifex.store.reading.store import Store, open_store
@@ -94,11 +95,39 @@ def compare_stores(
             opened = stack.enter_context(open_store(store))
             ours = {name: opened.view(name) for name in opened.views()}
         found = []
+        merged = {name: _Media([view.medium_ids()]) for name, view in ours.items()}
         for plan in _plan({n: v.recipe for n, v in ours.items()}, {n: v.recipe for n, v in views.items()}):
             held = held_by(ours[plan.into]) if plan.into in ours else None
-            tally = count(held, views[plan.view], copies=copies)
+            bases = [merged[n] for n in sorted(inputs_of(plan.recipe)) if n in merged]
+            wanted = _in_any(bases)
+            tally = count(held, views[plan.view], copies=copies, wanted=wanted)
+            merged.setdefault(plan.into, _Media([])).add(views[plan.view].medium_ids(), tally.copied)
             found.append(MergedInto(plan.view, plan.into, plan.is_new, tally))
         return found
+
+
+class _Media:
+    """The media that a view would have after a merge."""
+
+    def __init__(self, ids: list[MediumIds]) -> None:
+        self._ids = ids
+        self._left_out: set[str] = set()
+
+    def add(self, ids: MediumIds, left_out: set[str]) -> None:
+        """Take in the media of another view but for those that are left out, which the view lacks."""
+        self._ids.append(ids)
+        self._left_out |= left_out
+
+    def __contains__(self, medium_id: object) -> bool:
+        return medium_id not in self._left_out and any(medium_id in ids for ids in self._ids)
+
+
+def _in_any(bases: Sequence[Container[str]]) -> Callable[[str], bool] | None:
+    """Return what says whether one of the views that a view was made from has a medium.
+
+    A copy that was left out of the view of media has no place in what was made from it.
+    """
+    return None if not bases else lambda medium_id: any(medium_id in one for one in bases)
 
 
 def _take_in(writer: StoreWriter, plan: _Plan, source: View, copies: bool) -> MergedMedia:
@@ -106,8 +135,7 @@ def _take_in(writer: StoreWriter, plan: _Plan, source: View, copies: bool) -> Me
     view = writer.opened_view(plan.into, plan.recipe, files=files)
     known = writer.recipes()
     bases = [writer.opened_view(n, known[n]) for n in sorted(inputs_of(plan.recipe)) if n in known]
-    # A copy that was left out of the view of media has no place in what was made from it.
-    wanted = None if not bases else lambda medium_id: any(medium_id in one.finished() for one in bases)
+    wanted = _in_any([one.finished() for one in bases])
     with view.tables() as (tables, rule):
         return take_in(tables, source, rule, copies=copies, wanted=wanted)
 

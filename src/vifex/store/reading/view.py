@@ -242,6 +242,11 @@ class View:
             raise InputError(exc.what, of=exc.of, todo=f"{exc.todo or ''} {more}".strip()) from exc
         return self._ledger_batches(schema.names, where, ready, history)
 
+    @property
+    def ledger_has_labels(self) -> bool:
+        """Whether the ledger says labels and splits. One of format 1 does not; there the rows alone do."""
+        return not is_format_1(self._head.ledger)
+
     def count_media(self) -> int:
         """Count the media of the ledger."""
         with explained(self._store.path):

@@ -37,7 +37,10 @@ class ViewRepair:
     left: tuple[str, ...]
     """A sentence for each kind of damage that cannot be mended, with what to do."""
     to_do: tuple[str, ...] = ()
-    """Names of the media that the next extraction makes again, sorted."""
+    """Names of the media that are made again, sorted."""
+    made_by: str = "vifex extract"
+    """The command that makes them again, with the sources and choices that it had: of a derived view
+    `vifex fuse` or `vifex tree`, of an imported one `vifex import`."""
     indices: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Columns whose approximate index was damaged and is gone, with how it was made."""
 
@@ -48,6 +51,7 @@ class ViewRepair:
             "mended": list(self.mended),
             "left": list(self.left),
             "to_do": list(self.to_do),
+            "made_by": self.made_by,
             "indices": self.indices,
         }
 
@@ -57,9 +61,9 @@ def repair_views(
 ) -> list[ViewRepair]:
     """Repair views of a store.
 
-    What is proved stays bit for bit. A medium whose rows are damaged is removed, so that the next extraction
-    makes it again. A medium whose rows are whole and whose entry is damaged keeps its rows, and the next
-    extraction makes it again too. A crash at any moment leaves each view as it was or repaired.
+    What is proved stays bit for bit. A medium whose rows are damaged is removed, so that the next run of
+    the command that made them makes it again. A medium whose rows are whole and whose entry is damaged keeps
+    its rows, and is made again too. A crash at any moment leaves each view as it was or repaired.
 
     Args:
         store: The store's folder.
@@ -103,7 +107,8 @@ def _look(info: StoreInfo, name: str) -> ViewRepair:
         return ViewRepair(name, (), (_sentence(exc),))
     with open_store(info.path) as opened:
         (check,) = opened.verify([name])
-    return replace(_told(name, damage, recipe), left=_left(check, only=_OF_RECIPE))
+    told = _told(name, damage, recipe)
+    return replace(told, left=_left(check, told.made_by, only=_OF_RECIPE))
 
 
 def _repair(info: StoreInfo, name: str, run: str) -> ViewRepair:
@@ -120,8 +125,15 @@ def _repair(info: StoreInfo, name: str, run: str) -> ViewRepair:
     return told
 
 
+def _maker(recipe: Recipe) -> str:
+    """Return the command that makes the rows of a view."""
+    if recipe.imported is not None:
+        return "vifex import"
+    return "vifex fuse" if recipe.fusion else "vifex tree" if recipe.tree else "vifex extract"
+
+
 def _told(name: str, damage: Damage, recipe: Recipe) -> ViewRepair:
-    mended = []
+    mended, maker = [], _maker(recipe)
     if damage.broken:
         mended.append(
             f"{_count(len(damage.broken), 'damaged version')} of the ledger {_are(damage.broken)} removed."
@@ -129,7 +141,7 @@ def _told(name: str, damage: Damage, recipe: Recipe) -> ViewRepair:
     if damage.dropped:
         mended.append(
             f"The rows of the newest {_count(len(damage.dropped), 'commit')} do not read; their media are as "
-            "they were before, and the next extraction makes them again."
+            f"they were before, and the next {maker} makes them again."
         )
     unproved = sum(not commit.is_proved for commit in damage.commits)
     if unproved or damage.lost_entries:
@@ -161,7 +173,8 @@ def _told(name: str, damage: Damage, recipe: Recipe) -> ViewRepair:
     if damage.leftovers:
         mended.append(f"{_count(len(damage.leftovers), 'file')} that nothing uses are removed.")
     facts = _index_facts(damage) if columns else {}
-    return ViewRepair(name, tuple(mended), (), _names(damage), {c: facts.get(c, {}) for c in columns})
+    indices = {c: facts.get(c, {}) for c in columns}
+    return ViewRepair(name, tuple(mended), (), _names(damage), maker, indices)
 
 
 def _index_facts(damage: Damage) -> dict[str, dict[str, Any]]:
@@ -191,11 +204,14 @@ def _checked(store: str | os.PathLike[str], found: ViewRepair) -> ViewRepair:
         return found
     with open_store(store) as opened:
         (check,) = opened.verify([found.view])
-    return replace(found, left=_left(check))
+    return replace(found, left=_left(check, found.made_by))
 
 
-def _left(check: ViewCheck, only: Sequence[str] = ("",)) -> tuple[str, ...]:
-    todo = "Restore it from a copy, or extract the media into another view: `view=NAME`."
+def _left(check: ViewCheck, maker: str, only: Sequence[str] = ("",)) -> tuple[str, ...]:
+    other = "extract the media into another view: `view=NAME`"
+    if maker != "vifex extract":
+        other = f"make another view with {maker}, and remove this one"
+    todo = f"Restore it from a copy, or {other}."
     return tuple(f"{p.file}: {p.what}. {todo}" for p in check.problems if p.file.endswith(tuple(only)))
 
 

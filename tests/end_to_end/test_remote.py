@@ -21,7 +21,7 @@ import pytest
 from servers import WebServer, azure_server, fill_azure, web_server
 
 import vifex
-from vifex import InputError
+from vifex import InputError, Progress
 
 Fill = Callable[[str, dict[str, bytes]], None]
 Rows = dict[str, list[Any]]
@@ -231,6 +231,47 @@ def test_faults_are_retried_and_told(web: WebServer, files: Path, local: Rows, t
     down = extract(given, store)
     assert (down.failed, down.already_done) == (len(given), 0)
     assert rows(store) == local, "rows of media whose server cannot be asked stay"
+
+
+def test_nothing_waits_for_a_server_that_stalls(
+    web: WebServer, files: Path, local: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One decoder: the others are computed while a file is held up, which is read when the server goes on."""
+    monkeypatch.setenv("VIFEX_TIMEOUT", "20")
+    given = sorted(addresses(web, files), key=lambda address: "adobergb" not in address)
+    web.stalls.add("/photo-adobergb.jpg")
+    n_others = sum(map(len, local.values())) - len(local["photo-adobergb.jpg"])
+
+    def look(now: Progress) -> None:
+        if now.rows == n_others:
+            web.stalls.clear()
+            web.go_on.set()
+
+    report = vifex.extract(given, tmp_path / "s.vifex", fps=2, workers=1, on_progress=look)
+    assert web.go_on.is_set()
+    assert report.ok == len(given), report.problems
+    assert rows(tmp_path / "s.vifex") == local
+
+
+def test_what_stalls_to_the_end_is_failed(
+    web: WebServer, files: Path, local: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIFEX_TIMEOUT", "0.1")
+    monkeypatch.setenv("VIFEX_RETRIES", "1")
+    web.stalls.add("/photo-adobergb.jpg")
+    web.trickles.add("/photo-cmyk.jpg")
+    report = extract(addresses(web, files), tmp_path / "s.vifex")
+    assert (report.ok, report.failed) == (len(local) - 2, 2)
+    with vifex.open(tmp_path / "s.vifex") as opened:
+        told = {e["name"]: e["reason"] for e in opened.ledger().to_pylist() if e["status"] == "failed"}
+    again = "tried 2 times. The next run tries it again."
+    assert told == {
+        "photo-adobergb.jpg": f"the server sent nothing for 0.1 s, {again}",
+        "photo-cmyk.jpg": f"the server sends too slowly, {again}",
+    }
+    web.go_on.set(), web.stalls.clear(), web.trickles.clear()
+    assert extract(addresses(web, files), tmp_path / "s.vifex").ok == 2
+    assert rows(tmp_path / "s.vifex") == local
 
 
 @pytest.mark.parametrize("way", ["bucket", "chunks"])

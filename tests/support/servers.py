@@ -31,6 +31,7 @@ __all__ = [
     "fill",
     "fill_azure",
     "s3_server",
+    "silent_port",
     "web_server",
 ]
 
@@ -160,6 +161,11 @@ class WebServer:
     """How often answers of a path end in their middle."""
     failures: Counter[str] = field(default_factory=Counter)
     """How often a path is answered with 503."""
+    stalls: set[str] = field(default_factory=set)
+    """Paths whose answers stop after half of their bytes, until `go_on` is set; then they are cut."""
+    go_on: threading.Event = field(default_factory=threading.Event)
+    trickles: set[str] = field(default_factory=set)
+    """Paths whose answers come byte by byte, 20 a second."""
     too_long: set[str] = field(default_factory=set)
     """Paths of which answers claim more bytes than come."""
     password: str | None = None
@@ -184,8 +190,23 @@ def web_server(folder: Path) -> Iterator[WebServer]:
     try:
         yield server
     finally:
+        server.go_on.set()
         http.shutdown()
         http.server_close()
+
+
+@contextlib.contextmanager
+def silent_port() -> Iterator[int]:
+    """Give a port on which connections do not come about: nobody takes those that wait, and no more may."""
+    with socket.socket() as listener, contextlib.ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.connect(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 _lock = threading.Lock()
@@ -253,6 +274,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return None
+        if path in of.trickles:
+            return self._trickle(body)
+        if path in of.stalls:
+            self.close_connection = True
+            self.wfile.write(body[: len(body) // 2])
+            of.go_on.wait(20)
+            return None
         if path in of.too_long or _took(of.cuts, path):
             body = body if path in of.too_long else body[: len(body) // 2]
             self.close_connection = True
@@ -267,6 +295,11 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(len(piece) / of.rate)
         if not of.lengths:
             self.wfile.write(b"0\r\n\r\n")
+
+    def _trickle(self, body: bytes) -> None:
+        for at in range(len(body)):
+            self.wfile.write(body[at : at + 1])
+            time.sleep(0.05)
 
     def _plain(self, status: int) -> None:
         self.send_response(status)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import socket
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from servers import S3_ENVIRONMENT, WebServer, web_server
+from servers import S3_ENVIRONMENT, WebServer, silent_port, web_server
 
-from vifex.media.remote import blocks, objects, transfer
+from vifex.media.remote import blocks, objects, pool, transfer
+from vifex.media.remote.backends.buckets import _s3_config
 from vifex.media.remote.blocks import Blocks
-from vifex.media.remote.buckets import _s3_config
 from vifex.media.remote.errors import TransferError
 from vifex.media.remote.file import RemoteFile
 from vifex.media.remote.objects import examine
 from vifex.media.remote.pool import FetchPool, mapped
+from vifex.media.remote.settings import read_s
+from vifex.values.errors import InputError
 
 SIZE = 100_000
 BLOCK = 1 << 14
@@ -75,7 +81,7 @@ def test_what_is_fetched_ahead_is_bounded(web: WebServer, monkeypatch: pytest.Mo
     ours = Blocks(FetchPool(4))
     per_file = -(-SIZE // BLOCK)
     for number, of in enumerate(found):
-        ours.expect(number, ((of, index) for index in range(per_file)))
+        ours.expect(number, [(of, index) for index in range(per_file)], per_file)
     assert _within(5, lambda: len(web.seen) >= 10)
     time.sleep(0.1)
     fetched = len(web.seen)
@@ -151,6 +157,80 @@ def test_a_host_that_is_gone_is_not_waited_for_again_and_again(
         transfer.stat("http://127.0.0.1:9/a.jpg")
     with pytest.raises(TransferError, match=r"cannot be reached$"):
         transfer.stat("http://127.0.0.1:9/b.jpg")
+
+
+@pytest.mark.parametrize("scheme", ["http", "s3"])
+@pytest.mark.parametrize("fault", ["stall", "trickle", "connect"])
+def test_what_does_not_come_is_cut_and_tried_again_a_bounded_number_of_times(
+    web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, fault: str
+) -> None:
+    """The answer begins and stops; comes by the byte; or the connection does not come about."""
+    monkeypatch.setattr(transfer, "_FIRST_S", 0.02)
+    monkeypatch.setattr(transfer, "_down_until", defaultdict(float))
+    monkeypatch.setenv("VIFEX_TIMEOUT", "0.1")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "k.bin").write_bytes(bytes(1000))
+    (web.stalls if fault == "stall" else web.trickles).add("/b/k.bin")
+    with silent_port() as port:
+        endpoint = f"http://127.0.0.1:{port}" if fault == "connect" else web.url
+        for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}.items():
+            monkeypatch.setenv(name, value)
+        url = "s3://b/k.bin" if scheme == "s3" else f"{endpoint}/b/k.bin"
+        began_s = time.monotonic()
+        with pytest.raises(TransferError) as told:
+            transfer.fetch(url, 0, 1000)
+    assert time.monotonic() - began_s < 3
+    words = {
+        ("http", "stall"): "the server sent nothing for 0.1 s",
+        ("http", "trickle"): "the server sends too slowly",
+        ("http", "connect"): "the server does not answer",
+        ("s3", "connect"): "the server does not answer in time",
+    }
+    expected = words.get((scheme, fault), "the server sent nothing for 0.1 s, or too slowly")
+    assert told.value.reason == f"{expected}, tried 2 times"
+    assert told.value.is_passing
+    if fault != "connect":
+        assert len(web.seen) == 2
+
+
+def test_headers_that_trickle_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIFEX_TIMEOUT", "0.1")
+    monkeypatch.setenv("VIFEX_RETRIES", "0")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection = listener.accept()[0]
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                for byte in b"HTTP/1.1 200 OK\r\n" * 10:
+                    connection.send(bytes((byte,)))
+                    time.sleep(0.02)
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(TransferError, match=r"the server sends too slowly$"):
+            transfer.fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/a", 0, 10)
+
+
+def test_a_call_that_takes_long_is_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_PATIENCE_S", 0.05)
+    go_on = threading.Event()
+
+    def call(number: int) -> int:
+        if number in (3, 5):
+            go_on.wait(20)
+        return number
+
+    found = mapped(call, range(10), lambda number: True)
+    assert [next(found) for _ in range(8)] == [0, 1, 2, 4, 6, 7, 8, 9]
+    go_on.set()
+    assert list(found) == [3, 5]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "inf", "nan", "soon"])
+def test_a_time_out_is_a_number_of_seconds(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("VIFEX_TIMEOUT", text)
+    with pytest.raises(InputError, match=f"VIFEX_TIMEOUT is '{text}'"):
+        read_s()
 
 
 def test_calls_ahead_keep_their_order() -> None:

@@ -129,6 +129,13 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """A slot of this request stays as it is: the decoder waits for the network and fills it no further."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """There is nothing to do with the medium by its kind."""
 
@@ -157,7 +164,7 @@ Ending = DecodeReport | Skipped | Failed | Broken
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """These attempts are over, in the order in which they were assigned."""
+    """These attempts are over, in the order in which they were read."""
 
     attempts: tuple[int, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -172,4 +179,4 @@ class Finished:
     """Attempt to its ending, where that is not an image of which nothing is to be said."""
 
 
-FromDecoder = Ready | Need | Wrote | Finished
+FromDecoder = Ready | Need | Wrote | Leave | Finished

@@ -28,10 +28,18 @@ class RemoteWaits:
         heartbeat: Is told of waits.
         sharing: Decoder processes that share the connections to a host.
         leave_out: Takes each wait in seconds.
+        on_arrival: Called, in any thread, when a medium has come that was awaited.
     """
 
-    def __init__(self, heartbeat: Heartbeat, sharing: int, leave_out: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        heartbeat: Heartbeat,
+        sharing: int,
+        leave_out: Callable[[float], None],
+        on_arrival: Callable[[], None],
+    ) -> None:
         self._heartbeat, self._sharing, self._leave_out = heartbeat, sharing, leave_out
+        self._on_arrival = on_arrival
         self._is_ready = False
 
     def expect(self, jobs: Sequence[Assignment]) -> None:
@@ -49,6 +57,10 @@ class RemoteWaits:
             elif not is_member:
                 file.expect(job.attempt, of, 0, medium.size_bytes)
 
+    def is_awaited(self, job: Assignment) -> bool:
+        """Whether a medium is still on its way; others can be read meanwhile."""
+        return self._is_ready and file.is_awaited(job.attempt)
+
     def over(self, job: Assignment) -> None:
         """Take note that a medium is read no more."""
         if self._is_ready:
@@ -61,6 +73,7 @@ class RemoteWaits:
         settings.share(self._sharing)
         _widen_memory()
         file.on_wait(self._wait)
+        file.on_arrival(self._on_arrival)
 
     @contextmanager
     def _wait(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ from vifex.extraction.decoders.protocol import (
     FromDecoder,
     Grant,
     Jobs,
+    Leave,
     Need,
     Ready,
     Setup,
@@ -43,10 +44,18 @@ from vifex.values import DecodeReport, MediaError, Medium, Sample, VifexError
 from vifex.values.media import uri_to_path
 from vifex.values.sample_facts import FactsBuilder
 
-__all__ = ["SEND_EVERY_S", "Session"]
+__all__ = ["SEND_EVERY_S", "Arrived", "Session"]
 
 SEND_EVERY_S: Final = 0.2
 """How long messages wait for a full batch."""
+
+
+_PARTIAL_S: Final = 1.0
+"""How long a slot that is not full waits for the network."""
+
+
+class Arrived:
+    """Takes its place among the messages: a medium has come over the network."""
 
 
 class _CannotReport(BaseException):
@@ -96,7 +105,7 @@ class Session:
         out: Where answers are written.
     """
 
-    def __init__(self, setup: Setup, inbox: queue.SimpleQueue[ToDecoder], out: BinaryIO) -> None:
+    def __init__(self, setup: Setup, inbox: queue.SimpleQueue[ToDecoder | Arrived], out: BinaryIO) -> None:
         self._setup = setup
         self._memory = attach(setup.memory, setup.memory_bytes)
         self._heartbeat = Heartbeat(self._memory, setup.heartbeat)
@@ -116,7 +125,9 @@ class Session:
         """Whether a slot is full and the supervisor does not know it yet."""
         self._waited_s = 0.0
         self._file_waits = FileWaits()
-        self._remote = RemoteWaits(self._heartbeat, setup.sharing, self._leave_out)
+        self._remote = RemoteWaits(
+            self._heartbeat, setup.sharing, self._leave_out, lambda: inbox.put(Arrived())
+        )
         self._probed = False
         """Whether the installation was found to be in order."""
 
@@ -126,11 +137,19 @@ class Session:
         self._send()
         while True:
             self._take_what_came()
-            if not self._jobs:
+            job = self._next_job()
+            if job is None:
                 self._send()
-            if not self._jobs:
-                self._wait_for_jobs()
-            self._do(self._jobs.popleft())
+                job = self._wait_for_job()
+            self._do(job)
+
+    def _next_job(self) -> Assignment | None:
+        """Take the first medium that has not to be waited for: one that a server holds up stays behind."""
+        for index, job in enumerate(self._jobs):
+            if not self._remote.is_awaited(job):
+                del self._jobs[index]
+                return job
+        return None
 
     def reach(self, t_s: float, end_s: float | None) -> None:
         """Take how far the decoding of a video or a sound is; see `vifex.media.decode.video.reach`."""
@@ -151,11 +170,30 @@ class Session:
         """Take a wait for the network: it is not the decoder's work."""
         self._waited_s += waited_s
 
-    def _wait_for_jobs(self) -> None:
+    def _wait_for_job(self) -> Assignment:
         since_s = time.monotonic()
-        while not self._jobs:
-            self._take(self._inbox.get())
+        while (job := self._next_job()) is None:
+            if self._jobs:
+                self._wait_for_network()
+            else:
+                self._take(self._inbox.get())
         self._file_waits.leave_out(time.monotonic() - since_s)
+        return job
+
+    def _wait_for_network(self) -> None:
+        """Wait for a message; what was read so far does not wait for a server that holds up the rest."""
+        self._heartbeat.wait()
+        try:
+            message = self._inbox.get(timeout=_PARTIAL_S if self._open else None)
+        except queue.Empty:
+            for request, slot in self._open.items():
+                self._report(request, slot)
+                self._unsent.append(Leave(request))
+            self._open.clear()
+            self._send()
+        else:
+            self._take(message)
+        self._heartbeat.go_on(0.0)
 
     # -- messages ----------------------------------------------------------------------------------------
 
@@ -200,7 +238,7 @@ class Session:
         while not self._inbox.empty():
             self._take(self._inbox.get())
 
-    def _take(self, message: ToDecoder) -> None:
+    def _take(self, message: ToDecoder | Arrived) -> None:
         match message:
             case Jobs():
                 self._jobs += message.block
@@ -212,6 +250,8 @@ class Session:
                 self._asked.discard(message.request)
             case Forget():
                 self._open.pop(message.request, None)
+            case Arrived():
+                pass
             case Setup():
                 raise AssertionError("a decoder is set up once")
 

@@ -69,6 +69,11 @@ class Slots:
         if sum(len(w.attempts) for w in written) == self._plans[wrote.request].rows:
             self._hand_over(decoder, wrote.request)
 
+    def leave(self, decoder: Decoder, request: int) -> None:
+        """Take a slot that a decoder fills no further, however full."""
+        if request in decoder.open:
+            self._hand_over(decoder, request)
+
     def free(self, request: int, slot: int) -> None:
         """Take a slot back whose pixels are no longer needed."""
         self._pools[request].clear(slot)

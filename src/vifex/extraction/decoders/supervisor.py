@@ -23,6 +23,7 @@ from vifex.extraction.decoders.protocol import (
     Failed,
     Finished,
     FromDecoder,
+    Leave,
     Need,
     Ready,
     Setup,
@@ -216,6 +217,8 @@ class Supervisor:
                 self._finish(decoder, message)
             case Need():
                 self._slots.need(decoder, message.request)
+            case Leave():
+                self._slots.leave(decoder, message.request)
             case Ready():
                 decoder.is_ready = True
                 self._failed_starts = 0

@@ -13,7 +13,7 @@ import sys
 import threading
 
 from vifex.extraction.decoders.protocol import Setup, ToDecoder
-from vifex.extraction.decoders.session import Session
+from vifex.extraction.decoders.session import Arrived, Session
 from vifex.extraction.decoders.wire import receive
 from vifex.extraction.processes.serving import exit_with, listen, message_pipes
 from vifex.values import Limits
@@ -63,7 +63,7 @@ def main() -> None:
     _load_processors(setup)
     _limit_memory(setup.limits)
     _yield_to_the_engine()
-    inbox: queue.SimpleQueue[ToDecoder] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[ToDecoder | Arrived] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(stdin, inbox.put), daemon=True).start()
     exit_with(Session(setup, inbox, out).run)
 

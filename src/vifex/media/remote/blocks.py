@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from vifex.media.remote.objects import BLOCK_BYTES, RemoteObject
@@ -49,18 +50,29 @@ class Blocks:
         self._coming: deque[tuple[Hashable, _Key]] = deque()
         self._of_owner: dict[Hashable, set[_Key]] = {}
         self._ahead_bytes = self._kept_bytes = 0
-        self._lock = threading.Lock()
+        self._awaited: dict[Hashable, int] = {}
+        """Of each reader the blocks that must come before it can start."""
+        self._lock = threading.RLock()  # what is done already calls back at once
+        self.on_arrival: Callable[[], None] = _nothing
+        """Called, in any thread, when a reader can start."""
 
-    def expect(self, owner: Hashable, blocks: Iterable[_Key]) -> None:
+    def expect(self, owner: Hashable, blocks: Sequence[_Key], n_first: int) -> None:
         """Fetch blocks ahead, after those that are expected already and within the limit.
 
         Args:
             owner: Who will read them, and say `over` in the end.
             blocks: Objects and numbers of their blocks, in the order of reading.
+            n_first: How many of them must come before the reader can start.
         """
         with self._lock:
+            if blocks:
+                self._awaited[owner] = min(n_first, len(blocks))
             self._coming += ((owner, key) for key in blocks)
             self._fill()
+
+    def is_awaited(self, owner: Hashable) -> bool:
+        """Whether a reader would wait: its first blocks have neither come nor failed."""
+        return owner in self._awaited
 
     def hurry(self, owner: Hashable, blocks: Iterable[_Key]) -> None:
         """Fetch a few blocks ahead of all that are expected: their reader is at work."""
@@ -73,6 +85,7 @@ class Blocks:
         with self._lock:
             if any(one == owner for one, _ in self._coming):
                 self._coming = deque(pair for pair in self._coming if pair[0] != owner)
+            self._awaited.pop(owner, None)
             for key in self._of_owner.pop(owner, ()):
                 if (block := self._blocks.get(key)) is not None and owner in block.owners:
                     block.owners.discard(owner)
@@ -115,7 +128,21 @@ class Blocks:
     def _fill(self) -> None:
         """Fetch what comes next while the limit allows."""
         while self._coming and self._ahead_bytes < AHEAD_BYTES:
-            self._go(*self._coming.popleft())
+            owner, key = self._coming.popleft()
+            self._go(owner, key)
+            self._blocks[key].future.add_done_callback(partial(self._come, owner))
+
+    def _come(self, owner: Hashable, _: Future[bytes]) -> None:
+        """Take note that a block has come, or cannot be read."""
+        with self._lock:
+            left = self._awaited.get(owner)
+            if left is None:
+                return
+            if left > 1:
+                self._awaited[owner] = left - 1
+                return
+            del self._awaited[owner]
+        self.on_arrival()
 
     def _go(self, owner: Hashable, key: _Key) -> None:
         block = self._blocks.get(key)
@@ -139,6 +166,10 @@ class Blocks:
                 left -= block.size_bytes
         for key in old:
             self._kept_bytes -= self._blocks.pop(key).size_bytes
+
+
+def _nothing() -> None:
+    pass
 
 
 def _has_failed(future: Future[bytes]) -> bool:

@@ -17,7 +17,7 @@ from vifex.values.errors import MediaError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["RemoteFile", "expect", "faults_told", "on_wait", "over"]
+__all__ = ["RemoteFile", "expect", "faults_told", "is_awaited", "on_arrival", "on_wait", "over"]
 
 _AHEAD: Final = 4
 """Blocks that are fetched ahead of a reader that goes on from block to block."""
@@ -44,7 +44,18 @@ def expect(owner: Hashable, of: RemoteObject, offset: int, size: int) -> None:
         size: Its size in bytes.
     """
     stop = offset + min(size, _FIRST_BYTES)
-    the_blocks().expect(owner, ((of, i) for i in range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES))))
+    blocks = [(of, i) for i in range(offset // BLOCK_BYTES, -(-stop // BLOCK_BYTES))]
+    the_blocks().expect(owner, blocks, len(blocks) if size <= _FIRST_BYTES else 1)
+
+
+def is_awaited(owner: Hashable) -> bool:
+    """Whether a medium that is expected would have to wait for the network, as far as is known."""
+    return the_blocks().is_awaited(owner)
+
+
+def on_arrival(call: Callable[[], None]) -> None:
+    """Call a function, in any thread, when an expected medium can be read without a wait."""
+    the_blocks().on_arrival = call
 
 
 def over(owner: Hashable) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,8 @@ _T = TypeVar("_T")
 _Found = TypeVar("_Found")
 _WINDOW: Final = 256
 """Calls that may be under way ahead of the one whose result is next."""
+_PATIENCE_S: Final = 2.0
+"""After so long a call is overtaken by those behind it."""
 
 
 class FetchPool:
@@ -71,6 +73,8 @@ def mapped(
 ) -> Iterator[_Found]:
     """Yield the results of a call for each item, in their order; those that ask a server are made ahead.
 
+    A call that a server holds up for some seconds is overtaken: its result comes behind all others.
+
     Args:
         call: Makes a result.
         items: What it is called with.
@@ -78,6 +82,7 @@ def mapped(
     """
     global _askers
     waiting: deque[Callable[[], _Found] | Future[_Found]] = deque()
+    late: deque[Future[_Found]] = deque()
     for item in items:
         if is_slow(item) and not only_counted.get():
             _askers = _askers or FetchPool(connections())
@@ -87,14 +92,27 @@ def mapped(
         else:
             yield call(item)
         while waiting and (len(waiting) >= _WINDOW or not _is_under_way(waiting[0])):
-            yield _result(waiting.popleft())
+            yield from _first(waiting, late)
     while waiting:
-        yield _result(waiting.popleft())
+        yield from _first(waiting, late)
+    while late:
+        yield late.popleft().result()
 
 
 def _is_under_way(one: Callable[[], Any] | Future[Any]) -> bool:
     return isinstance(one, Future) and not one.done()
 
 
-def _result(one: Callable[[], _Found] | Future[_Found]) -> _Found:
-    return one.result() if isinstance(one, Future) else one()
+def _first(
+    waiting: deque[Callable[[], _Found] | Future[_Found]], late: deque[Future[_Found]]
+) -> Iterator[_Found]:
+    """Take the first call off a queue and yield its result, or let it be late."""
+    one = waiting.popleft()
+    if not isinstance(one, Future):
+        yield one()
+        return
+    patience_s = _PATIENCE_S if len(late) < _WINDOW else None
+    if wait([one], patience_s).not_done:
+        late.append(one)
+    else:
+        yield one.result()

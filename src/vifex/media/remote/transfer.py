@@ -16,11 +16,11 @@ from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from vifex.media.remote.addresses import BUCKETS
-from vifex.media.remote.buckets import Buckets
+from vifex.media.remote.backends.buckets import Buckets
+from vifex.media.remote.backends.web import Web
 from vifex.media.remote.errors import TransferError
 from vifex.media.remote.settings import connections, retries
 from vifex.media.remote.stat import RemoteStat
-from vifex.media.remote.web import Web
 
 __all__ = ["BUCKETS_BACKEND", "fetch", "stat", "whole"]
 

@@ -20,7 +20,7 @@ from vifex.media.remote.addresses import (
     name_of,
     public,
 )
-from vifex.media.remote.buckets import Listed
+from vifex.media.remote.backends.buckets import Listed
 from vifex.media.remote.errors import TransferError
 from vifex.media.remote.pool import mapped
 from vifex.media.sources import kinds

@@ -89,8 +89,10 @@ class Dispatcher:
         """Take note of what a decoder finished."""
         lanes: dict[LaneKey, list[float]] = {}
         for attempt, wall_s in zip(finished.attempts, finished.wall_s, strict=True):
-            job = decoder.jobs.popleft()
-            assert job.attempt == attempt, "decoders finish their media in order"
+            # The first, but where it waits for the network.
+            place = next(at for at, job in enumerate(decoder.jobs) if job.attempt == attempt)
+            job = decoder.jobs[place]
+            del decoder.jobs[place]
             lanes.setdefault(lane_key(job.medium), []).append(wall_s)
         self.jobs -= len(finished.attempts)
         for key, times_s in lanes.items():

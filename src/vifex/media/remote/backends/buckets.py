@@ -19,19 +19,13 @@ from urllib.parse import urlsplit
 
 from vifex.media.remote.addresses import key_of
 from vifex.media.remote.errors import TransferError, without_secrets
+from vifex.media.remote.settings import TIMEOUT, connect_s, part_s, read_s, retries
 from vifex.media.remote.stat import RemoteStat, time_with_tag
 from vifex.values.registry import require
 
 __all__ = ["Buckets", "Listed"]
 
-_CLIENT: Final = {
-    # Plain HTTP is used only where an endpoint is given as `http://`.
-    "allow_http": True,
-    "connect_timeout": "10s",
-    "read_timeout": "30s",
-    "timeout": "120s",
-}
-_VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_")
+_VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", TIMEOUT)
 _KEYS: Final = {
     "aws_access_key_id": ("access_key_id", ("AWS_ACCESS_KEY_ID",)),
     "aws_secret_access_key": ("secret_access_key", ("AWS_ACCESS_KEY_ID",)),
@@ -103,7 +97,8 @@ class Buckets:
         """
         obstore = _obstore(url)
         try:
-            for page in obstore.list(_store(url), key_of(url) or None, chunk_size=_PAGE):
+            store = _store(url, retries())
+            for page in obstore.list(store, key_of(url) or None, chunk_size=_PAGE):
                 for meta in page:
                     yield Listed(meta["path"], _stat(meta))
         except Exception as exc:
@@ -114,19 +109,26 @@ def _obstore(url: str) -> Any:
     return require("obstore", extra="remote", needed_for=f"reading from {urlsplit(url).scheme}://")
 
 
-def _store(url: str) -> Any:
+def _store(url: str, n_retries: int = 0) -> Any:
+    """Return the store of a bucket; single requests are made again by the caller, pages of listings by it."""
     parts = urlsplit(url)
     chosen = tuple((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
-    return _store_of(parts.scheme, parts.netloc, chosen)
+    return _store_of(parts.scheme, parts.netloc, chosen, n_retries)
 
 
 @lru_cache(maxsize=64)
-def _store_of(scheme: str, host: str, chosen: tuple[tuple[str, str], ...]) -> Any:
+def _store_of(scheme: str, host: str, chosen: tuple[tuple[str, str], ...], n_retries: int) -> Any:
     """Make a store. It reads the environment once, so what was chosen there is part of the key."""
     store: Any = import_module("obstore.store")
     options = {
-        "client_options": _CLIENT,
-        "retry_config": {"max_retries": 1, "retry_timeout": timedelta(minutes=2)},
+        "client_options": {
+            # Plain HTTP is used only where an endpoint is given as `http://`.
+            "allow_http": True,
+            "connect_timeout": timedelta(seconds=connect_s()),
+            "read_timeout": timedelta(seconds=read_s()),
+            "timeout": timedelta(seconds=part_s()),
+        },
+        "retry_config": {"max_retries": n_retries, "retry_timeout": timedelta(seconds=part_s())},
     }
     if scheme in ("s3", "s3a"):
         return store.S3Store(host, config=_s3_config(), **options)
@@ -173,11 +175,12 @@ _FINAL: Final = {
 }
 
 
+_IN_TIME: Final = "the server does not answer in time"
 _MEANINGS: Final = (
     ("error sending request", "the server cannot be reached"),
     ("body error", "the connection was cut"),
     ("error decoding response body", "the connection was cut"),
-    ("timed out", "the server does not answer in time"),
+    ("timed out", _IN_TIME),
 )
 
 
@@ -200,6 +203,10 @@ def _of(exc: Exception) -> Exception:
         return TransferError(f"obstore cannot read this key: {without_secrets(text)}", is_passing=False)
     if not type(exc).__module__.startswith("obstore"):
         return exc
+    if "kind: Timeout" in text:
+        is_cut = "body error" in text
+        words = f"the server sent nothing for {read_s():g} s, or too slowly" if is_cut else _IN_TIME
+        return TransferError(words, is_passing=True)
     is_passing = " 4" not in text.partition("status code:")[2][:3] or " 429" in text or " 408" in text
     return TransferError(_short(text), is_passing=is_passing, is_of_host="error sending request" in text)
 

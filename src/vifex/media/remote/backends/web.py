@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
+from vifex.media.remote.backends.pace import TooSlowError, paced
 from vifex.media.remote.errors import NoRangesError, TransferError, without_secrets
-from vifex.media.remote.settings import connections
+from vifex.media.remote.settings import connect_s, connections, read_s
 from vifex.media.remote.stat import RemoteStat, time_with_tag
 from vifex.values.registry import require
 
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Web"]
 
-_CONNECT_S: Final = 10.0
-_READ_S: Final = 30.0
-"""Seconds without a byte after which a connection counts as cut."""
-_WHOLE_S: Final = 120.0
-"""Seconds that one request for a part may take."""
 _CHUNK: Final = 1 << 18
 _REDIRECTS: Final = 5
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -72,7 +67,7 @@ class Web:
             ranged = _ranged(answer)
             if ranged is None or ranged[0] != start:
                 raise NoRangesError
-            data = b"".join(_body(answer, time.monotonic() + _WHOLE_S))
+            data = b"".join(_body(answer))
             if len(data) != ranged[1] - start:
                 raise _cut(len(data), ranged[1] - start)
             return data, _stat(answer, ranged[2])
@@ -83,7 +78,7 @@ class Web:
         if start or (length is not None and length > stop):
             raise NoRangesError
         data = b""
-        for chunk in _body(answer, time.monotonic() + _WHOLE_S):
+        for chunk in _body(answer):
             data += chunk
             if len(data) > stop:
                 raise NoRangesError
@@ -98,7 +93,7 @@ class Web:
         with _answer("GET", url) as answer:
             _check(answer)
             stat = _stat(answer, _length(answer))
-            for chunk in _body(answer, None):
+            for chunk in _body(answer):
                 yield chunk, stat
 
 
@@ -121,7 +116,13 @@ def _answer(method: str, url: str, part: tuple[int, int] | None = None) -> Itera
     try:
         pool = _pool(parts.scheme, parts.hostname or "", connections())
         answer = pool.request(
-            method, bare, headers=headers, retries=retry, preload_content=False, decode_content=False
+            method,
+            bare,
+            headers=headers,
+            retries=retry,
+            timeout=urllib3.Timeout(connect=connect_s(), read=read_s()),
+            preload_content=False,
+            decode_content=False,
         )
         yield answer
     except urllib3.exceptions.HTTPError as exc:
@@ -142,20 +143,12 @@ def _pool(scheme: str, host: str, size: int) -> urllib3.PoolManager:
 def _pool_by(proxy: str | None, size: int) -> urllib3.PoolManager:
     import urllib3
 
-    options: dict[str, Any] = {
-        "num_pools": 64,
-        "maxsize": size,
-        "block": True,
-        "timeout": urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
-    }
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    options: dict[str, Any] = {"num_pools": 64, "maxsize": size, "block": True}
+    return paced(urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options))
 
 
-def _body(answer: Any, until_s: float | None) -> Iterator[bytes]:
-    for chunk in answer.stream(_CHUNK, decode_content=False):
-        yield chunk
-        if until_s is not None and time.monotonic() > until_s:
-            raise TransferError("the server sends too slowly", is_passing=True)
+def _body(answer: Any) -> Iterator[bytes]:
+    yield from answer.stream(_CHUNK, decode_content=False)
 
 
 def _check(answer: Any) -> None:
@@ -202,7 +195,6 @@ def _cut(came: int, wanted: int) -> TransferError:
 
 _WORDS: Final = {
     "ConnectTimeoutError": "the server does not answer",
-    "ReadTimeoutError": f"the server sent nothing for {_READ_S:g} s",
     "NewConnectionError": "the server cannot be reached",
     "NameResolutionError": "the host's name is not known",
     "ProtocolError": "the connection was cut",
@@ -220,6 +212,9 @@ def _of(exc: Exception) -> TransferError:
     if type(inner).__name__ == "IncompleteRead":
         return _cut(int(inner.partial), int(inner.partial) + int(inner.expected))
     words = _WORDS.get(kind)
+    if kind == "ReadTimeoutError":
+        is_slow = isinstance(cause.__cause__, TooSlowError)
+        words = "the server sends too slowly" if is_slow else f"the server sent nothing for {read_s():g} s"
     if kind == "SSLError":
         words = f"the server's certificate is not accepted: {without_secrets(str(cause))}"
     return TransferError(

@@ -1,0 +1,1 @@
+"""How bytes are asked for, by the kind of server: the web, buckets, other file systems."""

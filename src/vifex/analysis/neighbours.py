@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.analysis.products import Chunk, each_chunk, exact_products
+from vifex.analysis.machines import Machines, parts_of
+from vifex.analysis.products import BLOCK, SENT_FROM, Chunk, each_chunk, exact_products
 from vifex.analysis.rows import FloatMatrix
 from vifex.values import InputError
 
@@ -37,7 +38,9 @@ class Neighbours:
     """`[N, K]`: cosine similarity in [-1, 1]; the distance is `1 - similarity`."""
 
 
-def nearest_neighbours(unit: FloatMatrix, k: int, *, of: FloatMatrix | None = None) -> Neighbours:
+def nearest_neighbours(
+    unit: FloatMatrix, k: int, *, of: FloatMatrix | None = None, machines: Machines | None = None
+) -> Neighbours:
     """Find the `k` most similar rows of each row. Equal similarities come in the order of the rows.
 
     Args:
@@ -45,9 +48,11 @@ def nearest_neighbours(unit: FloatMatrix, k: int, *, of: FloatMatrix | None = No
         k: At least 1, below N (at most N where `of` is given).
         of: Rows `[M, D]` of length 1 whose neighbours in `unit` are wanted; by default those of `unit`
             itself, where no row is its own neighbour.
+        machines: Other machines, which are used where there is much to compare.
 
     Raises:
         InputError: If `k` does not fit.
+        EngineError: If the other machines fail.
     """
     others = len(unit) - (of is None)
     if not 1 <= k <= others:
@@ -55,8 +60,26 @@ def nearest_neighbours(unit: FloatMatrix, k: int, *, of: FloatMatrix | None = No
     queries = unit if of is None else of
     if len(unit) * len(queries) <= _FEW:
         return _sorted_through(unit, queries, k, own=of is None)
-    search = _Search(np.ascontiguousarray(unit), np.ascontiguousarray(queries), k, own=of is None)
-    each_chunk(search.unit, search.queries, search.take, before=search.begin)
+    unit, queries = np.ascontiguousarray(unit), np.ascontiguousarray(queries)
+    if machines is None or unit.size * len(queries) < SENT_FROM:
+        return _neighbours_of(unit, queries, k, of is None, slice(0, len(queries)))
+    rows = np.empty((len(queries), k), np.int32)
+    similarity = np.empty((len(queries), k), np.float32)
+    # The rows are sent once, though they are the queries too.
+    shared = (unit, None if of is None else queries, k, of is None)
+    parts = parts_of(len(queries), BLOCK, machines.width)
+    for part, found in machines.each(_neighbours_of, shared, parts):
+        rows[part], similarity[part] = found.rows, found.similarity
+    return Neighbours(rows, similarity)
+
+
+def _neighbours_of(
+    unit: FloatMatrix, queries: FloatMatrix | None, k: int, own: bool, part: slice, threads: int | None = None
+) -> Neighbours:
+    """Find the neighbours of some of the queries."""
+    queries = unit if queries is None else queries
+    search = _Search(unit, queries, k, part, own=own)
+    each_chunk(unit, queries, search.take, before=search.begin, part=part, threads=threads)
     return search.found()
 
 
@@ -79,10 +102,10 @@ def _sorted_through(unit: FloatMatrix, queries: FloatMatrix, k: int, *, own: boo
 class _Search:
     """Collects the nearest rows of one block of queries after the other, in several threads."""
 
-    def __init__(self, unit: FloatMatrix, queries: FloatMatrix, k: int, *, own: bool) -> None:
-        self.unit, self.queries, self._k, self._own = unit, queries, k, own
-        self._rows = np.empty((len(queries), k), np.int32)
-        self._similarity = np.empty((len(queries), k), np.float32)
+    def __init__(self, unit: FloatMatrix, queries: FloatMatrix, k: int, part: slice, *, own: bool) -> None:
+        self.unit, self.queries, self._k, self._part, self._own = unit, queries, k, part, own
+        self._rows = np.empty((part.stop - part.start, k), np.int32)
+        self._similarity = np.empty((part.stop - part.start, k), np.float32)
         self._some = np.random.default_rng(0).permutation(len(unit))[: max(_FIRST, 4 * (k + 1))]
         self._block = slice(0, 0)
         self._bar = np.empty(0, np.float32)
@@ -136,8 +159,9 @@ class _Search:
         if self._block.stop:
             self._merge()
             size = (len(self._bar), self._k)
-            self._rows[self._block] = self._best.row.reshape(size)
-            self._similarity[self._block] = self._best.similarity.reshape(size)
+            place = slice(self._block.start - self._part.start, self._block.stop - self._part.start)
+            self._rows[place] = self._best.row.reshape(size)
+            self._similarity[place] = self._best.similarity.reshape(size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

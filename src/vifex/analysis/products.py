@@ -21,12 +21,14 @@ from vifex.search.scan.blas import one_blas_thread
 from vifex.search.scan.int8 import LARGEST, Int8Products
 from vifex.search.scan.products import Queries
 
-__all__ = ["Chunk", "FloatVector", "each_chunk", "exact_products"]
+__all__ = ["BLOCK", "SENT_FROM", "Chunk", "FloatVector", "each_chunk", "exact_products"]
 
 FloatVector = npt.NDArray[np.float32]
 
-_COLUMNS: Final = 2048
+BLOCK: Final = 2048
 """Rows that are multiplied with all others at a time, as the columns of the products."""
+SENT_FROM: Final = 1 << 32
+"""Products of two numbers from which it pays to send the rows to other machines."""
 _ROWS: Final = 128
 """Of one product: the products of a chunk nearly fit into the second level of a cache."""
 _WORTH_INT8: Final = 1 << 36
@@ -60,6 +62,8 @@ def each_chunk(
     *,
     before: Callable[[slice], None] | None = None,
     after: Callable[[int], None] | None = None,
+    part: slice | None = None,
+    threads: int | None = None,
 ) -> None:
     """Multiply rows with rows and show the products to `work`.
 
@@ -69,15 +73,18 @@ def each_chunk(
             pair of different rows then comes at least once, in either order.
         work: Called with each chunk, in several threads at the same time.
         before: Called before each block of columns, in this thread, with its columns.
-        after: Called after each block of columns, in this thread, with the number of columns that are done.
+        after: Called after each block of columns, in this thread, with the column after its last one.
+        part: The columns that are multiplied; by default all.
+        threads: By default one for each core.
     """
     columns = left if right is None else right
-    threads = available_cores()
+    first, last = (0, len(columns)) if part is None else (part.start, part.stop)
+    threads = threads or available_cores()
     peaks = _peaks(left)
-    fast = left.size * len(columns) >= _WORTH_INT8
+    fast = left.size * (last - first) >= _WORTH_INT8
     with one_blas_thread(), ThreadPoolExecutor(threads, "vifex-products") as pool:
-        for start in range(0, len(columns), _COLUMNS):
-            block = slice(start, min(start + _COLUMNS, len(columns)))
+        for start in range(first, last, BLOCK):
+            block = slice(start, min(start + BLOCK, last))
             int8 = _int8_products(columns[block], threads) if fast else None
             fast = int8 is not None
             job = _Job(left, peaks, columns[block], block, int8)

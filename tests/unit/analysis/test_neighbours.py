@@ -15,7 +15,7 @@ from vifex.analysis.rows import unit_vectors
 def test_blocks_give_the_neighbours_of_scikit_learn(arithmetic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "_FEW", 0)
     monkeypatch.setattr(neighbours, "_FIRST", 40)
-    monkeypatch.setattr(products, "_COLUMNS", 256)
+    monkeypatch.setattr(products, "BLOCK", 256)
     monkeypatch.setattr(products, "_WORTH_INT8", 0 if arithmetic == "int8" else 1 << 62)
     rng = np.random.default_rng(1)
     centres = rng.normal(size=(40, 24))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from vifex.analysis.copies.calibrate import Calibrated, Collection
 from vifex.analysis.copies.groups import Star, stars, stars_of_two
 from vifex.analysis.copies.pairs import Pairs, near_pairs
+from vifex.analysis.machines import Machines
 from vifex.analysis.products import FloatVector, exact_products
 
 __all__ = ["FoundGroups", "MarkedPairs", "find_groups"]
@@ -45,6 +46,7 @@ def find_groups(
     calibrated: Calibrated,
     marked: MarkedPairs,
     on_progress: Callable[[float], None] | None = None,
+    machines: Machines | None = None,
 ) -> FoundGroups:
     """Find all pairs above the threshold and group them.
 
@@ -53,6 +55,7 @@ def find_groups(
         calibrated: The threshold and the biases.
         marked: Confirmed pairs count whatever their score is, and wrong ones do not.
         on_progress: Called with the share that is done.
+        machines: Other machines, which are used where there is much to compare.
     """
     two = collection.other is not None
     radius, other_radius = calibrated.radius()
@@ -62,6 +65,7 @@ def find_groups(
         radius=radius,
         other_radius=other_radius if two else None,
         on_progress=on_progress,
+        machines=machines,
     )
     apart = collection.owners[pairs.first] != collection.compared_owners[pairs.second]
     pairs = _without(pairs.chosen(apart), marked.wrong, collection)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from vifex.analysis.products import Chunk, FloatVector, each_chunk, exact_products
+from vifex.analysis.machines import Machines, parts_of
+from vifex.analysis.products import BLOCK, SENT_FROM, Chunk, FloatVector, each_chunk, exact_products
 from vifex.analysis.rows import FloatMatrix
 from vifex.values import InputError
 
@@ -20,6 +21,9 @@ SAME: Final = 1e-3
 """Rows that are this near or nearer are a pair anywhere: encoding the same image in float16 makes 1e-4."""
 _MOST: Final = 50_000_000
 """Pairs that are held: 12 bytes each, and as many again while they are put in order."""
+
+_Found: TypeAlias = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatVector]
+"""First rows, second rows and similarities."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +53,7 @@ def near_pairs(
     least_radius: float = SAME,
     on_progress: Callable[[float], None] | None = None,
     most: int = _MOST,
+    machines: Machines | None = None,
 ) -> Pairs:
     """Find all pairs of rows whose distance `1 - cosine` is at most the sum of their radii.
 
@@ -60,48 +65,103 @@ def near_pairs(
         least_radius: The sum of two radii counts as at least this.
         on_progress: Called with the share that is done.
         most: Largest number of pairs.
+        machines: Other machines, which are used where there is much to compare.
 
     Raises:
         InputError: If there are more pairs than `most`.
+        EngineError: If the other machines fail.
     """
-    right = unit if other is None else other
-    right_radius = radius if other_radius is None else other_radius
-    search = _Search(unit, right, radius, right_radius, np.float32(least_radius), other is None, most)
+    symmetric = other is None
+    count = len(unit if other is None else other)
+    job = _Comparison(unit, other, radius, other_radius, np.float32(least_radius), most)
 
-    def after(columns: int) -> None:
-        search.check()
+    def tell(share: float) -> None:
         if on_progress is not None:
-            rest = 1 - columns / len(right)
-            on_progress(1 - rest * rest if other is None else 1 - rest)
+            on_progress(share)
 
-    each_chunk(unit, other, search.take, after=after)
-    search.check()
-    return search.pairs()
+    if machines is None or unit.size * count < SENT_FROM:
+        return _pairs_of(job, slice(0, count), after=lambda stop: tell(_share(stop, count, symmetric)))
+    every: list[Pairs] = []
+    done = 0.0
+    for part, found in machines.each(_pairs_of, [job], parts_of(count, BLOCK, machines.width)):
+        every.append(found)
+        _check_count(sum(map(len, every)), most)
+        done += _share(part.stop, count, symmetric) - _share(part.start, count, symmetric)
+        tell(done)
+    return _in_order([(one.first, one.second, one.similarity) for one in every])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Comparison:
+    """What `near_pairs` is asked for."""
+
+    unit: FloatMatrix
+    other: FloatMatrix | None
+    radius: FloatVector
+    other_radius: FloatVector | None
+    least: np.float32
+    most: int
+
+
+def _pairs_of(
+    asked: _Comparison,
+    part: slice,
+    threads: int | None = None,
+    *,
+    after: Callable[[int], None] | None = None,
+) -> Pairs:
+    """Find the pairs whose second row is in a part of the columns."""
+    search = _Search(asked)
+
+    def settle(stop: int) -> None:
+        _check_count(search.count, asked.most)
+        if after is not None:
+            after(stop)
+
+    each_chunk(asked.unit, asked.other, search.take, after=settle, part=part, threads=threads)
+    return _in_order(search.found)
+
+
+def _share(columns: int, count: int, symmetric: bool) -> float:
+    """Return how much of all products the first columns have."""
+    rest = 1 - columns / count
+    return 1 - rest * rest if symmetric else 1 - rest
+
+
+def _check_count(count: int, most: int) -> None:
+    """Check that there are not too many pairs."""
+    if count > most:
+        raise InputError(
+            f"more than {most:,} pairs of rows are as near to each other as this threshold allows.",
+            todo="Choose a higher threshold, or leave out rows that look alike with a filter.",
+        )
+
+
+def _in_order(found: Sequence[_Found]) -> Pairs:
+    if not found:
+        return Pairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+    first, second, similarity = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((second, first))
+    return Pairs(first[order], second[order], np.minimum(similarity[order], 1))
 
 
 class _Search:
     """Collects pairs of chunks, in several threads."""
 
-    def __init__(
-        self,
-        left: FloatMatrix,
-        right: FloatMatrix,
-        radius: FloatVector,
-        right_radius: FloatVector,
-        least: np.float32,
-        symmetric: bool,
-        most: int,
-    ) -> None:
-        self._left, self._right, self._symmetric, self._most = left, right, symmetric, most
-        self._radius, self._right_radius, self._least = radius, right_radius, least
-        self._found: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatVector]] = []
-        self._count = 0
+    def __init__(self, asked: _Comparison) -> None:
+        self._left = asked.unit
+        self._right = asked.unit if asked.other is None else asked.other
+        self._symmetric, self._least, self._most = asked.other is None, asked.least, asked.most
+        self._radius = asked.radius
+        self._right_radius = asked.radius if asked.other_radius is None else asked.other_radius
+        self.found: list[_Found] = []
+        self.count = 0
         self._turn = threading.Lock()
 
     def take(self, chunk: Chunk) -> None:
         """Look for pairs in a chunk."""
-        if self._count > self._most:
-            return  # `check` says so when the block is done
+        if self.count > self._most:
+            return  # the check after the block says so
         radius, right = self._radius[chunk.rows], self._right_radius[chunk.columns]
         # What a product of the row must reach to be near any of the columns.
         widest = np.maximum(radius + right.max(), self._least)
@@ -129,22 +189,5 @@ class _Search:
         if near.any():
             pairs = first[near].astype(np.int32), second[near].astype(np.int32), similarity[near]
             with self._turn:
-                self._found.append(pairs)
-                self._count += len(pairs[0])
-
-    def check(self) -> None:
-        """Check that there are not too many pairs."""
-        if self._count > self._most:
-            raise InputError(
-                f"more than {self._most:,} pairs of rows are as near to each other as this threshold allows.",
-                todo="Choose a higher threshold, or leave out rows that look alike with a filter.",
-            )
-
-    def pairs(self) -> Pairs:
-        """Return what was found, in order."""
-        if not self._found:
-            return Pairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
-        first, second, similarity = (np.concatenate(part) for part in zip(*self._found, strict=True))
-        self._found = []
-        order = np.lexsort((second, first))
-        return Pairs(first[order], second[order], np.minimum(similarity[order], 1))
+                self.found.append(pairs)
+                self.count += len(pairs[0])

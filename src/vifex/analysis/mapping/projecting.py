@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from vifex.analysis.machines import Machines
 from vifex.analysis.neighbours import Neighbours, nearest_neighbours
 from vifex.analysis.rows import FloatMatrix, unit_vectors
 from vifex.values.registry import require
@@ -68,6 +69,7 @@ def project(
     seed: int = 0,
     fitted: int = FITTED_ROWS,
     progress: Progress | None = None,
+    machines: Machines | None = None,
 ) -> Projection:
     """Give each row a place in the plane.
 
@@ -79,9 +81,11 @@ def project(
         seed: Of the sample and of t-SNE. The same seed gives the same map on the same machine.
         fitted: Rows that are fitted at most.
         progress: Told how far the work is.
+        machines: Other machines, which find the nearest neighbours where there are many rows.
 
     Raises:
         MissingExtraError: If openTSNE is needed and not installed.
+        EngineError: If the other machines fail.
     """
     tell = progress or _silent
     count = len(unit)
@@ -97,7 +101,7 @@ def project(
     near = unit_vectors(np.hstack([components + around[:-1], np.full((count, 1), around[-1], np.float32)]))
     perplexity = min(perplexity, (len(sample) - 1) / 3)
     tell("nearest neighbours", 0, len(sample))
-    graph = nearest_neighbours(near[sample], min(int(3 * perplexity), len(sample) - 1))
+    graph = nearest_neighbours(near[sample], min(int(3 * perplexity), len(sample) - 1), machines=machines)
     placed = _tsne(graph, _two(components)[sample], perplexity, seed, tell)
     positions = np.empty((count, 2), np.float32)
     positions[sample] = placed
@@ -105,7 +109,9 @@ def project(
     for start in range(0, len(others), _BLOCK):
         tell("places of the other rows", start, len(others))
         block = others[start : start + _BLOCK]
-        nearest = nearest_neighbours(near[sample], min(_AROUND, len(sample)), of=near[block])
+        nearest = nearest_neighbours(
+            near[sample], min(_AROUND, len(sample)), of=near[block], machines=machines
+        )
         positions[block] = np.median(placed[nearest.rows], axis=1)
     return Projection(positions, "tsne", len(sample), perplexity)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vifex.analysis.copies.segments.marks import SegmentMark, SegmentMarks
 from vifex.analysis.copies.segments.videos import StoredMedia, VideoCopies, find_video_copies
+from vifex.analysis.machines import Machines
 from vifex.analysis.rows import FeatureRows, read_rows
 from vifex.store import CopyMark
 
@@ -27,6 +28,7 @@ def compare_videos(
     false_alarms: float,
     least_s: float,
     on_progress: Callable[[float], None] | None,
+    machines: Machines | None = None,
 ) -> VideoCopies:
     """Find copied segments of videos, and images that occur in videos.
 
@@ -40,6 +42,7 @@ def compare_videos(
         false_alarms: How many false segments are allowed in all, on average.
         least_s: The shortest segment, in seconds.
         on_progress: Called with the share of pairs that were aligned.
+        machines: Other machines, which are used where there is much to compare.
     """
     ours = [
         SegmentMark(mark.a, mark.b, mark.mark)
@@ -53,6 +56,7 @@ def compare_videos(
         false_alarms=false_alarms,
         least_s=least_s,
         on_progress=None if on_progress is None else lambda done, of: on_progress(done / of),
+        machines=machines,
     )
 
 

@@ -12,6 +12,7 @@ from vifex.analysis.copies.result import Copies
 from vifex.api.answers.compared_images import ComparedImages
 from vifex.api.answers.compared_videos import compare_videos
 from vifex.api.answers.given import Given, opened
+from vifex.api.answers.machines import machines_of
 from vifex.api.arguments import checked
 from vifex.api.notices import tell
 from vifex.store import CopyMark, keep_marks, marks_from, read_marks
@@ -39,6 +40,7 @@ def copies(
     shortest: float = 1.0,
     marks: str | os.PathLike[str] | None = None,
     anyway: bool = False,
+    on: str | None = None,
     model: str | os.PathLike[str] | LoadedModel | None = None,
     choices: Mapping[str, Any] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
@@ -76,6 +78,7 @@ def copies(
         marks: File of marks that the page saved. The store keeps them from then on. Pairs that are marked as
             wrong are left out, confirmed ones are kept whatever their score is.
         anyway: Compare stores of different recipes whose vectors have the same size.
+        on: `ray` or `ray://HEAD:PORT`: the machines of a Ray cluster compare the pairs.
         model: For the edited copies, where the store's model is a file or code; for media the model that
             they are extracted with.
         choices: For the extraction of media, as for `vifex.extract`.
@@ -90,6 +93,7 @@ def copies(
         InputError: If an argument cannot be used, the recipes differ, or too many pairs are above the
             threshold.
         StoreError: If a store cannot be read, or the marks cannot be kept.
+        EngineError: If the cluster cannot be used.
     """
     if threshold is not None and not 0 < threshold <= 1:
         raise InputError(f"the threshold is a cosine similarity above 0 and up to 1, got {threshold:g}.")
@@ -107,6 +111,7 @@ def copies(
         tell(text, on_notice, stacklevel=5)
 
     with ExitStack() as stack:
+        machines = stack.enter_context(machines_of(on))
         first = stack.enter_context(
             opened(given, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
         )
@@ -130,7 +135,7 @@ def copies(
         if found.can_be_compared:
             collection = found.collection()
             calibrated = found.calibrated(collection, threshold, sample, note)
-            groups = find_groups(collection, calibrated, found.marked(known), on_progress)
+            groups = find_groups(collection, calibrated, found.marked(known), on_progress, machines)
         videos = compare_videos(
             first,
             second,
@@ -141,6 +146,7 @@ def copies(
             false_alarms=false_alarms,
             least_s=shortest,
             on_progress=on_progress,
+            machines=machines,
         )
         return Copies(
             store=os.fspath(first.path),

@@ -24,6 +24,7 @@ from vifex.analysis.mapping.sprites import (
 from vifex.analysis.rows import FeatureRows, FloatMatrix, read_rows
 from vifex.analysis.tables import check_table_target, write_table
 from vifex.api.answers.given import opened
+from vifex.api.answers.machines import machines_of
 from vifex.api.answers.shown import name_of
 from vifex.api.arguments import checked
 from vifex.api.notices import tell
@@ -104,6 +105,7 @@ def draw_map(
     view: str | None = None,
     column: str | None = None,
     where: str | None = None,
+    on: str | None = None,
     model: str | os.PathLike[str] | LoadedModel | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
@@ -132,6 +134,7 @@ def draw_map(
         view: A view of the store; by default its only one, or `main`.
         column: A layer's column; may be left out where there is one.
         where: An SQL filter over the columns.
+        on: `ray` or `ray://HEAD:PORT`: the machines of a Ray cluster find the nearest neighbours.
         model: The model that media are extracted with.
         on_outcome: Called for each medium that was skipped, failed or is partial, where media are extracted.
         on_notice: Called with what a user must know; by default it is a `UserWarning`.
@@ -155,7 +158,7 @@ def draw_map(
     if output is not None:
         check_table_target(output, overwrite=overwrite)
     given = opened(store, view=view, model=model, choices=choices, on_outcome=on_outcome, on_notice=on_notice)
-    with given as source:
+    with machines_of(on) as machines, given as source:
         every = read_rows(source._stored, column, where=where)
         directions = read_directions(every)
         rows = _chosen(every, directions.numbers)
@@ -165,7 +168,12 @@ def draw_map(
         for note in notes:
             tell(note, on_notice)
         placed = project(
-            directions.unit, method=method, perplexity=perplexity, seed=seed, progress=on_progress
+            directions.unit,
+            method=method,
+            perplexity=perplexity,
+            seed=seed,
+            progress=on_progress,
+            machines=machines,
         )
         judged = trustworthiness_of(directions.unit, placed.positions, seed=seed)
         value, neighbours, sample = judged or (None, None, None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
+from vifex.cli.answers.options import OnCluster
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import MODEL, OUTPUT, SOURCE, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
@@ -45,6 +46,7 @@ def copies(
     overwrite: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     json: Json = False,
     quiet: Quiet = False,
+    on: OnCluster = None,
     model: Annotated[str | None, Parameter(name=["--model", "-m"], group=MODEL)] = None,
 ) -> int:
     """Print images that are nearly the same and copied segments of videos, in one store or between two.
@@ -118,6 +120,7 @@ def copies(
             shortest=shortest,
             marks=marks,
             anyway=anyway,
+            on=on,
             model=model,
             on_outcome=problems.print,
             on_notice=print_notice,

@@ -15,6 +15,7 @@ from vifex.cli.answers.options import (
     Fps,
     Html,
     ModelName,
+    OnCluster,
     Output,
     Overwrite,
     ViewName,
@@ -55,6 +56,7 @@ def map_(
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
+    on: OnCluster = None,
     model: ModelName = None,
 ) -> int:
     """Write a page with a map of the rows: points that lie near each other have similar vectors.
@@ -113,6 +115,7 @@ def map_(
             view=view,
             column=column,
             where=where,
+            on=on,
             model=model,
             on_outcome=problems.print,
             on_notice=notices.print,

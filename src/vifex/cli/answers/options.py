@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from cyclopts import Group, Parameter
 
-from vifex.cli.options import MODEL, OUTPUT, SOURCE, Flag
+from vifex.cli.options import LIMITS, MODEL, OUTPUT, SOURCE, Flag
 from vifex.cli.targets import named_file
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Fps",
     "Html",
     "ModelName",
+    "OnCluster",
     "Output",
     "Overwrite",
     "ViewName",
@@ -58,6 +59,14 @@ Output: TypeAlias = Annotated[
 ]
 Html: TypeAlias = Annotated[Path | None, Parameter(converter=named_file, group=OUTPUT)]
 Overwrite: TypeAlias = Annotated[Flag, Parameter(group=OUTPUT, help="Replace files that exist.")]
+OnCluster: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        group=LIMITS,
+        help="ray, or ray://HEAD:PORT: the machines of a Ray cluster (extra ray) do the work; the answer is"
+        " the same.",
+    ),
+]
 
 
 def chosen(fps: float | None) -> dict[str, Any]:

@@ -9,15 +9,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Final
 
 from vifex.extraction.cluster.outbox import Fetched, Outbox
 from vifex.extraction.cluster.shipped import ShippedFile, received
+from vifex.extraction.cluster.versions import check_same_version
 from vifex.extraction.decoders.wire import FrameReader
 from vifex.extraction.shards.protocol import Fault, ShardSetup
-from vifex.values import EngineError, VifexError
+from vifex.values import VifexError
 
 __all__ = ["ShardActor"]
 
@@ -74,13 +74,7 @@ class ShardActor:
 
         from vifex.extraction.shards.shard import Shard
 
-        here = installed_version("vifex")
-        if version != here:
-            raise EngineError(
-                f"a machine of the cluster has Vifex {here}, and this one has {version}.",
-                option="on",
-                todo="Install the same version on all machines.",
-            )
+        check_same_version(version)
         (message,) = FrameReader().feed(setup)
         assert isinstance(message, ShardSetup), "the first message sets a shard up"
         sys.path += [p for p in message.import_paths if p not in sys.path and Path(p).exists()]

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from vifex.extraction.cluster.link import ActorLink
 from vifex.extraction.cluster.places import Machine, plan_cluster_places
 from vifex.extraction.cluster.shipped import ShippedFile, ship
+from vifex.extraction.cluster.tasks import ClusterTasks, plan_tasks
 from vifex.extraction.planning.budget import Costs
 from vifex.extraction.planning.portable import portable
 from vifex.extraction.planning.shard_plan import ShardPlace
@@ -45,6 +46,10 @@ class Cluster:
     ) -> list[ShardPlace]:
         """Plan the shards; see `plan_cluster_places`."""
         return plan_cluster_places(self.machines, plans, shards, **costs)
+
+    def tasks(self) -> ClusterTasks:
+        """Plan tasks for work in parts; see `plan_tasks`."""
+        return plan_tasks(self.machines)
 
     def starter(self, plans: Sequence[ViewPlan]) -> Starter:
         """Return what starts shards; the files of the networks go to the cluster now."""

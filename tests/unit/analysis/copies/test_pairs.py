@@ -16,7 +16,7 @@ from vifex.values import InputError
 @pytest.fixture(params=["float32", "int8"])
 def arithmetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a test in both; small blocks, so that there are several."""
-    monkeypatch.setattr(products, "_COLUMNS", 256)
+    monkeypatch.setattr(products, "BLOCK", 256)
     monkeypatch.setattr(products, "_WORTH_INT8", 0 if request.param == "int8" else 1 << 62)
     return str(request.param)
 

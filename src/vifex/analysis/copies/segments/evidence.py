@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from vifex.analysis.copies.segments.background import PRODUCTS_AT_ONCE, Background
 from vifex.analysis.copies.segments.frames import Frames
+from vifex.analysis.machines import Machines, parts_of
+from vifex.analysis.products import SENT_FROM
 from vifex.analysis.rows import FloatMatrix
 
 __all__ = ["evidence_between", "pairs_with_evidence"]
@@ -35,25 +37,48 @@ def evidence_between(frames: Frames, background: Background, first: slice, secon
 
 
 def pairs_with_evidence(
-    frames: Frames, background: Background, least: float
-) -> Iterator[tuple[int, int, float]]:
-    """Give pairs of media whose segments could have a score of `least`, with the highest score possible.
+    frames: Frames, background: Background, least: float, machines: Machines | None = None
+) -> list[tuple[int, int]]:
+    """Find the pairs of media whose segments could have a score of `least`.
 
     A path takes each frame of the first medium at most once. So the sum of the best evidence of each frame
     of the first medium is never below the score of a segment.
     """
+    groups = _groups(frames)
+    shared = (frames, background, least, groups)
+    if machines is None or frames.unit.size * len(frames) < SENT_FROM:
+        return _pairs_of_groups(*shared, slice(0, len(groups)))
+    parts = parts_of(len(groups), 1, machines.width)
+    return sorted(pair for _, found in machines.each(_pairs_of_groups, shared, parts) for pair in found)
+
+
+def _groups(frames: Frames) -> list[tuple[int, int]]:
+    """Divide the media into groups that are compared with all later media at once."""
+    groups = []
     first = 0
     step = max(1, PRODUCTS_AT_ONCE // len(frames))
     while first < frames.media:
         last = int(np.searchsorted(frames.starts, frames.starts[first] + step, side="right")) - 1
         last = max(first + 1, last)
-        yield from _pairs_of(frames, background, first, last, least)
+        groups.append((first, last))
         first = last
+    return groups
+
+
+def _pairs_of_groups(
+    frames: Frames,
+    background: Background,
+    least: float,
+    groups: Sequence[tuple[int, int]],
+    part: slice,
+    _threads: int | None = None,
+) -> list[tuple[int, int]]:
+    return [pair for group in groups[part] for pair in _pairs_of(frames, background, *group, least)]
 
 
 def _pairs_of(
     frames: Frames, background: Background, first: int, last: int, least: float
-) -> Iterator[tuple[int, int, float]]:
+) -> Iterator[tuple[int, int]]:
     """The pairs of the media `first:last` with later ones."""
     begin, end = int(frames.starts[first]), int(frames.starts[last])
     sums = np.zeros((last - first, frames.media - first))
@@ -70,4 +95,4 @@ def _pairs_of(
     for one, other in np.argwhere(sums >= least).tolist():
         a, b = first + one, first + other
         if a < b and frames.compared(a, b):
-            yield a, b, float(sums[one, other])
+            yield a, b

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from vifex.analysis.copies.segments.alignment import Aligned, align
 from vifex.analysis.copies.segments.background import Background, measure_background
 from vifex.analysis.copies.segments.calibration import LEAST_SCORE, SegmentThreshold, calibrate
 from vifex.analysis.copies.segments.evidence import evidence_between, pairs_with_evidence
 from vifex.analysis.copies.segments.frames import Frames
+from vifex.analysis.machines import Machines, parts_of
 from vifex.search.scan.blas import one_blas_thread
 
 __all__ = ["FoundSegments", "Segment", "find_segments"]
@@ -24,6 +26,8 @@ STILL_SIMILARITY = 0.7
 other one, and a segment is long and strong by its length alone."""
 STILL_SHARE = 0.8
 """Nothing moves if one video reversed in time scores at least this part of the score."""
+_SENT_FROM = 64
+"""Pairs of videos from which it pays to send the frames to other machines."""
 WEAKER_BY = 0.03
 """By how much less cosine similarity a segment is left out whose span has a stronger copy in that video."""
 
@@ -66,6 +70,7 @@ def find_segments(
     least_s: float = 1.0,
     confirmed: Callable[[Segment], bool] = lambda _: False,
     on_progress: Callable[[int, int], None] | None = None,
+    machines: Machines | None = None,
 ) -> FoundSegments:
     """Find the copied segments between all videos, or between those of two stores.
 
@@ -75,19 +80,13 @@ def find_segments(
         least_s: Shorter segments are left out, in seconds of the first video.
         confirmed: Says of a segment below the threshold that it is a copy all the same.
         on_progress: Called with how many pairs of candidates are aligned, and how many there are.
+        machines: Other machines, which align the candidates where there are many.
     """
     background = measure_background(frames)
-    candidates = list(pairs_with_evidence(frames, background, LEAST_SCORE))
-    pairs = [(a, b) for a, b, _ in candidates]
-    aligned: list[list[Aligned]] = []
-    reversed_ = np.zeros(len(pairs))
-    # The products of one pair are small: threads would only wait for each other.
-    with one_blas_thread():
-        for number, (a, b) in enumerate(pairs):
-            found, reversed_[number] = _both_ways(frames, background, a, b)
-            aligned.append(found)
-            if on_progress is not None:
-                on_progress(number + 1, len(pairs))
+    pairs = pairs_with_evidence(frames, background, LEAST_SCORE, machines)
+    aligned, reversed_ = _aligned(
+        frames, background, pairs, on_progress or (lambda _done, _of: None), machines
+    )
     forwards = np.array([max((one.score for one in found), default=0.0) for found in aligned])
     half = np.random.default_rng(0).random(len(pairs)) < 0.5
     calibration = calibrate(forwards, reversed_, half, pairs=_count_pairs(frames), false_alarms=false_alarms)
@@ -147,6 +146,41 @@ def _is_beside(one: Segment, stronger: Segment) -> bool:
 def _shared(one: tuple[float, float], other: tuple[float, float]) -> float:
     """Return how much of a span lies in another, 0 to 1."""
     return max(0.0, min(one[1], other[1]) - max(one[0], other[0])) / (one[1] - one[0])
+
+
+def _aligned(
+    frames: Frames,
+    background: Background,
+    pairs: Sequence[tuple[int, int]],
+    on_progress: Callable[[int, int], None] | None,
+    machines: Machines | None,
+) -> tuple[list[list[Aligned]], npt.NDArray[np.float64]]:
+    """Align each pair of videos; return the segments of each, and the best score of its reversed second."""
+    shared = (frames, background, pairs)
+    each: Iterator[tuple[slice, list[tuple[list[Aligned], float]]]]
+    if machines is None or len(pairs) < _SENT_FROM:
+        single = (slice(number, number + 1) for number in range(len(pairs)))
+        each = ((part, _align_some(*shared, part)) for part in single)
+    else:
+        each = machines.each(_align_some, shared, parts_of(len(pairs), 1, machines.width))
+    aligned: list[list[Aligned]] = [[] for _ in pairs]
+    reversed_, done = np.zeros(len(pairs)), 0
+    # The products of one pair are small: threads would only wait for each other.
+    with one_blas_thread():
+        for part, found in each:
+            for number, (segments, score) in zip(range(part.start, part.stop), found, strict=True):
+                aligned[number], reversed_[number] = segments, score
+            done += len(found)
+            if on_progress is not None:
+                on_progress(done, len(pairs))
+    return aligned, reversed_
+
+
+def _align_some(
+    frames: Frames, background: Background, pairs: Sequence[tuple[int, int]], part: slice, _threads: int = 1
+) -> list[tuple[list[Aligned], float]]:
+    with one_blas_thread():
+        return [_both_ways(frames, background, a, b) for a, b in pairs[part]]
 
 
 def _both_ways(frames: Frames, background: Background, a: int, b: int) -> tuple[list[Aligned], float]:

@@ -15,6 +15,7 @@ from vifex.analysis.copies.segments.find import Segment, find_segments
 from vifex.analysis.copies.segments.frames import Frames, make_frames
 from vifex.analysis.copies.segments.marks import SegmentMarks, Word, span_key
 from vifex.analysis.copies.segments.stills import Still, find_stills
+from vifex.analysis.machines import Machines
 from vifex.analysis.rows import FeatureRows, FloatMatrix, MediumFacts, unit_vectors
 
 __all__ = [
@@ -126,6 +127,7 @@ def find_video_copies(
     false_alarms: float = 0.05,
     least_s: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
+    machines: Machines | None = None,
 ) -> VideoCopies:
     """Find copied segments between videos, and images that occur in videos.
 
@@ -136,6 +138,7 @@ def find_video_copies(
         false_alarms: How many false segments, and false images, are allowed on average.
         least_s: The shortest segment, in seconds.
         on_progress: Called with how many pairs of videos are aligned, and how many there are.
+        machines: Other machines, which are used where there is much to compare.
     """
     parts = [_Part(one) for one in ((first,) if other is None else (first, other))]
     videos = [fact for part in parts for fact in part.videos]
@@ -155,6 +158,7 @@ def find_video_copies(
             least_s=least_s,
             confirmed=confirmed,
             on_progress=on_progress,
+            machines=machines,
         )
         segments = [_segment(videos, one, marks) for one in found.segments]
         calibration = found.calibration

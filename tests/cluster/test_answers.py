@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import sys
 import tempfile
@@ -15,14 +16,17 @@ import numpy.typing as npt
 import psutil
 import pytest
 
+import vifex
 from vifex.analysis import neighbours, products
 from vifex.analysis.copies import pairs
 from vifex.analysis.copies.segments import evidence, find
 from vifex.analysis.copies.segments.frames import make_frames
-from vifex.analysis.machines import Machines
 from vifex.api.answers.machines import machines_of
+from vifex.store import open_store
 from vifex.values import EngineError, InputError
+from vifex.values.machines import Machines
 
+write_store = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "search" / "rows.py"))["write_store"]
 ray_cluster = pytest.importorskip("ray.cluster_utils")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="several raylets on a machine need Linux")
 
@@ -114,6 +118,31 @@ def test_segments_of_videos(machines: Machines) -> None:
     alone, spread = find.find_segments(frames), find.find_segments(frames, machines=machines)
     assert len(alone.segments) >= 10
     assert spread == alone
+
+
+def test_an_index(machines: Machines, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((8, 64))[rng.integers(0, 8, 600)] + rng.standard_normal((600, 64))
+    stores = [
+        write_store(tmp_path / f"{name}.vifex", {"head": vectors}, commits=3) for name in ("alone", "spread")
+    ]
+    assert len(list((stores[1] / "views/main/rows.lance/data").iterdir())) > 1  # there is something to spread
+    alone, spread = vifex.index(stores[0], recall=0.9), vifex.index(stores[1], recall=0.9, on="ray")
+    assert spread.rows_not_held == 0
+    assert spread.facts.partitions == alone.facts.partitions
+    folders = list((stores[1] / "views/main/rows.lance/_indices").iterdir())
+    assert len(folders) == 1  # those of the parts are gone
+    assert len(list(folders[0].iterdir())) == len(
+        list((stores[0] / "views/main/rows.lance/_indices").glob("*/*"))
+    )
+    with open_store(stores[1]) as stored:
+        assert all(check.ok for check in stored.verify())
+    notes: list[str] = []
+    with vifex.open(stores[1]) as opened:
+        exact = opened.search(vectors[5].astype(np.float32), 10)
+        near = opened.search(vectors[5].astype(np.float32), 10, approximate=True, on_notice=notes.append)
+    assert [hit.score for hit in near][:1] == [hit.score for hit in exact][:1]
+    assert len({hit.key for hit in near} & {hit.key for hit in exact}) >= 7
 
 
 def test_a_task_whose_process_is_killed_is_done_again(machines: Machines, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.analysis.machines import Machines, parts_of
 from vifex.analysis.products import BLOCK, SENT_FROM, Chunk, each_chunk, exact_products
 from vifex.analysis.rows import FloatMatrix
 from vifex.values import InputError
+from vifex.values.machines import Machines, parts_of
 
 __all__ = ["Neighbours", "nearest_neighbours"]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from vifex.analysis.copies.calibrate import Calibrated, Collection
 from vifex.analysis.copies.groups import Star, stars, stars_of_two
 from vifex.analysis.copies.pairs import Pairs, near_pairs
-from vifex.analysis.machines import Machines
 from vifex.analysis.products import FloatVector, exact_products
+from vifex.values.machines import Machines
 
 __all__ = ["FoundGroups", "MarkedPairs", "find_groups"]
 

@@ -10,10 +10,10 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vifex.analysis.machines import Machines, parts_of
 from vifex.analysis.products import BLOCK, SENT_FROM, Chunk, FloatVector, each_chunk, exact_products
 from vifex.analysis.rows import FloatMatrix
 from vifex.values import InputError
+from vifex.values.machines import Machines, parts_of
 
 __all__ = ["SAME", "Pairs", "near_pairs"]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from vifex.analysis.machines import Machines
 from vifex.analysis.neighbours import Neighbours, nearest_neighbours
 from vifex.analysis.rows import FloatMatrix, unit_vectors
+from vifex.values.machines import Machines
 from vifex.values.registry import require
 
 if TYPE_CHECKING:

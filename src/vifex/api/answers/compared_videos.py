@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from vifex.analysis.copies.segments.marks import SegmentMark, SegmentMarks
 from vifex.analysis.copies.segments.videos import StoredMedia, VideoCopies, find_video_copies
-from vifex.analysis.machines import Machines
 from vifex.analysis.rows import FeatureRows, read_rows
 from vifex.store import CopyMark
+from vifex.values.machines import Machines
 
 if TYPE_CHECKING:
     from vifex.api.stores.view import View

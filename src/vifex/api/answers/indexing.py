@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vifex.api.answers.given import Given, opened
+from vifex.api.answers.machines import machines_of
 from vifex.api.arguments import checked
 from vifex.api.stores.store import Store, open_store
 from vifex.api.stores.view import View
@@ -31,6 +32,7 @@ def index(
     recall: float = 0.95,
     metric: str = "cosine",
     seed: int = 0,
+    on: str | None = None,
     model: str | os.PathLike[str] | LoadedModel | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_step: Callable[[str], None] | None = None,
@@ -55,6 +57,8 @@ def index(
         recall: Share of the nearest rows that must be found, from 0.5 to below 1.
         metric: `cosine`, `dot` or `l2`.
         seed: Of the choice of rows that are the queries.
+        on: `ray` or `ray://HEAD:PORT`: the machines of a Ray cluster divide the rows; they must see the store
+            at the same path.
         model: The model that media are extracted with.
         on_outcome: Called for each medium that was skipped, failed or is partial.
         on_step: Called with a few words when a step begins.
@@ -67,6 +71,7 @@ def index(
         InputError: If a choice cannot be used, or the view has fewer than 256 rows.
         StoreError: If the store cannot be written, or no setting reaches the recall. The store is then as it
             was before.
+        EngineError: If the cluster cannot be used.
 
     Source: Jégou, Douze and Schmid, Product quantization for nearest neighbor search, TPAMI 2011; the index
     is Lance's.
@@ -74,16 +79,18 @@ def index(
     with opened(store, view=view, model=model, on_outcome=on_outcome, on_notice=on_notice) as found:
         path, name = found.path, found.name
     # A store that was opened for this is closed again: a reader would keep the files of an older index.
-    made = make_index(
-        path,
-        name,
-        column,
-        recall=recall,
-        metric=metric,
-        seed=seed,
-        run=run_facts(["pylance", "pyarrow"]),
-        on_step=on_step,
-    )
+    with machines_of(on) as machines:
+        made = make_index(
+            path,
+            name,
+            column,
+            recall=recall,
+            metric=metric,
+            seed=seed,
+            run=run_facts(["pylance", "pyarrow"]),
+            on_step=on_step,
+            machines=machines,
+        )
     _read_newest(store, view)
     with open_store(path, view=name) as newest:
         return next(one for one in newest.indexes() if one.facts.column == made.column)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vifex.analysis.machines import Machines
+    from vifex.values.machines import Machines
 
 __all__ = ["machines_of"]
 

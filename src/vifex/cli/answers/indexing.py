@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vifex.cli.answers.options import OnCluster
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import MODEL, OUTPUT, QUERY, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
@@ -31,6 +32,7 @@ def index(
     seed: Annotated[int, Parameter(group=QUERY)] = 0,
     json: Json = False,
     quiet: Quiet = False,
+    on: OnCluster = None,
     model: Annotated[str | None, Parameter(name=["--model", "-m"], group=MODEL)] = None,
 ) -> int:
     """Make an approximate index of a store and measure its recall; `vifex search --approximate` uses it.
@@ -82,6 +84,7 @@ def index(
         recall=recall,
         metric=metric,
         seed=seed,
+        on=on,
         model=model,
         on_step=None if quiet or json else lambda step: print_line(f"{step} ...", err=True),
         on_notice=print_notice,

@@ -63,8 +63,8 @@ OnCluster: TypeAlias = Annotated[
     str | None,
     Parameter(
         group=LIMITS,
-        help="ray, or ray://HEAD:PORT: the machines of a Ray cluster (extra ray) do the work; the answer is"
-        " the same.",
+        help="ray, or ray://HEAD:PORT: the machines of a Ray cluster (extra ray) share the work; the answer"
+        " is the same.",
     ),
 ]
 

@@ -26,7 +26,7 @@ _TRIES_AGAIN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ClusterTasks:
-    """The machines of a cluster as places for parts of a work; a `vifex.analysis.machines.Machines`."""
+    """The machines of a cluster as places for parts of a work; a `vifex.values.machines.Machines`."""
 
     cores: int
     """Of each task."""

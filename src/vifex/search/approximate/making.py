@@ -26,6 +26,7 @@ from vifex.search.exact import nearest
 from vifex.search.registry import DISTANCES, distance
 from vifex.store import IndexPlan, index_name, index_of, indexed_views, open_store, open_writer
 from vifex.values import InputError, StoreError
+from vifex.values.machines import Machines
 
 if TYPE_CHECKING:
     from vifex.search.approximate.sample import Sample
@@ -58,6 +59,7 @@ def make_index(
     seed: int = 0,
     run: str = "",
     on_step: Callable[[str], None] | None = None,
+    machines: Machines | None = None,
 ) -> IndexFacts:
     """Make an approximate index of a column, or bring the one that it has up to date.
 
@@ -73,6 +75,7 @@ def make_index(
         seed: Of the rows that are the queries.
         run: Facts of this run as JSON text, for the ledger.
         on_step: Called with a few words when a step begins.
+        machines: Other machines that see the store at the same path.
 
     Returns:
         How the index is asked, and the recall that was measured.
@@ -98,7 +101,7 @@ def make_index(
                 stored.measure_index(lambda rows: job.again(rows, known))
             if known is None or job.facts is None or job.facts.setting_for(1, recall) is None:
                 job.on_step(f"dividing {job.rows} rows into {job.plan.partitions} partitions")
-                stored.make_index(job.plan, job.fresh)
+                stored.make_index(job.plan, job.fresh, machines)
         # The index that was replaced is no longer read here.
         stored.remove_old_versions()
     assert job.facts is not None

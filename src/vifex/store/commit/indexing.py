@@ -14,6 +14,7 @@ from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.commit.view_tables import ViewTables
 from vifex.store.files.lance_adapter import IndexPlan, Table
 from vifex.store.schema import index_entry
+from vifex.values.machines import Machines
 
 __all__ = ["Measure", "drop_index", "enter_facts", "make_index"]
 
@@ -21,7 +22,9 @@ Measure = Callable[[Table], Mapping[str, Any]]
 """Measures the index in a version of the rows; gives its facts as JSON can hold them."""
 
 
-def make_index(tables: ViewTables, plan: IndexPlan, measure: Measure) -> None:
+def make_index(
+    tables: ViewTables, plan: IndexPlan, measure: Measure, machines: Machines | None = None
+) -> None:
     """Make an index in place of the one that the column has, measure it, and commit both.
 
     The files of an index that it replaces stay until old versions are removed.
@@ -31,7 +34,7 @@ def make_index(tables: ViewTables, plan: IndexPlan, measure: Measure) -> None:
     """
     with tables.failing():
         same = [one for one in tables.rows.table.vector_indices() if one.name == plan.name]
-        tables.rows.make_index("index", plan, same)
+        tables.rows.make_index("index", plan, same, machines)
         facts = measure(tables.rows.table)
         checkpoint("index.measured")
         tables.enter(index_entry(facts, tables.recipe_hash))

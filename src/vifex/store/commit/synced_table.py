@@ -13,6 +13,7 @@ from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.files.lance_adapter import Fragment, IndexPlan, Table, VectorIndex
 from vifex.store.files.sums import file_sum, sum_of_sums
 from vifex.store.files.sync import sync_all
+from vifex.values.machines import Machines
 
 __all__ = ["SyncedTable"]
 
@@ -59,9 +60,15 @@ class SyncedTable:
         self._belong(path for f in (*new, *changed) for path in f.paths)
         self._move(f"{step}_committed", self.table.commit(new, changed, gone), f"{step}_synced")
 
-    def make_index(self, step: str, plan: IndexPlan, replaced: Sequence[VectorIndex] = ()) -> None:
+    def make_index(
+        self,
+        step: str,
+        plan: IndexPlan,
+        replaced: Sequence[VectorIndex] = (),
+        machines: Machines | None = None,
+    ) -> None:
         """Compute an index over all rows, sync it and commit it in place of others."""
-        new = self.table.write_index(plan)
+        new = self.table.write_index(plan, machines)
         checkpoint(f"{step}.written")
         self._sync_indices()
         checkpoint(f"{step}.data_synced")

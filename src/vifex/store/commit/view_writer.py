@@ -25,6 +25,7 @@ from vifex.store.ledger.entries import take_entries
 from vifex.store.ledger.finished import FinishedMedia
 from vifex.store.schema import LedgerEntry, media_entries
 from vifex.values import Outcome, Recipe
+from vifex.values.machines import Machines
 
 __all__ = ["DEFAULT_RULE", "CommitRule", "Spilled", "ViewWriter"]
 
@@ -260,7 +261,7 @@ class ViewWriter:
             yield self._tables, self._rule
 
     @_in_turn
-    def make_index(self, plan: IndexPlan, measure: Measure) -> None:
+    def make_index(self, plan: IndexPlan, measure: Measure, machines: Machines | None = None) -> None:
         """Make an approximate index of a column, or a new one in its place, and commit what it measures to.
 
         Raises:
@@ -268,7 +269,7 @@ class ViewWriter:
         """
         self._tables.must_be_open()
         self.commit()
-        make_index(self._tables, plan, measure)
+        make_index(self._tables, plan, measure, machines)
 
     @_in_turn
     def compact(self) -> int:

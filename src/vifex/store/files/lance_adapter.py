@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,13 @@ from lance import LanceDataset, LanceOperation
 from lance.dataset import Index
 from lance.file import LanceFileReader
 from lance.fragment import write_fragments
+from lance.indices import IndicesBuilder
 from lance.optimize import Compaction
 
 from vifex.store.files.faults import BrokenTableError, cut_short, is_panic, lance_calls
+from vifex.store.files.sync import sync_all
 from vifex.values import StoreError
+from vifex.values.machines import Machines, parts_of
 
 __all__ = ["Fragment", "IndexPlan", "Rewrite", "Table", "VectorIndex", "manifest_path", "manifests"]
 
@@ -47,6 +51,9 @@ _FLAT: Final = re.compile(
     r"FixedSizeList\(FixedSizeList\{items_per_value:(?P<size>\d+),has_validity:false,"
     r"values:Some\(CompressiveEncoding\{compression:Some\(Flat\(Flat\{bits_per_value:(?P<bits>\d+),data:None,"
 )
+
+_TRAINED_ROWS: Final = 256
+"""Rows for each partition that its middle is found with: Lance's own number."""
 
 _used_in: int | None = None
 
@@ -338,20 +345,21 @@ class Table:
             known = {int(f.fragment_id) for f in self._ds.get_fragments()}
             return [_vector_index(self.path, one, known) for one in described]
 
-    def write_index(self, plan: IndexPlan) -> VectorIndex:
-        """Compute an index over all rows, uncommitted and not synced."""
+    def write_index(self, plan: IndexPlan, machines: Machines | None = None) -> VectorIndex:
+        """Compute an index over all rows, uncommitted and not synced.
+
+        Args:
+            plan: Of the index.
+            machines: Other machines that see the table at the same path; they are used where there are
+                several fragments.
+        """
         _stay_in_one_process()
         fragments = [f.id for f in self.fragments()]
         with self._writing("no index can be made"):
-            meta = self._ds.create_index_uncommitted(
-                plan.column,
-                plan.kind,
-                name=plan.name,
-                metric=plan.metric,
-                num_partitions=plan.partitions,
-                replace=True,
-                fragment_ids=fragments,
-            )
+            if machines is None or len(fragments) < 2:
+                meta = self._ds.create_index_uncommitted(**_index_words(plan), fragment_ids=fragments)
+            else:
+                meta = self._index_of_segments(plan, fragments, machines)
         files = {f"_indices/{meta.uuid}/{f.path}": int(f.size_bytes) for f in meta.files or ()}
         for file, size in files.items():
             if (self.path / file).stat().st_size != size:
@@ -359,6 +367,22 @@ class Table:
         return VectorIndex(
             plan.name, plan.kind, frozenset(fragments), tuple(files), sum(files.values()), (meta,)
         )
+
+    def _index_of_segments(self, plan: IndexPlan, fragments: list[int], machines: Machines) -> Index:
+        """Find the middles of the partitions here, let machines divide the rows, and join what they wrote."""
+        trained = IndicesBuilder(self._ds, plan.column).train_ivf(
+            num_partitions=plan.partitions,
+            distance_type=plan.metric,
+            sample_rate=max(1, min(_TRAINED_ROWS, self._ds.count_rows() // plan.partitions)),
+        )
+        parts = parts_of(len(fragments), 1, machines.width)
+        shared = (str(self.path), self.version, plan, fragments, trained.centroids)
+        segments = [meta for _, meta in machines.each(write_index_segment, shared, parts)]
+        joined = self._ds.merge_existing_index_segments(segments)
+        for segment in segments:
+            if segment.uuid != joined.uuid:
+                shutil.rmtree(self.path / "_indices" / str(segment.uuid))
+        return joined
 
     def commit_indices(self, new: Sequence[VectorIndex] = (), dropped: Sequence[VectorIndex] = ()) -> Table:
         """Make the next version with other indexes; the rows stay as they are."""
@@ -602,3 +626,46 @@ def _stay_in_one_process() -> None:
             "the store was used before this process was forked.",
             todo="Open it in the child alone, or start children by spawn or subprocess instead of fork.",
         )
+
+
+def write_index_segment(
+    table: str,
+    version: int,
+    plan: IndexPlan,
+    fragments: Sequence[int],
+    centroids: pa.FixedSizeListArray,
+    part: slice,
+    _threads: int | None = None,
+) -> Index:
+    """Write the part of an index that holds some fragments, uncommitted; a machine of a cluster calls this.
+
+    Args:
+        table: Folder of the table.
+        version: Of the table.
+        plan: Of the index.
+        fragments: Ids of all fragments of the table.
+        centroids: Middles of the partitions, which all parts share.
+        part: Which of the fragments.
+
+    Raises:
+        StoreError: If the table cannot be read or written from here.
+    """
+    opened = Table.open(Path(table), version)
+    with opened._writing("no part of an index can be made"):
+        meta = opened._ds.create_index_uncommitted(
+            **_index_words(plan), ivf_centroids=centroids, fragment_ids=list(fragments[part])
+        )
+    folder = Path(table) / "_indices" / str(meta.uuid)
+    sync_all(sorted(folder.iterdir()), [folder])  # what one machine wrote reaches the others
+    return meta
+
+
+def _index_words(plan: IndexPlan) -> dict[str, Any]:
+    return {
+        "column": plan.column,
+        "index_type": plan.kind,
+        "name": plan.name,
+        "metric": plan.metric,
+        "num_partitions": plan.partitions,
+        "replace": True,
+    }

@@ -8,9 +8,9 @@ import numpy as np
 
 from vifex.analysis.copies.segments.background import PRODUCTS_AT_ONCE, Background
 from vifex.analysis.copies.segments.frames import Frames
-from vifex.analysis.machines import Machines, parts_of
 from vifex.analysis.products import SENT_FROM
 from vifex.analysis.rows import FloatMatrix
+from vifex.values.machines import Machines, parts_of
 
 __all__ = ["evidence_between", "pairs_with_evidence"]
 

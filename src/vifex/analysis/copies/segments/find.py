@@ -13,8 +13,8 @@ from vifex.analysis.copies.segments.background import Background, measure_backgr
 from vifex.analysis.copies.segments.calibration import LEAST_SCORE, SegmentThreshold, calibrate
 from vifex.analysis.copies.segments.evidence import evidence_between, pairs_with_evidence
 from vifex.analysis.copies.segments.frames import Frames
-from vifex.analysis.machines import Machines, parts_of
 from vifex.search.scan.blas import one_blas_thread
+from vifex.values.machines import Machines, parts_of
 
 __all__ = ["FoundSegments", "Segment", "find_segments"]
 

@@ -15,8 +15,8 @@ from vifex.analysis.copies.segments.find import Segment, find_segments
 from vifex.analysis.copies.segments.frames import Frames, make_frames
 from vifex.analysis.copies.segments.marks import SegmentMarks, Word, span_key
 from vifex.analysis.copies.segments.stills import Still, find_stills
-from vifex.analysis.machines import Machines
 from vifex.analysis.rows import FeatureRows, FloatMatrix, MediumFacts, unit_vectors
+from vifex.values.machines import Machines
 
 __all__ = [
     "CopiedSegment",

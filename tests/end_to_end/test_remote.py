@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
-from servers import WebServer, azure_server, fill_azure, web_server
+from servers import WebServer, azure_server, fill_azure, ftp_server, web_server
 
 import vifex
-from vifex import InputError, Progress
+from vifex import InputError, Outcome, Progress
+from vifex.media.sources import find
 
 Fill = Callable[[str, dict[str, bytes]], None]
 Rows = dict[str, list[Any]]
@@ -317,6 +318,66 @@ def test_google_by_the_interface_that_it_shares_with_s3(
     assert extract("gs://google/f/", tmp_path / "s.vifex").ok == len(local)
     assert rows(tmp_path / "s.vifex") == local
     assert extract("gs://google/f/", tmp_path / "s.vifex").already_done == len(local)
+
+
+def test_patterns_on_a_bucket(s3: Fill, files: Path, local: Rows, tmp_path: Path) -> None:
+    """They match what they match on this machine; a prefix that has the name of a pattern is that prefix."""
+    s3("globs", objects(files, "f/x/") | {"f/.h/a.jpg": b"1", "f/x/more/n.txt": b"text", "g/b.jpg": b"1"})
+    shutil.copytree(files, tmp_path / "f" / "x")
+    (tmp_path / "f" / ".h").mkdir()
+    (tmp_path / "f" / ".h" / "a.jpg").write_bytes(b"1")
+    (tmp_path / "f" / "x" / "more" / "n.txt").write_text("text")
+    for pattern in ("**/*.jpg", "x/*", "*/more", "?/photo-[a-b]*", "**/more/**", ".?/*.jpg", "**/n.*"):
+        theirs = [(f.medium.name, f.status) if isinstance(f, Outcome) else (f.name, f.kind)
+                  for f in find([str(tmp_path / "f" / pattern)])]  # fmt: skip
+        ours = [(f.medium.name, f.status) if isinstance(f, Outcome) else (f.name, f.kind)
+                for f in find([f"s3://globs/f/{pattern}"])]  # fmt: skip
+        below = [(f"x/{name}" if pattern == "x/*" else name, kind) for name, kind in theirs]
+        assert sorted(name.removeprefix("x/") for name, _ in ours) == sorted(
+            name.removeprefix("x/") for name, _ in below
+        ), pattern
+        assert sorted(kind for _, kind in ours) == sorted(kind for _, kind in below), pattern
+    assert extract("s3://globs/f/**/*.[gm][ip][f4]", tmp_path / "s.vifex").ok == 2
+    assert rows(tmp_path / "s.vifex") == {name: local[name] for name in NAMES[:2]}
+    s3("globs", {"f/[x]/c.jpg": (files / NAMES[-1]).read_bytes()})
+    assert extract("s3://globs/f/[x]", tmp_path / "t.vifex").ok == 1
+    with pytest.raises(InputError, match="no object matches this pattern"):
+        extract("s3://globs/f/*.none", tmp_path / "u.vifex")
+
+
+def test_ftp(files: Path, local: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By fsspec, with a password in the address or in `.netrc`, which no store and no message has."""
+    secret = "s3cr3t@"
+    with ftp_server(files, secret) as host:
+        given = f"ftp://me:{quote(secret, safe='')}@{host}/"
+        assert extract(given, tmp_path / "s.vifex").ok == len(local)
+        assert rows(tmp_path / "s.vifex") == local
+        assert extract(given, tmp_path / "s.vifex").already_done == len(local)
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login me password {secret}\n")
+        assert extract(f"ftp://{host}/**/*.jpg", tmp_path / "s.vifex").already_done == 3
+        with pytest.raises(InputError, match="there is no such object") as told:
+            extract(f"{given}none.jpg", tmp_path / "t.vifex")
+        bad = extract(f"ftp://me:x{secret[:-1]}@{host}/{NAMES[-1]}", tmp_path / "t.vifex")
+        assert "the server refuses access" in bad.problems[0].reason
+    assert secret[:-1] not in str(told.value) + str(bad)
+    for path in [p for name in ("s", "t") for p in (tmp_path / f"{name}.vifex").rglob("*") if p.is_file()]:
+        assert secret[:-1].encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    ("scheme", "module", "package"), [("ftp", "fsspec", "fsspec"), ("sftp", "paramiko", "paramiko")]
+)
+def test_of_a_scheme_whose_package_is_missing_one_sentence_says_which(
+    tmp_path: Path, scheme: str, module: str, package: str
+) -> None:
+    code = f"import sys; sys.modules['{module}'] = None; from vifex.cli import main; main()"
+    words = ["extract", f"{scheme}://127.0.0.1:9/f/", "-o", str(tmp_path / "s.vifex")]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert f"reading from {scheme}:// needs {package}" in done.stderr
+    assert "pip install" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("azurite-blob") is None, reason="Azurite is not installed")

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import urllib.request
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ __all__ = [
     "environment",
     "fill",
     "fill_azure",
+    "ftp_server",
     "s3_server",
     "silent_port",
     "web_server",
@@ -193,6 +195,43 @@ def web_server(folder: Path) -> Iterator[WebServer]:
         server.go_on.set()
         http.shutdown()
         http.server_close()
+
+
+@contextlib.contextmanager
+def ftp_server(folder: Path, password: str) -> Iterator[str]:
+    """Serve a folder by FTP to the user `me`; gives host and port."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of asyncore, in Python 3.11
+        from pyftpdlib.authorizers import DummyAuthorizer
+        from pyftpdlib.handlers import FTPHandler
+        from pyftpdlib.ioloop import IOLoop
+        from pyftpdlib.servers import FTPServer
+
+    class Handler(FTPHandler):  # type: ignore[misc]
+        authorizer = DummyAuthorizer()
+        use_sendfile = False
+
+        def log(self, *args: object, **kwargs: object) -> None:
+            pass
+
+        logline = logerror = log
+
+    Handler.authorizer.add_user("me", password, str(folder))
+    server = FTPServer(("127.0.0.1", 0), Handler, ioloop=IOLoop())
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            server.ioloop.loop(timeout=0.02, blocking=False)
+        server.close_all()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield "{}:{}".format(*server.address)
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextlib.contextmanager

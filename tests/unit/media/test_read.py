@@ -181,7 +181,7 @@ def test_absent_empty_and_odd_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="empty \\(0 bytes\\)"):
         made.collect(tmp_path / "empty.jpg")
     with pytest.raises(MediaError, match="addresses of this kind cannot be read"):
-        made.collect(Medium("ftp://host/v.mp4", "v.mp4", "video", 5, 5))
+        made.collect(Medium("rtmp://host/v.mp4", "v.mp4", "video", 5, 5))
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")

@@ -59,15 +59,15 @@ def test_lines_are_read_as_they_come(make: Make, monkeypatch: pytest.MonkeyPatch
 
 def test_lines_fail_alone(make: Make, tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(make("1.jpg", "*.jpg", "d/2.jpg"))
-    raw = b"gone.jpg\n\n1.jpg\n1.jpg\n*.jpg\nd\nftp://b/c.jpg\n"
+    raw = b"gone.jpg\n\n1.jpg\n1.jpg\n*.jpg\nd\nrtmp://b/c.jpg\n"
     assert tell(find("-", stdin=_list(raw))) == [
         ("gone.jpg", "failed: there is no such file or folder"),
         ("1.jpg", "image"),
         ("*.jpg", "image"),
         ("2.jpg", "image"),
         (
-            "ftp://b/c.jpg",
-            "failed: ftp:// addresses cannot be read, only http://, https://, s3://, gs://, az://",
+            "rtmp://b/c.jpg",
+            "failed: rtmp:// addresses cannot be read, only http(s), s3, gs, az and those of fsspec",
         ),
     ]
 

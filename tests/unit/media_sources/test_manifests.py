@@ -202,9 +202,9 @@ def test_a_misspelt_field_of_jsonl_is_an_error(table: Write) -> None:
         ("2.jpg,,,,,5,2,3,4", "2.jpg", "a box needs x0 < x1 and y0 < y1, got 5.0,2.0,3.0,4.0"),
         ("2.jpg,a,b,,,,,,,,", "2.jpg", "it has 11 cells and the head 9; put quotes around one with a comma"),
         (
-            "ftp://b/2.jpg,,,,,,,,",
-            "ftp://b/2.jpg",
-            "ftp:// addresses cannot be read, only http://, https://, s3://, gs://, az://",
+            "rtmp://b/2.jpg,,,,,,,,",
+            "rtmp://b/2.jpg",
+            "rtmp:// addresses cannot be read, only http(s), s3, gs, az and those of fsspec",
         ),
     ],
 )

@@ -12,11 +12,14 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from typing import Final
 from urllib.parse import parse_qsl, quote, quote_from_bytes, unquote_to_bytes, urlencode, urlsplit, urlunsplit
 
 __all__ = [
     "BUCKETS",
+    "OTHERS",
     "WEB",
     "RemoteAddress",
     "address_of",
@@ -33,6 +36,25 @@ __all__ = [
 
 WEB: Final = ("http", "https")
 BUCKETS: Final = ("s3", "s3a", "gs", "az", "abfs", "abfss")
+OTHERS: Final = ("ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs", "github", "hf")
+"""Schemes that are read by fsspec; it may know more."""
+
+_NO_FILES: Final = (
+    *(
+        "arrow_hdfs",
+        "async_wrapper",
+        "asynclocal",
+        "asyncwrapper",
+        "blockcache",
+        "cached",
+        "dask",
+        "data",
+        "dir",
+    ),
+    *("file", "filecache", "generic", "git", "jlab", "jupyter", "libarchive", "local", "memory", "pyscript"),
+    *("reference", "simplecache", "tar", "zip"),
+)
+"""What fsspec knows too: files of this machine, and layers above other file systems."""
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
 _USER: Final = re.compile("//[^/]*@")
@@ -69,24 +91,36 @@ def scheme_of(text: str) -> str | None:
 
 def is_remote(text: str) -> bool:
     """Whether a text is an address that this package reads."""
-    return "://" in text and scheme_of(text) in (*WEB, *BUCKETS)
+    if "://" not in text or (scheme := scheme_of(text)) is None:
+        return False
+    return scheme in (*WEB, *BUCKETS, *OTHERS) or _is_known_to_fsspec(scheme)
+
+
+@lru_cache(maxsize=64)
+def _is_known_to_fsspec(scheme: str) -> bool:
+    if scheme in _NO_FILES or find_spec("fsspec") is None:
+        return False
+    import fsspec
+
+    return scheme in fsspec.available_protocols()
 
 
 def address_of(given: str) -> RemoteAddress:
     """Read an address as a user writes it.
 
-    Keys of buckets are taken as they are written; addresses of the web may be percent-encoded.
+    Keys of buckets and paths of other file systems are taken as they are written; addresses of the web may be
+    percent-encoded.
 
     Raises:
         ValueError: If it has no host or bucket; the message says so.
     """
     scheme = scheme_of(given) or ""
-    if scheme in BUCKETS:
+    if scheme not in WEB:
         host, _, key = given[len(scheme) + 3 :].partition("/")
         if not host:
-            raise ValueError("it names no bucket")
+            raise ValueError("it names no bucket" if scheme in BUCKETS else "it names no host")
         access = bucket_address(scheme, host, key)
-        return RemoteAddress(access, access)
+        return RemoteAddress(access, public(access))
     parts = urlsplit(given)
     if not parts.hostname:
         raise ValueError("it names no host")
@@ -104,7 +138,7 @@ def bucket_address(scheme: str, host: str, key: str) -> str:
 
 def public(address: str) -> str:
     """Return an address without user, password, and those parts of its query that give access."""
-    if scheme_of(address) in BUCKETS:
+    if scheme_of(address) in (*BUCKETS, "github"):  # what is before an @ is a container, or a repository
         return address
     try:
         parts = urlsplit(address)
@@ -151,7 +185,7 @@ def join(base: str, name: str) -> str:
             "a manifest at a remote address cannot name a file of this machine; write a whole address"
         )
     parts = urlsplit(base)
-    folder = posixpath.dirname(key_of(base) if parts.scheme in BUCKETS else parts.path.lstrip("/"))
+    folder = posixpath.dirname(parts.path.lstrip("/") if parts.scheme in WEB else key_of(base))
     path = posixpath.normpath(posixpath.join(folder, name))
     if path.split("/")[0] == "..":
         raise ValueError("it leads out of the manifest's host or bucket")

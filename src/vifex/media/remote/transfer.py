@@ -12,17 +12,19 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from vifex.media.remote.addresses import BUCKETS
-from vifex.media.remote.backends.buckets import Buckets
+from vifex.media.remote.addresses import BUCKETS, WEB
+from vifex.media.remote.backends.buckets import Buckets, Listed
+from vifex.media.remote.backends.file_systems import FileSystems
 from vifex.media.remote.backends.web import Web
 from vifex.media.remote.errors import TransferError
 from vifex.media.remote.settings import connections, retries
 from vifex.media.remote.stat import RemoteStat
 
-__all__ = ["BUCKETS_BACKEND", "fetch", "stat", "whole"]
+__all__ = ["fetch", "listing", "stat", "whole"]
 
 _FIRST_S: Final = 0.25
 _LONGEST_S: Final = 20.0
@@ -40,7 +42,8 @@ class _Backend(Protocol):
     def whole(self, url: str) -> Iterator[tuple[bytes, RemoteStat]]: ...
 
 
-BUCKETS_BACKEND: Final = Buckets()
+_BUCKETS: Final = Buckets()
+_OTHERS: Final = FileSystems()
 _WEB: Final = Web()
 _limits: dict[str, threading.BoundedSemaphore] = {}
 _lock = threading.Lock()
@@ -75,8 +78,27 @@ def whole(url: str, take: Callable[[Iterator[tuple[bytes, RemoteStat]]], _T]) ->
     return _again(url, lambda: take(_backend(url).whole(url)))
 
 
+def listing(url: str) -> Iterator[Listed]:
+    """Yield the files below a prefix of a bucket, or below a folder, in a fixed order.
+
+    Raises:
+        TransferError: If it cannot be listed.
+    """
+    if urlsplit(url).scheme in BUCKETS:
+        yield from _BUCKETS.listing(url)
+        return
+    waiting: list[Listed | str] = [url]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Listed):
+            yield one
+        else:
+            waiting += reversed(_again(one, partial(_OTHERS.entries, one)))
+
+
 def _backend(url: str) -> _Backend:
-    return BUCKETS_BACKEND if urlsplit(url).scheme in BUCKETS else _WEB
+    scheme = urlsplit(url).scheme
+    return _BUCKETS if scheme in BUCKETS else _WEB if scheme in WEB else _OTHERS
 
 
 def _again(url: str, request: Callable[[], _T]) -> _T:

@@ -29,7 +29,7 @@ def find(
     """Find the media of all sources, as a stream in a fixed order.
 
     A source is a file, a folder (read in depth, sorted), a pattern with `*`, `?`, `[...]` or `**`, a
-    manifest (`.csv`, `.tsv`, `.jsonl`), a `file://` address, or `-` for a list of paths on standard
+    manifest (`.csv`, `.tsv`, `.jsonl`), an address, or `-` for a list of paths on standard
     input. Manifests come first, because they state more than the path, then files named one by one, then
     folders and patterns, each in the order given. A medium (an address and a span) of several sources comes
     once, from the first of them.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from vifex.media.remote.addresses import WEB, public
+from vifex.media.remote.addresses import public
 from vifex.media.sources.files import named_file
 from vifex.media.sources.folders import is_store, walk
 from vifex.media.sources.source import (
@@ -28,8 +28,7 @@ __all__ = ["PATH", "not_yet", "read_path"]
 
 def not_yet(scheme: str) -> str:
     """Return the outcome for an address of a scheme that is not read."""
-    known = ", ".join(f"{one}://" for one in (*WEB, "s3", "gs", "az"))
-    return f"{scheme}:// addresses cannot be read, only {known}"
+    return f"{scheme}:// addresses cannot be read, only http(s), s3, gs, az and those of fsspec"
 
 
 def read_path(given: str) -> Iterator[Found]:

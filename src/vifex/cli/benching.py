@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import (
     LIMITS,
     MODEL,
@@ -78,6 +79,7 @@ def bench(
     workers
         Number of decoder processes (default: one for each core).
     """
+    keep_pandas_out()
     from vifex.api.benching import bench as measure
 
     with _steps() as on_step:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.wording import as_options
@@ -57,6 +58,7 @@ def check(
     all
         List every damaged file and every affected medium, not only the first ones.
     """
+    keep_pandas_out()
     from vifex.store import open_store
     from vifex.values import InputError
 

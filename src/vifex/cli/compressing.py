@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import LIMITS, OUTPUT, CardFile, Flag, Json, Quiet, TrustCode, Weights, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import print_notice
@@ -80,6 +81,7 @@ def compress(
     seconds
         Seconds for the speed of each network, over all rounds.
     """
+    keep_pandas_out()
     from vifex.api.compressing import compress as run
     from vifex.api.progress import shown_progress
 

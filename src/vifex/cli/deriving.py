@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.reporting import Problems, counts, print_notice
@@ -76,6 +77,7 @@ def fuse(
     seed
         Seed of the learning.
     """
+    keep_pandas_out()
     import vifex
 
     problems = Problems(quiet=quiet)
@@ -148,6 +150,7 @@ def tree(
     similar
         Cosine from which neighbouring shots belong to one scene. Above 1, every shot is a scene.
     """
+    keep_pandas_out()
     import vifex
 
     problems = Problems(quiet=quiet)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import (
     ENGINE,
     LIMITS,
@@ -134,6 +135,7 @@ def evaluate(
     workers
         Number of decoder processes (default: one for each core).
     """
+    keep_pandas_out()
     import vifex
 
     problems = Problems(quiet=quiet)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
 
@@ -62,6 +63,7 @@ def export(
     where
         An SQL filter over the columns.
     """
+    keep_pandas_out()
     import vifex
 
     if each is not None:

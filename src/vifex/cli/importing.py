@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import (
     MODEL,
     OUTPUT,
@@ -89,6 +90,7 @@ def import_(
     normalize
         Its vectors were scaled to length 1.
     """
+    keep_pandas_out()
     import vifex
 
     report = vifex.import_features(

@@ -54,6 +54,7 @@ def show(
         Write a page with the collection, the views, samples, problems by reason with their images, and the
         speed of the runs.
     """
+    keep_pandas_out()
     from vifex.store import open_store
 
     if html is not None:
@@ -85,7 +86,6 @@ def show(
 
 def _facts(store: Path, view: str, at: str | None, kept: int | None) -> tuple[dict[str, Any], int]:
     """Return what is shown of a view, and how many problems and notes it has; at most `kept` are given."""
-    keep_pandas_out()
     import vifex
 
     with vifex.open(store, view=view, at=at) as collection:
@@ -124,7 +124,6 @@ def _count_statuses(collection: Store) -> dict[str, int]:
 
 def _is_untrained(store: Path, collection: Store, at: str | None) -> bool:
     """Whether a view's numbers, or those that it was made of, come of random weights."""
-    keep_pandas_out()
     import vifex
 
     fusion, tree = collection.recipe.fusion, collection.recipe.tree

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 
@@ -63,6 +64,7 @@ def train(
         Train once with each remedy for classes of different sizes, and compare them on the validation
         examples. Each run is a folder in the output.
     """
+    keep_pandas_out()
     from vifex.api.training import resolve_config
 
     if init is not None:

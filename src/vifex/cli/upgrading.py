@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Json, helped
 from vifex.cli.output import clean, print_json, print_line
 
@@ -24,6 +25,7 @@ def upgrade(store: Path, /, *, json: Json = False) -> int:
     json
         Print as JSON.
     """
+    keep_pandas_out()
     from vifex.store import upgrade as upgrade_store
     from vifex.values.run_facts import run_facts
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
+
+from vifex.cli.app import COMMANDS
 
 pytest.importorskip("pandas")
 
@@ -26,6 +30,14 @@ import vifex.api.extracting, vifex.store.files.lance_adapter
 print("lance" in sys.modules, "pandas" in sys.modules)
 """
     assert printed(script) == ["True", "False"]
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"cache", "completion", "layers", "models", "card"}))
+def test_a_command_that_may_open_a_store_keeps_pandas_out(name: str) -> None:
+    """Before it imports anything: in a process of its own, an import of the store would bring pandas."""
+    module, function = COMMANDS[name].split(":")
+    body = inspect.getsource(getattr(import_module(module), function)).partition('"""')[2].partition('"""')[2]
+    assert "keep_pandas_out()" in body.partition("import ")[0]
 
 
 def test_tables_become_data_frames_and_come_from_them_afterwards() -> None:

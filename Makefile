@@ -6,6 +6,11 @@ TORCH := .venv-torch
 NEWEST := .venv-newest
 DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start some thousand processes. Where no byte code may be written, each compiles all of Vifex once more.
+unexport PYTHONDONTWRITEBYTECODE
+# One more than there are cores: tests wait for disks, servers and processes that they kill.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) + 1)")
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: demo test test-torch test-newest lint docs release-check bench clean lock lock-docs
 
@@ -13,11 +18,11 @@ demo: $(VENV)/.ready  ## real photographs and videos to features, a search, a co
 	$(BIN)/python scripts/demo.py
 
 test: lint  ## everything: format, lint, types, import layers, tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python $(PYTEST) -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
 test-torch: $(TORCH)/.ready  ## the tests of networks that are code, in an environment of their own
-	VIFEX_TEST_TORCH=1 $(TORCH)/bin/python -m pytest -n 2 --dist loadfile tests/torch
+	VIFEX_TEST_TORCH=1 $(TORCH)/bin/python $(PYTEST) tests/torch
 
 # What depends on the versions of libraries: decoding, networks, tables, exports, and the commands of the pages.
 NEWEST_TESTS := tests/oracle tests/contract tests/unit/media tests/end_to_end/test_demo.py \
@@ -27,7 +32,7 @@ NEWEST_TESTS := tests/oracle tests/contract tests/unit/media tests/end_to_end/te
 test-newest: $(NEWEST)/.ready  ## the newest Python here, the newest versions that the bounds allow
 	@$(NEWEST)/bin/python -c "import sys; print('Python', sys.version)"
 	@$(NEWEST)/bin/python -m pip list --format freeze
-	$(NEWEST)/bin/python -m pytest -n 2 --dist loadfile -m "not alone" $(NEWEST_TESTS)
+	$(NEWEST)/bin/python $(PYTEST) -m "not alone" $(NEWEST_TESTS)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
@@ -67,9 +72,10 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps axe-playwright-python==0.1.8
 	touch $@
 
+# What tests do not import is not compiled here either, nor in the newest environment.
 $(TORCH)/.ready: requirements-torch.lock pyproject.toml
 	$(PYTHON) -m venv $(TORCH)
-	$(TORCH)/bin/python -m pip install --quiet --requirement requirements-torch.lock
+	$(TORCH)/bin/python -m pip install --quiet --no-compile --requirement requirements-torch.lock
 	$(TORCH)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(TORCH)/bin/python -m pip install --quiet --no-deps axe-playwright-python==0.1.8
 	touch $@
@@ -85,6 +91,6 @@ $(DOCS)/.ready: requirements-docs.lock $(VENV)/.ready
 # Without the lock. Nothing is cached: what the registries give today is what is tested.
 $(NEWEST)/.ready: pyproject.toml
 	$$($(PYTHON) scripts/newest_python.py) -m venv --clear $(NEWEST)
-	$(NEWEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[dev]' \
+	$(NEWEST)/bin/python -m pip install --quiet --no-compile --upgrade --upgrade-strategy eager --editable '.[dev]' \
 		--editable plugins/vifex-jpeg
 	touch $@

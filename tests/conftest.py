@@ -7,14 +7,54 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadFileScheduling
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 Vifex = Callable[..., "subprocess.CompletedProcess[str]"]
+
+SPREAD = ("test_guides.py", "test_joins.py")
+"""Long files whose tests share no fixture but those of the session: several workers take them together."""
+SLOWEST = 20
+"""So many files are named with their time at the end of a run."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Give a file to one worker, but each test of a long file to whichever is free."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if file.endswith(SPREAD) else file
+
+    return Scheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the slowest files, so that it is seen what a run's time went into."""
+    seconds: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        if isinstance(report, pytest.TestReport):
+            file = report.nodeid.split("::", 1)[0]
+            seconds[file] += report.duration
+            tests[file] += report.when == "call"
+    if len(seconds) > 1:
+        terminalreporter.section(f"slowest {SLOWEST} files of {len(seconds)}, {seconds.total():.0f} s in all")
+        for file, taken in seconds.most_common(SLOWEST):
+            terminalreporter.write_line(f"{taken:7.1f} s {tests[file]:5d} tests  {file}")
 
 
 def _shared(folder: str) -> Path:

@@ -19,6 +19,7 @@ _GIB = 1 << 30
 _WORDS = {
     "graph": "compiled graphs",
     "converted": "converted networks",
+    "archive": "indexes of archives",
     "leftover": "leftovers of killed runs",
 }
 
@@ -29,10 +30,10 @@ def cache(
 ) -> int:
     """Show the folder and the size of the cache; --prune removes its content.
 
-    The cache holds compiled graphs and converted networks, which are made again when they are needed. Its
-    folder is VIFEX_CACHE, or the system's folder for caches. Its size stays below VIFEX_CACHE_LIMIT (in GiB,
-    default 10; 0 sets no limit): what was used longest ago is removed first. Published weights are in the
-    caches of the libraries that download them.
+    The cache holds compiled graphs, converted networks and indexes of archives, which are made again when
+    they are needed. Its folder is VIFEX_CACHE, or the system's folder for caches. Its size stays below
+    VIFEX_CACHE_LIMIT (in GiB, default 10; 0 sets no limit): what was used longest ago is removed first.
+    Published weights are in the caches of the libraries that download them.
 
     Parameters
     ----------

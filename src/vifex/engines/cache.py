@@ -11,7 +11,6 @@ import hashlib
 import io
 import os
 import platform
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,25 +18,12 @@ from typing import Any, Final
 
 from vifex.engines.cache_maintenance import free_space, lock_open_file
 from vifex.values import ModelCard
+from vifex.values.user_cache import cache_folder
 
 __all__ = ["Cache", "cache_folder"]
 
 _SUFFIX: Final = ".graph"
 _DIGEST_BYTES: Final = 32
-
-
-def cache_folder() -> Path:
-    """Return the cache folder: `VIFEX_CACHE`, or the platform's usual place."""
-    chosen = os.environ.get("VIFEX_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "vifex"
 
 
 def _builders() -> str:

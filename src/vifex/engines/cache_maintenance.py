@@ -1,7 +1,8 @@
 """Maintenance of the cache: its contents, what is removed first, and what other processes use.
 
 An entry is a compiled graph (`graphs/KEY.graph`), a converted network with the result of its check
-(`converted/KEY.xml`, `.bin`, `.json`), or a leftover of a killed process. Every entry can be made again.
+(`converted/KEY.xml`, `.bin`, `.json`), the index of an archive (`archives/KEY.index`), or a leftover of a
+killed process. Every entry can be made again.
 Entries that were not used for the longest time are removed first. OpenVINO reads a converted network from its
 file while it runs, so a process that uses one holds a shared lock on `converted/KEY.lock` until it ends, and
 a locked entry is not removed.
@@ -51,10 +52,13 @@ _PARTS: Final = (".json", ".xml", ".bin")
 """Suffixes of a converted network; the result of its check is removed first, because it is needed for use."""
 
 _KEY: Final = "[0-9a-f]" * 32
-_LEFTOVERS: Final = ("graphs/tmp????????.tmp", "converted/new-????????", "scratch/vifex-????????")
+_LEFTOVERS: Final = (
+    *("graphs/tmp????????.tmp", "archives/tmp????????.tmp"),
+    *("converted/new-????????", "scratch/vifex-????????"),
+)
 """Strict patterns of names, because the folder may contain other files."""
 
-Kind = Literal["graph", "converted", "leftover"]
+Kind = Literal["graph", "converted", "archive", "leftover"]
 
 _held: dict[str, int] = {}
 """Descriptors of the locks that this process holds until it ends."""
@@ -92,7 +96,7 @@ class Entry:
     def _claimed(self) -> Iterator[bool]:
         """Prevent others from using it meanwhile; yield whether nobody uses it."""
         lock = self._lock()
-        if self.kind == "graph":
+        if self.kind in ("graph", "archive"):
             yield True  # it is read as a whole and checked before use
         elif fcntl is None or not lock.exists():
             yield self._is_old()
@@ -146,6 +150,7 @@ def entries(folder: Path) -> list[Entry]:
     for key in {path.stem for part in _PARTS for path in folder.glob(f"converted/{_KEY}{part}")}:
         own = [folder / "converted" / (key + part) for part in (*_PARTS, LOCK)]
         found.append(_entry("converted", own))
+    found += [_entry("archive", [path]) for path in folder.glob(f"archives/{_KEY}.index")]
     for pattern in _LEFTOVERS:
         found += [_entry("leftover", [path]) for path in folder.glob(pattern)]
     return sorted((e for e in found if e is not None), key=lambda e: e.used_s)

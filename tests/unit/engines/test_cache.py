@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 
-import vifex.engines.cache as cache_module
 from vifex.engines.openvino.engine import OpenVinoEngine
+from vifex.values import user_cache
 
 
 def features(model: Any, x: np.ndarray, **options: Any) -> np.ndarray:
@@ -87,14 +87,14 @@ def test_a_folder_that_cannot_be_made_costs_nothing(
 
 def test_the_folder_follows_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VIFEX_CACHE", str(tmp_path / "mine"))
-    assert cache_module.cache_folder() == tmp_path / "mine"
+    assert user_cache.cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("VIFEX_CACHE")
-    monkeypatch.setattr(cache_module.sys, "platform", "linux")
+    monkeypatch.setattr(user_cache.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_module.cache_folder() == tmp_path / "xdg" / "vifex"
+    assert user_cache.cache_folder() == tmp_path / "xdg" / "vifex"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert cache_module.cache_folder() == tmp_path / ".cache" / "vifex"
+    assert user_cache.cache_folder() == tmp_path / ".cache" / "vifex"
 
 
 def test_the_oldest_are_removed_first(

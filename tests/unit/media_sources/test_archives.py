@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from vifex.media.decode.files.source import open_medium, open_uri
-from vifex.media.sources import find
+from vifex.media.members import tars, zips
+from vifex.media.sources import archive_index, archives, find
 from vifex.values import InputError, MediaError, Medium, Outcome
 from vifex.values.media import member_of, uri_to_path
 
@@ -351,3 +352,52 @@ def test_a_member_packed_by_damaged_lzma_fails(tmp_path: Path) -> None:
     (medium,), _, _ = found_in(path)
     with pytest.raises(MediaError, match="the member is damaged"), open_medium(medium):
         pass
+
+
+@pytest.mark.parametrize(("write", "name"), KINDS)
+def test_an_archive_that_was_listed_is_not_read_again(
+    write: Write, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second listing is the same, from the cache; one of an archive that changed is its own."""
+    monkeypatch.setenv("VIFEX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(archive_index, "_SETTLED_NS", 0)
+    bad = b"no image"
+    of_a, of_b = {"a.jpg": JPEG, "a.cls": b"7", "a.box": b"1"}, {"b.jpg": JPEG, "b.json": b'{"label": "x"}'}
+    members = {**of_a, **of_b, "c \u00fc#1.jpg": JPEG, "d.txt": bad, "e": JPEG}
+    path = write(tmp_path / name, members)
+    first = found_in(path)
+    assert len(first[0]) == 4
+    assert len(first[2]) == 1
+    with monkeypatch.context() as closed:
+        for module in (archives, tars, zips):
+            for opener in ("open_place", "open_buffered"):
+                closed.delattr(module, opener, raising=False)
+        assert found_in(path) == first
+    write(path, {**members, "a.cls": b"8"})
+    again = found_in(path)
+    assert [m.label for m in again[0]][:2] == ["8", "x"]
+    if write is write_tar:
+        os.utime(path, ns=(1, first[0][0].mtime_ns))  # the time of the first one, but not its inode's
+        assert [m.label for m in found_in(path)[0]][:2] == ["8", "x"]
+
+
+def test_no_index_is_kept_of_what_may_be_otherwise_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of an archive that changed just now, nor of a damaged one; a damaged index is made anew."""
+    monkeypatch.setenv("VIFEX_CACHE", str(tmp_path / "cache"))
+    path = write_tar(tmp_path / "a.tar", {"a.jpg": JPEG})
+    found = found_in(path)
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setattr(archive_index, "_SETTLED_NS", 0)
+    assert found_in(path) == found
+    (index,) = (tmp_path / "cache" / "archives").iterdir()
+    good = index.read_bytes()
+    for broken in (b"", good[:-1], good[:10] + b"x" + good[11:]):
+        index.write_bytes(broken)
+        assert found_in(path) == found
+        assert index.read_bytes() == good
+    path.write_bytes(path.read_bytes()[:700])
+    _, problems, _ = found_in(path)
+    assert problems
+    assert list((tmp_path / "cache" / "archives").iterdir()) == [index]

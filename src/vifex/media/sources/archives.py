@@ -18,6 +18,7 @@ from vifex.media.members.opening import is_archive, open_member
 from vifex.media.places import open_place, stat_place, uri_of, written
 from vifex.media.remote.errors import TransferError
 from vifex.media.sources import kinds
+from vifex.media.sources.archive_index import indexed
 from vifex.media.sources.fields import reading_of
 from vifex.media.sources.files import NOT_MEDIA
 from vifex.media.sources.source import (
@@ -74,7 +75,7 @@ def read_archive(given: str) -> Iterator[Found | Notice]:
     empty = True
     try:
         archive = _Archive(path)
-        for found in archive.read():
+        for found in indexed(path, archive.stat, archive.read(), lambda: archive.is_sure):
             empty = empty and isinstance(found, Notice)
             yield found
     except OSError as exc:
@@ -93,7 +94,10 @@ class _Archive:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._stat = stat_place(path, is_fresh=True)
+        self.stat = stat_place(path, is_fresh=True)
+        """Of the archive when its listing began."""
+        self.is_sure = True
+        """Whether all that was to be read could be read."""
         self._uri = uri_of(path)
         self._names: set[str] = set()
         self._ignored: dict[str, None] = {}
@@ -103,7 +107,7 @@ class _Archive:
         of_kind = tars if written(self._path).lower().endswith(".tar") else zips
         for one in of_kind.members(self._path):
             if not one.name:
-                yield failed(self._path, printable(self._path), one.problem or "", stat=self._stat)
+                yield failed(self._path, printable(self._path), one.problem or "", stat=self.stat)
                 continue
             key = _key(one.name)
             if key != sample.key:
@@ -129,7 +133,7 @@ class _Archive:
         uri, name = member_uri(self._uri, one.name), printable(one.name)
         if one.problem:
             tell = skipped if one.is_other else failed
-            outcome = tell(self._path, name, one.problem, stat=self._stat)
+            outcome = tell(self._path, name, one.problem, stat=self.stat)
             return replace(outcome, medium=replace(outcome.medium, uri=uri))
         if one.name in self._names:
             return failed(self._path, name, "another member of this name is before it", uri=uri + "#2")
@@ -137,7 +141,7 @@ class _Archive:
         if kind is None:
             return None
         self._names.add(one.name)
-        made = medium_of(uri, name, kind, self._stat, place=self._path)
+        made = medium_of(uri, name, kind, self.stat, place=self._path)
         return replace(made, size_bytes=one.size_bytes, extent=one.extent)
 
     def _kind(self, one: ArchiveMember) -> Kind | None:
@@ -160,7 +164,9 @@ class _Archive:
                 member.close()
         except TransferError:
             raise
-        except (MediaError, OSError):
+        except (MediaError, OSError) as exc:
+            cause = exc.__cause__ if isinstance(exc, MediaError) else exc
+            self.is_sure = self.is_sure and not getattr(cause, "errno", None)
             return b""
         return data
 
@@ -169,7 +175,7 @@ class _Archive:
         if not sample.media:
             for one in sample.rest:
                 reason = kinds.NOT_PIXELS.get(kinds.suffix_of(one.name), NOT_MEDIA)
-                outcome = skipped(self._path, printable(one.name), reason, self._stat)
+                outcome = skipped(self._path, printable(one.name), reason, self.stat)
                 uri = member_uri(self._uri, one.name)
                 yield replace(outcome, medium=replace(outcome.medium, uri=uri))
             return

@@ -118,6 +118,8 @@ class _View:
             media: What the sources gave.
             hashes: Content hashes by address; what is read is added.
         """
+        if self._known is not None and not len(self._known):
+            return {}  # the view was empty when the run began, so nothing can have moved
         finished = self._view.finished()
         new = {m.medium_id: m for m in media if finished.status_of(m, self._recipe_hash) is None}
         if not new:

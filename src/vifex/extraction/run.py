@@ -20,6 +20,7 @@ from vifex.extraction.listing import Listing
 from vifex.extraction.opening import facts_of_run, join_cluster, open_pipeline, share_out, view_writer
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
+from vifex.extraction.processes.listing import find_apart
 from vifex.extraction.progress import Progress
 from vifex.media.sources import find
 from vifex.store import open_writer
@@ -103,6 +104,9 @@ def run_views(
             (on_notice or _warn)(notice)
 
     def find_media(on_notice: Callable[[str], None] = notify) -> Iterator[Medium | Outcome]:
+        if on is not None and "-" not in sources:
+            # What many machines do in a second keeps one interpreter busy without the listing.
+            return find_apart([os.fsdecode(source) for source in sources], shard, on_notice)
         found = find(sources, stdin=stdin if heard is None else io.BytesIO(heard), on_notice=on_notice)
         return found if shard is None else shard.filtered(found)
 

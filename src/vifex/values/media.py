@@ -149,6 +149,10 @@ def _cut(side: float, count: int, overlap: float) -> list[tuple[float, float]]:
     return [(start, side if i == count - 1 else start + length) for i, start in enumerate(starts)]
 
 
+_as_json: Final = json.JSONEncoder().encode
+"""Writes a text as `json.dumps` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Medium:
     """One image, video or sound file that a source lists, as it was when it was found."""
@@ -188,7 +192,9 @@ class Medium:
 
     def __post_init__(self) -> None:
         span = (self.span.t_start_s, self.span.t_end_s) if self.span else None
-        object.__setattr__(self, "medium_id", _hash_128([self.uri, span]))
+        # Most media are whole files. The text is the same, and a run makes one for each of its media.
+        digest = _digest(f"[{_as_json(self.uri)},null]") if span is None else _hash_128([self.uri, span])
+        object.__setattr__(self, "medium_id", digest)
 
     @property
     def spec_hash(self) -> str:
@@ -215,7 +221,10 @@ class Medium:
 
 
 def _hash_128(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _digest(json.dumps(value, sort_keys=True, separators=(",", ":")))
+
+
+def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -124,9 +124,8 @@ def _connect(ray: Any, on: str, address: str | None) -> None:
                 address=address, log_to_driver=False, configure_logging=False, logging_level=logging.ERROR
             )
     except (OSError, RuntimeError, ValueError) as exc:
-        what = str(exc).strip().partition("\n")[0]
         raise EngineError(
-            f"no Ray cluster can be used: {what}",
+            f"no Ray cluster can be used: {_reason(exc)}",
             of=on,
             todo="Look with `ray status` whether the cluster runs and is reached from here.",
         ) from exc
@@ -134,6 +133,12 @@ def _connect(ray: Any, on: str, address: str | None) -> None:
         if in_main:
             for number, handler in kept.items():
                 signal.signal(number, handler)
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong in one line: the first, with the last where a traceback lies between."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{lines[0]} {lines[-1].strip()}" if lines[0].endswith(":") else lines[0]
 
 
 def _knock(address: str) -> None:

@@ -48,6 +48,8 @@ class Assigned:
     """Seconds of video or sound that were gone through; one of the hand-overs says them."""
     given_s: float = 0.0
     """When it was given, on `time.monotonic`."""
+    seats: list[int] = field(default_factory=list)
+    """Of the shards that have it."""
 
 
 class Assignments:
@@ -101,11 +103,11 @@ class Assignments:
         if any(a.losses for a in held.values()):
             return None  # suspects are done alone
         if self._suspects and not held:
-            return self._assign(held, [self._suspects.popleft()], alone=True)
+            return self._assign(seat, [self._suspects.popleft()], alone=True)
         long = min(most_long, max(1, want // 2) if self._images else want)
         block = [self._long.popleft() for _ in range(min(long, len(self._long)))]
         block += [self._images.popleft() for _ in range(min(want - len(block), len(self._images)))]
-        return self._assign(held, block, alone=False) if block else None
+        return self._assign(seat, block, alone=False) if block else None
 
     def double(self, seat: int, now_s: float) -> Give | None:
         """Give an idle shard the medium that another one has had for longest, if that is unusually long.
@@ -123,13 +125,14 @@ class Assignments:
         late = [
             assigned
             for held in self._held
-            for medium_id, assigned in held.items()
-            if assigned.given_s < late_s and not assigned.losses and len(self._holders(medium_id)) == 1
+            for assigned in held.values()
+            if assigned.given_s < late_s and not assigned.losses and len(assigned.seats) == 1
         ]
         if not late:
             return None
         assigned = min(late, key=lambda a: a.given_s)
         self._held[seat][assigned.medium.medium_id] = assigned
+        assigned.seats.append(seat)
         return Give((Given(assigned.medium, tuple(sorted(assigned.open_views))),), alone=True)
 
     def find(self, seat: int, medium_id: str) -> Assigned | None:
@@ -150,8 +153,9 @@ class Assignments:
         if assigned.open_views:
             return None
         self._longest_s = max(self._longest_s, time.monotonic() - assigned.given_s)
-        for other in self._holders(medium_id):
-            del self._held[other][medium_id]
+        for holder in assigned.seats:
+            del self._held[holder][medium_id]
+        assigned.seats.clear()
         return assigned
 
     def lose(self, seat: int, *, lost_machine: bool = False) -> list[Assigned]:
@@ -162,7 +166,9 @@ class Assignments:
             lost_machine: Whether its machine ended, which no medium can cause.
         """
         had, self._held[seat] = list(self._held[seat].values()), {}
-        lost = [assigned for assigned in had if not self._holders(assigned.medium.medium_id)]
+        for assigned in had:
+            assigned.seats.remove(seat)
+        lost = [assigned for assigned in had if not assigned.seats]
         if lost_machine:
             for assigned in reversed(lost):
                 self._queue(assigned).appendleft(assigned)
@@ -177,17 +183,15 @@ class Assignments:
             self._suspects += again
         return [a for a in lost if a.losses >= MOST_LOSSES]
 
-    def _holders(self, medium_id: str) -> list[int]:
-        return [seat for seat, held in enumerate(self._held) if medium_id in held]
-
     def _queue(self, assigned: Assigned) -> deque[Assigned]:
         if assigned.losses:
             return self._suspects
         return self._long if is_long(assigned.medium) else self._images
 
-    def _assign(self, held: dict[str, Assigned], block: list[Assigned], *, alone: bool) -> Give:
-        held.update((a.medium.medium_id, a) for a in block)
+    def _assign(self, seat: int, block: list[Assigned], *, alone: bool) -> Give:
+        self._held[seat].update((a.medium.medium_id, a) for a in block)
         now_s = time.monotonic()
         for assigned in block:
             assigned.given_s = now_s
+            assigned.seats.append(seat)
         return Give(tuple(Given(a.medium, tuple(sorted(a.open_views))) for a in block), alone)

@@ -333,8 +333,7 @@ class ShardedPipeline(RepeatedRun):
         """Drop what other shards have spilled of a medium that is over."""
         if self._doubles:
             for sink in self._sinks:
-                for seat in self._seats:
-                    sink.discard_medium(seat.number, medium_id)
+                sink.discard_all(medium_id)
 
     def _assigned(self, seat: Seat, medium_id: str) -> Assigned:
         found = self._assignments.find(seat.number, medium_id)

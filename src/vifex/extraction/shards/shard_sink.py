@@ -53,6 +53,12 @@ class ShardSink(ViewSink):
         if spill is not None:
             self.discard(spill)
 
+    def discard_all(self, medium_id: str) -> None:
+        """Take the rows of a medium from the disk that any shard has spilled and not finished."""
+        if self._spills:  # few media have any, and this is called for each
+            for shard in [shard for shard, spilled in self._spills if spilled == medium_id]:
+                self.discard_medium(shard, medium_id)
+
     # -- in the commit thread ----------------------------------------------------------------------------
 
     def _take(self, outcomes: list[Outcome], rows: bytes | None) -> None:

@@ -73,6 +73,9 @@ class KnownContents:
         order = np.argsort(self._keys, kind="stable")
         self._keys, self._places = self._keys[order], self._places[order]
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     def has_size(self, size_bytes: int, mtime_ns: int) -> bool:
         """Return whether a medium of this size may be known, of large files one with this time of change."""
         wanted = np.uint64(self._of_size(size_bytes, mtime_ns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import struct
 from functools import lru_cache
 from typing import Final
 
@@ -17,6 +18,7 @@ __all__ = ["are_hex", "find_lanes", "hash_text", "hash_texts", "hex_lanes", "lan
 
 U64 = npt.NDArray[np.uint64]
 
+_LANES: Final = struct.Struct(">QQ")
 _MASK: Final = (1 << 64) - 1
 _FIRST: Final = 0xBF58476D1CE4E5B9
 _SECOND: Final = 0x94D049BB133111EB
@@ -38,7 +40,8 @@ def lanes_of(hex_hash: str) -> tuple[int, int]:
     data = bytes.fromhex(hex_hash)
     if len(data) != 16:
         raise ValueError(f"not a hash of 128 bits: {hex_hash!r}")
-    return int.from_bytes(data[:8], "big"), int.from_bytes(data[8:], "big")
+    high, low = _LANES.unpack(data)
+    return high, low
 
 
 def hex_lanes(hashes: pa.Array) -> tuple[U64, U64]:

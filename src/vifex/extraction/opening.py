@@ -32,6 +32,9 @@ if TYPE_CHECKING:  # a run without shards starts without them
 __all__ = ["Shares", "facts_of_run", "join_cluster", "open_pipeline", "share_out", "view_writer"]
 
 
+OnProgress = Callable[[Progress], None] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Shares:
     """What a run uses of the machine, or of the machines of a cluster."""
@@ -46,6 +49,8 @@ class Shares:
     """The cluster."""
     start: Callable[[ShardSetup], ShardLink] | None = None
     """Starts a shard on the cluster."""
+    watched: Callable[[OnProgress], OnProgress] | None = None
+    """Makes a function that shows progress to the cluster too."""
 
     @property
     def is_one_process(self) -> bool:
@@ -120,7 +125,8 @@ def join_cluster(
 
     cluster = stack.enter_context(connected(shares.on))
     places = cluster.places(plans, shards, **shares.costs)
-    return replace(shares, places=tuple(places), start=cluster.starter(plans))
+    starter = cluster.starter(plans)
+    return replace(shares, places=tuple(places), start=starter, watched=cluster.watched)
 
 
 def _check_costs(workers: int | None, limits: Limits) -> None:
@@ -203,7 +209,7 @@ def open_pipeline(
         [_shard_setup(plans, place) for place in shares.places],
         retry_failed=retry_failed,
         counter=counter,
-        on_progress=on_progress,
+        on_progress=shares.watched(on_progress) if shares.watched is not None else on_progress,
         on_outcome=on_outcome,
         on_notice=on_notice,
         renames=renames,

@@ -71,14 +71,17 @@ class ShardActor:
 
     def _run(self, version: str, setup: bytes, files: Sequence[ShippedFile]) -> None:
         import ray
+        from ray.util import metrics
 
+        from vifex.extraction.cluster.metrics import CountedMessages
         from vifex.extraction.shards.shard import Shard
 
         check_same_version(version)
         (message,) = FrameReader().feed(setup)
         assert isinstance(message, ShardSetup), "the first message sets a shard up"
         sys.path += [p for p in message.import_paths if p not in sys.path and Path(p).exists()]
-        shard = Shard(received(message, files, ray.get), self._outbox)
+        counted = CountedMessages(self._outbox, tuple(view.name for view in message.views), metrics)
+        shard = Shard(received(message, files, ray.get), counted)
         with self._turn:
             self._shard = shard
             for early in self._early:

@@ -8,13 +8,14 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final, Unpack
 from urllib.parse import urlsplit
 
 from vifex.extraction.cluster.link import ActorLink
+from vifex.extraction.cluster.metrics import shows_progress
 from vifex.extraction.cluster.places import Machine, plan_cluster_places
 from vifex.extraction.cluster.shipped import ShippedFile, ship
 from vifex.extraction.cluster.tasks import ClusterTasks, plan_tasks
@@ -22,6 +23,7 @@ from vifex.extraction.planning.budget import Costs
 from vifex.extraction.planning.portable import portable
 from vifex.extraction.planning.shard_plan import ShardPlace
 from vifex.extraction.planning.view_plan import ViewPlan
+from vifex.extraction.progress import Progress
 from vifex.extraction.shards.protocol import ShardSetup
 from vifex.values import EngineError, InputError
 from vifex.values.registry import require
@@ -40,6 +42,14 @@ class Cluster:
     """The machines of a cluster."""
 
     machines: tuple[Machine, ...]
+    is_joined: bool = True
+    """Whether this process is a part of the cluster, and no client."""
+
+    def watched(self, on_progress: Callable[[Progress], None] | None) -> Callable[[Progress], None] | None:
+        """Return what shows the progress of a run as metrics too; those of a client reach no cluster."""
+        from ray.util import metrics
+
+        return shows_progress(on_progress, metrics) if self.is_joined else on_progress
 
     def places(
         self, plans: Sequence[ViewPlan], shards: int | None, **costs: Unpack[Costs]
@@ -91,7 +101,7 @@ def connected(on: str) -> Iterator[Cluster]:
         step("connecting to Ray")
         _connect(ray, on, address)
     try:
-        yield Cluster(tuple(_machines(ray)))
+        yield Cluster(tuple(_machines(ray)), is_joined=address is None)
     finally:
         if not was_there:
             with contextlib.suppress(Exception):  # a cluster that is gone cannot be left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 from servers import WebServer, azure_server, fill_azure, ftp_server, web_server
 
 import vifex
-from vifex import InputError, Outcome, Progress
+from vifex import InputError, Medium, Outcome, Progress, VifexError
 from vifex.media.sources import find
 
 Fill = Callable[[str, dict[str, bytes]], None]
@@ -343,6 +344,90 @@ def test_patterns_on_a_bucket(s3: Fill, files: Path, local: Rows, tmp_path: Path
     assert extract("s3://globs/f/[x]", tmp_path / "t.vifex").ok == 1
     with pytest.raises(InputError, match="no object matches this pattern"):
         extract("s3://globs/f/*.none", tmp_path / "u.vifex")
+
+
+@pytest.mark.parametrize("where", ["bucket", "web"])
+def test_annotations_of_other_tools(
+    where: str, web: WebServer, s3: Fill, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is read beside its images on the server, and says what it says of local files."""
+    monkeypatch.setattr(web, "folder", tmp_path)
+    photo = (files / "photo-cmyk.jpg").read_bytes()
+    boxes = [{"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 10, 20]}]
+    images = [{"id": 1, "file_name": "a b.jpg"}, {"id": 2, "file_name": "c.jpg"}]
+    names = [{"id": 2, "name": "cat"}]
+    made = {
+        "coco/annotations/instances_val2017.json": json.dumps(
+            {"images": images, "annotations": boxes, "categories": names}
+        ).encode(),
+        "coco/val2017/a b.jpg": photo,
+        "coco/val2017/c.jpg": photo,
+        "yolo/data.yaml": b"path: .\ntrain: train.txt\nval: images/val\nnames: [cat, dog]\n",
+        "yolo/train.txt": b"images/train/1.jpg\n",
+        "yolo/images/train/1.jpg": photo,
+        "yolo/images/val/2.jpg": photo,
+        "yolo/labels/train/1.txt": b"1 0.5 0.5 0.2 0.2\n",
+        "mot/seq/seqinfo.ini": b"[Sequence]\nimDir=img1\nimExt=.jpg\n",
+        "mot/seq/gt/gt.txt": b"1,7,10,10,20,20,1,1,1\n1,8,30,30,5,5,0,1,1\n",
+        "mot/seq/img1/000001.jpg": photo,
+        "lists/plain.txt": b"../coco/val2017/c.jpg dog\n",
+    }
+    for name, data in made.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    top = web.url
+    if where == "bucket":
+        s3("tools", made)
+        top = "s3://tools"
+    else:
+        (tmp_path / "yolo/data.yaml").write_bytes(b"train: train.txt\nnames: [cat, dog]\n")
+    lists = (
+        "coco/annotations/instances_val2017.json",
+        "yolo/data.yaml",
+        "mot/seq/gt/gt.txt",
+        "lists/plain.txt",
+    )
+    for one in (*lists, "mot/seq/seqinfo.ini"):
+        ours, theirs = (list(find([f"{root}/{one}"])) for root in (top, tmp_path))
+        said = [
+            [(f.label, f.split, f.boxes, f.name, unquote(f.uri.partition("://")[2]))
+             for f in found if isinstance(f, Medium)]
+            for found in (ours, theirs)
+        ]  # fmt: skip
+        assert said[0], one
+        assert len(said[0]) == len(ours) == len(theirs)
+        for mine, other in zip(*said, strict=True):
+            assert mine[:3] == other[:3], one
+            assert mine[4].removeprefix(f"{top.partition('://')[2]}/") == other[4].removeprefix(
+                f"{tmp_path}/"
+            )
+
+
+def test_an_image_on_a_server_as_a_query(
+    web: WebServer, files: Path, tmp_path: Path, vifex_command: Callable[..., Any]
+) -> None:
+    """It finds what the same file finds here, and its password is not shown."""
+    store = tmp_path / "s.vifex"
+    extract(files, store)
+    web.password = "Basic " + base64.b64encode(b"me:s3cr3t").decode()
+    for name, time in (("photo-cmyk.jpg", ""), ("clip-h264-bframes.mp4", "@1")):
+        given = f"{web.url.replace('//', '//me:s3cr3t@')}/{name}{time}"
+        with vifex.open(store) as opened:
+            here = [(h.key, h.score) for h in opened.search(f"{files / name}{time}", k=3)]
+            assert [(h.key, h.score) for h in opened.search(given, k=3)] == here
+    with vifex.open(store) as opened:
+        for wrong, words in (
+            (given.removesuffix("@1"), "a video as a query needs a time"),
+            (given.replace("clip", "none"), "there is no such file on the server"),
+            (given.replace("@127", "127"), "the address has no valid host or port"),
+        ):
+            with pytest.raises(VifexError, match=words) as told:
+                opened.search(wrong)
+            assert "s3cr3t@" not in str(told.value)
+    page = tmp_path / "p.html"
+    done = vifex_command("search", store, given, "-k", "3", "--json", "--html", page)
+    assert [h["key"] for h in json.loads(done.stdout)["hits"]] == [key for key, _ in here]
+    assert "s3cr3t" not in done.stdout + done.stderr + page.read_text()
 
 
 def test_ftp(files: Path, local: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,7 @@ def search(
     keep_pandas_out()
     import vifex
     from vifex.media.gone import gone_uris
+    from vifex.media.places import shown
     from vifex.search.combined.evaluate import meaning
     from vifex.search.combined.values import match_of
     from vifex.search.files import check_target
@@ -203,8 +204,8 @@ def search(
             {
                 "store": str(store),
                 "view": view,
-                "query": str(query),
-                **({"queries": words, "match": match} if queries else {}),
+                "query": shown(str(query)),
+                **({"queries": [shown(word) for word in words], "match": match} if queries else {}),
                 "metric": metric,
                 **({"threshold": threshold.to_dict()} if threshold is not None else {}),
                 "notes": notes,

@@ -15,7 +15,8 @@ An image in memory and a vector are what they are. Of a text the first rule that
    like one or the folder before the last slash exists.
 7. Anything else is text, for a model with a text tower.
 
-A local `file://` address, as search itself prints, stands for its path in all of this.
+A local `file://` address, as search itself prints, stands for its path in all of this. An address of a web
+server or a bucket is an image there, or with `@TIME` a frame of a video.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from vifex.media.places import is_remote, shown, written
+from vifex.media.remote.addresses import address_of, public
 from vifex.search.times import parse_time
 from vifex.values import InputError
-from vifex.values.media import Box, member_of, uri_to_path
+from vifex.values.media import Box, member_of, path_to_uri, uri_to_path
 
 __all__ = [
     "FrameQuery",
@@ -78,19 +81,33 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageQuery:
+class _FileQuery:
+    path: Path | str
+    """Its path, or the address by which one on another machine is read."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages; of an address without secrets."""
+        return shown(os.fspath(self.path))
+
+    @property
+    def uri(self) -> str:
+        """The address by which it is read."""
+        return self.path if isinstance(self.path, str) else path_to_uri(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery(_FileQuery):
     """An image file. Whether it really is one shows when it is decoded; see `video_needs_time`."""
 
-    path: Path
     part: Part | None = None
     """`None` is the whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class FrameQuery:
+class FrameQuery(_FileQuery):
     """The frame of a video on screen at a time."""
 
-    path: Path
     t_s: float
     """Seconds from the start of the video, at least 0."""
     part: Part | None = None
@@ -182,6 +199,8 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
     """
     if isinstance(query, str) and query.startswith(_TEXT):
         return _words(query.removeprefix(_TEXT))
+    if isinstance(query, str) and is_remote(query):
+        return _remote(query)
     text = _local(os.fspath(query))
     found = _existing(text)
     if found is not None and found.is_dir():
@@ -208,6 +227,22 @@ def parse_query(query: str | os.PathLike[str]) -> Query:
     if _looks_like_path(text) or (at and _looks_like_path(head)):
         raise _absent(text)
     return TextQuery(text)
+
+
+def _remote(text: str) -> Query:
+    """Return what the address of a file on another machine means."""
+    image, mark, sides = text.rpartition(_PART)
+    if mark:
+        return _part_of(image, sides)
+    head, at, tail = text.rpartition("@")
+    t_s = parse_time(tail) if at and "/" in head.partition("://")[2] else None
+    try:
+        access = address_of(text if t_s is None else head).access
+    except ValueError as exc:
+        raise InputError(f"this is not an address: {exc}.", of=public(text), todo="Check it.") from exc
+    if written(access).lower().endswith(".npy"):
+        raise InputError("a vector is read from a local file only.", of=public(text), todo="Fetch it first.")
+    return ImageQuery(access) if t_s is None else FrameQuery(access, t_s)
 
 
 def _part_of(image: str, sides: str) -> Query:
@@ -260,7 +295,7 @@ def video_needs_time(path: str | os.PathLike[str]) -> InputError:
     """
     return InputError(
         "a video as a query needs a time.",
-        of=os.fspath(path),
+        of=shown(os.fspath(path)),
         todo=f"Name the frame, e.g. {Path(path).name}@0 for the first or {Path(path).name}@00:12.5.",
     )
 
@@ -271,7 +306,9 @@ def _local(text: str) -> str:
         return text
     if urlsplit(text).scheme != "file":
         raise InputError(
-            "a query cannot be read from a remote address.", of=text, todo="Fetch the file first."
+            "a query cannot be read from an address of this kind.",
+            of=public(text),
+            todo="Fetch the file first.",
         )
     if member_of(text) is not None and _PART not in text:
         raise InputError(

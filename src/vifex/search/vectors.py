@@ -55,7 +55,7 @@ def query_vector(
             raise no_words(query)
         raise InputError(
             "pixels cannot be turned into a query here.",
-            of="an image in memory" if isinstance(query, PixelsQuery) else str(query.path),
+            of="an image in memory" if isinstance(query, PixelsQuery) else query.name,
             todo="Search through vifex.open(...), or give a vector.",
         )
     return np.asarray(embed(query)).reshape(-1)

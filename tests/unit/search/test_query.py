@@ -10,6 +10,7 @@ import pytest
 from vifex.search.query import (
     FrameQuery,
     ImageQuery,
+    Part,
     RowQuery,
     TextQuery,
     VectorQuery,
@@ -85,7 +86,9 @@ def test_a_leading_tilde_is_the_home_folder(folder, monkeypatch):
         ("row:abc", "no key of a row"),
         ("row:abc:x", "no key of a row"),
         ("", "the query is empty"),
-        ("https://example.org/a.jpg", "remote address"),
+        ("rtsp://example.org/a.jpg", "an address of this kind"),
+        ("https://", "this is not an address: it names no host"),
+        ("https://example.org/a.npy", "a vector is read from a local file only"),
         ("file://elsewhere/a.jpg", "another host"),
         ("file:///a/b.tar#1.jpg", "a member of an archive"),
     ],
@@ -93,6 +96,16 @@ def test_a_leading_tilde_is_the_home_folder(folder, monkeypatch):
 def test_what_cannot_be_a_query_is_said(text, message):
     with pytest.raises(InputError, match=message):
         parse_query(text)
+
+
+def test_addresses_of_other_machines() -> None:
+    """The last `@` sets off a time behind a path, and a password before a host."""
+    given = "https://me:12@example.org/a b@2.mp4?sig=1"
+    assert parse_query(given) == ImageQuery("https://me:12@example.org/a%20b@2.mp4?sig=1")
+    assert parse_query(given + "@00:12.5") == FrameQuery("https://me:12@example.org/a%20b@2.mp4?sig=1", 12.5)
+    assert parse_query("https://me@12") == ImageQuery("https://me@12/")
+    assert parse_query("s3://b/a b.jpg#xywh=1,2,3,4") == ImageQuery("s3://b/a%20b.jpg", Part(1, 2, 3, 4))
+    assert parse_query(given).name == "https://example.org/a%20b@2.mp4"
 
 
 @pytest.mark.parametrize("text", ["a red car", "a red car.", "x" * 5000, "a\0b"])

@@ -118,7 +118,7 @@ class QueryEncoder:
         try:
             if recipe.audio is not None:
                 if query.part is not None:
-                    raise InputError("a part of an image is no query for sound.", of=str(query.path))
+                    raise InputError("a part of an image is no query for sound.", of=query.name)
                 return sound_at(query.path, t_s, recipe.audio, Limits()).pixels
             rate = recipe.sampling.assume_fps
             sample = frame_at(
@@ -127,7 +127,7 @@ class QueryEncoder:
         except Skip as exc:
             wanted = "images" if recipe.audio is None else "sound"
             said = f"the view is of {wanted}, and it has {exc.reason}."
-            raise InputError(said, of=str(query.path)) from exc
+            raise InputError(said, of=query.name) from exc
         if t_s is None and sample.t_s is not None:
             raise video_needs_time(query.path)
         return sample.pixels
@@ -239,7 +239,7 @@ def _part(query: ImageQuery | FrameQuery) -> Callable[[int, int], Box] | None:
         if box is None:
             raise InputError(
                 f"the part lies outside of the image, which has {width} x {height} pixels.",
-                of=os.fspath(query.path),
+                of=query.name,
             )
         return box
 

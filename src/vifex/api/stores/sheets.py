@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from vifex.media.places import shown
 from vifex.search.combined.evaluate import meaning
 from vifex.search.combined.values import AllOf, AnyOf, Combined, MeanOf
 from vifex.search.query import FrameQuery, ImageQuery, PixelsQuery, as_query
 from vifex.values import Box, VifexError
-from vifex.values.media import path_to_uri
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -50,7 +50,7 @@ def _query_image(
     query: ImageQuery | FrameQuery, t_s: float | None, assume_fps: float | None
 ) -> Image.Image | None:
     """Return a small image of a query by file, or of the part of it that was asked for."""
-    uri = path_to_uri(query.path)
+    uri = query.uri
     if query.part is None:
         return thumbnail_of(uri, t_s, None, assume_fps)
     from vifex.media.read import Skip, thumbnail
@@ -66,7 +66,7 @@ def query_title(query: object) -> str | None:
     """Return the words of a query for the head of a page; `None` where it has none."""
     match query:
         case str() | os.PathLike():
-            return os.fspath(query)
+            return shown(os.fspath(query))
         case MeanOf(queries) | AnyOf(queries) | AllOf(queries):
             titles = [query_title(one) or "an image" for one in queries]
             return f"{type(query).__name__.removesuffix('Of').lower()} of {', '.join(titles)}"

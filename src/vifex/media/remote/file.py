@@ -17,7 +17,16 @@ from vifex.values.errors import MediaError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["RemoteFile", "expect", "faults_told", "is_awaited", "on_arrival", "on_wait", "over"]
+__all__ = [
+    "RemoteFile",
+    "expect",
+    "faults_told",
+    "is_awaited",
+    "on_arrival",
+    "on_wait",
+    "over",
+    "unreachable",
+]
 
 _AHEAD: Final = 4
 """Blocks that are fetched ahead of a reader that goes on from block to block."""

@@ -14,6 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vifex.media.places import base_name, open_text, written
+from vifex.media.remote.errors import TransferError
+from vifex.media.sources.beside import beside, is_there
 from vifex.media.sources.fields import corners_of, split_of
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
@@ -35,7 +38,7 @@ def _rows(path: str) -> Iterator[Row]:
     images, boxes, n_crowds = data["images"], _by_image(data.get("annotations", ())), 0
     names = {one.get("id"): one.get("name") for one in data.get("categories", ()) if isinstance(one, dict)}
     folder = _folder_of(path, images)
-    split = split_of(os.path.basename(path))  # noqa: PTH119
+    split = split_of(base_name(path))
     n_crowds = sum(bool(one.get("iscrowd")) for some in boxes.values() for one in some)
     note = f"regions of crowds (iscrowd) are left out: {n_crowds:,}" if n_crowds else None
     number = 0
@@ -45,7 +48,13 @@ def _rows(path: str) -> Iterator[Row]:
             number += 1
             yield Row(number, {}, "an image without a file_name", where=f"image {number}")
             continue
-        stated = {"uri": os.path.join(folder, name)} | ({"split": split} if split else {})  # noqa: PTH118
+        try:
+            uri = beside(path, os.path.join(folder, name))  # noqa: PTH118
+        except ValueError as exc:
+            number += 1
+            yield Row(number, {}, str(exc), where=f"image {image.get('id')}")
+            continue
+        stated = {"uri": uri} | ({"split": split} if split else {})
         own = [one for one in boxes.get(image.get("id"), ()) if not one.get("iscrowd")]
         if not own:
             number += 1
@@ -70,8 +79,10 @@ def _box(
 
 def _load(path: str) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123
+        with open_text(path) as file:
             data = json.load(file)
+    except TransferError:
+        raise
     except OSError as exc:
         raise unreadable(path, exc) from exc
     except (ValueError, RecursionError) as exc:
@@ -93,26 +104,24 @@ def _by_image(annotations: Sequence[Any]) -> dict[Any, list[Mapping[str, Any]]]:
 
 
 def _folder_of(path: str, images: Sequence[Any]) -> str:
-    """Find the folder in which the first image lies; the file's own if it lies in none of them."""
-    here = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
-    above = os.path.dirname(here)  # noqa: PTH120
-    last = os.path.splitext(os.path.basename(path))[0].rsplit("_", 1)[-1]  # noqa: PTH119, PTH122
+    """Find the folder in which the first image lies, from the file's own, which it is if there is none."""
+    last = os.path.splitext(base_name(path))[0].rsplit("_", 1)[-1]  # noqa: PTH122
     first = next((one["file_name"] for one in images if isinstance(one, dict) and one.get("file_name")), "")
-    for folder in (here, above):
+    for above in ("", ".."):
         for below in ("", "images", last, os.path.join("images", last)):  # noqa: PTH118
-            candidate = os.path.join(folder, below)  # noqa: PTH118
-            if os.path.isfile(os.path.join(candidate, str(first))):  # noqa: PTH113, PTH118
-                return candidate
-    return here
+            folder = os.path.join(above, below)  # noqa: PTH118
+            if is_there(path, os.path.join(folder, str(first))):  # noqa: PTH118
+                return folder
+    return ""
 
 
 def _takes(path: str) -> bool:
     """Whether a JSON file starts like one of COCO; others are no sources."""
-    if not path.lower().endswith(".json"):
+    if not written(path).lower().endswith(".json"):
         return False
     head = head_of(path)
     is_object = head.lstrip("\ufeff \t\r\n").startswith("{")
     return is_object and any(f'"{key}"' in head for key in ("images", "annotations", "categories"))
 
 
-COCO = manifest_source(_rows, _takes)
+COCO = manifest_source(_rows, _takes, is_local=False)

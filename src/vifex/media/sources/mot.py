@@ -13,6 +13,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from vifex.media.places import base_name, is_remote, open_text, written
+from vifex.media.remote.errors import TransferError
+from vifex.media.sources.beside import beside, is_there, place_named
 from vifex.media.sources.fields import corners_of
 from vifex.media.sources.manifests import manifest_source
 from vifex.media.sources.rows import Row
@@ -31,8 +34,8 @@ def _rows(path: str) -> Iterator[Row]:
         InputError: If the file cannot be read.
     """
     sequence, lines_of = _sequence(path)
-    images, suffix = _images(sequence)
-    is_truth = os.path.basename(lines_of) == "gt.txt"  # noqa: PTH119
+    images, suffix = _images(path, sequence)
+    is_truth = base_name(lines_of) == "gt.txt"
     n_left_out = sum(_is_left_out(cells) for _, cells in _lines(lines_of)) if is_truth else 0
     note = f"boxes with a confidence of 0 are left out: {n_left_out:,}" if n_left_out else None
     for number, cells in _lines(lines_of):
@@ -48,7 +51,7 @@ def _rows(path: str) -> Iterator[Row]:
             continue
         left, top, width, height = sides
         name = f"{int(frame):06d}{suffix}"
-        fields: dict[str, Any] = {"uri": os.path.join(images, name)}  # noqa: PTH118
+        fields: dict[str, Any] = {"uri": beside(path, os.path.join(images, name))}  # noqa: PTH118
         fields |= corners_of([left - 1, top - 1, width, height], is_sized=True)
         fields |= {"label": str(int(track))} if track >= 0 else {}
         yield Row(number, fields, note=note, name=name)
@@ -56,10 +59,12 @@ def _rows(path: str) -> Iterator[Row]:
 
 def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:  # noqa: PTH123
+        with open_text(path, newline="") as file:
             for number, cells in enumerate(csv.reader(file), 1):
                 if cells:
                     yield number, cells
+    except TransferError:
+        raise
     except OSError as exc:
         raise unreadable(path, exc) from exc
 
@@ -69,40 +74,41 @@ def _is_left_out(cells: Sequence[str]) -> bool:
 
 
 def _sequence(path: str) -> tuple[str, str]:
-    """Return the folder of a sequence and its file of boxes, by either file or by `seqinfo.ini`."""
-    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
-    if os.path.basename(path) in _FILES:  # noqa: PTH119
-        return os.path.dirname(folder), path  # noqa: PTH120
-    found = [os.path.join(folder, name.split(".", 1)[0], name) for name in _FILES]  # noqa: PTH118
-    there = next((one for one in found if os.path.isfile(one)), None)  # noqa: PTH113
+    """Return the folder of a sequence from the file's own, and its file of boxes as it is read."""
+    name = base_name(path)
+    if name in _FILES:
+        return "..", path
+    found = (os.path.join(name.split(".", 1)[0], name) for name in _FILES)  # noqa: PTH118
+    there = next((one for one in found if is_there(path, one)), None)
     if there is None:
         raise InputError(
             "it has neither gt/gt.txt nor det/det.txt.",
-            of=printable(folder),
+            of=printable(path),
             todo="Name the folder of the images instead.",
         )
-    return folder, there
+    return "", place_named(beside(path, there))
 
 
-def _images(sequence: str) -> tuple[str, str]:
-    """Return the folder of a sequence's images and their suffix."""
+def _images(path: str, sequence: str) -> tuple[str, str]:
+    """Return the folder of a sequence's images, from that of a file of it, and their suffix."""
     folder, suffix = "img1", ".jpg"
     stated = configparser.ConfigParser()
     try:
-        stated.read(os.path.join(sequence, "seqinfo.ini"), encoding="utf-8")  # noqa: PTH118
+        with open_text(place_named(beside(path, os.path.join(sequence, "seqinfo.ini")))) as file:  # noqa: PTH118
+            stated.read_file(file)
         folder = stated.get("Sequence", "imDir", fallback=folder)
         suffix = stated.get("Sequence", "imExt", fallback=suffix)
-    except (configparser.Error, UnicodeDecodeError):
+    except (OSError, ValueError, configparser.Error):
         pass
     return os.path.join(sequence, folder), suffix  # noqa: PTH118
 
 
 def _takes(path: str) -> bool:
-    name = os.path.basename(path)  # noqa: PTH119
+    name = base_name(path)
     if name == "seqinfo.ini":
         return True
-    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
-    return name in _FILES and os.path.basename(folder) == name.split(".", 1)[0]  # noqa: PTH119
+    whole = path if is_remote(path) else os.path.abspath(path)  # noqa: PTH100
+    return name in _FILES and os.path.basename(os.path.dirname(written(whole))) == name.split(".", 1)[0]  # noqa: PTH119, PTH120
 
 
-MOT = manifest_source(_rows, _takes)
+MOT = manifest_source(_rows, _takes, is_local=False)

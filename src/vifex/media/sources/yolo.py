@@ -8,11 +8,19 @@ parts of the image; or the corners of a polygon, whose bounds are the box.
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from vifex.media.places import is_remote, open_text, written
+from vifex.media.remote import transfer
+from vifex.media.remote.addresses import WEB
+from vifex.media.remote.errors import TransferError
+from vifex.media.remote.pool import mapped
 from vifex.media.sources import kinds
+from vifex.media.sources.beside import beside, place_named
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
 from vifex.media.sources.source import printable, unreadable
@@ -38,9 +46,9 @@ def _rows(path: str) -> Iterator[Row]:
     names = data.get("names", {})
     classes = dict(enumerate(names)) if isinstance(names, list) else dict(names)
     number = 0
-    for split, image, name in _images(path, data):
+    found = mapped(_with_lines, _images(path, data), lambda one: is_remote(one[1]))
+    for (split, image, name), lines in found:
         stated = {"uri": image, "split": split}
-        lines = list(_lines(_labels_of(image)))
         if not lines:
             number += 1
             where = f"image {printable(os.path.basename(image))}"  # noqa: PTH119
@@ -49,6 +57,10 @@ def _rows(path: str) -> Iterator[Row]:
             number += 1
             where = f"{printable(os.path.basename(_labels_of(image)))}, line {place}"  # noqa: PTH119
             yield replace(_box(number, stated, cells, classes, where), name=name)
+
+
+def _with_lines(one: tuple[str, str, str]) -> tuple[tuple[str, str, str], list[tuple[int, list[str]]]]:
+    return one, list(_lines(place_named(_labels_of(one[1]))))
 
 
 def _box(
@@ -75,8 +87,10 @@ def _box(
 def _load(path: str) -> dict[str, Any]:
     yaml = require("yaml", extra="yaml", needed_for="a data set of YOLO")
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        with open_text(path) as file:
             data = yaml.safe_load(file)
+    except TransferError:
+        raise
     except OSError as exc:
         raise unreadable(path, exc) from exc
     except (yaml.YAMLError, UnicodeDecodeError) as exc:
@@ -89,15 +103,57 @@ def _load(path: str) -> dict[str, Any]:
 
 def _images(path: str, data: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield the split, the path and the name of each image, in the order of names."""
-    here = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
-    root = os.path.join(here, str(data.get("path") or ""))  # noqa: PTH118
+    root = str(data.get("path") or "")
+    if is_remote(path):
+        yield from _remote_images(path, data, root)
+        return
+    root = beside(path, root)
     if not os.path.isdir(root):  # noqa: PTH112
-        root = here  # a path that starts at the folder where YOLO was run
+        root = beside(path, "")  # a path that starts at the folder where YOLO was run
     for split in _SPLITS:
         given = data.get(split) or ()
         for one in [given] if isinstance(given, str) else given:
             for image in _of(os.path.join(root, str(one)), path):  # noqa: PTH118
                 yield split, image, os.path.relpath(image, root)
+
+
+def _remote_images(path: str, data: Mapping[str, Any], root: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the same for a file on another machine: of a bucket or a file system that can be listed."""
+    for split in _SPLITS:
+        given = data.get(split) or ()
+        for one in [given] if isinstance(given, str) else given:
+            places = (f"{root}/{one}" if root else str(one), str(one))
+            found = (image for place in dict.fromkeys(places) for image in [_below(path, place)] if image)
+            images = next(found, None)
+            if images is None:
+                raise InputError(f"it names {one}, which is not there.", of=printable(path), todo=_FORM)
+            yield from ((split, image, name) for image, name in images)
+
+
+def _below(path: str, folder: str) -> list[tuple[str, str]]:
+    """Return the images of a folder, or of a list of paths, with their names."""
+    try:
+        named = beside(path, folder)
+    except ValueError as exc:
+        raise InputError(f"it names {folder}: {exc}.", of=printable(path), todo=_FORM) from exc
+    if folder.endswith(".txt"):
+        with open_text(place_named(named)) as file:
+            return [(beside(place_named(named), line.strip()), line.strip()) for line in file if line.strip()]
+    parts = urlsplit(place_named(named))
+    if parts.scheme in WEB:
+        raise InputError(
+            f"it names the folder {folder}, and web servers cannot be listed.",
+            of=printable(path),
+            todo="Name a .txt file with a path of an image in each line.",
+        )
+    try:
+        listed = [one.key for one in transfer.listing(f"{place_named(named).rstrip('/')}/")]
+    except TransferError as exc:
+        if exc.is_missing:
+            return []
+        raise
+    top = f"{parts.scheme}://{parts.netloc}"
+    return [(f"{top}/{key}", posixpath.basename(key)) for key in listed if kinds.by_name(key) == "image"]
 
 
 def _of(place: str, path: str) -> Iterator[str]:
@@ -118,25 +174,29 @@ def _of(place: str, path: str) -> Iterator[str]:
 
 def _labels_of(image: str) -> str:
     """Return the text that belongs to an image: the last folder `images` of its path is `labels` there."""
-    before, between, after = image.rpartition(f"{os.sep}images{os.sep}")
-    moved = f"{before}{os.sep}labels{os.sep}{after}" if between else image
+    slash = "/" if is_remote(image) else os.sep
+    before, between, after = image.rpartition(f"{slash}images{slash}")
+    moved = f"{before}{slash}labels{slash}{after}" if between else image
     return os.path.splitext(moved)[0] + ".txt"  # noqa: PTH122
 
 
 def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        with open(path, encoding="utf-8-sig", errors="replace") as file:  # noqa: PTH123
+        with open_text(path) as file:
             yield from ((number, line.split()) for number, line in enumerate(file, 1) if line.strip())
     except FileNotFoundError:
         return  # an image without boxes
+    except TransferError as exc:
+        if not exc.is_missing:
+            raise
 
 
 def _takes(path: str) -> bool:
     """Whether a YAML file names folders of images and classes; others are no sources."""
-    if not path.lower().endswith((".yaml", ".yml")):
+    if not written(path).lower().endswith((".yaml", ".yml")):
         return False
     keys = {line.split(":", 1)[0].strip("\ufeff\"'") for line in head_of(path).splitlines()}
     return "names" in keys and not keys.isdisjoint(_SPLITS)
 
 
-YOLO = manifest_source(_rows, _takes)
+YOLO = manifest_source(_rows, _takes, is_local=False)

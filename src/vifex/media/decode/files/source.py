@@ -16,9 +16,10 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Final, cast
 
 from vifex.media.members.opening import OpenMember, open_member
-from vifex.media.places import PlaceStat, file_of, is_remote, place_of
+from vifex.media.places import PlaceStat, file_of, is_remote, place_of, shown
 from vifex.media.remote.addresses import device_of
-from vifex.media.remote.file import RemoteFile, faults_told
+from vifex.media.remote.errors import TransferError
+from vifex.media.remote.file import RemoteFile, faults_told, unreachable
 from vifex.media.remote.objects import examine, remote_object
 from vifex.values import MediaError, Medium
 from vifex.values.media import member_of, uri_to_path
@@ -199,10 +200,14 @@ def open_uri(
         MediaError: If it cannot be opened, is not a regular file, is empty, or its server does not give it.
     """
     text = os.fspath(path_or_uri)
-    name = display_name or text
     place = _place(text)
+    name = display_name or (shown(text) if is_remote(place) else text)
     with faults_told(name) if is_remote(place) else nullcontext():
-        yield from _opened(LocalFile(place, name, member=member_of(text), extent=extent))
+        try:
+            file = LocalFile(place, name, member=member_of(text), extent=extent)
+        except TransferError as exc:
+            raise unreachable(exc, name) from exc
+        yield from _opened(file)
 
 
 @contextmanager

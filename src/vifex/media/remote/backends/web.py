@@ -195,6 +195,7 @@ def _cut(came: int, wanted: int) -> TransferError:
 
 _WORDS: Final = {
     "ConnectTimeoutError": "the server does not answer",
+    **dict.fromkeys(("LocationParseError", "LocationValueError"), "the address has no valid host or port"),
     "NewConnectionError": "the server cannot be reached",
     "NameResolutionError": "the host's name is not known",
     "ProtocolError": "the connection was cut",

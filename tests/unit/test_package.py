@@ -90,6 +90,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "ModelRef",
         "Moment",
         "NameCount",
+        "ObjectPath",
         "OneImage",
         "OneQuery",
         "Outcome",

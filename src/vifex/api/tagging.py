@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from vifex.api.arguments import checked
-from vifex.store import Tag, TaggedView, make_tag, open_store, read_tags
+from vifex.store import Tag, TaggedView, make_tag, open_store, place_of, read_tags
 from vifex.store import remove_tag as remove_stored_tag
 
 __all__ = ["StoreTag", "remove_tag", "tag", "tags"]
@@ -56,7 +55,7 @@ def tags(store: str | os.PathLike[str]) -> tuple[StoreTag, ...]:
         StoreError: If there is no such store, or its tags cannot be read.
     """
     open_store(store).close()
-    return tuple(map(_shown, read_tags(Path(store))))
+    return tuple(map(_shown, read_tags(place_of(store))))
 
 
 @checked("store")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.targets import StorePath
 from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _SHOWN = 30
 
 @helped
 def check(
-    store: Path,
+    store: StorePath,
     /,
     *,
     view: str | None = None,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Json, helped
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.reporting import size
+from vifex.cli.targets import StorePath
 
 __all__ = ["compact"]
 
 
 @helped
-def compact(store: Path, /, *, view: str | None = None, json: Json = False) -> int:
+def compact(store: StorePath, /, *, view: str | None = None, json: Json = False) -> int:
     """Merge small pieces of a store, and drop deleted rows and old versions.
 
     For example:

@@ -11,6 +11,7 @@ from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.reporting import Problems, counts, print_notice
+from vifex.cli.targets import StorePath
 
 if TYPE_CHECKING:
     from vifex import Report
@@ -23,7 +24,7 @@ _CUTS = Group.create_ordered("Shots and scenes")
 
 @helped
 def fuse(
-    store: Path,
+    store: StorePath,
     /,
     *,
     view: Annotated[list[str] | None, Parameter(name=["--view", "-v"], negative=(), group=SOURCE)] = None,
@@ -101,7 +102,7 @@ def fuse(
 
 @helped
 def tree(
-    store: Path,
+    store: StorePath,
     /,
     *,
     view: Annotated[str, Parameter(name=["--view", "-v"], group=SOURCE)] = "main",

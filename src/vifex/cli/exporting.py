@@ -10,13 +10,14 @@ from cyclopts import Parameter
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import OUTPUT, SOURCE, Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.targets import StorePath
 
 __all__ = ["export"]
 
 
 @helped
 def export(
-    store: Path,
+    store: StorePath,
     /,
     *,
     output: Annotated[str, Parameter(name=["--output", "-o"], group=OUTPUT)],

@@ -40,7 +40,7 @@ from vifex.cli.options import (
 )
 from vifex.cli.output import clean, print_json, print_line
 from vifex.cli.reporting import Notices, Problems, counts, duration, size
-from vifex.cli.targets import as_typed
+from vifex.cli.targets import StorePath, as_typed
 
 if TYPE_CHECKING:
     from vifex.api.views import ViewOptions
@@ -59,7 +59,7 @@ def extract(
     retry_failed: Annotated[Flag, Parameter(group=SOURCE)] = False,
     dry_run: Annotated[Flag, Parameter(group=SOURCE)] = False,
     estimate: Annotated[Flag, Parameter(group=SOURCE)] = False,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], group=OUTPUT)],
+    output: Annotated[StorePath, Parameter(name=["--output", "-o"], group=OUTPUT)],
     view: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     views: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     pool: Annotated[str | None, Parameter(group=OUTPUT)] = None,

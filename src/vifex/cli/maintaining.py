@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -10,6 +9,7 @@ from cyclopts import Parameter
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
+from vifex.cli.targets import StorePath
 from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _SHOWN = 20
 
 @helped
 def rm(
-    store: Path,
+    store: StorePath,
     /,
     *names: str,
     where: str | None = None,
@@ -61,7 +61,7 @@ def rm(
 
 @helped
 def prune(
-    store: Path,
+    store: StorePath,
     /,
     *sources: Annotated[str, Parameter(allow_leading_hyphen=True)],
     view: str | None = None,
@@ -98,7 +98,7 @@ def prune(
 
 @helped
 def relocate(
-    store: Path,
+    store: StorePath,
     old: str | None = None,
     new: str | None = None,
     /,
@@ -156,7 +156,7 @@ def relocate(
 
 
 @helped
-def label(store: Path, labels: str, /, *, view: str | None = None, json: Json = False) -> int:
+def label(store: StorePath, labels: str, /, *, view: str | None = None, json: Json = False) -> int:
     """Give media of a store the labels and splits of a table; nothing is computed.
 
     For example:
@@ -190,7 +190,7 @@ def label(store: Path, labels: str, /, *, view: str | None = None, json: Json = 
 
 @helped
 def history(
-    store: Path,
+    store: StorePath,
     /,
     *,
     view: str | None = None,

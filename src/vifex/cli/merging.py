@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.targets import StorePath
 
 if TYPE_CHECKING:
     from vifex import MergeConflict, MergedView
@@ -21,7 +22,7 @@ _SHOWN = 20
 
 @helped
 def merge(
-    store: Path,
+    store: StorePath,
     /,
     *others: Path,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,

@@ -22,7 +22,7 @@ from vifex.cli.options import (
 )
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import print_notice
-from vifex.cli.targets import as_typed, named_file
+from vifex.cli.targets import StorePath, as_typed, named_file
 
 if TYPE_CHECKING:
     from vifex import CutClip, Hit, Moment
@@ -37,7 +37,7 @@ _COUNTED = 20_000
 
 @helped
 def search(
-    store: Path,
+    store: StorePath,
     query: Annotated[Path | str, Parameter(converter=as_typed)],
     /,
     *queries: Annotated[str, Parameter(show=False)],

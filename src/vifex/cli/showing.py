@@ -11,6 +11,7 @@ from vifex.cli.answers.options import Html, Overwrite
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
+from vifex.cli.targets import StorePath
 from vifex.cli.wording import as_options
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _OUTCOME = ["name", "uri", "status", "reason", "rows", "lost"]
 
 @helped
 def show(
-    store: Path,
+    store: StorePath,
     /,
     *,
     view: str | None = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
+from vifex.cli.targets import StorePath
 
 if TYPE_CHECKING:
     from vifex import StoreTag
@@ -16,7 +17,7 @@ __all__ = ["tag"]
 
 
 @helped
-def tag(store: Path, name: str | None = None, /, *, remove: Flag = False, json: Json = False) -> int:
+def tag(store: StorePath, name: str | None = None, /, *, remove: Flag = False, json: Json = False) -> int:
     """Name the present state of a store, or list its tags.
 
     For example:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Json, helped
 from vifex.cli.output import clean, print_json, print_line
+from vifex.cli.targets import StorePath
 
 __all__ = ["upgrade"]
 
 
 @helped
-def upgrade(store: Path, /, *, json: Json = False) -> int:
+def upgrade(store: StorePath, /, *, json: Json = False) -> int:
     """Bring a store to the newest format.
 
     Nothing is computed, and every row stays as it is, bit for bit. It can be interrupted at any time; the

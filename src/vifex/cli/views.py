@@ -11,13 +11,14 @@ from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import Flag, Json, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import size
+from vifex.cli.targets import StorePath
 
 __all__ = ["views"]
 
 
 @helped
 def views(
-    store: Path,
+    store: StorePath,
     /,
     *,
     remove: str | None = None,

@@ -20,7 +20,7 @@ from vifex.extraction.planning.shard_plan import ShardPlace, plan_places
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
 from vifex.extraction.renames import Renames
-from vifex.store import StoreWriter, ViewWriter, row_schema
+from vifex.store import Place, StoreWriter, ViewWriter, place_of, row_schema
 from vifex.store.files.inside import store_around
 from vifex.values import InputError, Limits, Outcome
 from vifex.values.run_facts import run_facts
@@ -89,7 +89,7 @@ def share_out(
     """
     if len({p.name for p in plans}) < len(plans):
         raise InputError("two models would fill one view.", todo="Give models with different names.")
-    _check_place(Path(store))
+    _check_place(place_of(store))
     _check_costs(workers, limits or Limits())
     if on is not None and devices:
         raise InputError(
@@ -148,7 +148,9 @@ def _check_costs(workers: int | None, limits: Limits) -> None:
         raise InputError("is below 0.", option="memory_bytes", todo="Give a size, or 0 for no limit.")
 
 
-def _check_place(store: Path) -> None:
+def _check_place(store: Place) -> None:
+    if not isinstance(store, Path):
+        return
     try:
         around = store_around(store.resolve().parent)
     except (OSError, RuntimeError, ValueError):

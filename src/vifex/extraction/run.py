@@ -132,7 +132,7 @@ def run_views(
             )
         shares = join_cluster(stack, shares, plans, shards)
         step(f"opening the store {os.fspath(store)}")
-        writer = stack.enter_context(open_writer(store, run=facts_of_run(plans, shares, said)))
+        writer = stack.enter_context(open_writer(store, run=facts_of_run(plans, shares, said), anywhere=True))
         pipeline = open_pipeline(
             stack,
             [view_writer(writer, plan) for plan in plans],

@@ -22,6 +22,8 @@ from vifex.store.files.copy_marks import CopyMark, keep_marks, marks_from, read_
 from vifex.store.files.faults import DamagedError
 from vifex.store.files.lance_adapter import IndexPlan
 from vifex.store.files.layout import folder_bytes, indexed_views, stored_view
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place, place_of
 from vifex.store.ledger.contents import Content, KnownContents
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.ledger.tags import Tag, TaggedView, read_tags
@@ -58,6 +60,8 @@ __all__ = [
     "MergedInto",
     "MergedMedia",
     "MovedMedium",
+    "ObjectPath",
+    "Place",
     "Spilled",
     "Store",
     "StoreWriter",
@@ -82,6 +86,7 @@ __all__ = [
     "move_media",
     "open_store",
     "open_writer",
+    "place_of",
     "read_marks",
     "read_tags",
     "relabel",

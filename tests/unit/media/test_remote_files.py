@@ -16,13 +16,13 @@ import pytest
 from servers import S3_ENVIRONMENT, WebServer, silent_port, web_server
 
 from vifex.media.remote import blocks, objects, pool, transfer
-from vifex.media.remote.backends.buckets import _s3_config
 from vifex.media.remote.blocks import Blocks
 from vifex.media.remote.errors import TransferError
 from vifex.media.remote.file import RemoteFile
 from vifex.media.remote.objects import examine
 from vifex.media.remote.pool import FetchPool, mapped
 from vifex.media.remote.settings import read_s
+from vifex.values.aws_files import s3_settings
 from vifex.values.errors import InputError
 
 SIZE = 100_000
@@ -140,13 +140,13 @@ def test_profiles_of_the_aws_command_line(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "credentials").write_text("[lab]\naws_access_key_id = A\naws_secret_access_key = B\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    assert _s3_config() == {}
+    assert s3_settings() == {}
     monkeypatch.setenv("AWS_PROFILE", "lab")
     keys = {"access_key_id": "A", "secret_access_key": "B"}
-    assert _s3_config() == {**keys, "region": "eu-north-1", "endpoint": "https://s3.lab"}
+    assert s3_settings() == {**keys, "region": "eu-north-1", "endpoint": "https://s3.lab"}
     monkeypatch.setenv("AWS_REGION", "us-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "C")
-    assert _s3_config() == {"endpoint": "https://s3.lab"}
+    assert s3_settings() == {"endpoint": "https://s3.lab"}
 
 
 def test_a_host_that_is_gone_is_not_waited_for_again_and_again(

@@ -138,7 +138,7 @@ class QueryEncoder:
             from vifex.extraction.planning.view_plan import reopen_view
 
             model = self.finder.find(self.view, of=self._of, is_source=self._is_source)
-            graph = graph_files(self.view.folder)[0]
+            graph = graph_files(self.view.kept_files)[0]
             recipe = self.view.recipe
             options = self.finder.device_for(recipe.engine)
             self._plan = reopen_view(self.view.name, recipe, model, graph, options=options)
@@ -222,7 +222,7 @@ class QueryEncoder:
                 said = f"{self.view.name!r} was made of {name!r}, which cannot take this query: {exc.what}"
                 raise InputError(said, of=exc.of, todo=exc.todo) from exc
 
-        vector = derived_vector(self.view.recipe, self.view.folder, ask)
+        vector = derived_vector(self.view.recipe, self.view.kept_files, ask)
         if not self._is_source:
             self.finder.check_used()
         return vector

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from vifex.api.arguments import checked
@@ -13,6 +12,7 @@ from vifex.api.stores.naming import ModelFinder, NamedModel
 from vifex.api.stores.queries import QueryEncoder
 from vifex.api.stores.view import View, ViewMethods
 from vifex.engines.options import EngineOptions
+from vifex.store import Place
 from vifex.store import open_store as open_stored
 from vifex.values import InputError, StoreError, UnknownViewError
 from vifex.values.registry import near
@@ -63,9 +63,9 @@ class Store(ViewMethods, Mapping[str, View]):
     # -- a mapping of views -------------------------------------------------------------------------
 
     @property
-    def path(self) -> Path:
-        """The store's folder."""
-        return Path(self._stored.path)
+    def path(self) -> Place:
+        """The store's folder; of a store on `s3://` a path-like object of its address."""
+        return self._stored.path
 
     @property
     def id(self) -> str:
@@ -185,7 +185,7 @@ def open_store(
     """Open a store for reading.
 
     Args:
-        path: The store's folder.
+        path: The store's folder, or its address `s3://BUCKET/NAME.vifex`.
         view: The view that the store's own methods are passed on to; by default its only view, or `main`.
         at: Name of a tag (`vifex.tag`): all views are read as they were when it was made.
         model: Name or file of the model for queries by image or words, or one from `vifex.load_model`. It may

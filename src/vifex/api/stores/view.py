@@ -35,7 +35,7 @@ from vifex.search.find import search_many
 from vifex.search.gone import count_gone, existing_hits
 from vifex.search.hits import Hit
 from vifex.search.moments.moment import Moment
-from vifex.store import LabelChange, ViewCheck, delete_rows, relabel
+from vifex.store import LabelChange, Place, ViewCheck, delete_rows, relabel
 from vifex.store import View as StoredView
 from vifex.values import InputError, Recipe
 
@@ -61,8 +61,8 @@ class ViewMethods(MomentMethods):
     # -- what is in it ------------------------------------------------------------------------------
 
     @property
-    def path(self) -> Path:
-        """The store's folder."""
+    def path(self) -> Place:
+        """The store's folder; of a store on `s3://` a path-like object of its address."""
         return self._meant()._folder
 
     @property
@@ -521,7 +521,7 @@ class View(ViewMethods):
     """
 
     def __init__(
-        self, stored: StoredView, folder: Path, encoder: QueryEncoder, reopen: Callable[[str], StoredView]
+        self, stored: StoredView, folder: Place, encoder: QueryEncoder, reopen: Callable[[str], StoredView]
     ) -> None:
         self._stored, self._folder, self._encoder, self._reopen = stored, folder, encoder, reopen
         self._bridged: tuple[object, BridgedQueries] | None = None

@@ -22,6 +22,7 @@ from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import MODEL, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import Notices, Problems
+from vifex.cli.targets import StorePath
 
 if TYPE_CHECKING:
     from vifex import Clustering
@@ -33,7 +34,7 @@ _LISTED = 50
 
 @helped
 def cluster(
-    store: Path,
+    store: StorePath,
     /,
     *,
     view: ViewName = None,

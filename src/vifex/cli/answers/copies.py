@@ -15,7 +15,7 @@ from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import MODEL, OUTPUT, SOURCE, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import Problems, print_notice
-from vifex.cli.targets import named_file
+from vifex.cli.targets import StorePath, named_file
 
 if TYPE_CHECKING:
     from vifex import Copies
@@ -27,7 +27,7 @@ _THRESHOLD = Group.create_ordered("Threshold and marks")
 
 @helped
 def copies(
-    store: Path,
+    store: StorePath,
     other: Path | None = None,
     /,
     *,

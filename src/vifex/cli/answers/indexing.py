@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -12,6 +11,7 @@ from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import MODEL, OUTPUT, QUERY, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import print_notice, size
+from vifex.cli.targets import StorePath
 
 if TYPE_CHECKING:
     from vifex import StoredIndex
@@ -21,7 +21,7 @@ __all__ = ["index", "print_index"]
 
 @helped
 def index(
-    store: Path,
+    store: StorePath,
     /,
     *,
     recall: Annotated[float, Parameter(group=QUERY)] = 0.95,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -23,6 +22,7 @@ from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import SOURCE, Flag, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import Notices, Problems
+from vifex.cli.targets import StorePath
 
 if TYPE_CHECKING:
     from vifex import Issues
@@ -34,7 +34,7 @@ _LISTED = 20
 
 @helped
 def issues(
-    store: Path,
+    store: StorePath,
     /,
     *,
     labels: Annotated[str, Parameter(group=SOURCE)] = "label",

@@ -23,13 +23,14 @@ from vifex.cli.arrow import keep_pandas_out
 from vifex.cli.options import SOURCE, Json, Quiet, helped
 from vifex.cli.output import clean, print_json, print_line, print_table
 from vifex.cli.reporting import Notices, Problems
+from vifex.cli.targets import StorePath
 
 __all__ = ["recommend"]
 
 
 @helped
 def recommend(
-    store: Path,
+    store: StorePath,
     /,
     *,
     history: Annotated[Path, Parameter(group=SOURCE)],

@@ -37,7 +37,7 @@ Find = Callable[[], Iterator[Medium | Outcome]]
 
 def lacks_graph(plan: ViewPlan, store: str | os.PathLike[str]) -> bool:
     """Return whether a view needs a quantised graph and its store has none yet."""
-    return is_int8(plan.recipe.precision) and stored_view(Path(store), plan.name) is None
+    return is_int8(plan.recipe.precision) and stored_view(store, plan.name) is None
 
 
 def settle_int8(
@@ -81,7 +81,7 @@ def settle_int8(
 
 
 def _as_stored(plan: ViewPlan, store: str | os.PathLike[str]) -> ViewPlan:
-    found = stored_view(Path(store), plan.name)
+    found = stored_view(store, plan.name)
     if found is None or found[0].graph_sha256 is None:
         return plan  # of another precision: the store refuses it, with the difference
     recipe, folder = found

@@ -1,19 +1,23 @@
 """Recovery: before it writes, a writer makes the head the newest version of both tables.
 
 A reader does not need it: it reads the versions of the head and ignores the others.
+
+At an object store no manifest is ever removed. A fence makes sure that a writer which lost its lease without
+knowing cannot commit any more.
 """
 
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Final
 
 from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.commit.synced_table import SyncedTable
 from vifex.store.files.faults import BrokenTableError, DamagedError
-from vifex.store.files.lance_adapter import Table, manifest_path, manifests
+from vifex.store.files.lance_adapter import OvertakenError, Table, manifest_path, manifests
 from vifex.store.files.layout import ViewPaths
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place, children
 from vifex.store.files.sync import sync_all, sync_folder
 from vifex.store.ledger.head import Head, find_head
 from vifex.store.ledger.sealing import Seal
@@ -22,6 +26,8 @@ __all__ = ["recover", "settle", "sweep", "unused"]
 
 # A crash can damage the last commit, and the one before it if both name the same rows; never more.
 _DROPPED: Final = 2
+_FENCE_TRIES: Final = 5
+"""How often the head is looked for again, where a writer that was taken over commits at the same moment."""
 
 
 def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
@@ -34,6 +40,8 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
     Raises:
         DamagedError: If no commit reads whole, or more of the newest are damaged than a crash leaves.
     """
+    if isinstance(view.folder, ObjectPath):
+        return _recover_behind_fence(view)
     head = find_head(view)
     if len(head.broken) > _DROPPED:
         raise DamagedError(
@@ -44,6 +52,38 @@ def recover(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
             "commit before them.",
         )
     return settle(view, head)
+
+
+def _recover_behind_fence(view: ViewPaths) -> tuple[SyncedTable, SyncedTable, Seal]:
+    """Bring a view at an object store back to its head.
+
+    A commit of a writer that was taken over comes before the fence and counts, or it is refused.
+
+    Raises:
+        DamagedError: If the newest commit does not read whole: a crash never leaves that there.
+        StoreError: If another writer goes on to commit.
+    """
+    for _ in range(_FENCE_TRIES):
+        head = find_head(view)
+        if head.broken:
+            raise DamagedError(
+                f"the newest commit of the view {view.name!r} is damaged, and writing would drop it.",
+                of=str(view.folder),
+                todo="Restore its objects from earlier versions or a copy; reading gives the commit before.",
+            )
+        try:
+            ledger = head.ledger.fence()
+            checkpoint("recovery.ledger_pruned")
+            rows = SyncedTable(head.rows)
+            rows.restore(max(manifests(view.rows)))
+        except OvertakenError as exc:
+            overtaken = exc
+            continue
+        sweep(rows.table)
+        sweep(ledger)
+        checkpoint("recovery.swept")
+        return rows, SyncedTable(ledger), head.seal
+    raise overtaken
 
 
 def settle(view: ViewPaths, head: Head) -> tuple[SyncedTable, SyncedTable, Seal]:
@@ -76,25 +116,27 @@ def sweep(table: Table) -> None:
     The caller has nothing uncommitted that it wants to keep.
     """
     for path in unused(table):
-        if path.is_dir():
+        if isinstance(path, ObjectPath):
+            path.remove_tree() if path.parent.name == "_indices" else path.unlink()
+        elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
 
 
-def unused(table: Table) -> list[Path]:
+def unused(table: Table) -> list[Place]:
     """Return the files, and the folders of indexes, that no version of a table uses."""
     used = table.tracked()
     found = [
         file
         for folder in ("data", "_deletions", "_transactions")
-        for file in _files(table.path / folder)
+        for file in children(table.path / folder)
         if f"{folder}/{file.name}" not in used
     ]
     kept = {path.split("/")[1] for path in used if path.startswith("_indices/")}
-    found += [index for index in _files(table.path / "_indices") if index.name not in kept]
+    found += [index for index in children(table.path / "_indices") if index.name not in kept]
     # Lance writes aside under such names and renames or links them into place.
-    asides = _files(table.path / "_versions")
+    asides = children(table.path / "_versions")
     return found + [f for f in asides if f.name.startswith(".tmp") or ".manifest#" in f.name]
 
 
@@ -114,7 +156,3 @@ def _prune(table: Table) -> int:
             newest = max(newest, version)
     sync_folder(table.path / "_versions")
     return newest
-
-
-def _files(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []

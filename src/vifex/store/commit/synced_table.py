@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,8 @@ import pyarrow as pa
 
 from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.files.lance_adapter import Fragment, IndexPlan, Table, VectorIndex
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place, children
 from vifex.store.files.sums import file_sum, sum_of_sums
 from vifex.store.files.sync import sync_all
 from vifex.values.machines import Machines
@@ -26,7 +27,9 @@ class SyncedTable:
         self._sums: dict[str, str] = {}
         self._fresh: dict[str, str] = {}
         self._data_sums: dict[str, str] = {}
-        self._seen = {folder: _names(table.path / folder) for folder in ("_deletions", _INDICES, *_COMMIT)}
+        # At an object store nothing is left to sync, so these folders need not be listed.
+        self._synced = () if isinstance(table.path, ObjectPath) else _COMMIT
+        self._seen = {f: _names(table.path / f) for f in ("_deletions", _INDICES, *self._synced)}
 
     def write(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
         """Write fragments, neither synced nor committed."""
@@ -44,7 +47,7 @@ class SyncedTable:
 
     def sync_files(self, names: Iterable[str]) -> None:
         """Sync data files by name, new deletion files, and their folders."""
-        folders = [self.table.data] if self.table.data.is_dir() else []
+        folders = [self.table.data] if self._synced and self.table.data.is_dir() else []
         deletions = self._new("_deletions")
         if deletions:
             folders.append(self.table.path / "_deletions")
@@ -139,8 +142,8 @@ class SyncedTable:
         checkpoint(committed)
         self.table = table
         self._sync_indices()
-        files = [path for folder in _COMMIT for path in self._new(folder)]
-        sync_all(files, [table.path / folder for folder in _COMMIT])
+        files = [path for folder in self._synced for path in self._new(folder)]
+        sync_all(files, [table.path / folder for folder in self._synced])
         checkpoint(synced)
 
     def _sync_indices(self) -> None:
@@ -148,11 +151,11 @@ class SyncedTable:
         folders = [self.table.path / _INDICES / name for name in self._new_names(_INDICES)]
         if not folders:
             return
-        files = [file for folder in folders for file in sorted(folder.iterdir())]
+        files = [folder / name for folder in folders for name in sorted(_names(folder))]
         sync_all(files, [*folders, self.table.path / _INDICES, self.table.path])
         self._fresh |= {file.relative_to(self.table.path).as_posix(): file_sum(file) for file in files}
 
-    def _new(self, folder: str) -> list[Path]:
+    def _new(self, folder: str) -> list[Place]:
         return [self.table.path / folder / name for name in self._new_names(folder)]
 
     def _new_names(self, folder: str) -> list[str]:
@@ -166,7 +169,5 @@ _COMMIT = ("_transactions", "_versions")
 _INDICES = "_indices"
 
 
-def _names(folder: Path) -> set[str]:
-    if not folder.is_dir():
-        return set()
-    return {p.name for p in folder.iterdir() if not p.name.endswith("_hint.json")}
+def _names(folder: Place) -> set[str]:
+    return {p.name for p in children(folder) if not p.name.endswith("_hint.json")}

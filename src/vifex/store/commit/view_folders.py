@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.files.layout import StoreInfo, list_views, read_recipe, read_view_id
+from vifex.store.files.places.place import local
 from vifex.store.files.readers import wanted_by_readers
 from vifex.store.files.sync import sync_folder
 from vifex.store.ledger.tags import read_tags
@@ -79,8 +80,8 @@ def check_renamable(info: StoreInfo, old: str, new: str) -> None:
 
 def remove_view(info: StoreInfo, name: str) -> None:
     """Remove a view with all its files."""
-    aside = info.building()
-    info.view(name).folder.rename(aside)
+    aside = local(info.building())
+    local(info.view(name).folder).rename(aside)
     checkpoint("views.put_aside")
     sync_folder(info.views)
     checkpoint("views.removal_synced")
@@ -90,7 +91,7 @@ def remove_view(info: StoreInfo, name: str) -> None:
 
 def rename_view(info: StoreInfo, old: str, new: str) -> None:
     """Give a view another name."""
-    info.view(old).folder.rename(info.view(new).folder)
+    local(info.view(old).folder).rename(local(info.view(new).folder))
     checkpoint("views.renamed")
     sync_folder(info.views)
     checkpoint("views.rename_synced")

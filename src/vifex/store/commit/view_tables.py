@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -165,7 +164,7 @@ class ViewTables:
         names = [n for f in fragments for n in f.files]
         self.rows.forget(names)
         for name in names:
-            Path(self.rows.table.data, name).unlink(missing_ok=True)
+            (self.rows.table.data / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def failing(self) -> Iterator[None]:

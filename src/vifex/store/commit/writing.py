@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from vifex.store.commit.checkpoints import checkpoint
 from vifex.store.commit.synced_table import SyncedTable
@@ -27,10 +28,15 @@ from vifex.store.files.layout import (
     prepare_folder,
     read_recipe,
     read_store,
+    recipe_text,
     remove_unfinished_views,
     write_recipe,
 )
 from vifex.store.files.lock import FileLock
+from vifex.store.files.places.client import Changed
+from vifex.store.files.places.lease import Lease
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place, place_of
 from vifex.store.files.sync import sync_folder, sync_tree
 from vifex.store.ledger.sealing import FIRST, Seal, seal
 from vifex.store.schema import LEDGER_SCHEMA, maintenance_entry, row_schema
@@ -42,25 +48,31 @@ __all__ = ["StoreWriter", "open_writer", "upgrade"]
 
 
 def open_writer(
-    path: str | os.PathLike[str], run: str = "", *, rule: CommitRule = DEFAULT_RULE
+    path: str | os.PathLike[str],
+    run: str = "",
+    *,
+    rule: CommitRule = DEFAULT_RULE,
+    anywhere: bool = False,
 ) -> StoreWriter:
     """Open a store to write, and make it if it is not there. A store of format 1 becomes one of format 2.
 
     Args:
-        path: Folder of the store.
+        path: Folder of the store, or its address.
         run: Facts of this run as JSON text (versions, machine, times); the ledger of each view keeps it once.
         rule: When gathered media are committed.
+        anywhere: Whether the store may lie at an object store. There media are added, deleted and relabelled;
+            whole views are not renamed or removed.
 
     Raises:
         StoreInUseError: If another process writes to it.
         StoreError: If the folder holds something else.
     """
-    folder = Path(path)
+    folder = place_of(path) if anywhere else Path(path)
     with explained(folder):
         if (folder / "STORE.json").exists():
             read_store(folder)  # a newer format is refused before anything is touched
         prepare_folder(folder)
-        lock = FileLock.take(folder / "LOCK")
+        lock = _take_lock(folder / "LOCK")
         if lock is None:
             raise StoreInUseError(
                 f"another process{_holder(folder / 'LOCK')} is writing to this store.",
@@ -100,10 +112,17 @@ def upgrade(path: str | os.PathLike[str], run: str = "") -> bool:
     return True
 
 
+_Lock: TypeAlias = FileLock | Lease
+
+
+def _take_lock(path: Place) -> _Lock | None:
+    return Lease.take(path) if isinstance(path, ObjectPath) else FileLock.take(path)
+
+
 class StoreWriter:
     """A store that only this process may write until it is closed."""
 
-    def __init__(self, info: StoreInfo, lock: FileLock, run: str, rule: CommitRule) -> None:
+    def __init__(self, info: StoreInfo, lock: _Lock, run: str, rule: CommitRule) -> None:
         self.path = info.path
         self.id = info.id
         self._info = info
@@ -138,7 +157,7 @@ class StoreWriter:
         self._must_not_be_open(name)
         paths = self._info.view(name)
         with explained(self.path):
-            if paths.folder.exists():
+            if paths.is_there():
                 self._refuse_another_recipe(paths, recipe)
             else:
                 self._build(paths, recipe, files)
@@ -153,7 +172,7 @@ class StoreWriter:
             StoreError: If there is no such view, or its recipe cannot be read.
         """
         paths = self._info.view(name)
-        if not paths.folder.exists():
+        if not paths.is_there():
             known = list_views(self._info)
             raise StoreError(
                 f"the store has no view {name!r}.",
@@ -222,19 +241,18 @@ class StoreWriter:
 
     def _build(self, paths: ViewPaths, recipe: Recipe, files: Sequence[Path]) -> None:
         """Make a view in another folder and rename that, so that the view is whole or absent."""
+        if isinstance(paths.folder, ObjectPath):
+            self._build_in_place(paths, paths.folder, recipe, files)
+            return
         folder = self._info.building()
+        assert isinstance(folder, Path)
         new = ViewPaths(paths.name, folder)
         folder.mkdir()
         try:
             write_recipe(new.recipe, recipe, uuid.uuid4().hex)
             for file in files:
                 shutil.copyfile(file, folder / file.name)
-            rows = Table.create(new.rows, row_schema(recipe))
-            entry = maintenance_entry("view made", recipe.hash)
-            sums = SyncedTable(rows).take_sums()
-            batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version, sums, run_text=self._run)
-            ledger = Table.create(new.ledger, LEDGER_SCHEMA)
-            ledger.commit(ledger.write([batch], LEDGER_SCHEMA))
+            self._make_tables(new, recipe)
             checkpoint("view.built")
             sync_tree(folder)
             checkpoint("view.synced")
@@ -244,6 +262,36 @@ class StoreWriter:
             raise
         sync_folder(self._info.views)
         checkpoint("view.named")
+
+    def _build_in_place(
+        self, paths: ViewPaths, folder: ObjectPath, recipe: Recipe, files: Sequence[Path]
+    ) -> None:
+        """Make a view whose recipe is written last: without it there is no view."""
+        folder.remove_tree()  # of a writer that died while it made the view
+        for file in files:
+            (folder / file.name).write_bytes(file.read_bytes())
+        self._make_tables(paths, recipe)
+        checkpoint("view.built")
+        checkpoint("view.synced")
+        try:
+            folder_recipe = recipe_text(recipe, uuid.uuid4().hex).encode()
+            (folder / "recipe.json").write_if(folder_recipe, None)
+        except Changed as exc:
+            raise StoreInUseError(
+                f"another process made the view {paths.name!r} at the same moment.",
+                of=str(self.path),
+                todo="Run the same command again.",
+            ) from exc
+        checkpoint("view.named")
+
+    def _make_tables(self, paths: ViewPaths, recipe: Recipe) -> None:
+        """Make empty rows, and a ledger whose first commit names them."""
+        rows = Table.create(paths.rows, row_schema(recipe))
+        entry = maintenance_entry("view made", recipe.hash)
+        sums = SyncedTable(rows).take_sums()
+        batch, _ = seal(entry, Seal(0, FIRST, 0), rows.version, sums, run_text=self._run)
+        ledger = Table.create(paths.ledger, LEDGER_SCHEMA)
+        ledger.commit(ledger.write([batch], LEDGER_SCHEMA))
 
     def _refuse_another_recipe(self, paths: ViewPaths, recipe: Recipe) -> None:
         stored = read_recipe(paths)
@@ -267,7 +315,7 @@ class StoreWriter:
         )
 
 
-def _holder(lock: Path) -> str:
+def _holder(lock: Place) -> str:
     try:
         data = json.loads(lock.read_text(encoding="utf-8"))
         return f" (pid {int(data['pid'])} on {data['host']})"

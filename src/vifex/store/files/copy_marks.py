@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 from vifex.store.files.faults import explained
 from vifex.store.files.layout import read_store
 from vifex.store.files.lock import FileLock
+from vifex.store.files.places.place import local, place_of
 from vifex.store.files.sync import write_aside
 from vifex.values import InputError, StoreError
 
@@ -51,7 +52,7 @@ def read_marks(store: str | os.PathLike[str]) -> list[CopyMark]:
     Raises:
         StoreError: If their file cannot be read.
     """
-    path = Path(store) / _NAME
+    path = place_of(store) / _NAME
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -76,7 +77,7 @@ def keep_marks(store: str | os.PathLike[str], marks: Iterable[CopyMark]) -> list
     folder = Path(store)
     with explained(folder):
         info = read_store(folder)
-        lock = FileLock.take(info.lock)
+        lock = FileLock.take(local(info.lock))
         if lock is None:
             raise StoreError(
                 "another process is writing to this store.",

@@ -11,9 +11,11 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
+from vifex.store.files.places.client import network_cause
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place
 from vifex.values import StoreError
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "is_panic",
     "lance_calls",
     "system_error",
+    "unreached",
 ]
 
 _ERRORS: Final[dict[int, tuple[str, str]]] = {
@@ -74,12 +77,15 @@ def system_error(exc: BaseException) -> int | None:
     return int(found[1]) if found else None
 
 
-def broken(exc: BaseException, path: Path, what: str) -> BrokenTableError:
+def broken(exc: BaseException, path: Place, what: str) -> BrokenTableError:
     """Return the error that says that a table is damaged, unless it is the machine that fails.
 
     Raises:
         StoreError: If the system would not let the table be read: nothing may be given up for that.
     """
+    unreachable = network_cause(exc) if isinstance(path, ObjectPath) else None
+    if unreachable is not None:
+        raise unreached(path, unreachable) from exc
     # A missing file, or an impossible place in a file, is damage and no failure of the machine.
     if system_error(exc) not in (None, errno.ENOENT, errno.EINVAL):
         raise StoreError("the store cannot be read.", of=str(path), todo=f"{_cause(exc)}.") from exc
@@ -87,7 +93,7 @@ def broken(exc: BaseException, path: Path, what: str) -> BrokenTableError:
 
 
 @contextlib.contextmanager
-def lance_calls(path: Path, what: str, *, writing: bool = False) -> Iterator[None]:
+def lance_calls(path: Place, what: str, *, writing: bool = False) -> Iterator[None]:
     """Turn what Lance raises over damaged files into `BrokenTableError`.
 
     Args:
@@ -107,7 +113,7 @@ def lance_calls(path: Path, what: str, *, writing: bool = False) -> Iterator[Non
         raise BrokenTableError(f"{what}: {_cause(exc)}") from exc
 
 
-def damaged(exc: BrokenTableError, of: Path) -> DamagedError:
+def damaged(exc: BrokenTableError, of: Place) -> DamagedError:
     """Return the error that a user sees of a damaged table."""
     return DamagedError(
         f"the store is damaged ({exc}).",
@@ -116,7 +122,7 @@ def damaged(exc: BrokenTableError, of: Path) -> DamagedError:
     )
 
 
-def cut_short(file: Path) -> StoreError:
+def cut_short(file: Place) -> StoreError:
     """Return the error that says that the system wrote only a part of a file."""
     return StoreError(
         "the system kept only a part of a file that was written.",
@@ -127,7 +133,7 @@ def cut_short(file: Path) -> StoreError:
 
 
 @contextlib.contextmanager
-def explained(of: Path) -> Iterator[None]:
+def explained(of: Place) -> Iterator[None]:
     """Turn damage, and failures of the system that a user can resolve, into a `StoreError`; others pass."""
     try:
         yield
@@ -135,12 +141,31 @@ def explained(of: Path) -> Iterator[None]:
         raise damaged(exc, of) from exc
     except (OSError, ValueError, RuntimeError) as exc:
         known = _ERRORS.get(system_error(exc) or 0)
+        unreachable = network_cause(exc) if isinstance(of, ObjectPath) else None
+        if unreachable is not None:
+            raise unreached(of, unreachable) from exc
+        if known is None and isinstance(of, ObjectPath) and isinstance(exc, FileNotFoundError):
+            raise StoreError(
+                "an object of this store is gone: another process took the store over or removed it.",
+                of=str(exc.filename or of),
+                todo="Run the same command again when that process has ended: all committed media are kept.",
+            ) from exc
         if known is None:
             raise
         what, todo = known
         raise StoreError(
             what, of=str(of), todo=f"{todo}, then run the same command again: all that was committed is kept."
         ) from exc
+
+
+def unreached(of: Place, cause: str) -> StoreError:
+    """Return the error that says that an object store failed."""
+    return StoreError(
+        f"{cause}.",
+        of=str(of),
+        todo="Check the network and the credentials, then run the same command again: all that was committed "
+        "is kept.",
+    )
 
 
 def _by_lance(exc: BaseException) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import lance
 import numpy as np
 import pyarrow as pa
-from lance import LanceDataset, LanceOperation
+from lance import LanceDataset, LanceOperation, Transaction
 from lance.dataset import Index
 from lance.file import LanceFileReader
 from lance.fragment import write_fragments
@@ -26,11 +26,23 @@ from lance.indices import IndicesBuilder
 from lance.optimize import Compaction
 
 from vifex.store.files.faults import BrokenTableError, cut_short, is_panic, lance_calls
+from vifex.store.files.places.client import lance_options
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place
 from vifex.store.files.sync import sync_all
 from vifex.values import StoreError
 from vifex.values.machines import Machines, parts_of
 
-__all__ = ["Fragment", "IndexPlan", "Rewrite", "Table", "VectorIndex", "manifest_path", "manifests"]
+__all__ = [
+    "Fragment",
+    "IndexPlan",
+    "OvertakenError",
+    "Rewrite",
+    "Table",
+    "VectorIndex",
+    "manifest_path",
+    "manifests",
+]
 
 # The file format is pinned: every version of pylance that Vifex allows reads every store.
 _STORAGE: Final = "2.1"
@@ -56,6 +68,10 @@ _TRAINED_ROWS: Final = 256
 """Rows for each partition that its middle is found with: Lance's own number."""
 
 _used_in: int | None = None
+
+
+class OvertakenError(StoreError):
+    """Another writer made a version that this one was about to make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +134,7 @@ class VectorIndex:
     """Lance's own records, one for each segment."""
 
 
-def manifests(table: Path) -> dict[int, Path]:
+def manifests(table: Place) -> dict[int, Place]:
     """Return the manifest file of every version that lies in a table's folder, whole or broken."""
     try:
         names = [p.name for p in (table / "_versions").iterdir()]
@@ -129,29 +145,33 @@ def manifests(table: Path) -> dict[int, Path]:
     return {v: manifest_path(table, v) for v in sorted(versions)}
 
 
-def manifest_path(table: Path, version: int) -> Path:
+def manifest_path(table: Place, version: int) -> Place:
     """Return the manifest file of a version: names count down, so that the newest is listed first."""
     return table / "_versions" / f"{_TOP_VERSION - version:020d}.manifest"
 
 
 class Table:
-    """One version of a Lance table in a local folder."""
+    """One version of a Lance table."""
 
-    def __init__(self, path: Path, dataset: Any) -> None:
+    def __init__(self, path: Place, dataset: Any) -> None:
         self.path = path
         self._ds = dataset
 
     @classmethod
-    def create(cls, path: Path, schema: pa.Schema) -> Table:
+    def create(cls, path: Place, schema: pa.Schema) -> Table:
         """Make an empty table; its first version is 1."""
         _stay_in_one_process()
         ds = lance.write_dataset(
-            schema.empty_table(), _uri(path), mode="create", data_storage_version=_STORAGE
+            schema.empty_table(),
+            _uri(path),
+            mode="create",
+            data_storage_version=_STORAGE,
+            storage_options=_options(path),
         )
         return cls(path, ds)
 
     @classmethod
-    def open(cls, path: Path, version: int) -> Table:
+    def open(cls, path: Place, version: int) -> Table:
         """Open one version.
 
         Raises:
@@ -189,12 +209,12 @@ class Table:
         return self._ds.schema
 
     @property
-    def manifest(self) -> Path:
+    def manifest(self) -> Place:
         """The file that lists the fragments of this version."""
         return manifest_path(self.path, self.version)
 
     @property
-    def data(self) -> Path:
+    def data(self) -> Place:
         """Folder of the data files."""
         return self.path / "data"
 
@@ -250,7 +270,7 @@ class Table:
 
     def flat_pages(
         self, fragment: Fragment, column: str, size: int, bits: int
-    ) -> list[tuple[Path, int, int]] | None:
+    ) -> list[tuple[Place, int, int]] | None:
         """Find the pages of a vector column that hold nothing but its numbers, row after row.
 
         Args:
@@ -315,9 +335,8 @@ class Table:
             )
         else:
             operation = LanceOperation.Append([f.meta for f in new])
-        # No retries: there is one writer, so a conflict means that someone broke its lock.
         with self._writing("no version can be made"):
-            ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
+            ds = self._commit(operation, self.version)
         return self._committed(ds)
 
     def write_replacement(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[Fragment]:
@@ -325,7 +344,13 @@ class Table:
         _stay_in_one_process()
         reader = pa.RecordBatchReader.from_batches(schema, batches)
         with self._writing("no rows can be written"):
-            metas = write_fragments(reader, _uri(self.path), mode="overwrite", data_storage_version=_STORAGE)
+            metas = write_fragments(
+                reader,
+                _uri(self.path),
+                mode="overwrite",
+                data_storage_version=_STORAGE,
+                storage_options=_options(self.path),
+            )
         self._see_that_all_was_kept(metas)
         return [_fragment(m) for m in metas]
 
@@ -333,8 +358,16 @@ class Table:
         """Make the next version of nothing but these fragments, with these columns."""
         operation = LanceOperation.Overwrite(schema, [f.meta for f in new])
         with self._writing("no version can be made"):
-            ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
+            ds = self._commit(operation, self.version)
         return self._committed(ds)
+
+    def fence(self) -> Table:
+        """Make this version again, as the next one: no commit that was based on an earlier one can follow.
+
+        Raises:
+            OvertakenError: If another version came first.
+        """
+        return self.replace_all(self.fragments(), self.schema)
 
     def vector_indices(self) -> list[VectorIndex]:
         """List the approximate indexes of this version, by their names."""
@@ -390,7 +423,7 @@ class Table:
             [meta for one in new for meta in one.meta], [meta for one in dropped for meta in one.meta]
         )
         with self._writing("no index can be committed"):
-            ds = LanceDataset.commit(self._ds, operation, read_version=self.version, max_retries=0)
+            ds = self._commit(operation, self.version)
         return self._committed(ds)
 
     def for_index_search(self) -> Table:
@@ -437,7 +470,7 @@ class Table:
         """Make this version the newest again, on top of `newest`."""
         back = LanceOperation.Restore(self.version)
         with self._writing("no version can be restored"):
-            ds = LanceDataset.commit(self._ds, back, read_version=newest, max_retries=0)
+            ds = self._commit(back, newest)
         return self._committed(ds)
 
     def rewrite(self, groups: Sequence[Sequence[int]]) -> Rewrite:
@@ -509,6 +542,41 @@ class Table:
             if wanted is not None and size != wanted:
                 raise cut_short(self.data / file.path)
 
+    def _commit(self, operation: Any, read_version: int) -> Any:
+        """Make the version after `read_version`.
+
+        No retries: there is one writer, so a conflict means that someone broke its lock. An Overwrite without
+        retries is made at that number or not at all. Lance bases others on versions that came between.
+        """
+        if not isinstance(self.path, ObjectPath):
+            return LanceDataset.commit(self._ds, operation, read_version=read_version, max_retries=0)
+        made = Transaction(read_version, operation)
+        try:
+            ds = LanceDataset.commit(self._ds, made, max_retries=0)
+        except (OSError, ValueError, RuntimeError) as exc:
+            # The answer may be lost to a request that was carried out.
+            ds = self._made_by(made.uuid, read_version + 1, exc)
+        if int(ds.version) != read_version + 1:
+            raise _overtaken(self.path)
+        return ds
+
+    def _made_by(self, transaction: str, version: int, failure: BaseException) -> Any:
+        """Open a version that a transaction made although its commit was reported to have failed.
+
+        It is not tried again: the request may still be on its way. The next writer finds out.
+
+        Raises:
+            OvertakenError: If another writer made it.
+            BaseException: The failure, if there is no such version.
+        """
+        if not manifest_path(self.path, version).is_file():
+            raise failure
+        ds = _open(self.path, version)
+        found = ds.read_transaction(version)
+        if found is None or found.uuid != transaction:
+            raise _overtaken(self.path) from failure
+        return ds
+
     def _committed(self, ds: Any) -> Table:
         """Return the table of a version that was just made, if its manifest is whole."""
         table = Table(self.path, ds)
@@ -549,16 +617,17 @@ class Table:
             pass
 
 
-def _open(path: Path, version: int, index_cache_bytes: int = _INDEX_CACHE) -> Any:
+def _open(path: Place, version: int, index_cache_bytes: int = _INDEX_CACHE) -> Any:
     return lance.dataset(
         _uri(path),
         version=version,
         metadata_cache_size_bytes=_METADATA_CACHE,
         index_cache_size_bytes=index_cache_bytes,
+        storage_options=_options(path),
     )
 
 
-def _vector_index(path: Path, described: Any, known: set[int]) -> VectorIndex:
+def _vector_index(path: Place, described: Any, known: set[int]) -> VectorIndex:
     metas = tuple(
         Index(
             uuid=str(segment.uuid),
@@ -571,7 +640,10 @@ def _vector_index(path: Path, described: Any, known: set[int]) -> VectorIndex:
         for segment in described.segments
     )
     files = [
-        file for meta in metas for file in sorted((path / "_indices" / meta.uuid).glob("*")) if file.is_file()
+        file
+        for meta in metas
+        for file in sorted((path / "_indices" / meta.uuid).glob("*"), key=str)
+        if file.is_file()
     ]
     return VectorIndex(
         name=described.name,
@@ -604,9 +676,23 @@ def _flat_page(page: Any, size: int, bits: int) -> tuple[int, int] | None:
     return (int(buffer.position), rows) if stored == (size, bits, rows * size * bits // 8) else None
 
 
-def _uri(path: Path) -> str:
+def _uri(path: Place) -> str:
+    if isinstance(path, ObjectPath):
+        return path.url
     # As text: Lance quotes a `Path` as a URL.
     return os.path.abspath(path)  # noqa: PTH100 - links are the user's own
+
+
+def _options(path: Place) -> dict[str, str] | None:
+    return lance_options() if isinstance(path, ObjectPath) else None
+
+
+def _overtaken(path: Place) -> OvertakenError:
+    return OvertakenError(
+        "another process took this store over and has written to it.",
+        of=str(path),
+        todo="Run the same command again when that process has ended: all that was committed is kept.",
+    )
 
 
 def _rows_per_batch(schema: pa.Schema) -> int:

@@ -6,9 +6,9 @@ import contextlib
 import errno
 import json
 import os
-import re
 import shutil
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,9 @@ from urllib.parse import quote, unquote
 
 from vifex.store.files import format_1
 from vifex.store.files.faults import DamagedError, system_error
+from vifex.store.files.places.client import Changed
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place, beside, not_there_yet, place_of, remote_scheme
 from vifex.store.files.sync import sync_ancestors, sync_folder, write_aside
 from vifex.values import InputError, Recipe, StoreError
 
@@ -35,8 +38,6 @@ FORMAT: Final = 2
 """Version of the format that this code writes; docs/store-format.md says what may change it."""
 
 _OURS: Final = frozenset({"STORE.json", "STORE.json.tmp", "LOCK", "readers", "views"})
-# Two letters at least, for C:/ is a disk of Windows; a path drops the second of two slashes.
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _CONTROLS: Final = frozenset(map(chr, [*range(0x20), 0x7F]))
 """Characters that Lance refuses in a path."""
 _BUILDING: Final = ".new-"
@@ -46,23 +47,23 @@ _BUILDING: Final = ".new-"
 class StoreInfo:
     """A store's folder and what its STORE.json says."""
 
-    path: Path
+    path: Place
     id: str
     format: int = FORMAT
     """Version of the format; views of a store of format 1 may already be of format 2."""
 
     @property
-    def lock(self) -> Path:
+    def lock(self) -> Place:
         """The file that the one writer holds locked."""
         return self.path / "LOCK"
 
     @property
-    def readers(self) -> Path:
+    def readers(self) -> Place:
         """Folder of the files that open readers hold locked."""
         return self.path / "readers"
 
     @property
-    def views(self) -> Path:
+    def views(self) -> Place:
         """Folder of the views."""
         return self.path / "views"
 
@@ -74,7 +75,7 @@ class StoreInfo:
         """
         return ViewPaths(name, self.views / folder_of(name))
 
-    def building(self) -> Path:
+    def building(self) -> Place:
         """A new folder in which a view is built before it gets its name."""
         return self.views / f"{_BUILDING}{uuid.uuid4().hex}"
 
@@ -84,22 +85,26 @@ class ViewPaths:
     """Paths of one view."""
 
     name: str
-    folder: Path
+    folder: Place
 
     @property
-    def recipe(self) -> Path:
+    def recipe(self) -> Place:
         """The file of its recipe."""
         return self.folder / "recipe.json"
 
     @property
-    def rows(self) -> Path:
+    def rows(self) -> Place:
         """The table of its rows."""
         return self.folder / "rows.lance"
 
     @property
-    def ledger(self) -> Path:
+    def ledger(self) -> Place:
         """The table of its ledger."""
         return self.folder / "ledger.lance"
+
+    def is_there(self) -> bool:
+        """Whether the view was made: its folder is renamed, or at an object store its recipe written last."""
+        return (self.recipe if isinstance(self.folder, ObjectPath) else self.folder).exists()
 
 
 def folder_of(name: str) -> str:
@@ -127,37 +132,42 @@ def list_views(info: StoreInfo) -> list[str]:
     return sorted(unquote(f.name) for f in folders)
 
 
-def folder_bytes(folder: Path) -> int:
+def folder_bytes(folder: str | os.PathLike[str]) -> int:
     """Return what the files below a folder take; files that go meanwhile count as none."""
+    place = place_of(folder)
+    if isinstance(place, ObjectPath):
+        return sum(place.sizes())
     total = 0
-    for place, _, names in os.walk(folder):
+    for parent, _, names in os.walk(place):
         for name in names:
             with contextlib.suppress(FileNotFoundError):
-                total += Path(place, name).stat().st_size
+                total += Path(parent, name).stat().st_size
     return total
 
 
 def indexed_views(path: str | os.PathLike[str]) -> list[str]:
     """Return the names of the views that may have an approximate index, sorted; no table is opened."""
-    info = read_store(Path(path))
+    info = read_store(place_of(path))
     return [name for name in list_views(info) if any((info.view(name).rows / "_indices").glob("*"))]
 
 
 def views_without_recipe(info: StoreInfo) -> list[str]:
     """Return the names of views whose folder has no recipe."""
-    if not info.views.is_dir():
-        return []
+    if isinstance(info.views, ObjectPath) or not info.views.is_dir():
+        return []  # at an object store such a view was never finished
     folders = [f for f in info.views.iterdir() if not f.name.startswith(".") and f.is_dir()]
     return sorted(unquote(f.name) for f in folders if not (f / "recipe.json").exists())
 
 
 def remove_unfinished_views(info: StoreInfo) -> None:
     """Remove the folders of views that were being built when their writer died."""
+    if isinstance(info.views, ObjectPath):
+        return  # they are removed when a view of that name is made
     for folder in info.views.glob(f"{_BUILDING}*"):
         shutil.rmtree(folder)
 
 
-def read_store(path: Path) -> StoreInfo:
+def read_store(path: Place) -> StoreInfo:
     """Read STORE.json.
 
     Raises:
@@ -188,24 +198,20 @@ def read_store(path: Path) -> StoreInfo:
     return StoreInfo(path, store_id, version)
 
 
-def _refuse_path(path: Path) -> None:
-    """Check that a path is a local folder that Lance can name, before it is made.
+def _refuse_path(path: Place) -> None:
+    """Check that Lance can name a path, before it is made.
 
     Raises:
-        StoreError: If the path is an address of another scheme, or has characters that Lance refuses.
+        StoreError: If the path is an address where a local store is needed, or has characters that Lance
+            refuses.
     """
     text = os.fspath(path)
-    remote = _SCHEME.match(text)
-    if remote and not path.exists():
-        raise StoreError(
-            "stores on remote addresses are not supported yet."
-            if remote[1].lower() != "file"
-            else "a store is named by its path, not by an address.",
-            of=text,
-            todo="Give the path of a local folder.",
-        )
+    # An address that came as a path: what takes stores at addresses uses `place_of`.
+    if isinstance(path, Path) and remote_scheme(text) and not path.exists():
+        raise not_there_yet(text)
     # For messages: bytes that are no text and control characters become escapes.
-    whole = os.fsencode(os.path.abspath(text)).decode("utf-8", "backslashreplace")  # noqa: PTH100
+    named = os.path.abspath(text) if isinstance(path, Path) else text  # noqa: PTH100
+    whole = os.fsencode(named).decode("utf-8", "backslashreplace")
     shown = "".join(f"\\x{ord(c):02x}" if c in _CONTROLS else c for c in whole)
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise StoreError(
@@ -221,13 +227,16 @@ def _refuse_path(path: Path) -> None:
         )
 
 
-def prepare_folder(path: Path) -> None:
+def prepare_folder(path: Place) -> None:
     """Make the store's folder, or check that it is a store's or empty.
 
     Raises:
         StoreError: If something else lies there, or no store can have that path.
     """
     _refuse_path(path)
+    if isinstance(path, ObjectPath):
+        _refuse_foreign(path, path.glob("*"))
+        return
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as exc:
@@ -239,7 +248,11 @@ def prepare_folder(path: Path) -> None:
         raise StoreError(
             "no folder can be made here.", of=str(path), todo="Choose another path for the store."
         ) from exc
-    foreign = sorted({p.name for p in path.iterdir()} - _OURS)
+    _refuse_foreign(path, path.iterdir())
+
+
+def _refuse_foreign(path: Place, there: Iterable[Place]) -> None:
+    foreign = sorted({p.name for p in there} - _OURS)
     if foreign and not (path / "STORE.json").exists():
         raise StoreError(
             f"this folder is no store, and it is not empty (it holds {foreign[0]!r}).",
@@ -248,13 +261,22 @@ def prepare_folder(path: Path) -> None:
         )
 
 
-def write_store(path: Path, store_id: str) -> None:
+def write_store(path: Place, store_id: str) -> None:
     """Write STORE.json: from then on the folder is a store of the newest format."""
-    write_aside(path / "STORE.json", json.dumps({"vifex_store": FORMAT, "id": store_id}) + "\n")
+    write_aside(path / "STORE.json", _content_of_store(store_id))
 
 
-def create_store(path: Path) -> StoreInfo:
+def _content_of_store(store_id: str) -> str:
+    return json.dumps({"vifex_store": FORMAT, "id": store_id}) + "\n"
+
+
+def create_store(path: Place) -> StoreInfo:
     """Write STORE.json if it is not there; the caller holds the lock."""
+    if isinstance(path, ObjectPath):
+        if not (path / "STORE.json").is_file():
+            with contextlib.suppress(Changed):
+                (path / "STORE.json").write_if(_content_of_store(uuid.uuid4().hex).encode(), None)
+        return read_store(path)
     (path / "readers").mkdir(exist_ok=True)
     (path / "views").mkdir(exist_ok=True)
     if not (path / "STORE.json").exists():
@@ -266,14 +288,19 @@ def create_store(path: Path) -> StoreInfo:
     return read_store(path)
 
 
-def write_recipe(file: Path, recipe: Recipe, view_id: str) -> None:
+def write_recipe(file: Place, recipe: Recipe, view_id: str) -> None:
     """Write the recipe and the id of a view."""
+    write_aside(file, recipe_text(recipe, view_id))
+
+
+def recipe_text(recipe: Recipe, view_id: str) -> str:
+    """Return the content of `recipe.json`."""
     data = {"hash": recipe.hash, "id": view_id, "recipe": recipe.to_dict()}
-    write_aside(file, json.dumps(data, indent=1, sort_keys=True) + "\n")
+    return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 
-def stored_view(path: Path, name: str) -> tuple[Recipe, Path] | None:
-    """Return the recipe and the folder of a view, or `None` where there is no such view or store.
+def stored_view(path: str | os.PathLike[str], name: str) -> tuple[Recipe, Path] | None:
+    """Return the recipe of a view and a folder with the files beside its tables, or `None` without one.
 
     Both stay as they are as long as the view is there.
 
@@ -281,10 +308,11 @@ def stored_view(path: Path, name: str) -> tuple[Recipe, Path] | None:
         StoreError: If the store or the recipe cannot be read.
         InputError: If no view can have that name.
     """
-    if not (path / "STORE.json").exists():
+    place = place_of(path)
+    if not (place / "STORE.json").exists():
         return None
-    paths = read_store(path).view(name)
-    return (read_recipe(paths), paths.folder) if paths.folder.exists() else None
+    paths = read_store(place).view(name)
+    return (read_recipe(paths), beside(paths.folder)) if paths.is_there() else None
 
 
 def read_recipe(view: ViewPaths) -> Recipe:

@@ -3,7 +3,8 @@
 A writer keeps those versions when it removes old ones. A file that does not parse, or that says `opening`,
 keeps all versions: its reader is about to choose one. A file that nobody holds belongs to a dead reader.
 
-On a file system without locks a reader reads on without a registration, and old versions are never removed.
+On a file system without locks, and at an object store, a reader reads on without a registration, and old
+versions are never removed.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from vifex.store.files.lock import FileLock, NoLocksError
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place
 
 __all__ = ["Registration", "Wanted", "wanted_by_readers"]
 
@@ -39,8 +41,10 @@ class Registration:
         folder: The store's folder `readers`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self._lock: FileLock | None = None
+        if isinstance(folder, ObjectPath):
+            return
         try:
             # A writer that looks for dead readers may lock the new file first: take another then.
             while self._lock is None:
@@ -78,8 +82,10 @@ class Registration:
             _log.info("%s: this reader cannot say what it reads: %s", self._lock.path, exc)
 
 
-def wanted_by_readers(folder: Path, view: str) -> Wanted:
+def wanted_by_readers(folder: Place, view: str) -> Wanted:
     """Return the versions of a view that open readers need, and remove the files of dead readers."""
+    if isinstance(folder, ObjectPath):
+        return Wanted(everything=True)
     wanted = Wanted()
     for file in sorted(folder.glob("*.json")):
         try:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place
 
 if TYPE_CHECKING:
     from vifex.store.files.lance_adapter import VectorIndex
@@ -20,13 +22,17 @@ LEDGER: Final = "ledger.lance"
 _CHUNK_BYTES: Final = 1 << 20
 
 
-def file_sum(path: Path) -> str:
+def file_sum(path: Place) -> str:
     """Return the checksum of a file's bytes, 32 hex digits.
 
     Raises:
         OSError: If it is not there, or the system cannot read it.
     """
     digest = hashlib.blake2b(digest_size=16)
+    if isinstance(path, ObjectPath):
+        for chunk in path.chunks(_CHUNK_BYTES):
+            digest.update(chunk)
+        return digest.hexdigest()
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
@@ -40,7 +46,7 @@ def sum_of_sums(sums: Mapping[str, str]) -> tuple[str, str]:
     return names.hexdigest(), hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
 
 
-def damaged_files(folder: Path, paths: Iterable[str], sums: Mapping[str, str]) -> list[str]:
+def damaged_files(folder: Place, paths: Iterable[str], sums: Mapping[str, str]) -> list[str]:
     """Return those of these files that are gone, or do not give the checksum that is known of them.
 
     Args:
@@ -51,7 +57,7 @@ def damaged_files(folder: Path, paths: Iterable[str], sums: Mapping[str, str]) -
     return [path for path in paths if not _is_as_written(folder / path, sums.get(path))]
 
 
-def damaged_index_files(folder: Path, index: VectorIndex, sums: Mapping[str, str]) -> list[str]:
+def damaged_index_files(folder: Place, index: VectorIndex, sums: Mapping[str, str]) -> list[str]:
     """Return the damaged files of an approximate index, those that are gone included."""
     return damaged_files(folder, index_files(index, sums), sums)
 
@@ -62,7 +68,7 @@ def index_files(index: VectorIndex, sums: Mapping[str, str]) -> list[str]:
     return sorted({*index.files, *(path for path in sums if path.startswith(folders))})
 
 
-def _is_as_written(file: Path, said: str | None) -> bool:
+def _is_as_written(file: Place, said: str | None) -> bool:
     try:
         return file.is_file() if said is None else file_sum(file) == said
     except FileNotFoundError:

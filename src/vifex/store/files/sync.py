@@ -1,6 +1,7 @@
 """Syncing files and folders to the disk, and small files that are written aside and renamed.
 
-Lance syncs nothing, so these calls keep the order of the commit protocol.
+Lance syncs nothing, so these calls keep the order of the commit protocol. At an object store an answered PUT
+is kept, and nothing is left to sync.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place
+
 __all__ = ["sync_all", "sync_ancestors", "sync_file", "sync_folder", "sync_tree", "write_aside"]
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: Place) -> None:
     """Sync the bytes of a file."""
+    if isinstance(path, ObjectPath):
+        return
     # Windows flushes only what was opened for writing.
     flags = os.O_RDWR | getattr(os, "O_BINARY", 0) if os.name == "nt" else os.O_RDONLY
     fd = os.open(path, flags)
@@ -25,9 +31,9 @@ def sync_file(path: Path) -> None:
         os.close(fd)
 
 
-def sync_folder(path: Path) -> None:
+def sync_folder(path: Place) -> None:
     """Sync the names in a folder."""
-    if os.name == "nt":
+    if os.name == "nt" or isinstance(path, ObjectPath):
         return  # Windows has no such call; NTFS journals its names
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -60,8 +66,11 @@ def sync_tree(path: Path) -> None:
         sync_folder(Path(folder))
 
 
-def write_aside(path: Path, text: str) -> None:
+def write_aside(path: Place, text: str) -> None:
     """Write a small file so that it exists whole or not at all."""
+    if isinstance(path, ObjectPath):
+        path.write_bytes(text.encode())
+        return
     aside = path.with_name(path.name + ".tmp")
     with aside.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -71,7 +80,7 @@ def write_aside(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
-def sync_all(files: Iterable[Path], folders: Iterable[Path]) -> None:
+def sync_all(files: Iterable[Place], folders: Iterable[Place]) -> None:
     """Sync files first and then the folders that name them."""
     for file in files:
         sync_file(file)

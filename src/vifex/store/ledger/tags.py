@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from vifex.store.files.faults import BrokenTableError, DamagedError, explained
 from vifex.store.files.lance_adapter import Table
 from vifex.store.files.layout import ViewPaths
+from vifex.store.files.places.place import Place
 from vifex.store.files.sync import write_aside
 from vifex.store.ledger.head import Head, open_rows
 from vifex.store.ledger.proving import prove
@@ -56,7 +56,7 @@ class Tag:
     views: tuple[TaggedView, ...]
 
 
-def read_tags(store: Path) -> list[Tag]:
+def read_tags(store: Place) -> list[Tag]:
     """Read the tags of a store, the oldest first.
 
     Raises:
@@ -80,14 +80,14 @@ def read_tags(store: Path) -> list[Tag]:
         ) from exc
 
 
-def write_tags(store: Path, tags: Iterable[Tag]) -> None:
+def write_tags(store: Place, tags: Iterable[Tag]) -> None:
     """Write the tags of a store anew; the caller holds the store's lock."""
     data = {"vifex_tags": _FORMAT, "tags": [asdict(tag) for tag in tags]}
     with explained(store):
         write_aside(store / _NAME, json.dumps(data, indent=1) + "\n")
 
 
-def find_tag(tags: Sequence[Tag], name: str, *, of: Path) -> Tag:
+def find_tag(tags: Sequence[Tag], name: str, *, of: Place) -> Tag:
     """Return the tag of a name.
 
     Raises:

@@ -14,6 +14,7 @@ from vifex.store.commit.writing import StoreWriter, open_writer
 from vifex.store.files.copy_marks import CopyMark, keep_marks, read_marks
 from vifex.store.files.faults import DamagedError
 from vifex.store.files.memory import release_freed_memory
+from vifex.store.files.places.place import local, place_of
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.merging.bringing import MergedMedia, count, take_in
 from vifex.store.merging.comparing import held_by
@@ -67,7 +68,7 @@ def merge_store(
         InputError: If both are one folder.
         StoreError: If the other store is damaged, or the store cannot be written.
     """
-    _refuse_itself(Path(store), Path(other))
+    _refuse_itself(local(place_of(store)), local(place_of(other)))
     with open_store(other) as opened:
         views = _checked(opened)
         with open_writer(store, run, rule=rule) as writer:
@@ -86,7 +87,7 @@ def compare_stores(
     store: str | os.PathLike[str], other: str | os.PathLike[str], *, copies: bool = False
 ) -> list[MergedInto]:
     """Say what `merge_store` would do; nothing is changed."""
-    _refuse_itself(Path(store), Path(other))
+    _refuse_itself(local(place_of(store)), local(place_of(other)))
     with contextlib.ExitStack() as stack:
         theirs = stack.enter_context(open_store(other))
         views = {name: theirs.view(name) for name in theirs.views()}
@@ -131,7 +132,7 @@ def _in_any(bases: Sequence[Container[str]]) -> Callable[[str], bool] | None:
 
 
 def _take_in(writer: StoreWriter, plan: _Plan, source: View, copies: bool) -> MergedMedia:
-    files = [p for p in sorted(source.folder.iterdir()) if p.is_file() and p.name != "recipe.json"]
+    files = [p for p in sorted(local(source.folder).iterdir()) if p.is_file() and p.name != "recipe.json"]
     view = writer.opened_view(plan.into, plan.recipe, files=files)
     known = writer.recipes()
     bases = [writer.opened_view(n, known[n]) for n in sorted(inputs_of(plan.recipe)) if n in known]

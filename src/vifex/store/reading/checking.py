@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from vifex.store.files.faults import BrokenTableError
 from vifex.store.files.lance_adapter import Fragment, Table, manifest_path
 from vifex.store.files.layout import ViewPaths
 from vifex.store.files.memory import release_freed_memory
+from vifex.store.files.places.place import Place
 from vifex.store.files.sums import damaged_files, index_files
 from vifex.store.ledger.entries import file_sums
 from vifex.store.ledger.head import Head
@@ -216,7 +216,7 @@ class _Check:
         if counts.has_foreign_rows or (self.affected and not known):
             self._found(rows.path, "the rows of some media are not as many as the ledger says")
 
-    def _hashed(self, files: list[Path], said: str) -> None:
+    def _hashed(self, files: list[Place], said: str) -> None:
         digest = sha256()
         for file in files:
             if not file.is_file():
@@ -227,6 +227,6 @@ class _Check:
             names = " and ".join(f.name for f in files)
             self._found(files[0], f"{names} are not those that the recipe names by their hash")
 
-    def _found(self, file: Path, what: str) -> None:
-        store = self.paths.folder.parents[1]
+    def _found(self, file: Place, what: str) -> None:
+        store = self.paths.folder.parent.parent
         self.problems.append(FileProblem(file.relative_to(store).as_posix(), what))

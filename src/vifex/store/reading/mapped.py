@@ -18,6 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from vifex.store.files.faults import cut_short
+from vifex.store.files.places.object_path import ObjectPath
+from vifex.store.files.places.place import Place, local
 
 if TYPE_CHECKING:
     from vifex.store.files.lance_adapter import Fragment, Table
@@ -81,11 +83,14 @@ def map_column(table: Table, column: str) -> MappedColumn | None:
         column: A feature column of it.
 
     Returns:
-        The mapped column; `None` if a page of it is not plain or it has more than 400 files.
+        The mapped column; `None` if it lies at an object store, a page of it is not plain or it has more than
+        400 files.
 
     Raises:
         StoreError: If a file is shorter than its pages.
     """
+    if isinstance(table.path, ObjectPath):
+        return None
     kind = table.schema.field(column).type
     dtype, size = _DTYPES.get(kind.value_type), int(kind.list_size)
     if dtype is None:
@@ -163,11 +168,12 @@ class Places:
 
 
 def _pages(
-    pages: Sequence[tuple[Path, int, int]], dtype: np.dtype[Any], size: int
+    pages: Sequence[tuple[Place, int, int]], dtype: np.dtype[Any], size: int
 ) -> Iterator[npt.NDArray[Any]]:
     """Map the pages of one fragment: file, position in bytes and number of rows of each."""
     files: dict[Path, npt.NDArray[np.uint8]] = {}
-    for path, position, rows in pages:
+    for place, position, rows in pages:
+        path = local(place)
         if path not in files:
             with path.open("rb") as file:
                 files[path] = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)

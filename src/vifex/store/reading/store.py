@@ -6,7 +6,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from vifex.store.files.faults import DamagedError
 from vifex.store.files.layout import (
@@ -18,6 +17,7 @@ from vifex.store.files.layout import (
     read_view_id,
     views_without_recipe,
 )
+from vifex.store.files.places.place import place_of
 from vifex.store.files.readers import Registration
 from vifex.store.ledger.head import Head, find_head
 from vifex.store.ledger.tags import Tag, TaggedView, find_tag, read_tags, tagged_head
@@ -33,13 +33,13 @@ def open_store(path: str | os.PathLike[str], *, at: str | None = None) -> Store:
     """Open a store for reading. Nothing in it changes but a file in `readers`.
 
     Args:
-        path: The store's folder.
+        path: The store's folder, or its address `s3://BUCKET/NAME.vifex`.
         at: Name of a tag: all views are read as they were when it was made.
 
     Raises:
         StoreError: If there is no store, no such tag, or a store that this version cannot read.
     """
-    info = read_store(Path(path))
+    info = read_store(place_of(path))
     return Store(info, None if at is None else find_tag(read_tags(info.path), at, of=info.path))
 
 

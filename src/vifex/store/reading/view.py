@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from vifex.store.files.layout import (
     read_recipe,
     read_view_id,
 )
+from vifex.store.files.places.place import beside
 from vifex.store.ledger.entries import first_checksum, index_facts, newest_mask, read_entries, runs_of
 from vifex.store.ledger.head import Head
 from vifex.store.ledger.medium_ids import MediumIds
@@ -62,6 +64,11 @@ class View:
             with explained(self._store.path):
                 self._id = first_checksum(self._head.ledger)
         return self._id
+
+    @property
+    def kept_files(self) -> Path:
+        """Folder of this machine with the files that the view keeps beside its tables."""
+        return beside(self.folder)
 
     @property
     def columns(self) -> list[str]:

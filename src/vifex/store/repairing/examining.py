@@ -16,6 +16,7 @@ from vifex.store.files.faults import BrokenTableError, DamagedError
 from vifex.store.files.format_1 import is_format_1
 from vifex.store.files.lance_adapter import Fragment, Table, manifest_path, manifests
 from vifex.store.files.layout import ViewPaths
+from vifex.store.files.places.place import Place, local
 from vifex.store.files.sums import LEDGER, damaged_index_files, file_sum
 from vifex.store.ledger.entries import named_files
 from vifex.store.ledger.identities import are_hex
@@ -138,7 +139,7 @@ def examine(paths: ViewPaths) -> Damage:
     _files(damage)
     _media(damage)
     with contextlib.suppress(BrokenTableError):  # a damaged version of old; writing removes it
-        damage.leftovers = [*unused(rows), *unused(ledger), *paths.folder.glob("*.tmp")]
+        damage.leftovers = list(map(local, [*unused(rows), *unused(ledger), *paths.folder.glob("*.tmp")]))
     return damage
 
 
@@ -151,7 +152,7 @@ def rows_of_fragments(
         yield from rows.scan(columns, batch_rows=1 << 16, fragments=ids, addresses=addresses)
 
 
-def _newest_that_opens(table: Path, paths: ViewPaths) -> tuple[Table, tuple[int, ...]]:
+def _newest_that_opens(table: Place, paths: ViewPaths) -> tuple[Table, tuple[int, ...]]:
     """Open the newest version of a table that opens; return the numbers of newer ones too."""
     broken: list[int] = []
     for version in sorted(manifests(table), reverse=True):

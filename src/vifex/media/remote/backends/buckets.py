@@ -6,14 +6,12 @@ machine itself; for S3 also in the files of the AWS command line.
 
 from __future__ import annotations
 
-import configparser
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,19 +19,12 @@ from vifex.media.remote.addresses import key_of
 from vifex.media.remote.errors import TransferError, without_secrets
 from vifex.media.remote.settings import TIMEOUT, connect_s, part_s, read_s, retries
 from vifex.media.remote.stat import RemoteStat, time_with_tag
+from vifex.values.aws_files import s3_settings
 from vifex.values.registry import require
 
 __all__ = ["Buckets", "Listed"]
 
 _VARIABLES: Final = ("AWS_", "GOOGLE_", "AZURE_", TIMEOUT)
-_KEYS: Final = {
-    "aws_access_key_id": ("access_key_id", ("AWS_ACCESS_KEY_ID",)),
-    "aws_secret_access_key": ("secret_access_key", ("AWS_ACCESS_KEY_ID",)),
-    "aws_session_token": ("session_token", ("AWS_ACCESS_KEY_ID",)),
-    "region": ("region", ("AWS_REGION", "AWS_DEFAULT_REGION")),
-    "endpoint_url": ("endpoint", ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")),
-}
-"""Names in the files to obstore's, and the variables of which each takes precedence."""
 _PAGE: Final = 1000
 _CHUNK: Final = 1 << 20
 
@@ -131,34 +122,12 @@ def _store_of(scheme: str, host: str, chosen: tuple[tuple[str, str], ...], n_ret
         "retry_config": {"max_retries": n_retries, "retry_timeout": timedelta(seconds=part_s())},
     }
     if scheme in ("s3", "s3a"):
-        return store.S3Store(host, config=_s3_config(), **options)
+        return store.S3Store(host, config=s3_settings(), **options)
     if scheme == "gs":
         return store.GCSStore(host, **options)
     if scheme == "az":
         return store.AzureStore(host, **options)
     return store.AzureStore.from_url(f"{scheme}://{host}", **options)
-
-
-def _s3_config() -> dict[str, str]:
-    """Return what the files of the AWS command line say under `AWS_PROFILE`, and the environment does not."""
-    profile = os.environ.get("AWS_PROFILE") or "default"
-    home = Path(os.path.expanduser("~")) / ".aws"  # noqa: PTH111 - Path's raises without a home
-    said: dict[str, str] = {}
-    for variable, name, section in (
-        ("AWS_CONFIG_FILE", "config", "default" if profile == "default" else f"profile {profile}"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "credentials", profile),
-    ):
-        parser = configparser.RawConfigParser()
-        try:
-            parser.read(os.environ.get(variable) or home / name, encoding="utf-8")
-            said |= dict(parser.items(section))
-        except (OSError, configparser.Error, UnicodeDecodeError):
-            continue
-    return {
-        ours: said[theirs]
-        for theirs, (ours, variables) in _KEYS.items()
-        if said.get(theirs) and not any(os.environ.get(name) for name in variables)
-    }
 
 
 def _stat(meta: Any) -> RemoteStat:

@@ -1,0 +1,1 @@
+"""Where a store lies: on a local disk, or at an object store's address."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.files.stated import Stated, stated
 
 
@@ -39,7 +39,7 @@ def _mp4() -> bytes:
 WHOLE = {"mov,mp4,m4a,3gp,3g2,mj2": _mp4(), "matroska,webm": _matroska()}
 
 
-class _Counted(LocalFile):
+class _Counted(MediaFile):
     """Counts what is read."""
 
     n_bytes = 0

@@ -17,7 +17,7 @@ from vifex.media.decode.audio.audio import read_audio
 from vifex.media.decode.files.not_media import refuse_archive, text_error
 from vifex.media.decode.files.reasons import Skip
 from vifex.media.decode.files.sniff import look
-from vifex.media.decode.files.source import LocalFile, open_medium, open_uri
+from vifex.media.decode.files.source import MediaFile, open_medium, open_uri
 from vifex.media.decode.images.animation import read_animation
 from vifex.media.decode.images.loading import is_animated, is_known_image, read_image
 from vifex.media.decode.passing import renumbered
@@ -109,7 +109,7 @@ def _both(
 
 
 def _read(
-    file: LocalFile,
+    file: MediaFile,
     medium: Medium,
     requests: Sequence[ViewRequest],
     *,
@@ -128,7 +128,7 @@ def _read(
         return (yield from read_image(file, medium, requests, limits, progress))
 
 
-def is_image(file: LocalFile, limits: Limits) -> bool | None:
+def is_image(file: MediaFile, limits: Limits) -> bool | None:
     """Return whether a file is a still image (`True`), a video (`False`) or an animation (`None`).
 
     Raises:
@@ -279,7 +279,7 @@ def thumbnails(
 
 
 def _moment(
-    file: LocalFile,
+    file: MediaFile,
     t_s: float,
     limits: Limits,
     spec: PixelSpec | None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import TYPE_CHECKING
+
+from vifex.media.seeking import SeekableFile
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["Window"]
 
 
-class Window(io.RawIOBase):
+class Window(SeekableFile):
     """Bytes `[offset, offset + size)` of an open file; closing it closes the file."""
 
     def __init__(self, file: io.RawIOBase, offset: int, size: int) -> None:
         super().__init__()
-        self._file, self._offset, self._size, self._at = file, offset, size, 0
+        self._file, self._offset, self._size = file, offset, size
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read up to what the buffer holds."""
@@ -29,25 +30,8 @@ class Window(io.RawIOBase):
         self._at += count
         return count
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Move, as files do."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            raise OSError(22, "Invalid argument")
-        self._at = start + offset
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
+    def _end(self) -> int:
+        return self._size
 
     def close(self) -> None:
         """Close the file too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from vifex.media.remote.blocks import the_blocks
 from vifex.media.remote.errors import TransferError, UnreachableError
 from vifex.media.remote.objects import BLOCK_BYTES, RemoteObject
+from vifex.media.seeking import SeekableFile
 from vifex.values.errors import MediaError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def unreachable(fault: TransferError, name: str) -> MediaError:
     return UnreachableError(f"{fault.reason}.", of=name, todo=todo)
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(SeekableFile):
     """Bytes of a remote file, fetched in blocks.
 
     Args:
@@ -108,7 +108,6 @@ class RemoteFile(io.RawIOBase):
     def __init__(self, of: RemoteObject) -> None:
         super().__init__()
         self._of = of
-        self._at = 0
         self._last = -1
         """Number of the block that was read last."""
         self._ahead_to = 0
@@ -182,29 +181,15 @@ class RemoteFile(io.RawIOBase):
             _fault.last = exc
             raise
 
+    def _end(self) -> int:
+        return self.size_bytes
+
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move, as files do."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence)
-        if start is None:
-            start = self.size_bytes
-        if start + offset < 0:
-            raise OSError(22, "Invalid argument")
-        self._at = start + offset
-        if self._at // BLOCK_BYTES not in range(self._last, self._ahead_to + 1):
+        at = super().seek(offset, whence)
+        if at // BLOCK_BYTES not in range(self._last, self._ahead_to + 1):
             self._ahead_to = 0
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
+        return at
 
     def close(self) -> None:
         """Let go of what was fetched ahead."""

@@ -16,7 +16,7 @@ from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.not_media import refuse_archive, text_error
 from vifex.media.decode.files.reasons import Skip
 from vifex.media.decode.files.sniff import look
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.timing.times import Clock
 from vifex.media.decode.video.reach import Reach
 from vifex.media.sample.base import Part
@@ -28,7 +28,7 @@ NO_AUDIO: Final = "no audio stream"
 
 
 def read_audio(
-    file: LocalFile,
+    file: MediaFile,
     medium: Medium,
     requests: Sequence[ViewRequest],
     limits: Limits,
@@ -72,7 +72,7 @@ def read_audio(
         opened.close()
 
 
-def _open(file: LocalFile, limits: Limits, damage: Damage) -> Opened:
+def _open(file: MediaFile, limits: Limits, damage: Damage) -> Opened:
     head = file.head()
     refuse_archive(head, file.display_name)
     kind = look(head)

@@ -16,7 +16,7 @@ from vifex.media.decode.files.container import Opened
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.reasons import Skip
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.timing.continuity import PacketClock, SoundClock, has_joins
 from vifex.media.decode.timing.times import survey
 from vifex.media.decode.video.packets import decoded
@@ -41,7 +41,7 @@ class FilmPart:
 
 
 def film_parts(
-    file: LocalFile, opened: Opened, limits: Limits, progress: Callable[[], None]
+    file: MediaFile, opened: Opened, limits: Limits, progress: Callable[[], None]
 ) -> list[FilmPart]:
     """Describe how the images of a file go on; empty where it has none, or one clock for all.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["VideoTrack", "video_track"]
 
@@ -35,7 +35,7 @@ class VideoTrack:
     """Contents of the boxes in the sample entry, the first of each type."""
 
 
-def video_track(file: LocalFile, track_id: int) -> VideoTrack | None:
+def video_track(file: MediaFile, track_id: int) -> VideoTrack | None:
     """Find a track by its number, which is FFmpeg's id of a stream; `None` if it is not there.
 
     The file is left at another position.
@@ -51,7 +51,7 @@ def video_track(file: LocalFile, track_id: int) -> VideoTrack | None:
     return None
 
 
-def _track(file: LocalFile, start: int, end: int, track_id: int) -> VideoTrack | None:
+def _track(file: MediaFile, start: int, end: int, track_id: int) -> VideoTrack | None:
     header = next(_inside(file, start, end, b"tkhd"), None)
     if header is None:
         return None
@@ -83,12 +83,12 @@ def _boxes(data: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _bytes(file: LocalFile, start: int, end: int) -> bytes:
+def _bytes(file: MediaFile, start: int, end: int) -> bytes:
     file.seek(start)
     return file.read(max(0, min(end - start, _MAX_ENTRY_BYTES)))
 
 
-def _inside(file: LocalFile, start: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
+def _inside(file: MediaFile, start: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
     """Yield start and end of the contents of each box of a type between two places in the file."""
     for _ in range(_MAX_BOXES):
         if start + 8 > end:

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from vifex.media.decode.files.log import Log, listening
 from vifex.media.decode.files.reasons import NO_VIDEO, Skip, why_not
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.files.stated import NOTHING_STATED, Stated, stated
 from vifex.media.decode.timing.times import Clock
 from vifex.values import Limits, MediaError
@@ -171,7 +171,7 @@ def open_container(file: Readable, limits: Limits, log: Log, *, format: str | No
         ) from exc
 
 
-def pick_stream(container: InputContainer, file: LocalFile) -> Opened:
+def pick_stream(container: InputContainer, file: MediaFile) -> Opened:
     """Choose the video stream: FFmpeg's best one that is not an attached picture.
 
     Raises:

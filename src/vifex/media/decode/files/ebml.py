@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["VideoElements", "video_tracks"]
 
@@ -39,7 +39,7 @@ class _Broken(Exception):
     """What was read is not EBML."""
 
 
-def video_tracks(file: LocalFile) -> list[VideoElements]:
+def video_tracks(file: MediaFile) -> list[VideoElements]:
     """List the video tracks in the order of the file; the file is left at another position."""
     found: list[VideoElements] = []
     try:
@@ -54,7 +54,7 @@ def video_tracks(file: LocalFile) -> list[VideoElements]:
     return found
 
 
-def _tracks_place(file: LocalFile) -> tuple[int, int] | None:
+def _tracks_place(file: MediaFile) -> tuple[int, int] | None:
     """Find the element Tracks: before the first cluster, or where the list of places says."""
     segment = next((e for e in _elements(file, 0, file.size_bytes) if e[0] == _SEGMENT), None)
     if segment is None:
@@ -74,7 +74,7 @@ def _tracks_place(file: LocalFile) -> tuple[int, int] | None:
     return found[1:] if found is not None and found[0] == _TRACKS else None
 
 
-def _listed_position(file: LocalFile, start: int, end: int) -> int | None:
+def _listed_position(file: MediaFile, start: int, end: int) -> int | None:
     for name, *place in _elements(file, start, end):
         if name == _SEEK:
             entry = {inner: _number(file, a, b) for inner, a, b in _elements(file, *place)}
@@ -83,7 +83,7 @@ def _listed_position(file: LocalFile, start: int, end: int) -> int | None:
     return None
 
 
-def _track(file: LocalFile, start: int, end: int) -> VideoElements | None:
+def _track(file: MediaFile, start: int, end: int) -> VideoElements | None:
     kind, track = 0, VideoElements()
     for name, a, b in _elements(file, start, end):
         if name == _TRACK_TYPE:
@@ -97,7 +97,7 @@ def _track(file: LocalFile, start: int, end: int) -> VideoElements | None:
     return track if kind == 1 else None
 
 
-def _elements(file: LocalFile, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def _elements(file: MediaFile, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield id, start and end of the contents of each element between two places in the file."""
     for _ in range(_MAX_ELEMENTS):
         if start >= end:
@@ -127,10 +127,10 @@ def _variable(data: bytes, at: int, *, keep_marker: bool = False) -> tuple[int, 
     return value if keep_marker else value & ((1 << 7 * length) - 1), at + length
 
 
-def _number(file: LocalFile, start: int, end: int) -> int:
+def _number(file: MediaFile, start: int, end: int) -> int:
     return int.from_bytes(_bytes(file, start, min(end, start + 8)), "big")
 
 
-def _bytes(file: LocalFile, start: int, end: int) -> bytes:
+def _bytes(file: MediaFile, start: int, end: int) -> bytes:
     file.seek(start)
     return file.read(max(0, min(end - start, _MAX_BYTES)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.values import Limits, MediaError
 
 __all__ = ["Refused", "check_pixels"]
@@ -12,7 +12,7 @@ class Refused(MediaError):
     """A final refusal: the image is too large, or of a kind that cannot be assembled."""
 
 
-def check_pixels(width: int, height: int, limits: Limits, file: LocalFile) -> None:
+def check_pixels(width: int, height: int, limits: Limits, file: MediaFile) -> None:
     """Check that an image is not too large.
 
     Args:

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 Buffer = mmap.mmap | bytes
 
-__all__ = ["LocalFile", "open_found", "open_medium", "open_uri"]
+__all__ = ["MediaFile", "open_found", "open_medium", "open_uri"]
 
 HEAD_BYTES: Final = 4096
 _IDENTITY: Final = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
 
 
-class LocalFile:
+class MediaFile:
     """An open file without a name, as FFmpeg and Pillow read it."""
 
     def __init__(
@@ -162,7 +162,7 @@ class _View(io.RawIOBase):
 
 
 @contextmanager
-def open_medium(medium: Medium) -> Iterator[LocalFile]:
+def open_medium(medium: Medium) -> Iterator[MediaFile]:
     """Open a medium for reading, and check before and after that it is the file that was found.
 
     Raises:
@@ -188,7 +188,7 @@ def open_uri(
     display_name: str | None = None,
     *,
     extent: tuple[int, int] | None = None,
-) -> Iterator[LocalFile]:
+) -> Iterator[MediaFile]:
     """Open a file by path or address, or a member of one by its address.
 
     Args:
@@ -204,14 +204,14 @@ def open_uri(
     name = display_name or (shown(text) if is_remote(place) else text)
     with faults_told(name) if is_remote(place) else nullcontext():
         try:
-            file = LocalFile(place, name, member=member_of(text), extent=extent)
+            file = MediaFile(place, name, member=member_of(text), extent=extent)
         except TransferError as exc:
             raise unreachable(exc, name) from exc
         yield from _opened(file)
 
 
 @contextmanager
-def open_found(medium: Medium) -> Iterator[LocalFile]:
+def open_found(medium: Medium) -> Iterator[MediaFile]:
     """Open a medium as a source found it; `open_medium` checks too that it has not changed.
 
     Raises:
@@ -220,10 +220,10 @@ def open_found(medium: Medium) -> Iterator[LocalFile]:
     member = member_of(medium.uri)
     known = (medium.mtime_ns, medium.size_bytes if member is None else None)
     place = _place(medium.access or medium.uri)
-    yield from _opened(LocalFile(place, medium.name, member=member, extent=medium.extent, known=known))
+    yield from _opened(MediaFile(place, medium.name, member=member, extent=medium.extent, known=known))
 
 
-def _opened(file: LocalFile) -> Iterator[LocalFile]:
+def _opened(file: MediaFile) -> Iterator[MediaFile]:
     try:
         if file.size_bytes == 0:
             raise MediaError(

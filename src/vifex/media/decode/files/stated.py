@@ -16,7 +16,7 @@ from typing import Final
 
 from vifex.media.decode.files.boxes import VideoTrack, video_track
 from vifex.media.decode.files.ebml import VideoElements, video_tracks
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.geometry import UNCROPPED, Margins
 
 __all__ = ["DOLBY_ALONE", "NOTHING_STATED", "Stated", "stated"]
@@ -57,7 +57,7 @@ class Stated:
 NOTHING_STATED: Final = Stated()
 
 
-def stated(file: LocalFile, format_name: str, stream_id: int, place: int) -> Stated:
+def stated(file: MediaFile, format_name: str, stream_id: int, place: int) -> Stated:
     """Read what a container states.
 
     Args:

@@ -20,7 +20,7 @@ from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.limits import check_pixels
 from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.reasons import why_not
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.images.pillow import loading, open_image, orientation
 from vifex.media.decode.timing.delays import SHOWN_S, is_too_short, stated_delays
@@ -77,7 +77,7 @@ class _Schedule:
 
 
 def read_animation(
-    file: LocalFile,
+    file: MediaFile,
     medium: Medium,
     requests: Sequence[ViewRequest],
     limits: Limits,
@@ -109,7 +109,7 @@ def read_animation(
 
 
 def animation_frames(
-    file: LocalFile,
+    file: MediaFile,
     limits: Limits,
     damage: Damage,
     progress: Callable[[], None],
@@ -131,7 +131,7 @@ def animation_frames(
         yield TimedFrame(index, start, clock.text, clock.seconds(start), clock.seconds(end), image)
 
 
-def _images(file: LocalFile, limits: Limits, damage: Damage) -> Iterator[StillImage]:
+def _images(file: MediaFile, limits: Limits, damage: Damage) -> Iterator[StillImage]:
     with loading(limits):
         animation = open_image(file)
         check_pixels(*animation.size, limits, file)
@@ -157,7 +157,7 @@ def _places(animation: Image.Image) -> Iterator[int]:
         place += 1
 
 
-def _schedule(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
+def _schedule(file: MediaFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
     with loading(limits):
         is_webp = open_image(file).format == "WEBP"
     found = None if is_webp else _by_ffmpeg(file, limits, progress)
@@ -166,7 +166,7 @@ def _schedule(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> 
     return _by_pillow(file, limits, progress)
 
 
-def _by_ffmpeg(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule | None:
+def _by_ffmpeg(file: MediaFile, limits: Limits, progress: Callable[[], None]) -> _Schedule | None:
     try:
         container = open_container(file, limits, Log())
     except MediaError:
@@ -184,7 +184,7 @@ def _by_ffmpeg(file: LocalFile, limits: Limits, progress: Callable[[], None]) ->
         container.close()
 
 
-def _by_pillow(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
+def _by_pillow(file: MediaFile, limits: Limits, progress: Callable[[], None]) -> _Schedule:
     """Add up the durations that Pillow gives; it must load each frame to know."""
     delays: list[int] = []
     with loading(limits):

@@ -16,7 +16,7 @@ from vifex.media.decode.colour.modes import flat
 from vifex.media.decode.files.limits import Refused, check_pixels
 from vifex.media.decode.files.reasons import why_not
 from vifex.media.decode.files.sniff import is_avif, is_heif, may_be_animated, webp_size
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.images.eighth import SCALE, decode_eighth
 from vifex.media.decode.images.formats.heif import compose, is_hdr, is_plain, read_heif, set_colours
 from vifex.media.decode.images.formats.jpeg_2000 import brighten, find_depths, set_full_range
@@ -54,7 +54,7 @@ class Loaded:
 
 
 def read_image(
-    file: LocalFile,
+    file: MediaFile,
     medium: Medium,
     requests: Sequence[ViewRequest],
     limits: Limits,
@@ -70,7 +70,7 @@ def read_image(
 
 
 def _read_pages(
-    file: LocalFile,
+    file: MediaFile,
     medium: Medium,
     requests: Sequence[ViewRequest],
     limits: Limits,
@@ -146,7 +146,7 @@ def _as_page(
 
 
 def _read_first(
-    file: LocalFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits
+    file: MediaFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits
 ) -> Generator[Sample, None, DecodeReport]:
     """Decode a still image for all requests.
 
@@ -160,7 +160,7 @@ def _read_first(
     return report
 
 
-def _alike(file: LocalFile, requests: Sequence[ViewRequest], *, n_boxes: int) -> list[list[int]]:
+def _alike(file: MediaFile, requests: Sequence[ViewRequest], *, n_boxes: int) -> list[list[int]]:
     """Group requests by the scale at which a JPEG is decoded for each alone."""
     if len(requests) == 1:
         return [[0]]
@@ -175,7 +175,7 @@ def _alike(file: LocalFile, requests: Sequence[ViewRequest], *, n_boxes: int) ->
 
 
 def _read_alike(
-    file: LocalFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits, page: int = 0
+    file: MediaFile, medium: Medium, requests: Sequence[ViewRequest], limits: Limits, page: int = 0
 ) -> Generator[Sample, None, DecodeReport]:
     loaded = load_image(file, limits, requests, n_boxes=len(medium.boxes), page=page)
     try:
@@ -193,7 +193,7 @@ def _read_alike(
     return replace(report, notes=notes, choices=choices) if notes or choices else report
 
 
-def is_animated(file: LocalFile, limits: Limits) -> bool:
+def is_animated(file: MediaFile, limits: Limits) -> bool:
     """Return whether Pillow finds several frames that follow each other in time.
 
     Pages of a TIFF, images of an MPO and sizes of an icon do not.
@@ -212,7 +212,7 @@ def is_animated(file: LocalFile, limits: Limits) -> bool:
         return False
 
 
-def is_known_image(file: LocalFile, limits: Limits) -> bool:
+def is_known_image(file: MediaFile, limits: Limits) -> bool:
     """Return whether Pillow takes a file with unknown first bytes for an image."""
     try:
         with loading(limits):
@@ -223,7 +223,7 @@ def is_known_image(file: LocalFile, limits: Limits) -> bool:
 
 
 def load_image(
-    file: LocalFile, limits: Limits, requests: Sequence[ViewRequest] = (), *, n_boxes: int = 0, page: int = 0
+    file: MediaFile, limits: Limits, requests: Sequence[ViewRequest] = (), *, n_boxes: int = 0, page: int = 0
 ) -> Loaded:
     """Load a still image.
 
@@ -269,7 +269,7 @@ def load_image(
         return _second_try(file, limits, exc)
 
 
-def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
+def _other_jpeg_2000(file: MediaFile, limits: Limits) -> Loaded:
     """Load a JPEG 2000 that Pillow reads wrongly: pixels by FFmpeg, the profile by Pillow."""
     by_ffmpeg, problems = still_by_ffmpeg(file, limits, set_full_range)
     image = by_ffmpeg.stored()
@@ -280,7 +280,7 @@ def _other_jpeg_2000(file: LocalFile, limits: Limits) -> Loaded:
     return Loaded(StillImage(image, image.size, 1), problems)
 
 
-def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
+def _load_raw(file: MediaFile, raw: Raw, limits: Limits) -> Loaded:
     """Load the largest image embedded in a raw photograph, or develop it if there are only thumbnails."""
     for preview in raw.previews:
         if not raw.is_enough(preview):
@@ -302,7 +302,7 @@ def _load_raw(file: LocalFile, raw: Raw, limits: Limits) -> Loaded:
     return Loaded(develop(file, raw, limits), (), (), (raw.sentence(None),))
 
 
-def _load_page(file: LocalFile, limits: Limits, page: Directory) -> Loaded:
+def _load_page(file: MediaFile, limits: Limits, page: Directory) -> Loaded:
     """Load a page of a TIFF, with Pillow if Pillow reads it correctly."""
     if is_right_in_pillow(page):
         notes: list[str] = []
@@ -320,7 +320,7 @@ def _load_page(file: LocalFile, limits: Limits, page: Directory) -> Loaded:
 
 
 def _by_pillow(
-    file: LocalFile,
+    file: MediaFile,
     limits: Limits,
     requests: Sequence[ViewRequest],
     n_boxes: int,
@@ -352,7 +352,7 @@ def _by_pillow(
     return StillImage(image, size, turned)
 
 
-def _eighth(image: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image.Image | None:
+def _eighth(image: Image.Image, file: MediaFile, size: tuple[int, int]) -> Image.Image | None:
     """Return the pixels that `load` would give, from a plug-in; `None` if `load` has to decode them."""
     if image.mode != "RGB":
         return None
@@ -365,7 +365,7 @@ def _eighth(image: Image.Image, file: LocalFile, size: tuple[int, int]) -> Image
     return small
 
 
-def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
+def _by_items(file: MediaFile, limits: Limits, *, first: bool) -> Loaded | None:
     """Assemble a HEIF image.
 
     Returns `None` for a single coded image, which FFmpeg decodes alone; and, if Pillow was not tried yet
@@ -381,7 +381,7 @@ def _by_items(file: LocalFile, limits: Limits, *, first: bool) -> Loaded | None:
     return Loaded(image, problems, (), choices)
 
 
-def _second_try(file: LocalFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
+def _second_try(file: MediaFile, limits: Limits, first: Exception, head: bytes = b"") -> Loaded:
     """Load the intact part of an image that Pillow could not load whole."""
     if isinstance(first, Image.DecompressionBombError):
         raise _too_large(file, limits, first) from first
@@ -415,13 +415,13 @@ def _share_had(image: StillImage) -> float:
     return float(rows[-1] + 1) / len(pixels) if rows.size else 0.0
 
 
-def _check_webp(file: LocalFile, limits: Limits) -> None:
+def _check_webp(file: MediaFile, limits: Limits) -> None:
     size = webp_size(file.head())
     if size is not None:
         check_pixels(*size, limits, file)
 
 
-def _too_large(file: LocalFile, limits: Limits, exc: Exception) -> Refused:
+def _too_large(file: MediaFile, limits: Limits, exc: Exception) -> Refused:
     found = re.search(r"\((\d+) pixels\)", str(exc))
     claimed = f"{int(found[1]):,} pixels" if found else "more pixels than allowed"
     return Refused(
@@ -431,7 +431,7 @@ def _too_large(file: LocalFile, limits: Limits, exc: Exception) -> Refused:
     )
 
 
-def _broken(file: LocalFile, exc: BaseException) -> MediaError:
+def _broken(file: MediaFile, exc: BaseException) -> MediaError:
     return MediaError(
         f"the image could not be decoded: {why_not(exc)}.",
         of=file.display_name,

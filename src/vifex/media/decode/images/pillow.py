@@ -12,7 +12,7 @@ from typing import Final
 from PIL import AvifImagePlugin, Image, ImageFile, TiffImagePlugin
 
 from vifex.media.decode.files.reasons import clean
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.values import Limits
 
 __all__ = ["FORMATS", "loading", "open_image", "orientation"]
@@ -71,7 +71,7 @@ def loading(
                 )
 
 
-def open_image(file: LocalFile, head: bytes = b"") -> Image.Image:
+def open_image(file: MediaFile, head: bytes = b"") -> Image.Image:
     """Read an image's header; call it within `loading`.
 
     Args:

@@ -10,7 +10,7 @@ from av import VideoFrame
 from vifex.media.decode.files.container import Opened, is_attached, open_container
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.limits import Refused, check_pixels
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.timing.times import Clock
 from vifex.media.decode.video.packets import decoded
 from vifex.media.decode.video.pixels import Converter, FrameImage
@@ -23,7 +23,7 @@ _LINEAR = frozenset({"exr", "hdr"})
 
 
 def still_by_ffmpeg(
-    file: LocalFile, limits: Limits, restate: Callable[[VideoFrame], None] | None = None
+    file: MediaFile, limits: Limits, restate: Callable[[VideoFrame], None] | None = None
 ) -> tuple[FrameImage, tuple[str, ...]]:
     """Decode a file's image with FFmpeg.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["another_recording"]
 
@@ -19,7 +19,7 @@ _HEADERS: Final[dict[str, bytes]] = {
 _MOV: Final = "mov,mp4,m4a,3gp,3g2,mj2"
 
 
-def another_recording(file: LocalFile, format_name: str) -> int | None:
+def another_recording(file: MediaFile, format_name: str) -> int | None:
     """Return the place of a second header of its own in a file; `None` where there is none.
 
     Args:
@@ -37,7 +37,7 @@ def another_recording(file: LocalFile, format_name: str) -> int | None:
         file.seek(at)
 
 
-def _second_header(file: LocalFile, mark: bytes) -> int | None:
+def _second_header(file: MediaFile, mark: bytes) -> int | None:
     at, kept = 16, b""
     while True:
         file.seek(at)
@@ -54,7 +54,7 @@ def _second_header(file: LocalFile, mark: bytes) -> int | None:
         at += len(chunk)
 
 
-def _second_film(file: LocalFile) -> int | None:
+def _second_film(file: MediaFile) -> int | None:
     """Look for a second `ftyp` and `moov` among the outermost boxes, none of which is read."""
     at, n_films = 0, 0
     while at + 8 <= file.size_bytes:

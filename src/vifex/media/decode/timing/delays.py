@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["SHOWN_S", "is_too_short", "stated_delays"]
 
@@ -27,7 +27,7 @@ def is_too_short(delay: Fraction) -> bool:
     return delay <= _TOO_SHORT_S
 
 
-def stated_delays(file: LocalFile) -> Sequence[Fraction] | None:
+def stated_delays(file: MediaFile) -> Sequence[Fraction] | None:
     """Read the seconds that each frame of a GIF or PNG states; `None` for other files.
 
     FFmpeg replaces short times by others than browsers do.
@@ -43,7 +43,7 @@ def stated_delays(file: LocalFile) -> Sequence[Fraction] | None:
     return None
 
 
-def _of_png(file: LocalFile) -> list[Fraction]:
+def _of_png(file: MediaFile) -> list[Fraction]:
     delays: list[Fraction] = []
     at = 8
     while len(delays) < _MOST_FRAMES:
@@ -59,7 +59,7 @@ def _of_png(file: LocalFile) -> list[Fraction]:
     return delays
 
 
-def _of_gif(file: LocalFile, head: bytes) -> list[Fraction]:
+def _of_gif(file: MediaFile, head: bytes) -> list[Fraction]:
     reader = _Buffered(file, 13 + _table_bytes(head[10]))
     delays: list[Fraction] = []
     delay = Fraction(0)
@@ -88,7 +88,7 @@ def _table_bytes(flags: int) -> int:
 class _Buffered:
     """Bytes of a file one after the other."""
 
-    def __init__(self, file: LocalFile, at: int) -> None:
+    def __init__(self, file: MediaFile, at: int) -> None:
         self._file = file.buffered()
         self._file.seek(at)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vifex.media.decode.files.sniff import webp_size
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["image_stream"]
 
@@ -35,7 +35,7 @@ _SEVERAL: Final = re.compile(rb"MPF\x00|Container:Directory|GContainer|hdrgm:|GC
 """Marks in a JPEG's own segments that name other images behind it: MPO, gain maps, depth maps."""
 
 
-def image_stream(file: LocalFile) -> str | None:
+def image_stream(file: MediaFile) -> str | None:
     """Name FFmpeg's demuxer for a file that is a stream of images; `None` for everything else.
 
     Args:
@@ -50,7 +50,7 @@ def image_stream(file: LocalFile) -> str | None:
     return None
 
 
-def _jpeg(file: LocalFile) -> str | None:
+def _jpeg(file: MediaFile) -> str | None:
     head = _read(file, 0, _HEAD_BYTES)
     walked = _jpeg_size(head)
     if walked is None:
@@ -88,14 +88,14 @@ def _jpeg_size(data: bytes) -> tuple[_Size, int] | None:
     return None
 
 
-def _ends_before(file: LocalFile, second: int) -> bool:
+def _ends_before(file: MediaFile, second: int) -> bool:
     """Whether an end of image stands directly before a position, padding between them left out."""
     before = _read(file, max(0, second - _MOST_PADDING), min(second, _MOST_PADDING))
     end = before.rstrip(b"\x00")
     return end.endswith(b"\xff\xd9") or before.rstrip(_PADDING).endswith(b"\xff\xd9")
 
 
-def _codestream(file: LocalFile) -> str | None:
+def _codestream(file: MediaFile) -> str | None:
     second = _find(file, b"\xff\xd9" + _CODESTREAM, 4)
     if second is None:
         return None
@@ -104,11 +104,11 @@ def _codestream(file: LocalFile) -> str | None:
     return "j2k_pipe" if first == other else None
 
 
-def _jp2(file: LocalFile) -> str | None:
+def _jp2(file: MediaFile) -> str | None:
     return "j2k_pipe" if _find(file, _JP2, len(_JP2)) is not None else None
 
 
-def _png(file: LocalFile) -> str | None:
+def _png(file: MediaFile) -> str | None:
     at = len(_PNG)
     while True:
         chunk = _read(file, at, 8)
@@ -121,7 +121,7 @@ def _png(file: LocalFile) -> str | None:
     return "png_pipe" if same else None
 
 
-def _bmp(file: LocalFile) -> str | None:
+def _bmp(file: MediaFile) -> str | None:
     size = int.from_bytes(_read(file, 2, 4), "little")
     if size < 26:
         return None
@@ -129,20 +129,20 @@ def _bmp(file: LocalFile) -> str | None:
     return "bmp_pipe" if same else None
 
 
-def _webp(file: LocalFile) -> str | None:
+def _webp(file: MediaFile) -> str | None:
     size = 8 + int.from_bytes(_read(file, 4, 4), "little")
     at = size + size % 2
     first, other = webp_size(_read(file, 0, 64)), webp_size(_read(file, at, 64))
     return "webp_pipe" if first is not None and first == other else None
 
 
-def _qoi(file: LocalFile) -> str | None:
+def _qoi(file: MediaFile) -> str | None:
     second = _find(file, b"\0\0\0\0\0\0\0\1qoif", 14)
     same = second is not None and _read(file, second + 12, 8) == _read(file, 4, 8)
     return "qoi_pipe" if same else None
 
 
-def _netpbm(file: LocalFile) -> str | None:
+def _netpbm(file: MediaFile) -> str | None:
     header = _netpbm_header(_read(file, 0, 1024))
     if header is None:
         return None
@@ -178,7 +178,7 @@ def _netpbm_header(data: bytes) -> tuple[str, _Size, int] | None:
     return name, (width, height, most), gray.end() + width * height * depth * (1 + (most > 255))
 
 
-_KINDS: Final[tuple[tuple[bytes, Callable[[LocalFile], str | None]], ...]] = (
+_KINDS: Final[tuple[tuple[bytes, Callable[[MediaFile], str | None]], ...]] = (
     (_JPEG, _jpeg),
     (_PNG, _png),
     (_CODESTREAM, _codestream),
@@ -189,12 +189,12 @@ _KINDS: Final[tuple[tuple[bytes, Callable[[LocalFile], str | None]], ...]] = (
 )
 
 
-def _read(file: LocalFile, at: int, size: int) -> bytes:
+def _read(file: MediaFile, at: int, size: int) -> bytes:
     file.seek(at)
     return file.read(size)
 
 
-def _find(file: LocalFile, mark: bytes, start: int) -> int | None:
+def _find(file: MediaFile, mark: bytes, start: int) -> int | None:
     """Return the place of the first such bytes at or after a position."""
     at, pattern = start, re.compile(re.escape(mark))  # twice as quick as bytes.find
     while len(chunk := _read(file, at, _CHUNK_BYTES)) >= len(mark):

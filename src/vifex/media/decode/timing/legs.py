@@ -16,7 +16,7 @@ from av.container import InputContainer
 from vifex.media.decode.files.container import Opened, open_container, pick_stream
 from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.reasons import Skip
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.timing.tracks import Track, find_tracks
 from vifex.values import Limits
 
@@ -40,7 +40,7 @@ class Leg:
 class Window:
     """A part of an open file that FFmpeg reads like a whole file."""
 
-    def __init__(self, file: LocalFile, start: int, end: int) -> None:
+    def __init__(self, file: MediaFile, start: int, end: int) -> None:
         self.display_name = file.display_name
         self._whole = file
         self._start, self._size = start, end - start
@@ -63,7 +63,7 @@ class Window:
         return self._at
 
 
-def open_legs(container: InputContainer, file: LocalFile, limits: Limits, log: Log) -> Opened:
+def open_legs(container: InputContainer, file: MediaFile, limits: Limits, log: Log) -> Opened:
     """Choose the video stream, and find the streams that it continues and that continue it.
 
     Args:
@@ -113,7 +113,7 @@ _FOUND: Final[dict[tuple[int, int, int, int, str | None], list[Track]]] = {}
 _MOST_KEPT: Final = 64
 
 
-def _tracks_of(file: LocalFile, format_name: str) -> list[Track]:
+def _tracks_of(file: MediaFile, format_name: str) -> list[Track]:
     """Scan a file once, however often it is opened: a contact sheet opens it for each hit."""
     if file.identity not in _FOUND:
         while len(_FOUND) >= _MOST_KEPT:
@@ -124,7 +124,7 @@ def _tracks_of(file: LocalFile, format_name: str) -> list[Track]:
     return _FOUND[file.identity]
 
 
-def _opener(file: LocalFile, leg: Leg, limits: Limits, log: Log) -> Callable[[], Opened]:
+def _opener(file: MediaFile, leg: Leg, limits: Limits, log: Log) -> Callable[[], Opened]:
     def open_leg() -> Opened:
         window = Window(file, leg.start, leg.end)
         container = open_container(window, limits, log)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["Track", "find_tracks"]
 
@@ -49,7 +49,7 @@ class Track:
     """Where a reader may start to see the tables that name the video."""
 
 
-def find_tracks(file: LocalFile, format_name: str) -> list[Track]:
+def find_tracks(file: MediaFile, format_name: str) -> list[Track]:
     """Return the videos of a file in the order in which they start.
 
     Args:
@@ -69,7 +69,7 @@ def find_tracks(file: LocalFile, format_name: str) -> list[Track]:
 class _Transport:
     """Goes through the packets of a transport stream once, in large pieces."""
 
-    def __init__(self, file: LocalFile) -> None:
+    def __init__(self, file: MediaFile) -> None:
         self._file = file
         self._starts: dict[int, list[npt.NDArray[np.int64]]] = {}
         """Where each video's packets with a beginning of a frame lie, by PID."""
@@ -226,7 +226,7 @@ def _body(packet: UInt8Array) -> UInt8Array:
     return packet[4:_PACKET_BYTES] if control == 1 else packet[5 + int(packet[4]) : _PACKET_BYTES]
 
 
-def _grid(file: LocalFile, start: int) -> tuple[int, int] | None:
+def _grid(file: MediaFile, start: int) -> tuple[int, int] | None:
     """Return where the next transport packet begins, and the step from packet to packet, in bytes."""
     file.seek(start)
     head = file.read(_SYNC_BYTES)
@@ -238,7 +238,7 @@ def _grid(file: LocalFile, start: int) -> tuple[int, int] | None:
     return None
 
 
-def _pieces(file: LocalFile) -> Iterator[tuple[int, int, UInt8Array]]:
+def _pieces(file: MediaFile) -> Iterator[tuple[int, int, UInt8Array]]:
     """Yield pieces of the file as rows of whole packets: where each begins, the step, the rows."""
     at = 0
     while at < file.size_bytes:
@@ -281,7 +281,7 @@ def _is_whole(section: bytes, length: int) -> bool:
 _PES: Final = re.compile(rb"\x00\x00\x01([\xba\xe0-\xef])")
 
 
-def _programme_tracks(file: LocalFile) -> list[Track]:
+def _programme_tracks(file: MediaFile) -> list[Track]:
     """Find videos in a programme stream by their start codes, which coded video never holds."""
     tracks: dict[int, Track] = {}
     pack = at = 0

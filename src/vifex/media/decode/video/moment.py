@@ -13,7 +13,7 @@ from vifex.media.decode.files.container import Opened
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.log import Log
 from vifex.media.decode.files.reasons import why_not
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.geometry import clip_box, whole_pixels
 from vifex.media.decode.images.animation import animation_frames
 from vifex.media.decode.images.loading import load_image
@@ -97,7 +97,7 @@ class Moment:
 
 
 def at(
-    file: LocalFile,
+    file: MediaFile,
     t_s: float,
     limits: Limits,
     *,
@@ -142,7 +142,7 @@ _PLAIN: Final[dict[tuple[int, int, int, int, str | None], bool]] = {}
 _MOST_KEPT: Final = 1024
 
 
-def can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
+def can_seek(file: MediaFile, t: Fraction, limits: Limits) -> bool:
     """Return whether seeking is faster and gives the same times as decoding from the start."""
     if t < _SEEK_FROM_S:
         return False
@@ -161,7 +161,7 @@ def can_seek(file: LocalFile, t: Fraction, limits: Limits) -> bool:
     return _PLAIN[file.identity]
 
 
-def _sought(file: LocalFile, t: Fraction, limits: Limits, back_s: int) -> TimedFrame | None:
+def _sought(file: MediaFile, t: Fraction, limits: Limits, back_s: int) -> TimedFrame | None:
     """Decode from a key frame before the moment; `None` unless that is sure to give the same frame.
 
     It is sure if the first frame is a key frame shown no later than the moment: later frames in presentation
@@ -198,7 +198,7 @@ def from_key_frame(frames: Iterator[TimedFrame], opened: Opened, t: Fraction) ->
         yield timed_frame
 
 
-def _from_start(file: LocalFile, t: Fraction, limits: Limits, assume_fps: float | None) -> TimedFrame:
+def _from_start(file: MediaFile, t: Fraction, limits: Limits, assume_fps: float | None) -> TimedFrame:
     rate = None if assume_fps is None else exact(assume_fps)
     try:
         return _decoded(file, t, limits, rate, strict=True)
@@ -207,7 +207,7 @@ def _from_start(file: LocalFile, t: Fraction, limits: Limits, assume_fps: float 
 
 
 def _decoded(
-    file: LocalFile, t: Fraction, limits: Limits, rate: Fraction | None, *, strict: bool
+    file: MediaFile, t: Fraction, limits: Limits, rate: Fraction | None, *, strict: bool
 ) -> TimedFrame:
     damage = Damage()
     order = None if strict else survey_video(file, limits, _nothing).order
@@ -219,7 +219,7 @@ def _decoded(
         opened.close()
 
 
-def _on_screen(frames: Iterator[TimedFrame], t: Fraction, file: LocalFile, damage: Damage) -> TimedFrame:
+def _on_screen(frames: Iterator[TimedFrame], t: Fraction, file: MediaFile, damage: Damage) -> TimedFrame:
     last = None
     for timed_frame in frames:
         if timed_frame.end > t:

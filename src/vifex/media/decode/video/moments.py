@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from vifex.media.decode.files.damage import Damage
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.images.animation import animation_frames
 from vifex.media.decode.timing.follow import OutOfOrder, TimedFrames
 from vifex.media.decode.video.alpha import has_alpha_beside
@@ -24,7 +24,7 @@ _GAP_S: Final = 10.0
 
 
 def moments(
-    file: LocalFile, times: Sequence[float], limits: Limits, *, kind: Kind, assume_fps: float | None = None
+    file: MediaFile, times: Sequence[float], limits: Limits, *, kind: Kind, assume_fps: float | None = None
 ) -> Iterator[Moment | None]:
     """Find the frames on screen at several times.
 
@@ -67,7 +67,7 @@ def _runs(times: Sequence[float]) -> Iterator[list[float]]:
         yield run
 
 
-def _pass(file: LocalFile, times: deque[float], limits: Limits, kind: Kind) -> Iterator[Moment]:
+def _pass(file: MediaFile, times: deque[float], limits: Limits, kind: Kind) -> Iterator[Moment]:
     """Yield the moments of the first of the times; it ends early where a frame is not sure to be the one.
 
     The caller takes away each time whose moment it got.

@@ -15,7 +15,7 @@ from vifex.media.decode.files.container import Opened, open_container
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.limits import check_pixels
 from vifex.media.decode.files.log import Log
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.files.stated import DOLBY_ALONE
 from vifex.media.decode.passing import only_new
 from vifex.media.decode.sparse.key_frames import are_enough, frame_times, key_frames
@@ -51,7 +51,7 @@ class StillInside(Exception):
     """A file that looked like a video is a single image."""
 
 
-def open_video(file: LocalFile, limits: Limits, log: Log) -> Opened:
+def open_video(file: MediaFile, limits: Limits, log: Log) -> Opened:
     """Open a file, choose its stream and check the size of its frames.
 
     Raises:
@@ -94,7 +94,7 @@ def _holds_several(container: InputContainer) -> bool:
 class _Job:
     """What stays the same when a video must be decoded a second time."""
 
-    file: LocalFile
+    file: MediaFile
     medium: Medium
     requests: Sequence[ViewRequest]
     limits: Limits
@@ -104,7 +104,7 @@ class _Job:
 
 
 def read_video(
-    file: LocalFile,
+    file: MediaFile,
     medium: Medium,
     requests: Sequence[ViewRequest],
     limits: Limits,
@@ -180,7 +180,7 @@ def _read(job: _Job) -> Generator[Sample, None, DecodeReport]:
     return (yield from only_new(_held_back(_attempt(job, surveyed, surveyed.order, is_last=True)), given))
 
 
-def survey_video(file: LocalFile, limits: Limits, progress: Callable[[], None]) -> Survey:
+def survey_video(file: MediaFile, limits: Limits, progress: Callable[[], None]) -> Survey:
     """Demux a file's video stream from start to end, without decoding."""
     opened = open_video(file, limits, Log())
     try:

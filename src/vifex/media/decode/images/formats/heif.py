@@ -23,7 +23,7 @@ from PIL import Image
 from vifex.media.decode.files.damage import Damage
 from vifex.media.decode.files.limits import Refused, check_pixels
 from vifex.media.decode.files.log import listening
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.images.formats.heif_boxes import BadBoxes, Heif, Item, read_heif
 from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.video.pixels import Converter
@@ -75,7 +75,7 @@ def is_plain(heif: Heif) -> bool:
     )
 
 
-def set_colours(file: LocalFile, frame: VideoFrame) -> None:
+def set_colours(file: MediaFile, frame: VideoFrame) -> None:
     """Let what the primary item of a file says of its colours count for its frame, if the file is HEIF."""
     with suppress(ValueError):  # what is broken in the boxes is told by who decodes them
         heif = read_heif(file)
@@ -91,7 +91,7 @@ def is_hdr(heif: Heif) -> bool:
 
 
 def compose(
-    file: LocalFile, heif: Heif, limits: Limits
+    file: MediaFile, heif: Heif, limits: Limits
 ) -> tuple[StillImage, tuple[str, ...], tuple[str, ...]]:
     """Decode the primary item and what it is made of.
 
@@ -134,7 +134,7 @@ def _profile(item: Item) -> bytes | None:
 class _Work:
     """Decodes items of one file."""
 
-    def __init__(self, heif: Heif, limits: Limits, damage: Damage, file: LocalFile) -> None:
+    def __init__(self, heif: Heif, limits: Limits, damage: Damage, file: MediaFile) -> None:
         self._heif, self._limits, self._damage, self._file = heif, limits, damage, file
         self._depth = 0
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["BadBoxes", "Heif", "Item", "read_heif"]
 
@@ -55,7 +55,7 @@ class Item:
 class Heif:
     """All items of a file."""
 
-    file: LocalFile
+    file: MediaFile
     primary: int
     items: dict[int, Item]
     idat: bytes
@@ -90,7 +90,7 @@ class Heif:
         return None
 
 
-def read_heif(file: LocalFile) -> Heif | None:
+def read_heif(file: MediaFile) -> Heif | None:
     """Read the boxes of a file; `None` where it names no image, e.g. in a sequence.
 
     Raises:
@@ -120,7 +120,7 @@ def read_heif(file: LocalFile) -> Heif | None:
     return Heif(file, primary, items, boxes.get("idat", b"")) if primary in items else None
 
 
-def _find_meta(file: LocalFile) -> bytes | None:
+def _find_meta(file: MediaFile) -> bytes | None:
     at = 0
     for _ in range(64):
         file.seek(at)

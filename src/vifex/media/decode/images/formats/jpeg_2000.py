@@ -15,7 +15,7 @@ from av.video.reformatter import ColorRange
 from PIL import Image
 
 from vifex.media.decode.files.limits import Refused
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["Depths", "brighten", "find_depths", "set_full_range"]
 
@@ -41,7 +41,7 @@ class Depths:
         """Whether FFmpeg reads it instead of Pillow."""
         return not self.has_palette and (self.is_uneven or (max(self.bits) > 8 and self.bits != (16,)))
 
-    def check(self, file: LocalFile) -> None:
+    def check(self, file: MediaFile) -> None:
         """Check that some reader reads it correctly.
 
         Raises:
@@ -61,7 +61,7 @@ class Depths:
             )
 
 
-def find_depths(file: LocalFile) -> Depths | None:
+def find_depths(file: MediaFile) -> Depths | None:
     """Read the depths of a JPEG 2000; `None` for other files and broken headers."""
     head = file.head()
     if not head.startswith((_BOXED, _BARE)):

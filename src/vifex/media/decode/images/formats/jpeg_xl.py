@@ -12,7 +12,7 @@ from typing import Any, Final
 from PIL import Image
 
 from vifex.media.decode.files.limits import Refused, check_pixels
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.values import Limits, MissingExtraError
 from vifex.values.registry import require
 
@@ -36,7 +36,7 @@ def is_jpeg_xl(head: bytes) -> bool:
     return head.startswith((_BARE, _BOXED))
 
 
-def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
+def prepare_jpeg_xl(file: MediaFile, limits: Limits) -> None:
     """Check that a JPEG XL can be read: its size, its kind, and that the plug-in of Pillow is there.
 
     Raises:
@@ -61,7 +61,7 @@ def prepare_jpeg_xl(file: LocalFile, limits: Limits) -> None:
     plugin.DECODE_THREADS = 0  # parallelism comes from several decoders
 
 
-def check_samples(image: Image.Image, file: LocalFile) -> None:
+def check_samples(image: Image.Image, file: MediaFile) -> None:
     """Check that the plug-in gives a sample of one byte where the image's mode has one.
 
     Raises:
@@ -77,7 +77,7 @@ def check_samples(image: Image.Image, file: LocalFile) -> None:
         )
 
 
-def _header(file: LocalFile) -> _Header | None:
+def _header(file: MediaFile) -> _Header | None:
     """Read the header; `None` where it is cut or says more than is read here."""
     try:
         bits = _Bits(_codestream(file))
@@ -93,7 +93,7 @@ def _header(file: LocalFile) -> _Header | None:
     return _Header(width, height, is_animated)
 
 
-def _codestream(file: LocalFile) -> bytes:
+def _codestream(file: MediaFile) -> bytes:
     """Return the first bytes of the image itself, behind its signature."""
     at = 0
     for _ in range(64):

@@ -18,7 +18,7 @@ from PIL import Image
 
 from vifex.media.decode.files.limits import check_pixels
 from vifex.media.decode.files.reasons import clean
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.images.pillow import loading
 from vifex.media.decode.images.tiff.tags import Directory, directories, is_tiff, sub_directories
@@ -91,7 +91,7 @@ class Raw:
         return longer >= (min(1024, max(self.size) / 2) if any(self.size) else 512)
 
 
-def find_raw(file: LocalFile) -> Raw | None:
+def find_raw(file: MediaFile) -> Raw | None:
     """Read the structure of a raw file; `None` for any other file."""
     head = file.head()
     named = next((kind for at, mark, kind in _SIGNATURES if head[at : at + len(mark)] == mark), None)
@@ -110,7 +110,7 @@ def find_raw(file: LocalFile) -> Raw | None:
     return Raw(kind, size, orientation, tuple(previews))
 
 
-def read_jpeg(file: LocalFile, raw: Raw, preview: Preview, limits: Limits) -> StillImage:
+def read_jpeg(file: MediaFile, raw: Raw, preview: Preview, limits: Limits) -> StillImage:
     """Load an embedded JPEG.
 
     Raises:
@@ -127,7 +127,7 @@ def read_jpeg(file: LocalFile, raw: Raw, preview: Preview, limits: Limits) -> St
     return StillImage(image, image.size, turned)
 
 
-def develop(file: LocalFile, raw: Raw, limits: Limits) -> StillImage:
+def develop(file: MediaFile, raw: Raw, limits: Limits) -> StillImage:
     """Develop the sensor's image with LibRaw: white as the camera saw it, sRGB, upright.
 
     Raises:
@@ -155,7 +155,7 @@ def develop(file: LocalFile, raw: Raw, limits: Limits) -> StillImage:
     return StillImage(image, image.size, 1)
 
 
-def _all_directories(file: LocalFile) -> Iterator[Directory]:
+def _all_directories(file: MediaFile) -> Iterator[Directory]:
     for directory in islice(directories(file), _MOST_DIRECTORIES):
         yield directory
         for below in sub_directories(file, directory):
@@ -190,7 +190,7 @@ def _inside(found: list[Directory]) -> list[tuple[int, int]]:
     ]
 
 
-def _jpegs(file: LocalFile, outside: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+def _jpegs(file: MediaFile, outside: list[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
     """Find JPEGs of eight bits: offset, width and height of each."""
     starts = sorted(outside)
     data = file.whole()

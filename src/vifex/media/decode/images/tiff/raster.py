@@ -19,7 +19,7 @@ from PIL import Image
 
 from vifex.media.decode.files.limits import Refused
 from vifex.media.decode.files.reasons import why_not
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.images.pillow import loading
 from vifex.media.decode.images.tiff.tags import Directory
 from vifex.values import Limits
@@ -65,7 +65,7 @@ class _Place:
     width: int
 
 
-def read_raster(file: LocalFile, page: Directory, limits: Limits, wanted: int) -> Raster:
+def read_raster(file: MediaFile, page: Directory, limits: Limits, wanted: int) -> Raster:
     """Read the numbers of a page; its size has been checked.
 
     Args:
@@ -109,7 +109,7 @@ def describe(page: Directory) -> str:
     return f"{page.samples} planes of {samples}" if page.is_planar else samples
 
 
-def _one_kind(page: Directory, file: LocalFile) -> tuple[int, int]:
+def _one_kind(page: Directory, file: MediaFile) -> tuple[int, int]:
     """Return bits and format of all samples."""
     bits, formats = set(page.bits), set(page.formats)
     if page.number(32997, 1) > 1:
@@ -126,7 +126,7 @@ def _one_kind(page: Directory, file: LocalFile) -> tuple[int, int]:
     raise _refused(describe(page), file)
 
 
-def _refused(kind: str, file: LocalFile) -> Refused:
+def _refused(kind: str, file: MediaFile) -> Refused:
     return Refused(
         f"it is a TIFF of a kind that cannot be read: {kind}.",
         of=file.display_name,
@@ -139,7 +139,7 @@ def _dtype(bits: int, number_format: int) -> str:
     return f"{'?uif'[number_format]}{whole // 8}"
 
 
-def _places(page: Directory, file: LocalFile) -> Iterator[_Place]:
+def _places(page: Directory, file: MediaFile) -> Iterator[_Place]:
     height, width = page.height, page.width
     if 324 in page.tags:
         part_h, part_w = page.number(323), page.number(322)
@@ -157,7 +157,7 @@ def _places(page: Directory, file: LocalFile) -> Iterator[_Place]:
 
 
 def _unpacked(
-    file: LocalFile, page: Directory, place: _Place, bits_per_pixel: int, limits: Limits
+    file: MediaFile, page: Directory, place: _Place, bits_per_pixel: int, limits: Limits
 ) -> npt.NDArray[np.uint8]:
     """Return the bytes of a strip or tile, `[rows, bytes of a row]`."""
     row_bytes = (place.width * bits_per_pixel + 7) // 8

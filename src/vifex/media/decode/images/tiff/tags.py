@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 
 __all__ = ["Directory", "directories", "is_tiff", "sub_directories"]
 
@@ -148,7 +148,7 @@ def is_tiff(head: bytes) -> bool:
     return order is not None and int.from_bytes(head[2:4], order) in _MAGIC  # type: ignore[arg-type]
 
 
-def directories(file: LocalFile) -> Iterator[Directory]:
+def directories(file: MediaFile) -> Iterator[Directory]:
     """Yield the directories of the main chain, the first one first; what is broken ends it."""
     found = _header(file)
     if found is None:
@@ -164,7 +164,7 @@ def directories(file: LocalFile) -> Iterator[Directory]:
         yield directory
 
 
-def sub_directories(file: LocalFile, directory: Directory) -> Iterator[Directory]:
+def sub_directories(file: MediaFile, directory: Directory) -> Iterator[Directory]:
     """Yield the directories that one directory names as its own."""
     for offset in directory.numbers(_SUB_DIRECTORIES)[:64]:
         read = _read(file, directory.order, directory.magic, offset)
@@ -172,7 +172,7 @@ def sub_directories(file: LocalFile, directory: Directory) -> Iterator[Directory
             yield read[0]
 
 
-def _header(file: LocalFile) -> tuple[str, int, int] | None:
+def _header(file: MediaFile) -> tuple[str, int, int] | None:
     head = _at(file, 0, 16)
     if not is_tiff(head) or len(head) < 8:
         return None
@@ -183,7 +183,7 @@ def _header(file: LocalFile) -> tuple[str, int, int] | None:
     return (order, magic, int(np.frombuffer(head[8:16], f"{order}u8")[0])) if len(head) == 16 else None
 
 
-def _read(file: LocalFile, order: str, magic: int, offset: int) -> tuple[Directory, int] | None:
+def _read(file: MediaFile, order: str, magic: int, offset: int) -> tuple[Directory, int] | None:
     """Read a directory and the offset of the next one."""
     big = _MAGIC[magic]
     count_bytes, entry_bytes, word = (8, 20, 8) if big else (2, 12, 4)
@@ -206,7 +206,7 @@ def _read(file: LocalFile, order: str, magic: int, offset: int) -> tuple[Directo
     return Directory(offset, magic, order, tags), following
 
 
-def _values(file: LocalFile, order: str, entry: bytes, kind: int, word: int) -> Any:
+def _values(file: MediaFile, order: str, entry: bytes, kind: int, word: int) -> Any:
     count = int(np.frombuffer(entry[:word], f"{order}u{word}")[0])
     code = _TYPES.get(kind) or _RATIONALS.get(kind)
     if code is None:
@@ -229,7 +229,7 @@ def _values(file: LocalFile, order: str, entry: bytes, kind: int, word: int) -> 
     return values
 
 
-def _at(file: LocalFile, offset: int, size: int) -> bytes:
+def _at(file: MediaFile, offset: int, size: int) -> bytes:
     if offset >= file.size_bytes:
         return b""
     file.seek(offset)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vifex.media.decode.files.limits import Refused, check_pixels
-from vifex.media.decode.files.source import LocalFile
+from vifex.media.decode.files.source import MediaFile
 from vifex.media.decode.images.image import StillImage
 from vifex.media.decode.images.tiff.raster import Raster, describe, read_raster
 from vifex.media.decode.images.tiff.scale import NoScale, Scale, find_scale, to_eight_bits
@@ -49,7 +49,7 @@ class Page:
     """What was taken for black and white, where the kind of numbers does not say."""
 
 
-def find_pages(file: LocalFile) -> list[Directory]:
+def find_pages(file: MediaFile) -> list[Directory]:
     """Return the pages of a TIFF: its directories but for smaller copies and masks.
 
     Where the first directory is a smaller copy and the image itself is a directory below it, that is the
@@ -95,7 +95,7 @@ def _is_full_range(page: Directory) -> bool:
     return 532 not in page.tags and 529 not in page.tags
 
 
-def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
+def read_page(file: MediaFile, page: Directory, limits: Limits) -> Page:
     """Read a page's numbers and make an image of eight bits of them.
 
     Raises:
@@ -138,7 +138,7 @@ def read_page(file: LocalFile, page: Directory, limits: Limits) -> Page:
     )
 
 
-def _refused(kind: str, file: LocalFile) -> Refused:
+def _refused(kind: str, file: MediaFile) -> Refused:
     return Refused(
         f"it is a TIFF that cannot be read: {kind}.", of=file.display_name, todo="Convert it to 8 or 16 bits."
     )

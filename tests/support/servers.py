@@ -22,7 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 __all__ = [
     "S3_ENVIRONMENT",
@@ -289,6 +290,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._plain(405)
         if _took(of.failures, path):
             return self._plain(503)
+        if "list-type=2" in parts.query.split("&"):
+            return self._listing(of.folder / path.strip("/"), parse_qs(parts.query))
         file = of.folder / path.lstrip("/")
         if not file.is_file():
             return self._plain(404)
@@ -334,6 +337,28 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(len(piece) / of.rate)
         if not of.lengths:
             self.wfile.write(b"0\r\n\r\n")
+
+    def _listing(self, bucket: Path, query: dict[str, list[str]]) -> None:
+        """Answer as S3 does to ListObjectsV2: a page of at most 1000 keys."""
+        prefix, after = (query.get(name, [""])[0] for name in ("prefix", "continuation-token"))
+        found = ((str(p.relative_to(bucket)), p) for p in bucket.rglob("*") if p.is_file())
+        keys = sorted((key, p.stat()) for key, p in found if key.startswith(prefix) and key > after)
+        page = keys[:1000]
+        entries = [
+            f"<Contents><Key>{escape(key)}</Key><Size>{stat.st_size}</Size>"
+            f'<ETag>"{stat.st_mtime_ns:x}-{stat.st_size:x}"</ETag><LastModified>'
+            f"{time.strftime('%Y-%m-%dT%H:%M:%S.000Z', time.gmtime(stat.st_mtime))}</LastModified></Contents>"
+            for key, stat in page
+        ]
+        more = f"<NextContinuationToken>{escape(page[-1][0])}</NextContinuationToken>" if keys[1000:] else ""
+        body = (
+            f"<ListBucketResult><Name>{bucket.name}</Name><IsTruncated>{str(bool(more)).lower()}</IsTruncated>"
+            f"{''.join(entries)}{more}</ListBucketResult>"
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _trickle(self, body: bytes) -> None:
         for at in range(len(body)):

@@ -103,7 +103,8 @@ def _obstore(url: str) -> Any:
 def _store(url: str, n_retries: int = 0) -> Any:
     """Return the store of a bucket; single requests are made again by the caller, pages of listings by it."""
     parts = urlsplit(url)
-    chosen = tuple((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
+    # Only names are looked through: each value of `os.environ` is decoded when it is asked for.
+    chosen = tuple((name, os.environ[name]) for name in os.environ if name.startswith(_VARIABLES))
     return _store_of(parts.scheme, parts.netloc, chosen, n_retries)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Web"]
 
 _CHUNK: Final = 1 << 18
+_PROXIES: Final = (
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+)
 _REDIRECTS: Final = 5
 _RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _PASSING: Final = (408, 425, 429, 500, 502, 503, 504, 509, 520, 521, 522, 523, 524)
@@ -135,8 +140,15 @@ def _answer(method: str, url: str, part: tuple[int, int] | None = None) -> Itera
 
 
 def _pool(scheme: str, host: str, size: int) -> urllib3.PoolManager:
+    said = tuple(os.environ.get(name) for name in _PROXIES)
+    return _pool_by(_proxy(scheme, host, said), size)
+
+
+@lru_cache(maxsize=64)
+def _proxy(scheme: str, host: str, said: tuple[str | None, ...]) -> str | None:
+    """Return the address of the proxy for a host; what the environment says is part of the key."""
     proxy = getproxies().get(scheme)
-    return _pool_by(proxy if proxy and not proxy_bypass(host) else None, size)
+    return proxy if proxy and not proxy_bypass(host) else None
 
 
 @lru_cache(maxsize=8)

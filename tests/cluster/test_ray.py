@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from servers import S3_ENVIRONMENT, fill, s3_server
 
 import vifex
 
@@ -47,7 +48,7 @@ def media(tmp_path_factory: pytest.TempPathFactory, shared_media: Path) -> Path:
     return folder
 
 
-def compare_stores(one: Path, other: Path) -> list[dict[str, Any]]:
+def compare_stores(one: Path, other: Path | str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = compare(one, other, "main", None, only_rows=False)
     return found
 
@@ -84,7 +85,7 @@ def add_machine(cluster: Any) -> Any:
     return cluster.add_node(num_cpus=1, object_store_memory=_OBJECTS)
 
 
-def start(cluster: Any, media: Path, store: Path, *words: str) -> subprocess.Popen[str]:
+def start(cluster: Any, media: Path, store: Path | str, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "vifex", "extract", str(media), "-o", str(store), "--on", "ray", *WORDS]
     environment = {**os.environ, "RAY_ADDRESS": cluster.address}
     return subprocess.Popen([*command, *words], env=environment, stderr=subprocess.PIPE, text=True)
@@ -149,6 +150,18 @@ def test_the_rows_are_those_of_one_machine_to_the_bit(
     said = ended(start(cluster, media, tmp_path / "far.vifex"))
     assert "broken.jpg" in said
     assert compare_stores(local, tmp_path / "far.vifex") == []
+
+
+def test_a_store_in_a_bucket_is_filled_by_the_command_alone(
+    cluster: Any, media: Path, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machines of the cluster have neither credentials nor the address of the bucket."""
+    with s3_server() as url:
+        fill(url, "bucket", {})
+        for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": url}.items():
+            monkeypatch.setenv(name, value)
+        ended(start(cluster, media, "s3://bucket/far.vifex"))
+        assert compare_stores(local, "s3://bucket/far.vifex") == []
 
 
 def test_shards_and_machines_that_are_killed_cost_nothing_but_time(

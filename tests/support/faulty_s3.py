@@ -111,7 +111,11 @@ def faulty_s3(upstream: str) -> Iterator[FaultyS3]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            pass  # a client that was killed, or requests that outlive the test
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     said = FaultyS3(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -53,6 +53,10 @@ ENVIRONMENTS = {
     "scenedetect": Environment(
         ("scenedetect[pyav]==0.7.2", "opencv-python==5.0.0.93", "av==18.1.0", "numpy==2.4.6")
     ),
+    "ray_data": Environment(
+        ("ray[data]==2.60.0", "openvino==2026.4.1", "numpy==2.4.6", "pillow==13.0.0", "pyarrow==25.0.1")
+    ),
+    "daft": Environment(("daft==0.7.26", "openvino==2026.4.1", "numpy==2.4.6", "pillow==13.0.0")),
     "onnxruntime": Environment(("onnxruntime==1.31.1", "numpy==2.4.6", "pillow==13.0.0")),
     "opencv": Environment(("opencv-python-headless==5.0.0.93", "openvino==2026.4.1", "numpy==2.4.6")),
 }

@@ -77,6 +77,8 @@ def test_it_answers_as_a_dictionary_does(
                 assert each.status_of(what, "r") == (entry[2] if entry and same else None)
                 assert each.status_of(what, "other") is None
                 assert each.has_rows(what.medium_id) == bool(entry and entry[1])
+        ids = [medium(n).medium_id for n in range(60)]
+        assert each.with_rows(ids) == [i for i in ids if i in known and known[i][1]]
         for medium_id, (what, rows, _) in known.items():
             assert (each[medium_id].mtime_ns, each[medium_id].rows) == (what.mtime_ns, rows)
 

@@ -45,7 +45,7 @@ def ledger_of(path: Path, *commits: list[Entries]) -> Table:
 
 def test_the_checksum_is_what_the_format_says() -> None:
     """Computed here by hand from the text of docs/store-format.md."""
-    hostile = 'a "quoted"]\n[\r\\n],["line'
+    hostile = 'a "quoted"]\n[\r\\n],["line],"",[],'
     batch, last = seal(
         together(entry(1, wall_s=1, reason=hostile), entry(2, reason="f\u00fcr \udcff")),
         Seal(4, "ab" * 16, 9),

@@ -66,7 +66,7 @@ class ViewTables:
 
     def with_rows(self, medium_ids: Iterable[str]) -> list[str]:
         """Return those of some media that have rows."""
-        return [medium_id for medium_id in medium_ids if self.finished.has_rows(medium_id)]
+        return self.finished.with_rows(medium_ids)
 
     def change_rows(self, new: Sequence[Fragment], replaced: Sequence[str]) -> None:
         """Commit new fragments, and delete the rows that some media had, as one version of the rows."""

@@ -8,7 +8,7 @@ until it becomes a run of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,16 @@ from vifex.store.files import format_1
 from vifex.store.files.lance_adapter import Table
 from vifex.store.files.memory import release_freed_memory
 from vifex.store.ledger.entries import last_of_each, read_entries, take_entries
-from vifex.store.ledger.identities import hash_text, hash_texts, hex_lanes, lanes_of, mix, mix_lanes
+from vifex.store.ledger.identities import (
+    are_hex,
+    find_lanes,
+    hash_text,
+    hash_texts,
+    hex_lanes,
+    lanes_of,
+    mix,
+    mix_lanes,
+)
 from vifex.store.schema import DELETED, MEDIUM, LedgerEntry
 from vifex.values import Medium, Status
 
@@ -107,8 +116,8 @@ class FinishedMedia(Mapping[str, LedgerEntry]):
     def update(self, batch: pa.RecordBatch) -> None:
         """Take in the entries of a commit, which are newer than all before."""
         new = self._unsorted(batch.select(list(_COLUMNS)))
-        values = zip(*(column.tolist() for column in new.columns), strict=True)
-        self._recent.update({(high, low): (mark, labels, facts) for high, low, mark, labels, facts in values})
+        high, low, *values = (column.tolist() for column in new.columns)
+        self._recent.update(zip(zip(high, low, strict=True), zip(*values, strict=True), strict=True))
         if len(self._recent) >= _RECENT:
             self._settle()
 
@@ -143,6 +152,26 @@ class FinishedMedia(Mapping[str, LedgerEntry]):
         """Return whether a medium has rows."""
         found = self._find(medium_id)
         return found is not None and bool(found[2] & _HAS_ROWS)
+
+    def with_rows(self, medium_ids: Iterable[str]) -> list[str]:
+        """Return those of some media that have rows, in less time than one by one."""
+        ids = list(medium_ids)
+        texts = pa.array(ids, pa.large_string())
+        if not are_hex(texts).all():
+            return [medium_id for medium_id in ids if self.has_rows(medium_id)]
+        high, low = hex_lanes(texts)
+        facts = np.zeros(len(ids), np.uint64)
+        recent = [self._recent.get(key) for key in zip(high.tolist(), low.tolist(), strict=True)]
+        for place, found in enumerate(recent):
+            if found is not None:
+                facts[place] = found[2]
+        left = np.flatnonzero([found is None for found in recent])
+        for run in reversed(self._runs):
+            places = find_lanes(run.high, run.low, high[left], low[left])
+            facts[left[places >= 0]] = run.facts[places[places >= 0]]
+            left = left[places < 0]
+        wanted = (facts & np.uint64(_HAS_ROWS | _IS_DELETED)) == np.uint64(_HAS_ROWS)
+        return [ids[place] for place in np.flatnonzero(wanted).tolist()]
 
     def place_of(self, medium_id: str) -> int | None:
         """Return the place of a medium's newest entry in the ledger."""

@@ -4,8 +4,8 @@ usage: archives.py [--images N] [--shards N] [--rounds N]
 
 The images are those of a Parquet set of 64-pixel JPEGs, so what it costs to reach an image weighs as much as
 it can. Each form is extracted by the command into a new store, in turn; the figure is images per second from
-the first decode to the last commit. Then a run over shards is killed, and the same command resumes it: how
-much of the shards it reads, and what it computes again.
+the first decode to the last commit. Then a run over shards is killed, and the same command resumes it: which
+shards it opens (the kernel tells), how many bytes it reads in all, and what it computes again.
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
 from inputs import SHARED, parser
-from record import alternate, spread, write
+from record import ROOT, alternate, spread, write
 
 import vifex
+
+sys.path.append(str(ROOT / "tests" / "support"))
+from opened_files import opened
 
 SOURCE = SHARED / "data" / "tiny-imagenet-train.parquet"
 PER_SHARD = 5000
@@ -113,9 +117,14 @@ def resume(folder: Path, shards: int) -> dict[str, Any]:
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     before = committed(store)
-    said, resumed = counted(command(sources, store))
+    with vifex.open(store) as left:
+        of_shard = Counter(entry["uri"].partition("#")[0] for entry in left.ledger().to_pylist())
+    finished = {Path(uri).name for uri, count in of_shard.items() if count == PER_SHARD}
+    with opened(folder) as in_resumed:
+        said, resumed = counted(command(sources, store))
     assert said["already_done"] + said["ok"] == total, said
-    _, nothing = counted(command(sources, store))
+    with opened(folder) as at_last:
+        _, nothing = counted(command(sources, store))
     of_shards = sum(path.stat().st_size for path in sources)
     return {
         "members": total,
@@ -125,7 +134,9 @@ def resume(folder: Path, shards: int) -> dict[str, Any]:
         "computed": said["ok"],
         "resumed": resumed,
         "with_nothing_left_to_do": nothing,
-        "read_of_what_was_done": round(nothing["bytes_read"] / of_shards, 3),
+        "shards_finished_before": len(finished),
+        "of_these_opened_again": len(finished & in_resumed),
+        "shards_opened_with_nothing_left_to_do": len(at_last & {path.name for path in sources}),
     }
 
 

@@ -162,10 +162,10 @@ def test_fields_of_a_manifest_that_are_not_read_are_named(image: Path, vifex_com
     report = json.loads(done.stdout)
     assert report["rows"] == 2
     (notice,) = report["notices"]
-    assert "the fields pts, score are not read." in notice
+    assert "the fields pts, score are kept as extra columns." in notice
     assert "every box is taken on every sampled frame" in notice
     assert f"vifex: {notice}" in told(done)
-    with pytest.warns(UserWarning, match="the fields pts, score are not read"):
+    with pytest.warns(UserWarning, match="the fields pts, score are kept as extra columns"):
         vifex.extract(root / "boxes.csv", root / "t.vifex")
 
 

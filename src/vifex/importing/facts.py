@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from vifex.importing.features import FeatureFile
 from vifex.media.sources.fields import reading_of, snake
 from vifex.values import InputError
+from vifex.values.extra import EXTRA
 from vifex.values.registry import near
 from vifex.values.rows import BOX_SIDES, ROW_COLUMNS, ROW_NAMES
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FactReading", "facts_of_file"]
 
 _OWN: Final = frozenset(ROW_NAMES)
-_TEXTS: Final = frozenset(c.name for c in ROW_COLUMNS if c.type == "string")
+_TEXTS: Final = frozenset((*(c.name for c in ROW_COLUMNS if c.type == "string"), EXTRA))
 _TYPES: Final = {c.name: c.type for c in ROW_COLUMNS}
 _PLURALS: Final = frozenset(
     (
@@ -166,6 +167,8 @@ def facts_of_file(file: FeatureFile, names: str | None) -> FactReading:
     if {"key", "name"} <= own.keys() or {"medium_id", "uri"} <= own.keys():  # an export of Vifex
         box = BOX_SIDES if own.keys() >= set(BOX_SIDES) else ()
         sources = {ours: name for ours, name in own.items() if ours not in BOX_SIDES}
+        if EXTRA in given:
+            sources[EXTRA] = EXTRA
         if names is not None:
             sources["name"] = names
         left = tuple(name for name in given if name not in {*sources.values(), *box})

@@ -17,6 +17,7 @@ from vifex.media.sources.id_set import IdSet
 from vifex.store import Spilled, ViewWriter, row_schema
 from vifex.store.files.memory import release_freed_memory
 from vifex.values import InputError, Outcome, Recipe
+from vifex.values.extra import EXTRA, extra_dict, extra_text
 from vifex.values.rows import ROW_COLUMNS
 
 if TYPE_CHECKING:
@@ -259,7 +260,28 @@ class _Filling:
         for spec, column in zip(self._recipe.layers, vectors, strict=True):
             columns[spec.column] = column
         arrays = [columns[f.name] if f.name in columns else pa.nulls(count, f.type) for f in self._schema]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        rows = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        extra = self._extra(facts, count)
+        if extra is None:
+            return rows
+        return pa.RecordBatch.from_arrays([*arrays, extra], schema=row_schema(self._recipe, extra=True))
+
+    def _extra(self, facts: Mapping[str, pa.Array], count: int) -> pa.Array | None:
+        """Return the extra columns of rows, which exports have as JSON; `None` where there are none."""
+        import pyarrow as pa
+
+        if EXTRA not in facts or facts[EXTRA].null_count == count or EXTRA in self._schema.names:
+            return None
+        try:
+            texts = [extra_text(extra_dict(text)) for text in facts[EXTRA].to_pylist()]
+        except (ValueError, AttributeError) as exc:
+            raise InputError(
+                f"the column {EXTRA!r} has a value that is no JSON object.",
+                of=str(self._file.path),
+                todo="Give it another name, or take it out of the file.",
+            ) from exc
+        self._done.stated.add(EXTRA)
+        return pa.ExtensionArray.from_storage(pa.json_(pa.string()), pa.array(texts, pa.string()))
 
     def _add(self, pieces: Sequence[_Piece], rows: pa.RecordBatch) -> None:
         """Add media whose rows all lie in one batch, as many at once as follow one another."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vifex.values import Box, StoreError
+from vifex.values.extra import EXTRA, extra_dict
 from vifex.values.rows import BOX_SIDES, ROW_NAMES
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Hit:
     """Part of the upright image in pixels; `None` is the whole."""
     label: str | None
     split: str | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What the source said of the row beside these: columns of a manifest that have no meaning for Vifex."""
 
     @property
     def page(self) -> int | None:
@@ -65,6 +68,7 @@ class Hit:
         """
         box = self.box
         plain = {name: getattr(self, name) for name in self.__slots__}
+        plain["extra"] = dict(self.extra)
         return plain | {"box": box and {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}}
 
 
@@ -103,7 +107,7 @@ def hits_at(view: View, places: Sequence[int], scores: Sequence[float]) -> list[
     """Look up rows by their places in the stored order of the view; ranks count from 1 in the order given."""
     found: list[Hit] = []
     for start in range(0, len(places), _KEYS_AT_ONCE):
-        rows = view.take(places[start : start + _KEYS_AT_ONCE], ROW_NAMES).to_pylist()
+        rows = view.take(places[start : start + _KEYS_AT_ONCE], _names(view)).to_pylist()
         found.extend(_hit(start + i, scores[start + i - 1], row) for i, row in enumerate(rows, start=1))
     return found
 
@@ -122,7 +126,7 @@ def _rows_at(view: View, places: Mapping[str, int]) -> dict[str, dict[str, Any]]
     end = view.count_rows()
     known = [place for place in places.values() if place < end]
     for start in range(0, len(known), _KEYS_AT_ONCE):
-        table = view.take(known[start : start + _KEYS_AT_ONCE], ROW_NAMES)
+        table = view.take(known[start : start + _KEYS_AT_ONCE], _names(view))
         rows.update((row["key"], row) for row in table.to_pylist())
     return rows
 
@@ -132,9 +136,13 @@ def _rows_named(view: View, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         named = ", ".join(sql_text(key) for key in keys[start : start + _KEYS_AT_ONCE])
-        table = view.to_arrow(columns=ROW_NAMES, where=f"key IN ({named})")
+        table = view.to_arrow(columns=_names(view), where=f"key IN ({named})")
         rows.update((row["key"], row) for row in table.to_pylist())
     return rows
+
+
+def _names(view: View) -> list[str]:
+    return [*ROW_NAMES, *([EXTRA] if view.has_extra else [])]
 
 
 def sql_text(text: str) -> str:
@@ -145,5 +153,5 @@ def sql_text(text: str) -> str:
 def _hit(rank: int, score: float, row: dict[str, Any]) -> Hit:
     corners = [row[c] for c in BOX_SIDES]
     box = None if any(c is None for c in corners) else Box(*corners)
-    fields = {name: value for name, value in row.items() if name not in BOX_SIDES}
-    return Hit(rank=rank, score=score, box=box, **fields)
+    fields = {name: value for name, value in row.items() if name not in (*BOX_SIDES, EXTRA)}
+    return Hit(rank=rank, score=score, box=box, extra=extra_dict(row.get(EXTRA)), **fields)

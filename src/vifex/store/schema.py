@@ -10,10 +10,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from vifex.values import InputError, LayerSpec, Medium, Outcome, Recipe
+from vifex.values.extra import EXTRA
 from vifex.values.rows import ROW_COLUMNS
 
 __all__ = [
     "DELETED",
+    "EXTRA_FIELD",
     "FILES",
     "INDEX",
     "LEDGER_SCHEMA",
@@ -26,6 +28,7 @@ __all__ = [
     "LedgerEntry",
     "deleted_entries",
     "files_entry",
+    "has_extra",
     "index_entry",
     "maintenance_entry",
     "media_entries",
@@ -45,6 +48,9 @@ ROW_FIELDS: Final[tuple[pa.Field, ...]] = tuple(
     pa.field(column.name, _TYPES[column.type], nullable=not column.required) for column in ROW_COLUMNS
 )
 """What every row has before its vectors."""
+
+EXTRA_FIELD: Final[pa.Field] = pa.field(EXTRA, pa.json_(pa.string()))
+"""What a source said of a row beside what Vifex reads: the last column, where a row of the view has any."""
 
 # Large strings: the offsets of plain ones overflow at 2 GiB of text in a column.
 LEDGER_SCHEMA: Final[pa.Schema] = pa.schema(
@@ -221,8 +227,12 @@ def _entry(kind: str, reason: str, recipe_hash: str) -> Entries:
     return {name: [value] for name, value in values.items()}
 
 
-def row_schema(recipe: Recipe) -> pa.Schema:
+def row_schema(recipe: Recipe, *, extra: bool = False) -> pa.Schema:
     """Return the columns of a view's rows: the fixed ones, then one for each layer of the recipe.
+
+    Args:
+        recipe: Of the view.
+        extra: Whether the rows have extra columns, which stand behind the others.
 
     Raises:
         InputError: If two layers would share a column.
@@ -237,7 +247,14 @@ def row_schema(recipe: Recipe) -> pa.Schema:
                 todo="Extract them into two views: `view=NAME`.",
             )
         taken[spec.column.lower()] = f"the layer {spec.layer.name!r}"
-    return pa.schema([*ROW_FIELDS, *(_layer_field(spec) for spec in recipe.layers)])
+    last = [EXTRA_FIELD] if extra else []
+    return pa.schema([*ROW_FIELDS, *(_layer_field(spec) for spec in recipe.layers), *last])
+
+
+def has_extra(schema: pa.Schema) -> bool:
+    """Return whether rows of these columns have extra ones. A layer may have a column of the same name."""
+    place = schema.get_field_index(EXTRA)
+    return place >= 0 and bool(schema.field(place).type == EXTRA_FIELD.type)
 
 
 def _layer_field(spec: LayerSpec) -> pa.Field:

@@ -112,6 +112,8 @@ class Box:
     """The same as the number of a frame in presentation order, from 0."""
     is_relative: bool = False
     """Whether the corners are parts of the image's width and height, not pixels."""
+    extra: str | None = field(default=None, compare=False)
+    """What the source says of it beside these, as JSON; `None` takes what it says of the medium."""
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(v) for v in (self.x0, self.y0, self.x1, self.y1)):
@@ -179,6 +181,10 @@ class Medium:
     """The same as each N-th frame."""
     max_frames: int | None = None
     """Samples of this medium at most, in place of what a view says."""
+    extra: str | None = None
+    """What the source says of it beside these, as JSON: see `vifex.values.extra`."""
+    moment_extras: tuple[str | None, ...] = ()
+    """The same of each of `times_s` or `frames`, where it differs between them; else empty."""
     extent: tuple[int, int] | None = None
     """Where a member of an archive lies in the archive: offset and number of bytes. `None` is a whole file,
     or a member that is not stored as it is."""

@@ -94,7 +94,7 @@ def test_a_shard_of_webdataset(write: Write, name: str, tmp_path: Path) -> None:
             "0003.json": b"{broken",
         },
     )
-    media, outcomes, (notice,) = found_in(path)
+    media, outcomes, (kept, notice) = found_in(path)
     assert [(m.name, m.label, m.split) for m in media] == [
         ("0001.jpg", "7", None),
         ("0002.seg.png", "dog", "val"),
@@ -102,7 +102,9 @@ def test_a_shard_of_webdataset(write: Write, name: str, tmp_path: Path) -> None:
         ("0003.jpg", None, None),
     ]
     assert not outcomes
-    assert notice == f"{path}: beside its media, these are not read: .txt, hash, .json."
+    assert kept == f"{path}: the fields txt, hash are kept as extra columns."
+    assert notice == f"{path}: beside its media, these are not read: .json."
+    assert [m.extra for m in media] == ['{"txt":"a caption"}', '{"hash":3}', '{"hash":3}', None]
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.jpg", "ünï/✓.jpg".encode(), b"a#b%20?.jpg", b"x" * 180 + b".jpg"])

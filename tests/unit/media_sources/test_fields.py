@@ -76,7 +76,8 @@ def test_moments(make: Make) -> None:
     assert only(folder / "a.csv")[0].times_s == (0.0, 2.5)
     by_frame, notices = only(folder / "b.csv")
     assert (by_frame.frames, by_frame.times_s) == ((3, 12), ())
-    assert "timestamp is not read" in notices[1]
+    assert "timestamp is kept as an extra column" in notices[1]
+    assert by_frame.moment_extras == ('{"timestamp":0.1}', '{"timestamp":0.5}')
     by_ms, (notice,) = only(folder / "c.csv")
     assert by_ms.times_s == (1.5,)
     assert "timestamp_ms is read as t_s in milliseconds" in notice

@@ -1,4 +1,4 @@
-"""Fields of a manifest that are not read are named, and what follows where they say when."""
+"""Fields of a manifest that have no meaning are kept and named, and what follows where they say when."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_detectors_table(make: Make) -> None:
     (folder / "boxes.csv").write_text(DETECTOR)
     renamed, notice = told(folder / "boxes.csv")
     assert renamed.endswith("boxes.csv: video is read as uri, class is read as label.")
-    assert "boxes.csv: the fields pts, score are not read." in notice
+    assert "boxes.csv: the fields pts, score are kept as extra columns." in notice
     assert f"Although pts may say when a box is seen, {EVERY}" in notice
     assert "t_start_s and t_end_s" in notice
     (medium,) = find([folder / "boxes.csv"])
@@ -46,7 +46,7 @@ def test_a_detectors_table(make: Make) -> None:
 def test_no_advice_where_the_moment_is_read(make: Make) -> None:
     folder = make("v.mp4")
     (folder / "a.csv").write_text("uri,frame,t_s,x0,y0,x1,y1\nv.mp4,3,0.1,1,1,9,9\n")
-    assert told(folder / "a.csv") == [f"{folder / 'a.csv'}: the field t_s is not read."]
+    assert told(folder / "a.csv") == [f"{folder / 'a.csv'}: the field t_s is kept as an extra column."]
 
 
 def test_a_detectors_lines_of_json(make: Make) -> None:
@@ -56,7 +56,7 @@ def test_a_detectors_lines_of_json(make: Make) -> None:
         '{"uri": "v.mp4", "class": null, "track": {"id": [1]}, "x0": 2, "y0": 1, "x1": 9, "y1": 9}\n'
     )
     (notice,) = told(folder / "boxes.jsonl")
-    assert "the fields pts, score, track are not read." in notice
+    assert "the fields pts, score, track are kept as extra columns." in notice
     assert EVERY in notice
 
 
@@ -76,7 +76,7 @@ def test_words_that_say_when(make: Make, name: str) -> None:
 def test_words_that_do_not(make: Make, name: str) -> None:
     folder = make("v.mp4")
     (folder / "a.csv").write_text(f"uri,{name},x0,y0,x1,y1\nv.mp4,1,1,1,9,9\n")
-    assert told(folder / "a.csv") == [f"{folder / 'a.csv'}: the field {name} is not read."]
+    assert told(folder / "a.csv") == [f"{folder / 'a.csv'}: the field {name} is kept as an extra column."]
 
 
 def test_no_word_where_all_is_read_or_nothing_stands(make: Make) -> None:
@@ -94,6 +94,7 @@ def test_many_and_odd_names_make_one_line(make: Make) -> None:
     (folder / "a.csv").write_text(f"uri,{','.join(names)}\nv.mp4,{','.join('1' * len(names))}\n")
     (notice,) = told(folder / "a.csv")
     assert "(one without a name)" in notice
-    assert "more are not read" in notice
-    assert len(notice) < 500
+    assert "more are kept as extra columns. The fields" in notice
+    assert "more are not kept, because of the limit of 100 extra columns for a source." in notice
+    assert len(notice) < 700
     assert "\n" not in notice

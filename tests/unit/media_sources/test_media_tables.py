@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def test_rows_are_media(
             "name": [f"{n}.jpg" for n in range(7)],
             "image": DATA,
             "label": [n % 2 for n in range(7)],
-            "more": [0] * 7,
+            "more": [0.5] * 7,
+            "caption": [f"no. {n}" for n in range(7)],
+            "taken": [date(2026, 11, n + 1) for n in range(7)],
         }
     )
     write(table.replace_schema_metadata({"classes": '["cat", "dog"]'}), tmp_path / name)
@@ -77,7 +80,9 @@ def test_rows_are_media(
         (f"{n}.jpg", "image", ["cat", "dog"][n % 2], "train") for n in range(7)
     ]
     assert not outcomes
-    assert notices == [f"{tmp_path / name}: the field more is not read."]
+    assert notices == [f"{tmp_path / name}: the fields more, caption, taken are kept as extra columns."]
+    extra = '{{"caption":"no. {}","more":0.5,"taken":"2026-11-0{}"}}'
+    assert [m.extra for m in media] == [extra.format(n, n + 1) for n in range(7)]
     assert [read(m) for m in media] == DATA
     assert [read(m) for m in reversed(media)] == DATA[::-1]
 

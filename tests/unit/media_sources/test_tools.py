@@ -156,7 +156,11 @@ def test_mot(make: Make, given: str) -> None:
     found, notices = media(folder / given)
     assert found["000001.png"].boxes == (Box(10, 20, 40, 60, "3"), Box(0, 0, 5, 5, "4"))
     assert (found["000002.png"].boxes, found["000002.png"].label) == ((Box(11, 20, 41, 60),), "3")
-    assert notices == [f"{folder / given}: boxes with a confidence of 0 are left out: 1."]
+    left_out, kept = notices
+    assert left_out == f"{folder / given}: boxes with a confidence of 0 are left out: 1."
+    assert kept == f"{folder / given}: the fields confidence, class, visibility are kept as extra columns."
+    extras = [box.extra for box in found["000001.png"].boxes]
+    assert extras == [f'{{"class":1,"confidence":1,"visibility":{v}}}' for v in (1, 0.5)]
 
 
 def test_detections_of_mot_have_no_labels(make: Make) -> None:

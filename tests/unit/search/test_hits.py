@@ -40,7 +40,7 @@ def test_json_has_the_documented_names_in_order(plain_view):
     hit = fetch_hits(plain_view, [Match(keys[0], 0.25)])[0]
     plain = json.loads(json.dumps(hit.to_dict(), allow_nan=False))
     names = "rank score key medium_id uri name ordinal frame_index pts time_base t_s t_start_s t_end_s"
-    assert " ".join(plain) == f"{names} box label split"
+    assert " ".join(plain) == f"{names} box label split extra"
     assert plain["box"] == {"x0": 1.0, "y0": 2.0, "x1": 30.5, "y1": 40.0}
     assert plain["t_s"] is None
 

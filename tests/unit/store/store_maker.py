@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from vifex.store import ViewWriter, open_store, row_schema
+from vifex.store.schema import EXTRA_FIELD
 from vifex.values import Layer, LayerSpec, Medium, Outcome, PixelSpec, Recipe, Sampling, Status
 
 DIM = 16
@@ -71,7 +72,11 @@ def rows_of(what: Medium, n: int, of: Recipe | None = None, first: int = 0) -> p
     }
     arrays = [pa.array(columns[f.name], f.type) for f in schema if f.name in columns]
     arrays += [_vectors(what, ordinals, field) for field in schema if field.name not in columns]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
+    if what.extra is None:
+        return rows
+    extra = pa.ExtensionArray.from_storage(EXTRA_FIELD.type, pa.array([what.extra] * n, pa.string()))
+    return pa.RecordBatch.from_arrays([*rows.columns, extra], schema=schema.append(EXTRA_FIELD))
 
 
 def _vectors(what: Medium, ordinals: np.ndarray, field: pa.Field) -> pa.Array:

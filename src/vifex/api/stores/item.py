@@ -15,6 +15,7 @@ import pyarrow as pa
 from vifex.search.hits import sql_text
 from vifex.store import View as StoredView
 from vifex.values import Box, InputError, Status
+from vifex.values.extra import EXTRA, extra_dict
 from vifex.values.media import path_to_uri
 from vifex.values.registry import near
 
@@ -54,6 +55,8 @@ class Item:
     """The part of each image, in its pixels; `None` is the whole."""
     label: str | None
     split: str | None
+    extra: tuple[Mapping[str, Any], ...] = ()
+    """What the source said of each row beside these, e.g. columns of a manifest that Vifex does not read."""
 
     @property
     def features(self) -> npt.NDArray[Any]:
@@ -95,8 +98,9 @@ def read_item(view: StoredView, name: str | os.PathLike[str], of: str) -> Item:
     entry = find_entry(view, os.fspath(name), of)
     layers = {spec.layer.name: spec for spec in view.recipe.layers}
     where = f"medium_id = {sql_text(entry['medium_id'])}"
-    rows = view.to_arrow([*_FACTS, *(spec.column for spec in layers.values())], where).sort_by("ordinal")
-    facts = rows.select(list(_FACTS)).to_pylist()
+    names = [*_FACTS, *([EXTRA] if view.has_extra else [])]
+    rows = view.to_arrow([*names, *(spec.column for spec in layers.values())], where).sort_by("ordinal")
+    facts = rows.select(names).to_pylist()
     features = {n: _array(rows, spec.column, spec.shape) for n, spec in layers.items()}
     times = [rows.column(n).to_numpy().astype(np.float64) for n in _TIMES]
     first: dict[str, Any] = facts[0] if facts else {}
@@ -116,6 +120,7 @@ def read_item(view: StoredView, name: str | os.PathLike[str], of: str) -> Item:
         boxes=tuple(_box(row) for row in facts),
         label=first.get("label"),
         split=first.get("split"),
+        extra=tuple(extra_dict(row.get(EXTRA)) for row in facts),
     )
 
 

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from vifex.values import Medium, Recipe
+from vifex.extraction.pipeline.row_extras import extras_of
+from vifex.values import InputError, Medium, Recipe
+from vifex.values.extra import EXTRA
 from vifex.values.sample_facts import BOX_NUMBER, Records, fact_column
 
 __all__ = ["MediumRows", "Part", "RowChunk", "build_rows", "in_order"]
@@ -59,11 +61,22 @@ def build_rows(media: Sequence[MediumRows], schema: pa.Schema, recipe: Recipe) -
         media: Their rows, one medium after the other.
         schema: The view's, from the store.
         recipe: Says the columns' sizes.
+
+    Returns:
+        The columns of the schema, and `extra` behind them where a source says more of one of the rows.
+
+    Raises:
+        InputError: If a layer has the column `extra`.
     """
     slices = _merged([part for rows in media for part in rows.parts])
     records = _joined([chunk.records[start:stop] for chunk, start, stop in slices])
     owners = [(rows.medium, rows.row_count()) for rows in media]
     columns = _texts(owners, records) | _facts(records, schema)
+    extras = extras_of(owners, records)
+    if extras is not None:
+        schema = _with_extra(schema)
+        texts = pa.array(extras, pa.string())
+        columns[EXTRA] = pa.ExtensionArray.from_storage(schema.field(EXTRA).type, texts)
     for spec in recipe.layers:
         column = spec.column
         flat = _joined([chunk.vectors[column][start:stop] for chunk, start, stop in slices])
@@ -71,6 +84,15 @@ def build_rows(media: Sequence[MediumRows], schema: pa.Schema, recipe: Recipe) -
         columns[column] = pa.FixedSizeListArray.from_arrays(values, spec.size)
     cast = [c if c.type == f.type else c.cast(f.type) for f in schema for c in (columns[f.name],)]
     return pa.RecordBatch.from_arrays(cast, schema=schema)
+
+
+def _with_extra(schema: pa.Schema) -> pa.Schema:
+    if EXTRA in schema.names:
+        raise InputError(
+            f"a layer has the column {EXTRA!r}, which the extra columns of a manifest need.",
+            todo="Take the columns that Vifex does not read out of the manifest.",
+        )
+    return schema.append(pa.field(EXTRA, pa.json_(pa.string())))
 
 
 def _merged(parts: Sequence[Part]) -> list[Part]:

@@ -2,7 +2,8 @@
 
 In a tar or zip that is a shard of WebDataset (https://github.com/webdataset/webdataset), members that share a
 name up to the first dot of their last part are one sample: `0001.jpg` beside `0001.cls`, the label, and
-`0001.json`, whose fields are those of a manifest.
+`0001.json`, whose fields are those of a manifest. Those that have no meaning there are extra columns, as is
+the text of `0001.txt`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from vifex.media.places import open_place, stat_place, uri_of, written
 from vifex.media.remote.errors import TransferError
 from vifex.media.sources import kinds
 from vifex.media.sources.archive_index import indexed
+from vifex.media.sources.extras import ExtraFields
 from vifex.media.sources.fields import reading_of
 from vifex.media.sources.files import NOT_MEDIA
+from vifex.media.sources.ignored import told_fields
 from vifex.media.sources.source import (
     Found,
     NothingHere,
@@ -79,8 +82,7 @@ def read_archive(given: str) -> Iterator[Found | Notice]:
             empty = empty and isinstance(found, Notice)
             yield found
     except OSError as exc:
-        reason = why(exc) if exc.errno else str(exc)
-        yield failed(path, printable(path), reason)
+        yield failed(path, printable(path), why(exc))
         return
     if empty:
         raise NothingHere(
@@ -101,6 +103,7 @@ class _Archive:
         self._uri = uri_of(path)
         self._names: set[str] = set()
         self._ignored: dict[str, None] = {}
+        self._extras = ExtraFields()
 
     def read(self) -> Iterator[Found | Notice]:
         sample = _Sample()
@@ -121,6 +124,9 @@ class _Archive:
             else:
                 yield found
         yield from self._done(sample)
+        told = told_fields(printable(self._path), self._extras, has_moments=True)
+        if told is not None:
+            yield told
         if self._ignored:
             some = list(self._ignored)
             shown = ", ".join(some[:_SHOWN]) + (
@@ -180,13 +186,17 @@ class _Archive:
                 yield replace(outcome, medium=replace(outcome.medium, uri=uri))
             return
         said: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
         for one in sample.rest:
-            said |= self._said(one)
+            of_one = self._said(one)
+            extra |= of_one.pop("extra", {})
+            said |= of_one
+        text = self._extras.text(extra)
         for medium in sample.media:
-            yield replace(medium, label=said.get("label"), split=said.get("split"))
+            yield replace(medium, label=said.get("label"), split=said.get("split"), extra=text)
 
-    def _said(self, one: ArchiveMember) -> dict[str, str]:
-        """Return the label and the split that a member beside a medium states."""
+    def _said(self, one: ArchiveMember) -> dict[str, Any]:
+        """Return the label, the split and the extra columns that a member beside a medium states."""
         low = one.name.lower()
         if one.size_bytes <= _SIDE_BYTES and low.endswith(_LABELS):
             label = self._bytes(one, _SIDE_BYTES).decode("utf-8", "replace").strip()
@@ -198,14 +208,20 @@ class _Archive:
                 fields = None
             if isinstance(fields, Mapping):
                 return self._fields(fields)
+        if one.size_bytes <= _SIDE_BYTES and low.endswith(".txt"):
+            extra = {"txt": self._bytes(one, _SIDE_BYTES).decode("utf-8", "replace").strip()}
+            self._extras.look(extra)
+            return {"extra": extra}
         self._ignored[f".{one.name.partition('.')[2]}"] = None
         return {}
 
-    def _fields(self, fields: Mapping[str, Any]) -> dict[str, str]:
+    def _fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         reading = reading_of([name for name in fields if isinstance(name, str)])
         named = {ours: fields[name] for ours, name in reading.named.items() if ours in ("label", "split")}
-        self._ignored.update(dict.fromkeys(n for n in reading.ignored if fields[n] is not None))
-        return {ours: str(value) for ours, value in named.items() if isinstance(value, str | int)}
+        extra = {name: fields[name] for name in reading.ignored if fields[name] is not None}
+        self._extras.look(extra)
+        said: dict[str, Any] = {"extra": extra} if extra else {}
+        return said | {ours: str(value) for ours, value in named.items() if isinstance(value, str | int)}
 
 
 def _key(name: str) -> str:

@@ -12,19 +12,23 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from vifex.media.places import base_name, open_text, written
-from vifex.media.remote.errors import TransferError
+from vifex.media.places import base_name, written
 from vifex.media.sources.beside import beside, is_there
 from vifex.media.sources.fields import corners_of, split_of
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
-from vifex.media.sources.source import printable, unreadable
+from vifex.media.sources.source import parsed, printable
 from vifex.values.errors import InputError
 
 __all__ = ["COCO"]
 
+_OF_IMAGE: Final = frozenset(("id", "file_name", "width", "height"))
+_OF_BOX: Final = frozenset(("id", "image_id", "category_id", "bbox", "iscrowd"))
+"""Fields that are read, or that the image says itself."""
+_OUTLINES: Final = ("segmentation", "keypoints")
+"""Fields of many numbers, which are not kept."""
 _FORM = "Give a JSON file with images, annotations and categories as COCO has them, or a JSONL manifest."
 
 
@@ -55,13 +59,25 @@ def _rows(path: str) -> Iterator[Row]:
             yield Row(number, {}, str(exc), where=f"image {image.get('id')}")
             continue
         stated = {"uri": uri} | ({"split": split} if split else {})
+        extra = {key: value for key, value in image.items() if key not in _OF_IMAGE and value is not None}
         own = [one for one in boxes.get(image.get("id"), ()) if not one.get("iscrowd")]
         if not own:
             number += 1
-            yield Row(number, stated, note=note, where=f"image {image.get('id')}", name=name)
+            where = f"image {image.get('id')}"
+            yield Row(number, stated, extra=extra, note=note, where=where, name=name)
         for one in own:
             number += 1
-            yield replace(_box(number, stated, one, names, note), name=name)
+            yield replace(_box(number, stated, one, names, note), name=name, **_more(extra, one))
+
+
+def _more(of_image: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an image and an annotation say beside what is read, and the names of what is not kept."""
+    stated = {key: value for key, value in one.items() if key not in _OF_BOX and value is not None}
+    outlines = tuple(key for key in _OUTLINES if key in stated)
+    return {
+        "extra": {**of_image, **{key: value for key, value in stated.items() if key not in outlines}},
+        "ignored": outlines,
+    }
 
 
 def _box(
@@ -78,21 +94,13 @@ def _box(
 
 
 def _load(path: str) -> dict[str, Any]:
-    try:
-        with open_text(path) as file:
-            data = json.load(file)
-    except TransferError:
-        raise
-    except OSError as exc:
-        raise unreadable(path, exc) from exc
-    except (ValueError, RecursionError) as exc:
-        raise InputError("this is not JSON in UTF-8.", of=printable(path), todo=_FORM) from exc
+    data = parsed(path, json.load, wrong=(ValueError, RecursionError), language="JSON", todo=_FORM)
     if not isinstance(data, dict) or not isinstance(data.get("images"), list):
         raise InputError("it has no list of images.", of=printable(path), todo=_FORM)
     for name in ("annotations", "categories"):
         if not isinstance(data.get(name, []), list):
             raise InputError(f"its {name} are not a list.", of=printable(path), todo=_FORM)
-    return data
+    return dict(data)
 
 
 def _by_image(annotations: Sequence[Any]) -> dict[Any, list[Mapping[str, Any]]]:

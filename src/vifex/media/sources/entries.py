@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,10 @@ class Entry:
     split: str | None = None
     ignored: tuple[str, ...] = ()
     """Fields with a value that are not read."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that have no meaning here, and are kept as extra columns."""
+    has_cells: bool = False
+    """Whether all its values are texts of cells, which may be numbers."""
     note: str | None = None
     """What the user should know about how the file is read."""
     where: str = ""
@@ -63,7 +67,8 @@ class Entry:
 def entry_of(row: Row, folder: str) -> Entry:
     """Parse a line; relative paths start at `folder`, the manifest's own, or beside its remote address."""
     where = row.where or f"line {row.number}"
-    entry = replace(_place(row, folder), ignored=row.ignored, note=row.note, where=where)
+    said: dict[str, Any] = {"ignored": row.ignored, "extra": row.extra, "has_cells": row.has_cells}
+    entry = replace(_place(row, folder), **said, note=row.note, where=where)
     if row.problem or not entry.uri:
         return replace(entry, problem=row.problem or entry.problem)
     problems = [entry.problem] if entry.problem else []
@@ -78,7 +83,7 @@ def entry_of(row: Row, folder: str) -> Entry:
         "label": _label,
         "split": _split,
     }
-    said: dict[str, Any] = {}
+    said = {}
     for what, reader in readers.items():
         try:
             said[what] = reader(row.fields)

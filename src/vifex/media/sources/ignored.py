@@ -1,4 +1,4 @@
-"""The notice about fields of a manifest that are not read."""
+"""The notice about fields that have no meaning here: which are kept as extra columns, which are not read."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from vifex.media.sources.extras import ExtraFields
 from vifex.media.sources.fields import snake
 from vifex.media.sources.source import Notice, printable
 
-__all__ = ["ignored_fields"]
+__all__ = ["told_fields"]
 
 _SHOWN: Final = 12
 _NAME_LENGTH: Final = 40
@@ -21,27 +22,48 @@ _OF_TIME: Final = re.compile(
 """Names that say when: `t_s`, `frame_id`, `timestampMs`, `pts`, `sec`."""
 
 
-def ignored_fields(
-    manifest: str, names: Sequence[str], *, has_boxes: bool, has_moments: bool = False
-) -> Notice:
-    """Return a notice of the fields that are not read, with advice if they state times.
+def told_fields(
+    manifest: str,
+    extras: ExtraFields,
+    ignored: Sequence[str] = (),
+    *,
+    has_boxes: bool = False,
+    has_moments: bool = False,
+) -> Notice | None:
+    """Return a notice of the fields that have no meaning here, with advice if they state times.
 
     Args:
         manifest: Its name, for the notice.
-        names: Names of the fields.
+        extras: Those that are kept.
+        ignored: Names of those that are not read.
         has_boxes: Whether a line has a box.
         has_moments: Whether a line states a time or a frame that is read.
+
+    Returns:
+        `None` where there are none.
     """
-    one = len(names) == 1
-    text = f"{manifest}: the field{'' if one else 's'} {_listed(names)} {'is' if one else 'are'} not read."
+    kept = extras.names
+    told = (
+        [f"{_the(kept)} kept as {'an extra column' if len(kept) == 1 else 'extra columns'}."] if kept else []
+    )
+    told += [f"{_the(names)} not kept, because of {why}." for names, why in extras.left_out]
+    told += [f"{_the(ignored)} not read."] if ignored else []
+    if not told:
+        return None
+    names = [*kept, *ignored]
     timed = [] if has_moments else [name for name in names if _OF_TIME.search(snake(name))]
     if timed:
         what = "a box is seen" if has_boxes else "a frame is seen"
         then = "every box is taken on every sampled frame of its file" if has_boxes else _WHOLE
-        text += f" Although {_listed(timed)} may say when {what}, {then}; {_REMEDY}."
+        told.append(f"Although {_listed(timed)} may say when {what}, {then}; {_REMEDY}.")
     if any(snake(name) == "fps" for name in names):
-        text += " fps is taken for the frame rate of the videos; sample_fps says how many frames to take."
-    return Notice(text)
+        told.append("fps is taken for the frame rate of the videos; sample_fps says how many frames to take.")
+    return Notice(f"{manifest}: {told[0]}{''.join(f' {text[0].upper()}{text[1:]}' for text in told[1:])}")
+
+
+def _the(names: Sequence[str]) -> str:
+    one = len(names) == 1
+    return f"the field{'' if one else 's'} {_listed(names)} {'is' if one else 'are'}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
@@ -16,9 +16,10 @@ from vifex.media.places import is_remote, open_buffered, stat_place, written
 from vifex.media.remote.errors import TransferError
 from vifex.media.remote.pool import mapped
 from vifex.media.sources.entries import Entry, entry_of
+from vifex.media.sources.extras import ExtraFields
 from vifex.media.sources.files import named_file
 from vifex.media.sources.id_set import IdSet
-from vifex.media.sources.ignored import ignored_fields
+from vifex.media.sources.ignored import told_fields
 from vifex.media.sources.rows import Rows, json_rows, table_rows
 from vifex.media.sources.source import (
     Found,
@@ -57,6 +58,7 @@ class _Plan:
     n_media: int = 0
     ignored: dict[str, None] = field(default_factory=dict)
     """Fields with a value that are not read, in their order."""
+    extras: ExtraFields = field(default_factory=ExtraFields)
     note: str | None = None
     """What the user should know about how the file is read."""
     has_boxes: bool = False
@@ -89,12 +91,16 @@ def _read(given: str, rows: Rows) -> Iterator[Found | Notice]:
         )
     if plan.note:
         yield Notice(f"{printable(path)}: {plan.note}.")
-    if plan.ignored:
-        yield ignored_fields(
-            printable(path), list(plan.ignored), has_boxes=plan.has_boxes, has_moments=plan.has_moments
-        )
+    boxes, moments = plan.has_boxes, plan.has_moments
+    told = told_fields(printable(path), plan.extras, list(plan.ignored), has_boxes=boxes, has_moments=moments)
+    if told is not None:
+        yield told
     groups = _groups(path, rows, plan.last_line)
-    yield from mapped(lambda group: _medium(group, path), groups, lambda group: is_remote(group[0].path))
+    yield from mapped(
+        lambda group: _medium(group, path, plan.extras), groups, lambda group: is_remote(group[0].path)
+    )
+    if plan.extras.scattered:
+        yield Notice(f"{printable(path)}: {plan.extras.scattered}")
     if plan.nameless:
         yield _nameless(plan, path)
 
@@ -112,6 +118,7 @@ def _plan(path: str, rows: Rows) -> _Plan:
     plan, seen, before = _Plan(), IdSet(), ""
     for entry in _entries(path, rows):
         plan.ignored.update(dict.fromkeys(entry.ignored[:_MOST_FIELDS]))
+        plan.extras.look(entry.extra)
         plan.note = plan.note or entry.note
         plan.has_boxes = plan.has_boxes or entry.box is not None
         plan.has_moments = plan.has_moments or entry.t_s is not None or entry.frame is not None
@@ -150,7 +157,7 @@ def _groups(path: str, rows: Rows, last_line: dict[str, int]) -> Iterator[list[E
     yield from held.values()
 
 
-def _medium(group: list[Entry], manifest: str) -> Found:
+def _medium(group: list[Entry], manifest: str, extras: ExtraFields) -> Found:
     """Make one medium from its lines, or an outcome that says which line is wrong."""
     first = group[0]
     wrong = next((e for e in group if e.problem), None) or _clash(group)
@@ -161,15 +168,39 @@ def _medium(group: list[Entry], manifest: str) -> Found:
     if isinstance(found, Outcome):
         reason = f"{found.reason} ({printable(manifest)}, {first.where})"
         return replace(found, medium=replace(found.medium, span=first.span), reason=reason)
-    return _with_words(found, group)
+    return _with_extras(_with_words(found, group, extras), group, extras)
 
 
-def _with_words(medium: Medium, group: list[Entry]) -> Medium:
+def _with_extras(medium: Medium, group: list[Entry], extras: ExtraFields) -> Medium:
+    """Add the extra columns of a medium without boxes, or of each of its moments where they differ."""
+    if medium.boxes or not any(e.extra for e in group):
+        return medium
+    texts = [extras.text(e.extra, cells=e.has_cells) for e in group]
+    if len(set(texts)) == 1:
+        return replace(medium, extra=texts[0])
+    moments: Sequence[float | int] = medium.frames or medium.times_s
+    if not moments:
+        return replace(medium, extra=extras.text_of_many([(e.extra, e.has_cells) for e in group]))
+    of_moment: dict[float | int | None, str | None] = {}
+    for entry, text in zip(group, texts, strict=True):
+        of_moment.setdefault(entry.frame if medium.frames else entry.t_s, text)
+    return replace(medium, moment_extras=tuple(of_moment.get(moment) for moment in moments))
+
+
+def _with_words(medium: Medium, group: list[Entry], extras: ExtraFields) -> Medium:
     labels = dict.fromkeys(e.label for e in group if e.label is not None)
     has_own = len(labels) > 1  # only boxes may differ
     # The same box twice counts once.
     boxes = dict.fromkeys(
-        replace(e.box, label=e.label if has_own else None, t_s=e.t_s, frame=e.frame) for e in group if e.box
+        replace(
+            e.box,
+            label=e.label if has_own else None,
+            t_s=e.t_s,
+            frame=e.frame,
+            extra=extras.text(e.extra, cells=e.has_cells),
+        )
+        for e in group
+        if e.box
     )
     return replace(
         medium,

@@ -16,7 +16,9 @@ from vifex.media.members.opening import is_table
 from vifex.media.members.tables import MediaColumn, Table
 from vifex.media.places import base_name, file_of, is_remote, stat_place, uri_of
 from vifex.media.sources import kinds
+from vifex.media.sources.extras import ExtraFields
 from vifex.media.sources.fields import reading_of, split_of
+from vifex.media.sources.ignored import told_fields
 from vifex.media.sources.source import (
     FileStat,
     Found,
@@ -50,8 +52,7 @@ def _read(given: str, stdin: BinaryIO | None) -> Iterator[Found | Notice]:
         stat = stat_place(path, is_fresh=True)
         table = Table(path)
     except OSError as exc:
-        reason = why(exc) if exc.errno else str(exc)
-        raise NothingHere(failed(path, printable(path), reason), todo="Get a fresh copy of it.") from exc
+        raise NothingHere(failed(path, printable(path), why(exc)), todo="Get a fresh copy of it.") from exc
     columns = table.media_columns()
     if not columns:
         raise NothingHere(
@@ -76,23 +77,32 @@ class _Listing:
         reading = reading_of([name for name in plain if name != self._name])
         self._said = {ours: name for ours, name in reading.named.items() if ours in ("label", "split")}
         read = {self._name, *self._said.values()}
-        self._ignored = [name for name in plain if name not in read]
+        others = [name for name in plain if name not in read]
+        self._extra = [name for name in others if _is_single(table.schema.field(name).type)]
+        self._ignored = [name for name in others if name not in self._extra]
+        self._extras = ExtraFields()
         self._classes = {name: class_names(table.schema, name) for name in self._said.values()}
         self._split = split_of(base_name(path))
 
     def read(self) -> Iterator[Found | Notice]:
-        if self._ignored:
-            fields = "field" if len(self._ignored) == 1 else "fields"
-            are = "is" if len(self._ignored) == 1 else "are"
-            yield Notice(
-                f"{printable(self._path)}: the {fields} {', '.join(self._ignored[:12])} {are} not read."
-            )
-        names = list(dict.fromkeys(n for n in (self._name, *self._said.values()) if n))
+        self._look()
+        told = told_fields(printable(self._path), self._extras, self._ignored, has_moments=True)
+        if told is not None:
+            yield told
+        extra = [name for name in self._extra if name in self._extras.names]
+        names = list(dict.fromkeys(n for n in (self._name, *self._said.values(), *extra) if n))
         if self._column.of_names and not self._name:
             names.append(self._column.top)
         words = self._words(names)
         for row, size in enumerate(self._table.sizes(self._column)):
             yield self._medium(row, size, next(words) if names else {})
+
+    def _look(self) -> None:
+        """Take note of the extra columns: of texts also how long they are, which takes a pass over them."""
+        self._extras.look(dict.fromkeys(self._extra, 0))
+        texts = [name for name in self._extra if _is_text(self._table.schema.field(name).type)]
+        for words in self._words(texts) if texts else ():
+            self._extras.look({name: text for name, text in words.items() if text is not None})
 
     def _words(self, names: list[str]) -> Iterator[Mapping[str, Any]]:
         """Yield what a row says beside its medium; the bytes of a structure are not made into objects."""
@@ -117,7 +127,8 @@ class _Listing:
         kind = kinds.by_name(name) or _KINDS.get(self._column.top, "unknown")
         made = medium_of(uri, name, kind, self._stat, place=self._path)
         split = said.get("split") or self._split
-        return replace(made, size_bytes=size, label=said.get("label"), split=split)
+        extra = self._extras.text({name: words[name] for name in self._extra if name in words})
+        return replace(made, size_bytes=size, label=said.get("label"), split=split, extra=extra)
 
     def _text(self, column: str, value: Any) -> str | None:
         classes = self._classes[column]
@@ -140,6 +151,29 @@ def class_names(schema: Any, column: str) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return []
     return names
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_single(kind: Any) -> bool:
+    """Whether a column has a single value in each row that JSON can hold: a number, a text, a date."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_dictionary(kind):
+        return _is_single(kind.value_type)
+    return bool(
+        _is_text(kind)
+        or types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_decimal(kind)
+        or types.is_temporal(kind)
+    )
 
 
 _is_file: Final = file_test(is_table)

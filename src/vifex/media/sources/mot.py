@@ -25,6 +25,9 @@ from vifex.values.errors import InputError
 __all__ = ["MOT"]
 
 _FILES: Final = ("gt.txt", "det.txt")
+_OF_TRUTH: Final = ("confidence", "class", "visibility")
+_OF_DETECTION: Final = ("confidence",)
+"""Columns behind the box, which are kept as extra ones."""
 
 
 def _rows(path: str) -> Iterator[Row]:
@@ -54,7 +57,9 @@ def _rows(path: str) -> Iterator[Row]:
         fields: dict[str, Any] = {"uri": beside(path, os.path.join(images, name))}  # noqa: PTH118
         fields |= corners_of([left - 1, top - 1, width, height], is_sized=True)
         fields |= {"label": str(int(track))} if track >= 0 else {}
-        yield Row(number, fields, note=note, name=name)
+        names = _OF_TRUTH if is_truth else _OF_DETECTION
+        extra = {n: cell for n, cell in zip(names, cells[6:], strict=False) if cell.strip()}
+        yield Row(number, fields, extra=extra, has_cells=True, note=note, name=name)
 
 
 def _lines(path: str) -> Iterator[tuple[int, list[str]]]:

@@ -9,7 +9,7 @@ import codecs
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TextIO
 
 from vifex.media.places import open_buffered, open_text
@@ -34,6 +34,10 @@ class Row:
     problem: str | None = None
     ignored: tuple[str, ...] = ()
     """Names of fields with a value that are not read."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that have no meaning here, and are kept as extra columns."""
+    has_cells: bool = False
+    """Whether all its values are texts of cells, which may be numbers."""
     note: str | None = None
     """What the user should know about how the file is read."""
     where: str = ""
@@ -66,7 +70,8 @@ def table_rows(path: str) -> Iterator[Row]:
                 problem = (
                     f"it has {len(cells)} cells and the head {len(head)}; put quotes around one with a comma"
                 )
-            yield _row(number, {k: v for k, v in zip(head, cells, strict=False) if v != ""}, reading, problem)
+            given = {k: v for k, v in zip(head, cells, strict=False) if v != ""}
+            yield replace(_row(number, given, reading, problem), has_cells=True)
 
 
 def _row(number: int, given: Mapping[str, Any], reading: Reading, problem: str | None) -> Row:
@@ -75,8 +80,8 @@ def _row(number: int, given: Mapping[str, Any], reading: Reading, problem: str |
         fields: Mapping[str, Any] = reading.apply(given)
     except ValueError as exc:
         fields, problem = {**given, "uri": given.get(reading.named.get("uri", ""))}, problem or str(exc)
-    ignored = tuple(name for name in reading.ignored if name in given)
-    return Row(number, fields, problem or reading.problem, ignored, reading.sentence())
+    extra = {name: given[name] for name in reading.ignored if name in given}
+    return Row(number, fields, problem or reading.problem, extra=extra, note=reading.sentence())
 
 
 def json_rows(path: str) -> Iterator[Row]:

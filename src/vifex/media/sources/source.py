@@ -7,10 +7,10 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, TextIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from vifex.media.places import PlaceStat, is_remote, shown, uri_of
+from vifex.media.places import PlaceStat, is_remote, open_text, shown, uri_of
 from vifex.media.remote.addresses import address_of, scheme_of
 from vifex.media.remote.errors import TransferError
 from vifex.values.errors import InputError
@@ -28,6 +28,7 @@ __all__ = [
     "file_test",
     "local_path",
     "medium_of",
+    "parsed",
     "place_given",
     "printable",
     "remote",
@@ -222,11 +223,44 @@ def unreadable(path: str, exc: OSError, what: str = "file") -> InputError:
     return InputError(f"{why(exc)}.", of=printable(path), todo=f"Give a {what} that can be read.")
 
 
+def parsed(
+    path: str,
+    parse: Callable[[TextIO], Any],
+    *,
+    wrong: tuple[type[Exception], ...],
+    language: str,
+    todo: str,
+) -> Any:
+    """Read a file of annotations in UTF-8.
+
+    Args:
+        path: Of the file, or its address.
+        parse: Reads it.
+        wrong: What is raised where the file is not in UTF-8 or not written in its language.
+        language: Its name, e.g. `JSON`.
+        todo: Which file is wanted.
+
+    Raises:
+        InputError: If it cannot be read, or is not in UTF-8 or in its language.
+        TransferError: If its server does not give it.
+    """
+    try:
+        with open_text(path) as file:
+            return parse(file)
+    except TransferError:
+        raise
+    except OSError as exc:
+        raise unreadable(path, exc) from exc
+    except wrong as exc:
+        raise InputError(f"this is not {language} in UTF-8.", of=printable(path), todo=todo) from exc
+
+
 def why(problem: OSError | ValueError) -> str:
     """Return in plain words why a path could not be examined."""
     if isinstance(problem, TransferError):
         return problem.reason
     if isinstance(problem, OSError):
-        code = problem.errno or 0
-        return _WORDS.get(code, f"it cannot be read: {problem.strerror or problem}")
+        if problem.errno is None:
+            return str(problem)  # the sentence of a reader
+        return _WORDS.get(problem.errno, f"it cannot be read: {problem.strerror or problem}")
     return "this is not a valid file name"

@@ -23,7 +23,7 @@ from vifex.media.sources import kinds
 from vifex.media.sources.beside import beside, place_named
 from vifex.media.sources.manifests import head_of, manifest_source
 from vifex.media.sources.rows import Row
-from vifex.media.sources.source import printable, unreadable
+from vifex.media.sources.source import parsed, printable
 from vifex.values.errors import InputError
 from vifex.values.registry import require
 
@@ -86,15 +86,9 @@ def _box(
 
 def _load(path: str) -> dict[str, Any]:
     yaml = require("yaml", extra="yaml", needed_for="a data set of YOLO")
-    try:
-        with open_text(path) as file:
-            data = yaml.safe_load(file)
-    except TransferError:
-        raise
-    except OSError as exc:
-        raise unreadable(path, exc) from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise InputError("this is not YAML in UTF-8.", of=printable(path), todo=_FORM) from exc
+    data = parsed(
+        path, yaml.safe_load, wrong=(yaml.YAMLError, UnicodeDecodeError), language="YAML", todo=_FORM
+    )
     names = data.get("names", {}) if isinstance(data, dict) else None
     if not isinstance(names, dict | list) or not any(data.get(split) for split in _SPLITS):
         raise InputError("it names no folders of images.", of=printable(path), todo=_FORM)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vifex.values.rows import ROW_COLUMNS
+from vifex.values.extra import EXTRA
+from vifex.values.rows import ROW_COLUMNS, RowColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,17 +45,18 @@ class Stated:
 def stated(view: View, where: str | None) -> dict[str, Stated]:
     """Return the row columns that are required or that a row states, in the order of the store."""
     found: dict[str, Stated] = {}
-    names = [column.name for column in ROW_COLUMNS]
+    columns = (*ROW_COLUMNS, *([RowColumn(EXTRA, "string", "row")] if view.has_extra else []))
+    names = [column.name for column in columns]
     for batch in view.batches(columns=names, where=where, batch_rows=_BATCH_ROWS):
-        for row_column in ROW_COLUMNS:
+        for row_column in columns:
             column = batch.column(row_column.name)
             if column.null_count == len(column):
                 continue
             one = found.setdefault(row_column.name, Stated(row_column.name, row_column.type))
             if row_column.type == "string":
                 one.look(column)
-    required = {c.name: Stated(c.name, c.type) for c in ROW_COLUMNS if c.required}
-    return {c.name: {**required, **found}[c.name] for c in ROW_COLUMNS if c.name in {*required, *found}}
+    required = {c.name: Stated(c.name, c.type) for c in columns if c.required}
+    return {c.name: {**required, **found}[c.name] for c in columns if c.name in {*required, *found}}
 
 
 def numbers_of(column: pa.Array, kind: str) -> npt.NDArray[Any]:

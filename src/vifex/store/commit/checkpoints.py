@@ -12,6 +12,8 @@ __all__ = ["STEPS", "checkpoint", "listen"]
 
 STEPS: Final[tuple[str, ...]] = (
     "rows.written",
+    "rows.column_committed",
+    "rows.column_synced",
     "rows.deletions_written",
     "rows.data_synced",
     "rows.manifest_committed",

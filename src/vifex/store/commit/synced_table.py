@@ -63,6 +63,10 @@ class SyncedTable:
         self._belong(path for f in (*new, *changed) for path in f.paths)
         self._move(f"{step}_committed", self.table.commit(new, changed, gone), f"{step}_synced")
 
+    def add_column(self, step: str, field: pa.Field) -> None:
+        """Make the next version with one more column, and sync its manifest."""
+        self._move(f"{step}_committed", self.table.add_column(field), f"{step}_synced")
+
     def make_index(
         self,
         step: str,

@@ -26,7 +26,7 @@ from vifex.store.files.sums import LEDGER
 from vifex.store.ledger.entries import commits_since_maintenance, file_sums, runs_of
 from vifex.store.ledger.finished import FinishedMedia
 from vifex.store.ledger.sealing import seal
-from vifex.store.schema import LEDGER_SCHEMA, Entries, maintenance_entry, row_schema
+from vifex.store.schema import EXTRA_FIELD, LEDGER_SCHEMA, Entries, has_extra, maintenance_entry, row_schema
 from vifex.values import Recipe, StoreError
 
 __all__ = ["ViewTables"]
@@ -47,10 +47,9 @@ class ViewTables:
 
     def __init__(self, info: StoreInfo, paths: ViewPaths, recipe: Recipe, run: str) -> None:
         self.name = paths.name
-        self.schema = row_schema(recipe)
         self.recipe_hash = recipe.hash
         self.state: Literal["open", "failed", "closed"] = "open"
-        self._info, self._paths = info, paths
+        self._info, self._paths, self._recipe = info, paths, recipe
         with explained(info.path):
             self.rows, self.ledger, self.seal = recover(paths)
             self._numbers = {text: n for n, text in reversed(runs_of(self.ledger.table).items())}
@@ -60,9 +59,23 @@ class ViewTables:
         self.places = RowPlaces()
         self._run_text = run
 
-    def write(self, batches: Iterable[pa.RecordBatch]) -> list[Fragment]:
-        """Write rows as fragments, neither synced nor committed."""
-        return self.rows.write(batches, self.schema)
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the rows as the table has them now."""
+        return row_schema(self._recipe, extra=has_extra(self.rows.table.schema))
+
+    def write(self, batches: Iterable[pa.RecordBatch], *, extra: bool = False) -> list[Fragment]:
+        """Write rows as fragments, neither synced nor committed.
+
+        Args:
+            batches: Of rows, with or without extra columns.
+            extra: Whether a batch has some. The table gets the column then, where it lacks it: a version of
+                its own, which belongs to nothing until an entry names it or a later one.
+        """
+        if extra and not has_extra(self.rows.table.schema):
+            self.rows.add_column("rows.column", EXTRA_FIELD)
+        schema = self.schema
+        return self.rows.write((_filled(batch, schema) for batch in batches), schema)
 
     def with_rows(self, medium_ids: Iterable[str]) -> list[str]:
         """Return those of some media that have rows."""
@@ -184,3 +197,12 @@ class ViewTables:
                 of=str(self._info.path),
                 todo="Open the store again; all that was committed is kept.",
             )
+
+
+def _filled(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Give rows the extra columns that others of the view have, without values."""
+    if batch.num_columns == len(schema):
+        return batch
+    return pa.RecordBatch.from_arrays(
+        [*batch.columns, pa.nulls(batch.num_rows, EXTRA_FIELD.type)], schema=schema
+    )

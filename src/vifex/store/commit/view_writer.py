@@ -23,7 +23,7 @@ from vifex.store.files.layout import StoreInfo, ViewPaths
 from vifex.store.ledger.contents import KnownContents
 from vifex.store.ledger.entries import take_entries
 from vifex.store.ledger.finished import FinishedMedia
-from vifex.store.schema import LedgerEntry, media_entries
+from vifex.store.schema import LedgerEntry, has_extra, media_entries, row_schema
 from vifex.values import Outcome, Recipe
 from vifex.values.machines import Machines
 
@@ -193,7 +193,7 @@ class ViewWriter:
         if self._open_spills.get(medium_id) != spilled:
             raise ValueError(f"{medium_id}: these are not its newest spilled rows")
         with self._tables.failing():
-            fragments = self._tables.write([rows])
+            fragments = self._tables.write([rows], extra=has_extra(rows.schema))
             self._tables.rows.sync_data(fragments)
         before = spilled or Spilled(medium_id, 0, ())
         spilled = replace(before, rows=before.rows + rows.num_rows, fragments=(*before.fragments, *fragments))
@@ -358,12 +358,13 @@ class ViewWriter:
         replaced = self._tables.with_rows(self._gathered)
         new = [f for b in batch if b.spilled for f in b.spilled.fragments]
         if self._gathered_rows:
-            new += self._tables.write(self._gathered_rows)
+            extra = any(has_extra(rows.schema) for rows in self._gathered_rows)
+            new += self._tables.write(self._gathered_rows, extra=extra)
         self._tables.change_rows(new, replaced)
 
     def _checked(self, media: Sequence[tuple[str, int]], rows: pa.RecordBatch) -> pa.RecordBatch:
         """Check that rows are of these media, as many as said of each, and of this view, each once."""
-        schema = self._tables.schema
+        schema = row_schema(self.recipe, extra=has_extra(rows.schema))
         if rows.schema.names != schema.names or rows.schema.types != schema.types:
             raise ValueError(f"rows need the columns of row_schema(recipe), got {rows.schema}")
         rows = pa.RecordBatch.from_arrays(rows.columns, schema=schema)

@@ -369,6 +369,14 @@ class Table:
         """
         return self.replace_all(self.fragments(), self.schema)
 
+    def add_column(self, field: pa.Field) -> Table:
+        """Make the next version with one more column, which no row has a value of; no data file changes."""
+        schema = pa.schema([*self.schema, field])
+        with self._writing("no column can be added"):
+            metas = [f.meta for f in self.fragments()]
+            ds = self._commit(LanceOperation.Merge(metas, schema), self.version)
+        return self._committed(ds)
+
     def vector_indices(self) -> list[VectorIndex]:
         """List the approximate indexes of this version, by their names."""
         with self._reading():

@@ -22,7 +22,7 @@ from vifex.store.files.faults import BrokenTableError
 from vifex.store.merging.comparing import ENTRY_NAMES, Held, Verdict, compare
 from vifex.store.merging.deciding import MergeConflict
 from vifex.store.reading.view import View
-from vifex.store.schema import maintenance_entry
+from vifex.store.schema import has_extra, maintenance_entry, row_schema
 
 __all__ = ["MergedMedia", "count", "take_in"]
 
@@ -167,7 +167,9 @@ def _bring(tables: ViewTables, source: View, places: RowPlaces, group: Sequence[
     """Commit one group: first the rows, then the entries."""
     with tables.failing():
         with_rows = [v for v in group if v.entry["rows"]]
-        new = tables.write(_rows(tables, source, places, with_rows)) if with_rows else []
+        extra = has_extra(source.tables[1].schema)
+        rows = _rows(source, places, with_rows)
+        new = tables.write(rows, extra=extra) if with_rows else []
         tables.change_rows(new, tables.with_rows([v.entry["medium_id"] for v in group]))
         entries: dict[str, list[Any]] = {n: [v.entry[n] for v in group] for n in ENTRY_NAMES if n != "run"}
         entries["label"] = [v.label for v in group]
@@ -178,14 +180,11 @@ def _bring(tables: ViewTables, source: View, places: RowPlaces, group: Sequence[
     tables.maintain(at_end=False)
 
 
-def _rows(
-    tables: ViewTables, source: View, places: RowPlaces, group: Sequence[Verdict]
-) -> Iterator[pa.RecordBatch]:
+def _rows(source: View, places: RowPlaces, group: Sequence[Verdict]) -> Iterator[pa.RecordBatch]:
     """Yield the rows of some media bit for bit, with the labels that count after merging."""
-    schema = tables.schema
     changed = {v.entry["medium_id"]: v for v in group if _has_other_labels(v)}
     _, rows = source.tables
-    found = 0
+    schema, found = row_schema(source.recipe, extra=has_extra(rows.schema)), 0
     for batch in places.scan(rows, schema.names, [v.entry["medium_id"] for v in group]):
         columns = dict(zip(schema.names, batch.columns, strict=True))
         if changed:

@@ -6,15 +6,16 @@ filter apart into tokens, refuses what a filter cannot hold, and gives the text 
 parentheses, so that Lance's own parser refuses whatever stands behind it, and each column in the quotes that
 Lance knows.
 
-What a filter may hold: the columns of rows but for vectors, texts in single quotes, numbers, `TRUE`, `FALSE`,
-`NULL`; `= == != <> < <= > >= + - * / % ||`; `AND OR NOT IN LIKE ILIKE BETWEEN IS`, `IS DISTINCT FROM`,
-`CAST`, `TRY_CAST` and `::`; the functions in `FUNCTIONS`, which give the same for the same row each time.
+What a filter may hold: the columns of rows but for vectors, values of extra columns as `extra.NAME` or
+`extra."NAME"`, texts in single quotes, numbers, `TRUE`, `FALSE`, `NULL`; `= == != <> < <= > >= + - * / % ||`;
+`AND OR NOT IN LIKE ILIKE BETWEEN IS`, `IS DISTINCT FROM`, `CAST`, `TRY_CAST` and `::`; the functions in
+`FUNCTIONS`, which give the same for the same row each time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,6 +73,7 @@ MAX_CHARACTERS: Final = 16 << 20
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
+    | (?P<extra>[Ee][Xx][Tt][Rr][Aa]\.(?:[A-Za-z_][A-Za-z0-9_]*|"(?:[^"]|"")+"|`[^`]+`))
     | (?P<comment>--|/\*)
     | (?P<text>'(?:[^']|'')*')
     | (?P<quoted>"(?:[^"]|"")*"|`[^`]*`)
@@ -85,7 +87,7 @@ _TOKEN: Final = re.compile(
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str
-    """`text`, `quoted`, `number`, `word` or `symbol`."""
+    """`text`, `quoted`, `number`, `word`, `symbol`, or `extra` for a value of the extra columns."""
     text: str
     at: int
     """Number of its first character, from 1."""
@@ -96,13 +98,17 @@ class _Token:
         return self.text.lower() if self.kind == "word" else self.text
 
 
-def checked_filter(where: str, columns: Sequence[str], vectors: Sequence[str]) -> str:
+def checked_filter(
+    where: str, columns: Sequence[str], vectors: Sequence[str], *, extra: str | None = None
+) -> str:
     """Check a filter and give it as Lance reads it whole.
 
     Args:
         where: As the user wrote it.
         columns: Names of the columns that a filter may compare.
         vectors: Names of the feature columns, which it may not.
+        extra: Name of the column of JSON whose values `extra.NAME` and `extra."NAME"` stand for; `None`
+            where the rows have none.
 
     Raises:
         InputError: If it is not one condition over `columns`, or too long or too deep.
@@ -120,7 +126,7 @@ def checked_filter(where: str, columns: Sequence[str], vectors: Sequence[str]) -
     if not tokens:
         raise InputError("the filter is empty.", todo="Leave it out, or give a condition.")
     _check_shape(where, tokens)
-    names = _Names(where, columns, vectors)
+    names = _Names(where, columns, vectors, extra, _kinds(tokens))
     out, at = ["("], 0
     for i, token in enumerate(tokens):
         after = tokens[i + 1] if i + 1 < len(tokens) else None
@@ -214,11 +220,57 @@ def _check_shape(where: str, tokens: Sequence[_Token]) -> None:
         )
 
 
+def _kinds(tokens: Sequence[_Token]) -> dict[int, str]:
+    """Say as what values of extra columns are compared: as the first literal of their comparison is.
+
+    What stands in a call of a function is a text.
+
+    Returns:
+        By the place of the value: `DOUBLE` or `BOOLEAN`; texts are left out.
+    """
+    kinds: dict[int, str] = {}
+    waiting: list[int] = []
+    literal: str | None = None
+    between = False
+    calls: list[bool] = []
+    for place, token in enumerate(tokens):
+        word = token.low
+        if word == "(":
+            before = tokens[place - 1] if place else None
+            is_call = before is not None and before.kind == "word" and before.low in FUNCTIONS
+            calls.append(is_call or any(calls[-1:]))
+        elif word == ")":
+            calls.pop()
+        elif any(calls[-1:]):
+            continue
+        elif token.kind == "extra":
+            waiting.append(token.at)
+        elif token.kind == "number" or word in ("true", "false") or token.kind == "text":
+            own = {"number": "DOUBLE", "text": ""}.get(token.kind, "BOOLEAN")
+            literal = own if literal is None else literal
+        elif word == "between":
+            between = True
+        elif word == "and" and between:
+            between = False
+        elif word in _CONNECTING:
+            kinds |= dict.fromkeys(waiting, literal or "")
+            waiting, literal = [], None
+    kinds |= dict.fromkeys(waiting, literal or "")
+    return {place: kind for place, kind in kinds.items() if kind}
+
+
 class _Names:
     """What the words and quoted names of a filter stand for."""
 
-    def __init__(self, where: str, columns: Sequence[str], vectors: Sequence[str]) -> None:
-        self._where = where
+    def __init__(
+        self,
+        where: str,
+        columns: Sequence[str],
+        vectors: Sequence[str],
+        extra: str | None,
+        kinds: Mapping[int, str],
+    ) -> None:
+        self._where, self._extra, self._kinds = where, extra, kinds
         self._columns = list(columns)
         self._vectors = set(vectors)
         # Names without quotes fold their case, as in SQL; no two columns differ in case alone.
@@ -226,6 +278,8 @@ class _Names:
 
     def ready(self, token: _Token, before: _Token | None, after: _Token | None) -> str:
         """Return a token as Lance reads it."""
+        if token.kind == "extra":
+            return self._value(token)
         if token.kind == "quoted":
             return self._column(token, token.text[1:-1].replace('""', '"'), quoted=True)
         if token.kind != "word":
@@ -241,6 +295,18 @@ class _Names:
         if token.low in _CONNECTING | _COMPARING | _LITERALS | {"as", "distinct"}:
             return token.text
         raise self._unknown(token)
+
+    def _value(self, token: _Token) -> str:
+        """Return a value of the extra columns, of the type that it is compared as."""
+        if self._extra is None:
+            todo = f"Columns: {', '.join(self._columns)}."
+            raise _refused(self._where, "the rows have no extra columns", todo)
+        name = token.text.partition(".")[2].strip()
+        if name[0] in '"`':
+            name = name[1:-1].replace('""', '"')
+        value = f"json_get_string(`{self._extra}`, {_as_text(name)})"
+        kind = self._kinds.get(token.at)
+        return f"TRY_CAST({value} AS {kind})" if kind else value
 
     def _column(self, token: _Token, name: str, *, quoted: bool) -> str:
         if name in self._vectors:
@@ -333,6 +399,8 @@ def evaluation_error(exc: BaseException, where: str, ready: str, columns: Sequen
     literal = re.search(
         r"Received literal (\w+)\((.*)\) and could not convert to literal of type '(\w+)'", cause
     )
+    if "Failed to convert to string: InvalidCast" in cause:
+        cause = "a value of an extra column is a list or an object, which cannot be compared"
     if literal is not None:
         cause = f"a column of type {literal[3]} cannot be compared with {literal[2]}, of type {literal[1]}"
     return InputError(

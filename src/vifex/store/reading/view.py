@@ -26,11 +26,13 @@ from vifex.store.ledger.entries import first_checksum, index_facts, newest_mask,
 from vifex.store.ledger.head import Head
 from vifex.store.ledger.medium_ids import MediumIds
 from vifex.store.reading.checking import ViewCheck, check_view
+from vifex.store.reading.extra import plain_json
 from vifex.store.reading.filters import checked_filter, evaluation_error
 from vifex.store.reading.indexed import ViewIndex, index_of
 from vifex.store.reading.mapped import MappedColumn, map_column, row_places
-from vifex.store.schema import LEDGER_SCHEMA
+from vifex.store.schema import LEDGER_SCHEMA, has_extra
 from vifex.values import InputError, LayerSpec, VifexError
+from vifex.values.extra import EXTRA
 from vifex.values.registry import near
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["View"]
 
+_EXTRA_TEXT = pa.field(EXTRA, pa.string())
 # A batch of wide rows (whole maps) is cut to about this much.
 _BATCH_BYTES = 32 << 20
 
@@ -77,8 +80,17 @@ class View:
 
     @property
     def schema(self) -> pa.Schema:
-        """All columns. The metadata of a feature column name its layer, shape and pooling."""
-        return self._head.rows.schema
+        """All columns. The metadata of a feature column name its layer, shape and pooling.
+
+        Extra columns of the rows are one, `extra`, a text of JSON.
+        """
+        schema = self._head.rows.schema
+        return schema.set(schema.get_field_index(EXTRA), _EXTRA_TEXT) if has_extra(schema) else schema
+
+    @property
+    def has_extra(self) -> bool:
+        """Whether a row may have extra columns."""
+        return has_extra(self._head.rows.schema)
 
     @property
     def versions(self) -> tuple[int, int]:
@@ -169,7 +181,12 @@ class View:
         """Read single rows by their places in the stored order, in the order of `places`."""
         schema = self._projected(columns)
         with explained(self._store.path):
-            return self._head.rows.take(places, schema.names).cast(schema)
+            taken = self._head.rows.take(places, schema.names)
+        batches = [
+            pa.RecordBatch.from_arrays([plain_json(column) for column in batch.columns], schema=schema)
+            for batch in taken.to_batches()
+        ]
+        return pa.Table.from_batches(batches, schema=schema)
 
     def mapped(self, column: str) -> MappedColumn | None:
         """Map the vectors of a feature column where they lie in the store's files, without a copy.
@@ -321,7 +338,9 @@ class View:
     ) -> Iterator[pa.RecordBatch]:
         with self._filtering(where, ready):
             for batch in self._head.rows.scan(schema.names, where=ready, batch_rows=rows):
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+                yield pa.RecordBatch.from_arrays(
+                    [plain_json(column) for column in batch.columns], schema=schema
+                )
 
     def _projected(self, columns: Sequence[str] | None) -> pa.Schema:
         if columns is None:
@@ -345,7 +364,7 @@ class View:
         """Check a filter and return it as Lance takes it; see `vifex.store.reading.filters`."""
         if where is None:
             return None
-        return checked_filter(where, self._plain(), self.columns)
+        return checked_filter(where, self._plain(), self.columns, extra=EXTRA if self.has_extra else None)
 
     def _plain(self) -> list[str]:
         return [n for n in self.schema.names if n not in self._layers]

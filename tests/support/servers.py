@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -71,11 +72,24 @@ def s3_server() -> Iterator[str]:
 def fill(endpoint: str, bucket: str, objects: dict[str, bytes]) -> None:
     """Make a bucket with objects, by their keys."""
     import obstore
-    from obstore.store import S3Store
 
     request = urllib.request.Request(f"{endpoint}/{bucket}", method="PUT")
     urllib.request.urlopen(request, timeout=20).close()
-    store = S3Store(
+    for key, data in objects.items():
+        obstore.put(_bucket(endpoint, bucket), key, data)
+
+
+def remove(endpoint: str, bucket: str, key: str) -> None:
+    """Delete an object."""
+    import obstore
+
+    obstore.delete(_bucket(endpoint, bucket), key)
+
+
+def _bucket(endpoint: str, bucket: str) -> Any:
+    from obstore.store import S3Store
+
+    return S3Store(
         bucket,
         endpoint=endpoint,
         access_key_id="testing",
@@ -83,8 +97,6 @@ def fill(endpoint: str, bucket: str, objects: dict[str, bytes]) -> None:
         region="us-east-1",
         client_options={"allow_http": True},
     )
-    for key, data in objects.items():
-        obstore.put(store, key, data)
 
 
 @contextlib.contextmanager

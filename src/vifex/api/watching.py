@@ -1,4 +1,4 @@
-"""`vifex.watch`: what arrives in folders to a store, until stopped."""
+"""`vifex.watch`: what arrives in folders or buckets to a store, until stopped."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from vifex.api.progress import shown_progress
 from vifex.api.views import Choices, ViewOptions, plan_views
 from vifex.extraction.progress import Progress
 from vifex.extraction.watching.watch import watch_views
+from vifex.media.places import is_remote
+from vifex.media.remote.addresses import address_of, public
 from vifex.values import InputError, Limits, Outcome
 from vifex.values.watch_batches import WatchBatch
 
@@ -52,14 +54,19 @@ def watch(
     named and keep their rows until `vifex.prune`. Networks and decoder processes stay between batches. The
     store is closed while nothing arrives, so that other calls can write to it.
 
+    Addresses such as `s3://bucket/folder/` are listed every `poll_s` seconds. An object is taken when its
+    size or its entity tag is another one than before.
+
     The rows are those of `vifex.extract`, and the same call or `vifex.extract` goes on after any end.
 
     Args:
-        folders: Folders, with all that is below them.
+        folders: Folders, with all that is below them; or addresses of buckets and other servers that can be
+            listed (extra `remote`).
         store: The store's folder, e.g. `lib.vifex`; made if absent.
         settle_s: Seconds for which a file must stay the same before it is read.
         poll_s: List the folders every so many seconds. By default the system tells of changes, by watchdog
-            of the extra `watch`; network file systems do not tell of those of other machines.
+            of the extra `watch`; network file systems do not tell of those of other machines. Addresses are
+            listed every 60 s by default.
         stop: Called several times a second, e.g. `threading.Event().is_set`; once it returns true, the media
             at work are finished and the generator ends.
         model: As for `vifex.extract`.
@@ -88,7 +95,7 @@ def watch(
     for option, value, least in (("settle_s", settle_s, 0.0), ("poll_s", poll_s, 0.1)):
         if value is not None and not (math.isfinite(value) and value >= least):
             raise InputError(f"is {value:g}.", option=option, todo=f"Give {least:g} or more seconds.")
-    listed = [os.path.abspath(os.fspath(folder)) for folder in listed_sources(folders)]  # noqa: PTH100
+    listed = [_place(os.fspath(folder)) for folder in listed_sources(folders)]
     if not listed:
         raise InputError("no folder was given.", todo="Name a folder.")
     devices = take_devices(choices)
@@ -112,6 +119,21 @@ def watch(
         on_notice=lambda notice: tell(notice, on_notice),
     )
     return _then_measure_indexes(batches, store, on_notice)
+
+
+def _place(folder: str) -> str:
+    """Return the path of a folder, or the address of one on a server.
+
+    Raises:
+        InputError: If it cannot be an address.
+    """
+    if not is_remote(folder) or os.path.lexists(folder):
+        return os.path.abspath(folder)  # noqa: PTH100
+    try:
+        access = address_of(folder).access
+    except ValueError as exc:
+        raise InputError(f"this is not an address: {exc}.", of=public(folder)) from exc
+    return access if access.endswith("/") else f"{access}/"
 
 
 def _then_measure_indexes(

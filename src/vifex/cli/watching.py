@@ -1,4 +1,4 @@
-"""`vifex watch`: what arrives in folders to a store, until stopped."""
+"""`vifex watch`: what arrives in folders or buckets to a store, until stopped."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from vifex.cli.extracting import arguments_of, extract
 from vifex.cli.options import OUTPUT, SOURCE, helped
 from vifex.cli.output import clean, print_json_line, print_line
 from vifex.cli.reporting import Notices, Problems
+from vifex.cli.targets import as_typed
 
 if TYPE_CHECKING:
     from vifex.values.watch_batches import WatchBatch
@@ -51,7 +52,7 @@ def _with_options_of_extract(command: Callable[..., int]) -> Callable[..., int]:
 @_with_options_of_extract
 @helped
 def watch(
-    *folders: Annotated[Path, Parameter(group=SOURCE)],
+    *folders: Annotated[Path | str, Parameter(converter=as_typed, group=SOURCE)],
     settle: Annotated[float, Parameter(group=SOURCE)] = 2.0,
     poll: Annotated[float | None, Parameter(group=SOURCE)] = None,
     json: Annotated[
@@ -70,6 +71,7 @@ def watch(
     For example:
         vifex watch incoming/ -o lib.vifex
         vifex watch /mnt/nas/photos -o lib.vifex --poll 30
+        vifex watch s3://bucket/incoming -o lib.vifex --poll 30
 
     Prints a line for each batch that was committed. Ctrl-C or SIGTERM ends the watch with status 0, once the
     media at work are finished. The same command goes on after any end. Hidden files and names of unfinished
@@ -79,12 +81,12 @@ def watch(
     Parameters
     ----------
     folders
-        Folders, with all that is below them.
+        Folders, with all that is below them, or addresses that can be listed, e.g. s3://bucket/folder.
     settle
         Seconds for which a file's size and time of change must stay the same before it is read.
     poll
-        List the folders every so many seconds, for network file systems (default: the system tells of
-        changes; needs the extra `watch`).
+        List the folders every so many seconds, for network file systems and addresses (default: the system
+        tells of changes; needs the extra `watch`; of addresses: 60).
     """
     keep_pandas_out()
     import vifex
@@ -170,7 +172,7 @@ def _line(batch: WatchBatch) -> str:
     return f"{batch.ended.astimezone():%H:%M:%S}  {'; '.join(told)}"
 
 
-def _no_folders() -> list[Path]:
+def _no_folders() -> list[Path | str]:
     from vifex.values import InputError
 
     raise InputError("there is nothing to watch.", todo="Name folders: vifex watch FOLDER -o STORE.")

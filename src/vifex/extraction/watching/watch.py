@@ -1,4 +1,4 @@
-"""The run that goes on: what arrives in folders is extracted in batches, with one engine and one pipeline.
+"""The run that goes on: what arrives is extracted in batches, with one engine and one pipeline.
 
 A batch is a run of the pipeline over media that end. Decoder processes and compiled networks stay for the
 next one. The store is closed while nothing arrives, so that other commands can change it.
@@ -20,7 +20,9 @@ from vifex.extraction.opening import Shares, facts_of_run, open_pipeline, share_
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
 from vifex.extraction.renames import Renames
+from vifex.extraction.watching.watched_addresses import POLL_S, WatchedAddresses
 from vifex.extraction.watching.watched_media import WatchedMedia
+from vifex.media.places import is_remote
 from vifex.store import StoreWriter, open_writer
 from vifex.values import InputError, Limits, Outcome
 from vifex.values.errors import StoreInUseError
@@ -30,6 +32,7 @@ from vifex.values.watch_batches import WatchBatch
 
 __all__ = ["watch_views"]
 
+Watched = WatchedMedia | WatchedAddresses
 Showing = Callable[[], contextlib.AbstractContextManager[Callable[[Progress], None] | None]]
 
 _KEPT_OPEN_S: Final = 5.0
@@ -58,11 +61,12 @@ def watch_views(
     """Fill views of a store with what is in folders and with what arrives there, until stopped.
 
     Args:
-        folders: Absolute paths of folders.
+        folders: Absolute paths of folders, or addresses as they are read, with `/` at their ends.
         store: The store's folder; made if it is absent.
         plans: A plan for each view.
         settle_s: Seconds for which a file must stay the same before it is read.
-        poll_s: Seconds between two listings of the folders; `None` takes notifications of the system.
+        poll_s: Seconds between two listings of the folders; `None` takes notifications of the system, and
+            for addresses a minute.
         stop: Says whether to end: media at work are finished, nothing else is begun.
         workers: As for `run_views`.
         cores: As for `run_views`.
@@ -93,11 +97,17 @@ def watch_views(
         shards=shards,
         devices=devices,
     )
-    for folder in folders:
+    are_remote = _are_remote(folders)
+    for folder in () if are_remote else folders:
         _check_folder(folder)
     with contextlib.ExitStack() as stack:
         # From here on nothing that changes is missed.
-        watched = WatchedMedia(folders, settle_s=settle_s, poll_s=poll_s, on_notice=on_notice, stop=stop)
+        watched: Watched
+        if are_remote:
+            every_s = POLL_S if poll_s is None else poll_s
+            watched = WatchedAddresses(folders, poll_s=every_s, on_notice=on_notice, stop=stop)
+        else:
+            watched = WatchedMedia(folders, settle_s=settle_s, poll_s=poll_s, on_notice=on_notice, stop=stop)
         stack.callback(watched.close)
         if any(is_int8(p.recipe.precision) for p in plans):
             plans = settle_int8(
@@ -213,7 +223,7 @@ class _Run:
         self._tells_of_waiting = True
         return not stop()
 
-    def batch(self, watched: WatchedMedia) -> WatchBatch:
+    def batch(self, watched: Watched) -> WatchBatch:
         """Extract a batch and commit it."""
         began_s = time.monotonic()
         watched.begin_batch()
@@ -240,6 +250,22 @@ class _Run:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
+
+
+def _are_remote(folders: Sequence[str]) -> bool:
+    """Return whether addresses are watched.
+
+    Raises:
+        InputError: If there are folders among them.
+    """
+    remote = [is_remote(folder) for folder in folders]
+    if any(remote) and not all(remote):
+        raise InputError(
+            "folders of this machine and addresses are watched in different ways.",
+            of=folders[remote.index(False)],
+            todo="Run a watch for each, with stores of their own, or one after the other.",
+        )
+    return any(remote)
 
 
 def _check_folder(folder: str) -> None:

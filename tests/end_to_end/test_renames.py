@@ -138,7 +138,6 @@ MOVED = [
     ("old/second-same-name.bmp", "new/second-same-name.bmp"),
 ]
 COMPUTED = [
-    "new/copy.png",
     "new/ending.bmp",
     "old/taken.png",
     "old/replaced.png",
@@ -154,7 +153,7 @@ def test_what_is_recognised_and_what_is_computed(changed: dict[str, Any]) -> Non
     report = changed["report"]
     # The sound was skipped, and moves too.
     assert (report.moved, report.ok, report.rows) == (len(MOVED) + 1, len(COMPUTED), len(COMPUTED))
-    assert (report.already_done, report.skipped) == (len(MOVED) + 2, 0)
+    assert (report.already_done, report.skipped, report.copied) == (len(MOVED) + 3, 0, 1)
     folder, before, after = changed["folder"], changed["before"], changed["after"]
     for was, now in MOVED:
         name, label, _, vector = before[path_to_uri(folder / was)]
@@ -163,7 +162,8 @@ def test_what_is_recognised_and_what_is_computed(changed: dict[str, Any]) -> Non
         assert (there[0], there[1]) == (Path(now).name, label), now
     for was in ("plain.png", "moved.bmp", "twin-1.png"):
         assert path_to_uri(folder / "old" / was) not in after
-    assert path_to_uri(folder / "old" / "copied.png") in after
+    copy, original = (after[path_to_uri(folder / name)] for name in ("new/copy.png", "old/copied.png"))
+    assert (copy[0], copy[3]) == ("copy.png", original[3])
     assert name == "second-same-name.bmp"
 
 

@@ -63,8 +63,9 @@ def counts(report: Report) -> str:
         (report.partial, "partial"),
         (report.skipped, "skipped"),
         (report.failed, "failed"),
-        (report.already_done - report.moved, "already done"),
+        (report.already_done - report.moved - report.copied, "already done"),
         (report.moved, "moved or renamed"),
+        (report.copied, "copied"),
     ]
     ends = ", ".join(f"{n} {word}" for n, word in numbers if n) or "nothing to do"
     return f"{report.media} media: {ends}. {report.rows} rows in {report.seconds:.1f} s"

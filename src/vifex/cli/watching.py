@@ -163,7 +163,9 @@ def _line(batch: WatchBatch) -> str:
     if batch.media or not batch.removed:
         ends = ", ".join(f"{n:,} {word}" for n, word in numbers if n) or "nothing there yet"
         rows = f"{batch.rows:,} row{'s' * (batch.rows != 1)}"
-        moved = f" ({batch.moved:,} renamed or moved)" if batch.moved else ""
+        known = [(batch.moved, "renamed or moved"), (batch.copied, "copied")]
+        words = ", ".join(f"{n:,} {word}" for n, word in known if n)
+        moved = f" ({words})" if words else ""
         told.append(f"{batch.media:,} media: {ends}{moved}. {rows} in {batch.seconds:.1f} s")
     if batch.removed:
         named = ", ".join(clean(name) for name in batch.removed[:_SHOWN])

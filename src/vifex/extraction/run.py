@@ -185,6 +185,7 @@ def report_of(
         already_done=tally.already_done,
         already_failed=tally.already_failed,
         moved=tally.moved,
+        copied=tally.copied,
         rows=tally.rows,
         seconds=round(seconds, 3),
         busy_s=round(tally.busy_s, 3),

@@ -6,7 +6,7 @@ and `rename_view` change which views there are, `merge_store` brings one store i
 a store to the newest format, which docs/store-format.md describes.
 """
 
-from vifex.store.commit.changes import LabelChange, MovedMedium
+from vifex.store.commit.changes import CopiedMedium, LabelChange, MovedMedium
 from vifex.store.commit.view_writer import CommitRule, Spilled, ViewWriter
 from vifex.store.commit.writing import StoreWriter, open_writer, upgrade
 from vifex.store.editing import (
@@ -45,6 +45,7 @@ __all__ = [
     "CommitRule",
     "CompactedView",
     "Content",
+    "CopiedMedium",
     "CopyMark",
     "DamagedError",
     "FileProblem",

@@ -84,6 +84,8 @@ class Report:
     """Sentences on the sources and on what the views learned from them."""
     moved: int = 0
     """How many of those already done were finished under another address, which their rows have left."""
+    copied: int = 0
+    """How many of those already done have the bytes of a finished file that stays, and its rows."""
 
     @property
     def exit_status(self) -> int:
@@ -133,6 +135,7 @@ class Tally:
         self.already_done = 0
         self.already_failed = 0
         self.moved = 0
+        self.copied = 0
         self.media = 0
         self.rows = 0
         self.busy_s = 0.0

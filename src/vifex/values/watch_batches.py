@@ -27,6 +27,8 @@ class WatchBatch:
     """In the store before, and unchanged since."""
     moved: int
     """How many of those already done were finished under another address, which their rows have left."""
+    copied: int
+    """How many of those already done have the bytes of a finished file that stays, and its rows."""
     rows: int
     """Rows written, over all views."""
     seconds: float

@@ -58,7 +58,9 @@ class Intake:
         if self.renames is None or self._commit_thread is None:
             return listing.take(_AT_ONCE, wait=wait)
         found = listing.take(self.renames.at_once, wait=wait)
-        self.tally.moved += self.renames.look(found, self._commit_thread.do_now)
+        moved, copied = self.renames.look(found, self._commit_thread.do_now)
+        self.tally.moved += moved
+        self.tally.copied += copied
         return found
 
     def begin_again(self, *, retry_failed: bool) -> Tally:

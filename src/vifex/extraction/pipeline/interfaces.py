@@ -58,8 +58,10 @@ class MovedMedia(Protocol):
     at_once: int
     """Media that it takes together, at most."""
 
-    def look(self, found: Sequence[Medium | Outcome], do: Callable[[Callable[[], object]], None]) -> int:
-        """Give recognised media their rows by calls through `do`; return how many there are."""
+    def look(
+        self, found: Sequence[Medium | Outcome], do: Callable[[Callable[[], object]], None]
+    ) -> tuple[int, int]:
+        """Give recognised media their rows by calls through `do`; return how many were moved and copied."""
 
 
 class RowWriter(Protocol):

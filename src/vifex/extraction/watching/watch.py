@@ -288,6 +288,7 @@ def _batch(tally: Tally, seconds: float, removed: tuple[str, ...]) -> WatchBatch
         failed=tally.by_status["failed"],
         already_done=tally.already_done,
         moved=tally.moved,
+        copied=tally.copied,
         rows=tally.rows,
         seconds=round(seconds, 3),
         removed=removed,

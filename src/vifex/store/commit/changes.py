@@ -1,4 +1,4 @@
-"""Deleting, relabelling and moving media of a view; no feature is computed.
+"""Deleting, relabelling, moving and copying media of a view; no feature is computed.
 
 Each takes as many media as one commit holds, in one commit: first the rows change, then the ledger.
 """
@@ -13,9 +13,17 @@ import pyarrow as pa
 
 from vifex.store.commit.view_tables import ViewTables
 from vifex.store.ledger.entries import take_entries
-from vifex.store.schema import Entries, deleted_entries, relabelled_entries
+from vifex.store.schema import EXTRA_FIELD, Entries, deleted_entries, has_extra, relabelled_entries
 
-__all__ = ["LabelChange", "MovedMedium", "delete_media", "move_media", "relabel_media"]
+__all__ = [
+    "CopiedMedium",
+    "LabelChange",
+    "MovedMedium",
+    "copy_media",
+    "delete_media",
+    "move_media",
+    "relabel_media",
+]
 
 
 class LabelChange(TypedDict, total=False):
@@ -33,6 +41,14 @@ class MovedMedium:
     uri: str
     name: str
     mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedMedium(MovedMedium):
+    """A medium whose bytes are those of another one that stays, and what its source says of it."""
+
+    label: str | None
+    split: str | None
 
 
 def delete_media(tables: ViewTables, medium_ids: Sequence[str]) -> int:
@@ -110,21 +126,78 @@ def move_media(tables: ViewTables, medium_ids: Sequence[str], moves: Mapping[str
     return len(medium_ids)
 
 
+def copy_media(tables: ViewTables, medium_ids: Sequence[str], copies: Mapping[str, CopiedMedium]) -> int:
+    """Give new media the rows that known ones have, in one commit; return how many.
+
+    Args:
+        tables: Of the view.
+        medium_ids: Each has a copy.
+        copies: By the ids of the known media, each new one once. Rows that one had before are replaced.
+
+    Raises:
+        StoreError: If the commit fails; the store stays as it was after the last one.
+    """
+    with tables.failing():
+        entries = _entries_of(tables, medium_ids)
+        with_rows = tables.with_rows(medium_ids)
+        before = dict(zip(medium_ids, entries["label"], strict=True))
+        new = tables.write(_copied(tables, with_rows, copies, before)) if with_rows else []
+        there = [copies[m] for m in medium_ids]
+        tables.change_rows(new, tables.with_rows([one.medium_id for one in there]))
+        own = ("medium_id", "uri", "name", "mtime_ns", "label", "split")
+        tables.enter({**entries, **{n: [getattr(one, n) for one in there] for n in own}})
+    tables.maintain(at_end=False)
+    return len(medium_ids)
+
+
+def _copied(
+    tables: ViewTables,
+    medium_ids: Sequence[str],
+    copies: Mapping[str, CopiedMedium],
+    before: Mapping[str, str | None],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some media with other addresses, labels and splits, without extra columns.
+
+    The label of a box that differs from its medium's stays: it is the same for both.
+    """
+    for columns in _rows_of(tables, medium_ids):
+        owners = columns["medium_id"].to_pylist()
+        new = [copies[m] for m in owners]
+        labels = [
+            one.label if label == before[owner] else label
+            for label, owner, one in zip(columns["label"].to_pylist(), owners, new, strict=True)
+        ]
+        columns = _at_new_places(tables, columns, new)
+        columns["label"] = pa.array(labels, columns["label"].type)
+        columns["split"] = pa.array([one.split for one in new], columns["split"].type)
+        if EXTRA_FIELD.name in columns and has_extra(tables.schema):
+            columns[EXTRA_FIELD.name] = pa.nulls(len(new), EXTRA_FIELD.type)
+        yield pa.RecordBatch.from_arrays(list(columns.values()), schema=tables.schema)
+
+
 def _moved(
     tables: ViewTables, medium_ids: Sequence[str], moves: Mapping[str, MovedMedium]
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of some media with other addresses, in stored order."""
     for columns in _rows_of(tables, medium_ids):
-        new = [moves[m] for m in columns["medium_id"].to_pylist()]
-        ordinals = columns["ordinal"].to_pylist()
-        texts = {
-            "key": [f"{one.medium_id}:{n}" for one, n in zip(new, ordinals, strict=True)],
-            "medium_id": [one.medium_id for one in new],
-            "uri": [one.uri for one in new],
-            "name": [one.name for one in new],
-        }
-        columns |= {n: pa.array(values, tables.schema.field(n).type) for n, values in texts.items()}
+        columns = _at_new_places(tables, columns, [moves[m] for m in columns["medium_id"].to_pylist()])
         yield pa.RecordBatch.from_arrays(list(columns.values()), schema=tables.schema)
+
+
+def _at_new_places(
+    tables: ViewTables, columns: Mapping[str, pa.Array], new: Sequence[MovedMedium]
+) -> dict[str, pa.Array]:
+    ordinals = columns["ordinal"].to_pylist()
+    texts = {
+        "key": [f"{one.medium_id}:{n}" for one, n in zip(new, ordinals, strict=True)],
+        "medium_id": [one.medium_id for one in new],
+        "uri": [one.uri for one in new],
+        "name": [one.name for one in new],
+    }
+    return {
+        **columns,
+        **{n: pa.array(values, tables.schema.field(n).type) for n, values in texts.items()},
+    }
 
 
 def _relabelled(

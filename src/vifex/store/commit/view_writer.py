@@ -15,7 +15,15 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import pyarrow as pa
 
-from vifex.store.commit.changes import LabelChange, MovedMedium, delete_media, move_media, relabel_media
+from vifex.store.commit.changes import (
+    CopiedMedium,
+    LabelChange,
+    MovedMedium,
+    copy_media,
+    delete_media,
+    move_media,
+    relabel_media,
+)
 from vifex.store.commit.indexing import Measure, drop_index, enter_facts, make_index
 from vifex.store.commit.view_tables import ViewTables
 from vifex.store.files.lance_adapter import Fragment, IndexPlan
@@ -251,6 +259,20 @@ class ViewWriter:
         if taken and (len(moves) > self._rule.media or taken - moves.keys()):
             raise ValueError("a medium cannot move to where another one is")
         return sum(move_media(self._tables, part, moves) for part in self._known(moves))
+
+    @_in_turn
+    def copy(self, copies: Mapping[str, CopiedMedium]) -> int:
+        """Give new media the rows that known ones have, in commits of their own; unknown ids are left out.
+
+        Rows are copied with their vectors, bit for bit; nothing is computed. New media have no extra columns.
+
+        Args:
+            copies: The new medium for each id of a known one, which stays as it is.
+
+        Returns:
+            How many media were copied.
+        """
+        return sum(copy_media(self._tables, part, copies) for part in self._known(copies))
 
     @contextlib.contextmanager
     def tables(self) -> Iterator[tuple[ViewTables, CommitRule]]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +175,17 @@ def deleted(store: Path, media: int) -> dict[str, float]:
             seconds.append(round(time.perf_counter() - began_s, 2))
         _leave(writer)
     return {"ready_s": sum(seconds), "first_s": seconds[0], "next_s": seconds[1]}
+
+
+def sizes_and_folder(about: str | None, sizes: Sequence[int]) -> argparse.Namespace:
+    """Read the command line of a benchmark over stores of several sizes: `media` and `folder`."""
+    words = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument(
+        "--media", type=int, nargs="+", default=list(sizes), help="sizes (default: %(default)s)"
+    )
+    words.add_argument("--folder", type=Path, help="where the stores are made (default: a temporary folder)")
+    words.add_argument("--rounds", type=int, default=1, help="kept for the sake of run.py")
+    return words.parse_args()
 
 
 def command(*words: object) -> list[str]:

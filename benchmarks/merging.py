@@ -10,7 +10,6 @@ anonymous memory that it had. About 3 minutes.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from ledger import command, measured, medium
+from ledger import command, measured, medium, sizes_and_folder
 from record import write
 
 from vifex.store import CommitRule, folder_bytes, open_store, open_writer, row_schema
@@ -130,13 +129,7 @@ def fragments(store: Path) -> int:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument(
-        "--media", type=int, nargs="+", default=list(SIZES), help="sizes (default: %(default)s)"
-    )
-    words.add_argument("--folder", type=Path, help="where the stores are made (default: a temporary folder)")
-    words.add_argument("--rounds", type=int, default=1, help="kept for the sake of run.py")
-    asked = words.parse_args()
+    asked = sizes_and_folder(__doc__, SIZES)
     results: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="vifex-merging-", dir=asked.folder) as folder:
         for media in asked.media:

@@ -8,24 +8,17 @@ medium beside what every read takes. Each figure is of a process of its own. Abo
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
-from ledger import _draw, command, make, measured
+from ledger import _draw, command, make, measured, sizes_and_folder
 from record import write
 
 SIZES = (10_000, 100_000, 1_000_000)
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument(
-        "--media", type=int, nargs="+", default=list(SIZES), help="sizes (default: %(default)s)"
-    )
-    words.add_argument("--folder", type=Path, help="where the stores are made (default: a temporary folder)")
-    words.add_argument("--rounds", type=int, default=1, help="kept for the sake of run.py")
-    asked = words.parse_args()
+    asked = sizes_and_folder(__doc__, SIZES)
     results: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="vifex-overview-", dir=asked.folder) as folder:
         photo = Path(folder) / "photo.png"

@@ -81,11 +81,11 @@ def test_a_table_of_images(made: Path, tmp_path: Path, extract: Any) -> None:
     ]
     assert [row["name"] for row in read(store, where="extra.camera = 7 OR extra.camera = 'C'")] == ["3.png"]
     assert read(store, where="name = '3.png'")[0]["extra"] == {"camera": 7, "weather": {"sky": "grey"}}
-    with vifex.open(store) as opened:
+    with vifex.open(store, model=made / "colours.onnx") as opened:
         (hit,) = opened.search(tmp_path / "1.png", k=1)
         assert (hit.name, hit.extra) == ("1.png", {"camera": "B", "code": "1", "score": 2})
         assert hit.to_dict()["extra"] == hit.extra
-        assert opened["1.png"].extra == (hit.extra,)
+        assert opened.item("1.png").extra == (hit.extra,)
         texts = opened.to_pandas(["name", "extra"]).set_index("name")["extra"]
         assert json.loads(texts["2.png"]) == {"code": "2", "score": 100.0}
 

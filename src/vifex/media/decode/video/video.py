@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -133,7 +134,25 @@ def _read_shots(job: _Job) -> Generator[Sample, None, DecodeReport]:
 def _found_shots(
     job: _Job, damage: Damage, order: Survey | None = None, *, is_last: bool = False
 ) -> Sequence[ViewRequest]:
-    opened = open_video(job.file, job.limits, damage.opening)
+    with _frames(job, damage, damage.opening, order, strict=not is_last) as (opened, frames):
+        reach = Reach(job.progress, opened.container)
+        return with_shots(job.medium, job.requests, _told(frames, reach), damage)
+
+
+@contextmanager
+def _frames(
+    job: _Job, damage: Damage, log: Log, order: Survey | None, *, strict: bool
+) -> Iterator[tuple[Opened, Iterator[TimedFrame]]]:
+    """Open a video and give its frames as they are shown, each with its time.
+
+    Args:
+        job: Of the video.
+        damage: Takes note of what cannot be decoded.
+        log: Takes what the decoder says while the file is opened.
+        order: Of the frames, where a look at all of them was needed.
+        strict: Whether frames out of their order raise.
+    """
+    opened = open_video(job.file, job.limits, log)
     try:
         timed = TimedFrames(
             opened,
@@ -142,11 +161,9 @@ def _found_shots(
             job.progress,
             order=order,
             assume_fps=_assumed(job),
-            strict=not is_last,
+            strict=strict,
         )
-        reach = Reach(job.progress, opened.container)
-        frames = shown_frames(timed, opened, damage)
-        return with_shots(job.medium, job.requests, _told(frames, reach), damage)
+        yield opened, shown_frames(timed, opened, damage)
     finally:
         opened.close()
 
@@ -236,21 +253,8 @@ def _intervals(job: _Job, surveyed: Survey, *, only_keys: bool) -> list[tuple[Fr
 def _decoded_intervals(
     job: _Job, order: Survey | None, *, only_keys: bool, strict: bool
 ) -> list[tuple[Fraction, Fraction]]:
-    opened, damage = open_video(job.file, job.limits, Log()), Damage()
-    try:
-        timed = TimedFrames(
-            opened,
-            job.limits,
-            damage,
-            job.progress,
-            order=order,
-            assume_fps=_assumed(job),
-            strict=strict,
-        )
-        frames = shown_frames(timed, opened, damage)
+    with _frames(job, Damage(), Log(), order, strict=strict) as (_, frames):
         return [(frame.start, frame.end) for frame in frames if frame.is_key or not only_keys]
-    finally:
-        opened.close()
 
 
 def _assumed(job: _Job) -> Fraction | None:

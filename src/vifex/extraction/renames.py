@@ -147,6 +147,7 @@ class _View:
             return {}
         if self._known is None:
             self._known = self._view.contents(MAX_BYTES)
+            self._of_any_time = self._view.contents(_ANY_SIZE)
         wanted = [(m, c, p) for m in new.values() for c, p in _contents(self._known, m, hashes)]
         known = self._known_at(sorted({place for _, _, some in wanted for place in some}))
         free = {
@@ -171,10 +172,8 @@ class _View:
             for m in media
             if m.medium_id not in besides and _may_be_copied(m) and not self.has(m)
         }
-        if not new:
+        if not new or self._of_any_time is None:
             return []
-        if self._of_any_time is None:
-            self._of_any_time = self._view.contents(_ANY_SIZE)
         found: list[tuple[str, CopiedMedium]] = []
         for medium in new.values():
             for content, places in _contents(self._of_any_time, medium, hashes):

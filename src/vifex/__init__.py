@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from vifex.api.tagging import StoreTag, remove_tag, tag, tags
     from vifex.api.training import train
     from vifex.api.types import Images, OneImage, OneQuery, Precision, Query, TensorLike, Transform
-    from vifex.api.views import Choices, ViewOptions
+    from vifex.api.views import Choices, RunOptions, ViewOptions
     from vifex.api.watching import watch
     from vifex.compression import Compression
     from vifex.engines.options import EngineOptions
@@ -245,6 +245,7 @@ __all__ = [
     "Repaired",
     "Report",
     "RetrievalEvaluation",
+    "RunOptions",
     "RunRate",
     "SampleRow",
     "Sampling",
@@ -431,6 +432,7 @@ _HOMES = {
     "RemovedView": ("vifex.api.stored_views", "RemovedView"),
     "Report": ("vifex.values.reports", "Report"),
     "RetrievalEvaluation": ("vifex.api.evaluation.retrieval", "RetrievalEvaluation"),
+    "RunOptions": ("vifex.api.views", "RunOptions"),
     "RunRate": ("vifex.analysis.overview.overview", "RunRate"),
     "SampleRow": ("vifex.analysis.overview.overview", "SampleRow"),
     "Sampling": ("vifex.values", "Sampling"),

@@ -116,6 +116,7 @@ def test_public_names_are_the_reviewed_list() -> None:
         "Repaired",
         "Report",
         "RetrievalEvaluation",
+        "RunOptions",
         "RunRate",
         "SampleRow",
         "Sampling",

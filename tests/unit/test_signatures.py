@@ -106,6 +106,17 @@ def fields(value: type) -> dict[str, Any]:
     return {n: h for n, h in found.items() if not n.startswith("_")}
 
 
+def test_the_options_of_a_run_are_those_of_extract() -> None:
+    """`vifex.extract` has them in its signature for editors; the others take the same by `RunOptions`."""
+    extract = inspect.signature(vifex.extract).parameters
+    of_run = set(vifex.RunOptions.__annotations__) - set(vifex.Choices.__annotations__)
+    assert of_run == {"model", "view", "views", "workers", "cores", "memory", "limits", "shards"}
+    taken = hints(inspect.unwrap(vifex.extract), sys.modules["vifex.api.extracting"])
+    given = hints(vifex.RunOptions, sys.modules["vifex.api.views"])
+    assert {name: given[name] for name in of_run} == {name: taken[name] for name in of_run}
+    assert of_run <= extract.keys()
+
+
 def test_the_walk_finds_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(vifex, "Hit")
     monkeypatch.setattr(vifex, "_HOMES", {n: h for n, h in vifex._HOMES.items() if n != "Hit"})

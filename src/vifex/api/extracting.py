@@ -12,8 +12,14 @@ from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell
 from vifex.api.progress import shown_progress
 from vifex.api.run_words import words_of_run
-from vifex.api.views import Choices, ViewOptions, joined_choices, plan_views
-from vifex.extraction.planning.shard_plan import split_devices
+from vifex.api.views import (
+    Choices,
+    ViewOptions,
+    joined_choices,
+    plan_views,
+    take_devices,
+    wanted_views,
+)
 from vifex.extraction.planning.shards import parse_shard
 from vifex.extraction.progress import Progress
 from vifex.extraction.run import run_views
@@ -21,7 +27,7 @@ from vifex.values import InputError, Limits, Outcome, StoreError
 from vifex.values.reports import Estimate, Report
 from vifex.values.run_facts import run_facts
 
-__all__ = ["extract", "listed_sources", "measure_indexes", "take_devices", "wanted_views"]
+__all__ = ["extract", "listed_sources", "measure_indexes"]
 
 
 @checked("sources", "model")
@@ -188,14 +194,6 @@ def measure_indexes(store: str | os.PathLike[str], on_notice: Callable[[str], No
         tell(f"The recall of an index was not measured again: {exc.what}", on_notice)
 
 
-def take_devices(choices: Choices) -> tuple[str, ...]:
-    """Take a list of devices out of the choices for views, which are planned for the first one."""
-    devices = split_devices(choices.get("device"))
-    if devices:
-        choices["device"] = devices[0]
-    return devices
-
-
 def listed_sources(sources: Any) -> list[str | os.PathLike[str]]:
     """Take a single source for a list of one.
 
@@ -229,27 +227,3 @@ def _both(
         other(progress)
 
     return call
-
-
-def wanted_views(
-    model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None,
-    view: str | None,
-    views: Mapping[str, ViewOptions] | None,
-) -> list[tuple[str | None, ViewOptions]]:
-    """Name and own choices of each view; without a name where it is called after its model."""
-    if views is not None:
-        if model is not None or view is not None:
-            raise InputError(
-                "views were given beside a model or a view.", todo="Name the model inside the view."
-            )
-        return list(views.items())
-    single = not isinstance(model, Iterable) or isinstance(model, str | bytes | Mapping)
-    models: list[Any] = [] if model is None else [model] if single else list(cast("Sequence[str]", model))
-    if model is not None and not models:
-        raise InputError("no model was given.", todo="Leave `model` out for the embedded one.")
-    if len(models) < 2:
-        own: ViewOptions = {"model": models[0]} if models else {}
-        return [(view or "main", own)]
-    if view is not None:
-        raise InputError("one view cannot hold several models.", todo="Leave the view's name out.")
-    return [(None, {"model": name}) for name in models]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict, cast
 
 import numpy as np
 
@@ -14,16 +14,27 @@ from vifex.api.models.loaded import LoadedModel
 from vifex.api.notices import tell_licence
 from vifex.engines import EngineOptions
 from vifex.extraction.planning.audio_options import SoundChoice
+from vifex.extraction.planning.budget import MachineUse
 from vifex.extraction.planning.options import make_regions, make_sampling
 from vifex.extraction.planning.presets import load_preset
+from vifex.extraction.planning.shard_plan import split_devices
 from vifex.extraction.planning.view_plan import ViewPlan, plan_view
 from vifex.models import load_model
-from vifex.values import InputError, Model
+from vifex.values import InputError, Limits, Model
 from vifex.values.audio import AudioTail
 from vifex.values.registry import near
 from vifex.values.sampling import Pages, RegionMethod, Tail
 
-__all__ = ["Choices", "ViewOptions", "joined_choices", "plan_views"]
+__all__ = [
+    "Choices",
+    "RunOptions",
+    "ViewOptions",
+    "joined_choices",
+    "plan_run",
+    "plan_views",
+    "take_devices",
+    "wanted_views",
+]
 
 _SAMPLERS = ("fps", "every", "uniform", "times_s", "frames", "keyframes", "per_shot", "clip")
 _LEFT_OUT = ("max_frames", "changed_only")
@@ -85,6 +96,22 @@ class ViewOptions(Choices, total=False):
     model: str | os.PathLike[str] | LoadedModel
 
 
+class RunOptions(Choices, total=False):
+    """What `vifex.extract`, `vifex.estimate` and `vifex.watch` take alike; `vifex.extract` tells of each."""
+
+    model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None
+    view: str | None
+    views: Mapping[str, ViewOptions] | None
+    workers: int | None
+    cores: int | None
+    memory: int | None
+    limits: Limits | None
+    shards: int | None
+
+
+_OF_RUN: Final = frozenset(RunOptions.__annotations__) - frozenset(Choices.__annotations__)
+
+
 def plan_views(
     views: Sequence[tuple[str | None, ViewOptions]],
     common: Choices,
@@ -105,6 +132,66 @@ def plan_views(
     plans = [_plan(name, joined_choices(own, common), on_notice) for name, own in views]
     _check_kinds(plans, [own for _, own in views], common)
     return plans
+
+
+def plan_run(
+    options: RunOptions, on_notice: Callable[[str], None] | None
+) -> tuple[list[ViewPlan], MachineUse]:
+    """Plan the views of a run, and say what it may use of the machine.
+
+    Args:
+        options: As a user gives them.
+        on_notice: Told what a user must know of a model.
+
+    Raises:
+        VifexError: If an option is unknown, has another type, or does not fit the others.
+    """
+    of_run = {n: v for n, v in options.items() if n not in Choices.__annotations__}
+    check_options(of_run, RunOptions, words=("model",))
+    choices = cast(Choices, {n: v for n, v in options.items() if n not in _OF_RUN})
+    devices = take_devices(choices)
+    wanted = wanted_views(options.get("model"), options.get("view"), options.get("views"))
+    use: MachineUse = {
+        "workers": options.get("workers"),
+        "cores": options.get("cores"),
+        "memory_bytes": options.get("memory"),
+        "limits": options.get("limits"),
+        "shards": options.get("shards"),
+        "devices": devices,
+    }
+    return plan_views(wanted, choices, on_notice), use
+
+
+def take_devices(choices: Choices) -> tuple[str, ...]:
+    """Take a list of devices out of the choices for views, which are planned for the first one."""
+    devices = split_devices(choices.get("device"))
+    if devices:
+        choices["device"] = devices[0]
+    return devices
+
+
+def wanted_views(
+    model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None,
+    view: str | None,
+    views: Mapping[str, ViewOptions] | None,
+) -> list[tuple[str | None, ViewOptions]]:
+    """Name and own choices of each view; without a name where it is called after its model."""
+    if views is not None:
+        if model is not None or view is not None:
+            raise InputError(
+                "views were given beside a model or a view.", todo="Name the model inside the view."
+            )
+        return list(views.items())
+    single = not isinstance(model, Iterable) or isinstance(model, str | bytes | Mapping)
+    models: list[Any] = [] if model is None else [model] if single else list(cast("Sequence[str]", model))
+    if model is not None and not models:
+        raise InputError("no model was given.", todo="Leave `model` out for the embedded one.")
+    if len(models) < 2:
+        own: ViewOptions = {"model": models[0]} if models else {}
+        return [(view or "main", own)]
+    if view is not None:
+        raise InputError("one view cannot hold several models.", todo="Leave the view's name out.")
+    return [(None, {"model": name}) for name in models]
 
 
 def _check_kinds(plans: Sequence[ViewPlan], own: Sequence[ViewOptions], common: Choices) -> None:

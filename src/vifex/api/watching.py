@@ -5,26 +5,25 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Unpack
 
 from vifex.api.arguments import checked
-from vifex.api.extracting import listed_sources, measure_indexes, take_devices, wanted_views
-from vifex.api.models.loaded import LoadedModel
+from vifex.api.extracting import listed_sources, measure_indexes
 from vifex.api.notices import tell
 from vifex.api.progress import shown_progress
-from vifex.api.views import Choices, ViewOptions, plan_views
+from vifex.api.views import RunOptions, plan_run
 from vifex.extraction.progress import Progress
 from vifex.extraction.watching.watch import watch_views
 from vifex.media.places import is_remote
 from vifex.media.remote.addresses import address_of, public
-from vifex.values import InputError, Limits, Outcome
+from vifex.values import InputError, Outcome
 from vifex.values.watch_batches import WatchBatch
 
 __all__ = ["watch"]
 
 
-@checked("folders", "model")
+@checked("folders")
 def watch(
     folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     store: str | os.PathLike[str],
@@ -32,19 +31,11 @@ def watch(
     settle_s: float = 2.0,
     poll_s: float | None = None,
     stop: Callable[[], bool] | None = None,
-    model: str | os.PathLike[str] | LoadedModel | Sequence[str] | None = None,
-    view: str | None = None,
-    views: Mapping[str, ViewOptions] | None = None,
-    workers: int | None = None,
-    cores: int | None = None,
-    memory: int | None = None,
-    limits: Limits | None = None,
-    shards: int | None = None,
     progress: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
-    **choices: Unpack[Choices],
+    **options: Unpack[RunOptions],
 ) -> Generator[WatchBatch, None, None]:
     """Extract what is in folders and what arrives there, and yield each batch once it is committed.
 
@@ -69,20 +60,13 @@ def watch(
             listed every 60 s by default.
         stop: Called several times a second, e.g. `threading.Event().is_set`; once it returns true, the media
             at work are finished and the generator ends.
-        model: As for `vifex.extract`.
-        view: As for `vifex.extract`.
-        views: As for `vifex.extract`.
-        workers: As for `vifex.extract`.
-        cores: As for `vifex.extract`.
-        memory: As for `vifex.extract`.
-        limits: As for `vifex.extract`.
-        shards: As for `vifex.extract`.
         progress: Show on standard error how far a batch is.
         on_progress: Called a few times a second while a batch runs.
         on_outcome: Called for each medium that did not end `ok`, or has a note.
         on_notice: Called with what a user must know of a model or a folder, e.g. that it vanished; by default
             it is a `UserWarning`.
-        **choices: As for `vifex.extract`.
+        **options: As for `vifex.extract`: `model`, `view`, `views`, `workers`, `cores`, `memory`, `limits`,
+            `shards`, and the choices for every view that does not choose by itself.
 
     Yields:
         What was there at the start, then each batch of arrivals. Close the generator, or let `stop` return
@@ -98,8 +82,7 @@ def watch(
     listed = [_place(os.fspath(folder)) for folder in listed_sources(folders)]
     if not listed:
         raise InputError("no folder was given.", todo="Name a folder.")
-    devices = take_devices(choices)
-    plans = plan_views(wanted_views(model, view, views), choices, on_notice)
+    plans, use = plan_run(options, on_notice)
     batches = watch_views(
         list(dict.fromkeys(listed)),
         store,
@@ -107,16 +90,11 @@ def watch(
         settle_s=settle_s,
         poll_s=poll_s,
         stop=stop or (lambda: False),
-        workers=workers,
-        cores=cores,
-        memory_bytes=memory,
-        limits=limits,
-        shards=shards,
-        devices=devices,
         showing=lambda: shown_progress(progress),
         on_progress=on_progress,
         on_outcome=on_outcome,
         on_notice=lambda notice: tell(notice, on_notice),
+        **use,
     )
     return _then_measure_indexes(batches, store, on_notice)
 

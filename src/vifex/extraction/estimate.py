@@ -15,13 +15,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import prod
-from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Unpack
 
 import numpy as np
 
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
+from vifex.extraction.planning.budget import MachineUse
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.renames import ForeseenRenames, Renames
@@ -29,7 +29,7 @@ from vifex.extraction.run import run_views
 from vifex.media.sources import find
 from vifex.store import FinishedView, open_store
 from vifex.values import InputError, Limits, Medium, Outcome, Span, StoreError, UnknownViewError
-from vifex.values.reports import Estimate, Report
+from vifex.values.reports import Estimate
 from vifex.values.spread import Evenly
 
 __all__ = ["PROBE_S", "estimate_run", "folder_bytes"]
@@ -44,17 +44,6 @@ _FACTS_BYTES: Final = 200
 """Of a row without its vectors, as stores of many rows show."""
 _PART_S: Final = 10.0
 """Seconds of a video or sound that are probed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Budget:
-    """What the run may use, as the user says."""
-
-    workers: int | None
-    cores: int | None
-    memory_bytes: int | None
-    shards: int | None
-    devices: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -90,16 +79,11 @@ def estimate_run(
     store: str | os.PathLike[str],
     plans: Sequence[ViewPlan],
     *,
-    workers: int | None = None,
-    cores: int | None = None,
-    memory_bytes: int | None = None,
-    limits: Limits | None = None,
     shard: Shard | None = None,
-    shards: int | None = None,
-    devices: Sequence[str] = (),
     stdin: BinaryIO | None = None,
     on_notice: Callable[[str], None] | None = None,
     probe_s: float = PROBE_S,
+    **use: Unpack[MachineUse],
 ) -> Estimate:
     """Estimate what `run_views` with the same arguments will take; nothing is written into the store.
 
@@ -107,16 +91,11 @@ def estimate_run(
         sources: As `run_views` takes them.
         store: Media that it holds in every view already are not counted.
         plans: A plan for each view.
-        workers: Decoder processes.
-        cores: Cores to use.
-        memory_bytes: Memory of all processes together.
-        limits: What one file may cost.
         shard: The part of the media that the run takes.
-        shards: Processes with decoders and networks.
-        devices: Of the shards.
         stdin: Where `-` reads from.
         on_notice: Called with what a user must know of a source.
         probe_s: Seconds of probing at most, without loading and compiling the networks.
+        **use: What the run may use of the machine.
 
     Raises:
         VifexError: If nothing was found, or a view learns int8 from its media first.
@@ -131,10 +110,9 @@ def estimate_run(
     found = find(sources, stdin=stdin, on_notice=on_notice)
     with _finished(store, plans) as finished:
         kinds, failed, done = _count(found if shard is None else shard.filtered(found), finished)
-    budget = _Budget(workers, cores, memory_bytes, shards, devices)
     began_s, present = time.monotonic(), [kind for kind in kinds if kind.count]
     parts = [
-        _estimate_kind(kind, plans, began_s + probe_s * (i + 1) / len(present), limits or Limits(), budget)
+        _estimate_kind(kind, plans, began_s + probe_s * (i + 1) / len(present), use)
         for i, kind in enumerate(present)
     ]
     return Estimate(
@@ -208,10 +186,10 @@ def _estimate_kind(
     kind: _Kind,
     plans: Sequence[ViewPlan],
     until_s: float,
-    limits: Limits,
-    budget: _Budget,
+    use: MachineUse,
 ) -> _Part:
     """Probe in rounds that grow while the next one fits into the time, and scale the last one up."""
+    limits = use.get("limits") or Limits()
     candidates = kind.spread.chosen()
     by_time = kind.is_long and not any(_is_per_medium(plan) for plan in plans)
     probes: list[_Probe] = []
@@ -226,7 +204,7 @@ def _estimate_kind(
                 chosen.add(medium)
         taken = [_part(m) if by_time else (m, 1.0) for m in chosen.chosen()]
         own = replace(limits, file_s=max(1.0, min(limits.file_s, left_s)))
-        probes.append(_probe(taken, plans, own, budget))
+        probes.append(_probe(taken, plans, {**use, "limits": own}))
     last = probes[-1]
     units = _total_seconds(kind, candidates) if by_time else float(kind.count)
     rows = round(last.rows * units / last.units)
@@ -291,13 +269,12 @@ def _total_seconds(kind: _Kind, candidates: Sequence[Medium]) -> float:
 def _probe(
     taken: Sequence[tuple[Medium, float]],
     plans: Sequence[ViewPlan],
-    limits: Limits,
-    budget: _Budget,
+    use: MachineUse,
 ) -> _Probe:
     with scratch_folder() as folder:
         manifest, store = folder / "probe.jsonl", folder / "probe.vifex"
         manifest.write_text("".join(f"{line}\n" for m, _ in taken for line in _lines(m)), encoding="utf-8")
-        report = _run(manifest, store, plans, limits, budget)
+        report = run_views([manifest], store, plans, on_notice=lambda notice: None, **use)
         return _Probe(
             units=sum(units for _, units in taken),
             media=len(taken),
@@ -306,27 +283,6 @@ def _probe(
             rows=report.rows,
             bytes=folder_bytes(store),
         )
-
-
-def _run(
-    manifest: Path,
-    store: Path,
-    plans: Sequence[ViewPlan],
-    limits: Limits,
-    budget: _Budget,
-) -> Report:
-    return run_views(
-        [manifest],
-        store,
-        plans,
-        workers=budget.workers,
-        cores=budget.cores,
-        memory_bytes=budget.memory_bytes,
-        limits=limits,
-        shards=budget.shards,
-        devices=budget.devices,
-        on_notice=lambda notice: None,
-    )
 
 
 def _lines(medium: Medium) -> Iterator[str]:

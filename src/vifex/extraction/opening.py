@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from vifex.extraction.calibration.calibrate import graph_files
 from vifex.extraction.counting import Counter
 from vifex.extraction.pipeline.pipeline import Pipeline, RunningView
-from vifex.extraction.planning.budget import Budget, Costs, plan_budget
+from vifex.extraction.planning.budget import Budget, Costs, MachineUse, plan_budget
 from vifex.extraction.planning.portable import portable
 from vifex.extraction.planning.shard_plan import ShardPlace, plan_places
 from vifex.extraction.planning.view_plan import ViewPlan
@@ -62,27 +62,16 @@ def share_out(
     store: str | os.PathLike[str],
     plans: Sequence[ViewPlan],
     *,
-    workers: int | None,
-    cores: int | None,
-    memory_bytes: int | None,
-    limits: Limits | None,
-    shards: int | None,
-    devices: Sequence[str],
     on: str | None = None,
+    **use: Unpack[MachineUse],
 ) -> Shares:
     """Check the choices of a run and share the machine out.
 
     Args:
         store: The store's folder.
         plans: A plan for each view.
-        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
-        cores: Cores to use; by default those that affinity and cgroup allow.
-        memory_bytes: Memory of all processes together; by default the limit of the cgroup, if it has one.
-        limits: What one file may cost.
-        shards: Processes with decoders and networks; by default one for each device, or each GPU that is
-            asked for.
-        devices: Of the shards, in turn; by default those of the plans.
         on: A cluster; its machines are shared out by `join_cluster`.
+        **use: What the run may use.
 
     Raises:
         VifexError: If a choice cannot be.
@@ -90,15 +79,21 @@ def share_out(
     if len({p.name for p in plans}) < len(plans):
         raise InputError("two models would fill one view.", todo="Give models with different names.")
     _check_place(place_of(store))
-    _check_costs(workers, limits or Limits())
+    devices = use.get("devices", ())
+    _check_costs(use.get("workers"), use.get("limits") or Limits())
     if on is not None and devices:
         raise InputError(
             "takes one kind of device on a cluster.",
             option="device",
             todo="Give cuda for a GPU for each shard.",
         )
-    costs: Costs = {"cores": cores, "memory_bytes": memory_bytes, "workers": workers, "limits": limits}
-    places = [] if on is not None else plan_places(shards, devices, plans, **costs)
+    costs: Costs = {
+        "cores": use.get("cores"),
+        "memory_bytes": use.get("memory_bytes"),
+        "workers": use.get("workers"),
+        "limits": use.get("limits"),
+    }
+    places = [] if on is not None else plan_places(use.get("shards"), devices, plans, **costs)
     if len(places) != 1:
         for plan in plans:
             portable(plan)  # refuses what no other process can load, before the sources are read

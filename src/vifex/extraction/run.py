@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Unpack
 
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
@@ -18,13 +18,14 @@ from vifex.extraction.calibration.calibrate import lacks_graph, settle_int8
 from vifex.extraction.counting import Counter
 from vifex.extraction.listing import Listing
 from vifex.extraction.opening import facts_of_run, join_cluster, open_pipeline, share_out, view_writer
+from vifex.extraction.planning.budget import MachineUse
 from vifex.extraction.planning.shards import Shard
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.processes.listing import find_apart
 from vifex.extraction.progress import Progress
 from vifex.media.sources import find
 from vifex.store import open_writer
-from vifex.values import Limits, Medium, Outcome
+from vifex.values import Medium, Outcome
 from vifex.values.reports import Interrupted, Report, Tally
 from vifex.values.steps import step
 
@@ -39,13 +40,7 @@ def run_views(
     store: str | os.PathLike[str],
     plans: Sequence[ViewPlan],
     *,
-    workers: int | None = None,
-    cores: int | None = None,
-    memory_bytes: int | None = None,
-    limits: Limits | None = None,
     shard: Shard | None = None,
-    shards: int | None = None,
-    devices: Sequence[str] = (),
     on: str | None = None,
     said: Mapping[str, object] | None = None,
     retry_failed: bool = False,
@@ -53,6 +48,7 @@ def run_views(
     on_progress: Callable[[Progress], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None] | None = None,
+    **use: Unpack[MachineUse],
 ) -> Report:
     """Fill views of a store from sources; the same call again resumes.
 
@@ -60,14 +56,7 @@ def run_views(
         sources: Files, folders, globs, manifests, `-` for a list on `stdin`.
         store: The store's folder; made if it is absent.
         plans: A plan for each view.
-        workers: Decoder processes; by default one for each core, and fewer if the memory is short.
-        cores: Cores to use; by default those that affinity and cgroup allow.
-        memory_bytes: Memory of all processes together; by default the limit of the cgroup, if it has one.
-        limits: What one file may cost.
         shard: The part of the media that this run takes; by default all.
-        shards: Processes with decoders and networks; by default one for each device, or each GPU that is
-            asked for.
-        devices: Of the shards, in turn; by default those of the plans.
         on: The cluster whose machines run the shards: `ray`, or `ray://HEAD:PORT`. There `cores`, `workers`
             and `memory_bytes` are of each shard.
         said: What the run was given, as JSON can hold it; the ledger keeps it among the facts of the run.
@@ -76,23 +65,14 @@ def run_views(
         on_progress: Called a few times a second.
         on_outcome: Called for each medium that did not end `ok`, or has a note.
         on_notice: Called with what a user must know of a view or a source; by default it is a `UserWarning`.
+        **use: What the run may use of the machine.
 
     Raises:
         VifexError: If nothing was found, the store is another recipe's, the disk is full.
         Interrupted: At an interrupt, when what was finished is committed.
     """
     began_s = time.monotonic()
-    shares = share_out(
-        store,
-        plans,
-        workers=workers,
-        cores=cores,
-        memory_bytes=memory_bytes,
-        limits=limits,
-        shards=shards,
-        devices=devices,
-        on=on,
-    )
+    shares = share_out(store, plans, on=on, **use)
     # To learn the ranges of int8 the media are found twice: what can be read only once is kept.
     heard = _heard(stdin) if "-" in sources and any(lacks_graph(p, store) for p in plans) else None
 
@@ -130,7 +110,7 @@ def run_views(
                 limits=shares.whole.limits,
                 on_notice=notify,
             )
-        shares = join_cluster(stack, shares, plans, shards)
+        shares = join_cluster(stack, shares, plans, use.get("shards"))
         step(f"opening the store {os.fspath(store)}")
         writer = stack.enter_context(open_writer(store, run=facts_of_run(plans, shares, said), anywhere=True))
         pipeline = open_pipeline(

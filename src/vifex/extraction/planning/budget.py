@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Final, TypedDict
@@ -10,7 +11,7 @@ from typing import Final, TypedDict
 from vifex.engines.cores import available_cores, cgroup_folders
 from vifex.values import InputError, Limits
 
-__all__ = ["Budget", "Costs", "available_memory", "plan_budget", "share_budget"]
+__all__ = ["Budget", "Costs", "MachineUse", "available_memory", "plan_budget", "share_budget"]
 
 _PARENT_BYTES: Final = 1 << 30
 """Left for the parent process: the network, batches, and rows before their commit."""
@@ -41,6 +42,20 @@ class Costs(TypedDict, total=False):
     memory_bytes: int | None
     workers: int | None
     limits: Limits | None
+
+
+class MachineUse(Costs, total=False):
+    """What a user allows a run to use of this machine, or of each machine of a cluster.
+
+    What is left out is decided by the run: a decoder process for each core, and fewer if the memory is short;
+    the cores that affinity and cgroup allow; the memory that the cgroup allows; one shard for each of the
+    devices, or for each GPU that a plan asks for.
+    """
+
+    shards: int | None
+    """Processes with decoders and networks."""
+    devices: Sequence[str]
+    """Of the shards, in turn; by default those of the plans."""
 
 
 def plan_budget(

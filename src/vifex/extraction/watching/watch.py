@@ -11,12 +11,13 @@ import os
 import time
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Unpack
 
 from vifex.engines.precision import is_int8
 from vifex.engines.scratch import scratch_folder
 from vifex.extraction.calibration.calibrate import settle_int8
 from vifex.extraction.opening import Shares, facts_of_run, open_pipeline, share_out, view_writer
+from vifex.extraction.planning.budget import MachineUse
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
 from vifex.extraction.renames import Renames
@@ -24,7 +25,7 @@ from vifex.extraction.watching.watched_addresses import POLL_S, WatchedAddresses
 from vifex.extraction.watching.watched_media import WatchedMedia
 from vifex.media.places import is_remote
 from vifex.store import StoreWriter, open_writer
-from vifex.values import InputError, Limits, Outcome
+from vifex.values import InputError, Outcome
 from vifex.values.errors import StoreInUseError
 from vifex.values.reports import Tally
 from vifex.values.steps import step
@@ -47,16 +48,11 @@ def watch_views(
     settle_s: float,
     poll_s: float | None,
     stop: Callable[[], bool],
-    workers: int | None = None,
-    cores: int | None = None,
-    memory_bytes: int | None = None,
-    limits: Limits | None = None,
-    shards: int | None = None,
-    devices: Sequence[str] = (),
     showing: Showing = contextlib.nullcontext,
     on_progress: Callable[[Progress], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
     on_notice: Callable[[str], None],
+    **use: Unpack[MachineUse],
 ) -> Generator[WatchBatch, None, None]:
     """Fill views of a store with what is in folders and with what arrives there, until stopped.
 
@@ -68,17 +64,11 @@ def watch_views(
         poll_s: Seconds between two listings of the folders; `None` takes notifications of the system, and
             for addresses a minute.
         stop: Says whether to end: media at work are finished, nothing else is begun.
-        workers: As for `run_views`.
-        cores: As for `run_views`.
-        memory_bytes: As for `run_views`.
-        limits: As for `run_views`.
-        shards: As for `run_views`.
-        devices: As for `run_views`.
-        devices: As for `run_views`.
         showing: Shows the progress of a batch as long as it is entered; gives what takes the progress.
         on_progress: Called a few times a second while a batch runs.
         on_outcome: Called for each medium that did not end `ok`, or has a note.
         on_notice: Called with what a user must know.
+        **use: What the run may use of the machine.
 
     Yields:
         Each batch once it is committed, and what was deleted in between. The first one tells of what was
@@ -87,16 +77,7 @@ def watch_views(
     Raises:
         VifexError: If a folder is not there at the start, the store is another recipe's, the disk is full.
     """
-    shares = share_out(
-        store,
-        plans,
-        workers=workers,
-        cores=cores,
-        memory_bytes=memory_bytes,
-        limits=limits,
-        shards=shards,
-        devices=devices,
-    )
+    shares = share_out(store, plans, **use)
     are_remote = _are_remote(folders)
     for folder in () if are_remote else folders:
         _check_folder(folder)

@@ -28,7 +28,16 @@ from vifex.values.user_cache import cache_folder
 
 __all__ = ["indexed"]
 
-_RULES: Final = ("archive_index", "archives", "fields", "files", "kinds", "source")
+_RULES: Final = (
+    "archive_index",
+    "archives",
+    "extras",
+    "fields",
+    "files",
+    "ignored",
+    "kinds",
+    "source",
+)
 """Modules that decide what is listed, with those of `media/members`: other code lists otherwise."""
 _SETTLED_NS: Final = 2_000_000_000
 """An archive that changed within this time is not indexed: it may change again without a new time."""
@@ -127,7 +136,7 @@ def _row(found: Found | Notice, path: str) -> list[Any]:
     if isinstance(found, Outcome):
         return [*row, medium.mtime_ns > 0, found.status, found.reason]
     extent = None if medium.extent is None else medium.extent[0]
-    return [*row, extent, medium.label, medium.split, None]
+    return [*row, extent, medium.label, medium.split, medium.extra]
 
 
 def _found(row: list[Any], path: str, stat: FileStat) -> Found | Notice:
@@ -138,7 +147,7 @@ def _found(row: list[Any], path: str, stat: FileStat) -> Found | Notice:
         has_stat, status, reason = rest
         medium = medium_of(uri_of(path) + below, name, kind, stat if has_stat else None)
         return Outcome(medium=replace(medium, size_bytes=size), status=status, reason=reason)
-    offset, label, split, _ = rest
+    offset, label, split, extra = rest
     medium = medium_of(uri_of(path) + below, name, kind, stat, place=path)
     extent = None if offset is None else (offset, size)
-    return replace(medium, size_bytes=size, extent=extent, label=label, split=split)
+    return replace(medium, size_bytes=size, extent=extent, label=label, split=split, extra=extra)

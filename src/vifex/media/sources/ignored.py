@@ -58,7 +58,10 @@ def told_fields(
         told.append(f"Although {_listed(timed)} may say when {what}, {then}; {_REMEDY}.")
     if any(snake(name) == "fps" for name in names):
         told.append("fps is taken for the frame rate of the videos; sample_fps says how many frames to take.")
-    return Notice(f"{manifest}: {told[0]}{''.join(f' {text[0].upper()}{text[1:]}' for text in told[1:])}")
+    rest = "".join(
+        f" {text.replace('the', 'The', 1) if text.startswith('the ') else text}" for text in told[1:]
+    )
+    return Notice(f"{manifest}: {told[0]}{rest}")
 
 
 def _the(names: Sequence[str]) -> str:

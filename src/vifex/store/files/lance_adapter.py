@@ -24,6 +24,7 @@ from lance.file import LanceFileReader
 from lance.fragment import write_fragments
 from lance.indices import IndicesBuilder
 from lance.optimize import Compaction
+from lance.schema import LanceSchema
 
 from vifex.store.files.faults import BrokenTableError, cut_short, is_panic, lance_calls
 from vifex.store.files.places.client import lance_options
@@ -371,7 +372,8 @@ class Table:
 
     def add_column(self, field: pa.Field) -> Table:
         """Make the next version with one more column, which no row has a value of; no data file changes."""
-        schema = pa.schema([*self.schema, field])
+        # Fields are numbered in their order, as they were when the table was made.
+        schema = LanceSchema.from_pyarrow(pa.schema([*self.schema, field]))
         with self._writing("no column can be added"):
             metas = [f.meta for f in self.fragments()]
             ds = self._commit(LanceOperation.Merge(metas, schema), self.version)

@@ -317,6 +317,19 @@ def test_a_commit_just_before_the_fence_counts(s3: FaultyS3, monkeypatch: pytest
     assert numbers(store) == [1, 2, 3]
 
 
+def test_a_renewal_that_arrives_late_is_known_as_the_own(s3: FaultyS3) -> None:
+    writer = open_writer("s3://bucket/renewed", anywhere=True)
+    lease = writer._lock
+    assert isinstance(lease, Lease)
+    before = lease._tag
+    lease._count += 1
+    lease._put()
+    lease._tag, lease._count = before, lease._count + 1
+    lease._put()
+    writer.close()
+    assert b'"free": true' in lease.path.read_bytes()
+
+
 @pytest.mark.parametrize("header", ["if-none-match", "if-match"])
 def test_a_server_that_ignores_conditions_is_refused(s3: FaultyS3, header: str) -> None:
     s3.deaf_to = header

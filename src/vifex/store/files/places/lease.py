@@ -58,7 +58,7 @@ class Lease:
         """
         length_s = _length_s()
         holder = uuid.uuid4().hex
-        since, seen = time.monotonic(), None
+        since, seen, is_told = time.monotonic(), None, False
         while True:
             data, tag = _read(path)
             if tag is None or _is_free(data):
@@ -83,8 +83,11 @@ class Lease:
                     )
                     return cls(path, holder, taken, length_s)
                 return None
-            if seen is None:
-                _log.info("%s: waiting up to %g s for a lease to end", path.parent, allowed_s)
+            if not is_told and time.monotonic() - since > allowed_s / 3:
+                _log.warning(
+                    "%s: waiting up to %g s: the writer before may have died", path.parent, allowed_s
+                )
+                is_told = True
             seen = tag
             time.sleep(min(0.25, allowed_s / 20))
 
@@ -99,11 +102,27 @@ class Lease:
                 return
             _mine.discard(self._holder)
             try:
-                self.path.write_if(_content(self._holder, self._count, self._length_s, free=True), self._tag)
+                self._put(free=True)
             except Changed:
                 _log.warning("%s: another process took this store over meanwhile", self.path.parent)
             except StoreError as exc:
                 _log.warning("%s: the lease could not be given back and ends by itself (%s)", self.path, exc)
+
+    def _put(self, *, free: bool = False) -> None:
+        """Write the lease anew.
+
+        Raises:
+            Changed: If another writer has it.
+        """
+        content = _content(self._holder, self._count, self._length_s, free=free)
+        try:
+            self._tag = self.path.write_if(content, self._tag)
+        except Changed:
+            # A renewal that was given up may have arrived after all.
+            data, tag = _read(self.path)
+            if tag is None or data.get("holder") != self._holder:
+                raise
+            self._tag = self.path.write_if(content, tag)
 
     def _renew(self) -> None:
         while not self._done.wait(self._length_s / _RENEWALS):
@@ -112,8 +131,7 @@ class Lease:
                     return
                 self._count += 1
                 try:
-                    content = _content(self._holder, self._count, self._length_s)
-                    self._tag = self.path.write_if(content, self._tag)
+                    self._put()
                 except Changed:
                     _log.warning("%s: another process has taken this store over", self.path.parent)
                     _mine.discard(self._holder)

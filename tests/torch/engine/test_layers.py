@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,3 +115,25 @@ def test_a_card_that_does_not_fit_is_told(engine: Any, tiny: Any) -> None:
     model = tiny("OneByOne")
     with pytest.raises(ModelError, match=r"does not run on the card's \[1, 3, 25, 64\] \(NCHW\).*Correct"):
         engine.layers(replace(model, card=replace(model.card, height_px=25, width_px=64)))
+
+
+COUNTED = """
+import sys
+from vifex.engines import load_engine
+from vifex.models import load_model
+names = ("Cnn", "Clip3d", "Recurrent", "Transformer")
+models = [load_model(f"torch:tiny_networks:{name}", weights="random:0") for name in names]
+engine = load_engine("torch")
+light = [engine._find(model) for model in models]
+assert "torch._dynamo" not in sys.modules
+import torch._dynamo
+engine._found.clear()
+full = [engine._find(model) for model in models]
+assert light == full
+assert [one.macs > 0 for one in light] == [True] * 4
+"""
+
+
+def test_operations_are_counted_as_by_pytorch_without_its_compiler() -> None:
+    """Where the compiler is loaded, PyTorch's own mode counts."""
+    subprocess.run([sys.executable, "-c", COUNTED], check=True, cwd=Path(__file__).parent)

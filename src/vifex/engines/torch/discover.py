@@ -8,7 +8,9 @@ later.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +18,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, _FlopCounterMode
 
 from vifex.engines.torch.attention import OpenAttention, unfused
 from vifex.engines.torch.axes import FollowAxes, axes_of, mark
@@ -98,6 +100,20 @@ def first_tensor(value: Any) -> Tensor | None:
     return None
 
 
+class _LightCounter(_FlopCounterMode):
+    """Counts for a `FlopCounterMode` and leaves PyTorch's compiler unloaded, which takes a second.
+
+    PyTorch loads its compiler for every mode that it keeps the compiler from looking into. A network that
+    is compiled has loaded it already, and is counted by PyTorch's own mode.
+    """
+
+    __torch_dispatch__ = inspect.unwrap(_FlopCounterMode.__torch_dispatch__)
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+
 def discover(module: nn.Module, card: ModelCard) -> Found:
     """Find a module's layers.
 
@@ -108,11 +124,13 @@ def discover(module: nn.Module, card: ModelCard) -> Found:
     Raises:
         ModelError: If it does not take the input that its card describes.
     """
-    with FlopCounterMode(display=False) as counter:
-        one = _run(module, card, 1)
+    pixels = _pixels(module, card, 1)
+    counter = FlopCounterMode(display=False)
+    with counter if "torch._dynamo" in sys.modules else _LightCounter(counter):
+        one = _run(module, card, pixels)
     macs = int(counter.get_total_flops()) // 2
     try:
-        two, batch = _run(module, card, 2), 2
+        two, batch = _run(module, card, _pixels(module, card, 2)), 2
     except ModelError:
         two, batch = one, 1  # exported for one input: it is run with one at a time
     return Found(tuple(_spots(module, card, one, two, batch)), macs, batch == 1)
@@ -157,12 +175,16 @@ def _name(key: Key, taken: set[str]) -> str:
     return name
 
 
-def _run(module: nn.Module, card: ModelCard, batch: int) -> _Observed:
-    """Run a module once and observe every call of its modules."""
+def _pixels(module: nn.Module, card: ModelCard, batch: int) -> torch.Tensor:
+    """Return random pixels of the card's shape on the module's device."""
     tensor = next((p for p in module.parameters()), None)
-    shape = card.input_shape(batch)
     generator = torch.Generator().manual_seed(0)
-    x = torch.rand(shape, generator=generator).to(tensor.device if tensor is not None else "cpu")
+    x = torch.rand(card.input_shape(batch), generator=generator)
+    return x.to(tensor.device if tensor is not None else "cpu")
+
+
+def _run(module: nn.Module, card: ModelCard, x: torch.Tensor) -> _Observed:
+    """Run a module once and observe every call of its modules."""
     mark(x, card.layout)
     observed = _Observed()
     with _watched(module, card, observed):
@@ -174,7 +196,7 @@ def _run(module: nn.Module, card: ModelCard, batch: int) -> _Observed:
                 raise wrong_channels(channels, of=card.name) from exc
             why = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
             raise ModelError(
-                f"the network does not run on the card's {list(shape)} ({card.layout}): {why}",
+                f"the network does not run on the card's {list(x.shape)} ({card.layout}): {why}",
                 of=card.name,
                 todo="Take longer windows."
                 if card.audio is not None

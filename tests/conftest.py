@@ -87,8 +87,11 @@ def usual_priority() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compiled graphs of tests stay out of the user's cache."""
-    os.environ["VIFEX_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    """Compiled graphs of tests stay out of the user's cache; workers share them, as commands of a user do."""
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    cache.mkdir(exist_ok=True)
+    os.environ["VIFEX_CACHE"] = str(cache)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -26,10 +28,20 @@ def demo_script() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def demo_media(demo_script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder `demo` with `media/` and `query.jpg`, as `make demo` leaves them. Do not write into it."""
-    folder = tmp_path_factory.mktemp("media") / "demo"
-    demo_script.make_media(folder)
-    demo_script.write_query(folder / "query.jpg")
+    """A folder `demo` with `media/` and `query.jpg`, as `make demo` leaves them. Do not write into it.
+
+    The first worker makes it, which takes 10 s of processor time, and the others find it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / "demo-media" / "demo"
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_name("lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        demo_script.make_media(folder)
+        if not (folder / "query.jpg").exists():
+            demo_script.write_query(folder / "query.jpg")
     return folder
 
 

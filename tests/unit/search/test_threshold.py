@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,12 +87,13 @@ def test_rows_without_a_direction_do_not_count(make_view: Callable[..., View], v
         measure_threshold(make_view({"head": np.zeros((60, 8))}))
 
 
-def test_it_is_measured_once_for_each_commit(plain_store: Path) -> None:
-    kept = Path(os.environ["VIFEX_CACHE"]) / "thresholds"
-    before = set(kept.glob("*.json")) if kept.exists() else set()
+def test_it_is_measured_once_for_each_commit(
+    plain_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIFEX_CACHE", str(tmp_path))
     with open_store(plain_store) as store:
         first = kept_threshold(store.view("main"))
-        (path,) = set(kept.glob("*.json")) - before
+        (path,) = (tmp_path / "thresholds").glob("*.json")
         assert kept_threshold(store.view("main")) == first
         path.write_text('{"broken": ')
         assert kept_threshold(store.view("main")) == first

@@ -98,6 +98,29 @@ def test_what_is_fetched_ahead_is_bounded(web: WebServer, monkeypatch: pytest.Mo
     assert sum(map(len, (b.future.result() for b in ours._blocks.values()))) <= 5 * BLOCK
 
 
+def test_what_is_fetched_for_a_file_is_let_go_with_it(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its reader jumped away from it; and a reader with nothing else to do is served at once."""
+    monkeypatch.setattr(blocks, "AHEAD_BYTES", 4 * BLOCK)
+    ours = Blocks(FetchPool(4))
+    monkeypatch.setattr("vifex.media.remote.file.the_blocks", lambda: ours)
+    with RemoteFile(examine(f"{web.url}/0.bin")) as file:
+        file.read(3 * BLOCK)
+        file.seek(0)
+        assert ours._ahead_bytes > 0
+    assert ours._ahead_bytes == 0
+    came = threading.Event()
+    ours.on_arrival = came.set
+    first, second = examine(f"{web.url}/1.bin"), examine(f"{web.url}/2.bin")
+    ours.expect("first", [(first, index) for index in range(5)], 5)
+    ours.expect("second", [(second, 0)], 1)
+    assert ours.is_awaited("second"), "the limit is reached"
+    ours.press("second")
+    assert _within(5, lambda: not ours.is_awaited("second"))
+    assert came.wait(5)
+
+
 def test_a_file_that_changes_is_noticed(web: WebServer, tmp_path: Path) -> None:
     of = examine(f"{web.url}/1.bin")
     time.sleep(0.01)

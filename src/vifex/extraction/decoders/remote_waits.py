@@ -61,6 +61,10 @@ class RemoteWaits:
         """Whether a medium is still on its way; others can be read meanwhile."""
         return self._is_ready and file.is_awaited(job.attempt)
 
+    def press(self, job: Assignment) -> None:
+        """Fetch an awaited medium now, since there is no other to read."""
+        file.press(job.attempt)
+
     def over(self, job: Assignment) -> None:
         """Take note that a medium is read no more."""
         if self._is_ready:

@@ -183,6 +183,7 @@ class Session:
     def _wait_for_network(self) -> None:
         """Wait for a message; what was read so far does not wait for a server that holds up the rest."""
         self._heartbeat.wait()
+        self._remote.press(self._jobs[0])
         try:
             message = self._inbox.get(timeout=_PARTIAL_S if self._open else None)
         except queue.Empty:

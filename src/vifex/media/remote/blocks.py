@@ -74,6 +74,15 @@ class Blocks:
         """Whether a reader would wait: its first blocks have neither come nor failed."""
         return owner in self._awaited
 
+    def press(self, owner: Hashable) -> None:
+        """Fetch what a reader expects whatever the limit: there is nothing else to read."""
+        with self._lock:
+            own = [key for one, key in self._coming if one == owner]
+            if own:
+                self._coming = deque(pair for pair in self._coming if pair[0] != owner)
+            for key in own:
+                self._start(owner, key)
+
     def hurry(self, owner: Hashable, blocks: Iterable[_Key]) -> None:
         """Fetch a few blocks ahead of all that are expected: their reader is at work."""
         with self._lock:
@@ -128,9 +137,11 @@ class Blocks:
     def _fill(self) -> None:
         """Fetch what comes next while the limit allows."""
         while self._coming and self._ahead_bytes < AHEAD_BYTES:
-            owner, key = self._coming.popleft()
-            self._go(owner, key)
-            self._blocks[key].future.add_done_callback(partial(self._come, owner))
+            self._start(*self._coming.popleft())
+
+    def _start(self, owner: Hashable, key: _Key) -> None:
+        self._go(owner, key)
+        self._blocks[key].future.add_done_callback(partial(self._come, owner))
 
     def _come(self, owner: Hashable, _: Future[bytes]) -> None:
         """Take note that a block has come, or cannot be read."""

@@ -62,6 +62,11 @@ def is_awaited(owner: Hashable) -> bool:
     return the_blocks().is_awaited(owner)
 
 
+def press(owner: Hashable) -> None:
+    """Fetch an expected medium whatever the limit of what is fetched ahead."""
+    the_blocks().press(owner)
+
+
 def on_arrival(call: Callable[[], None]) -> None:
     """Call a function, in any thread, when an expected medium can be read without a wait."""
     the_blocks().on_arrival = call
@@ -112,6 +117,7 @@ class RemoteFile(SeekableFile):
         """Number of the block that was read last."""
         self._ahead_to = 0
         """Number of the first block that was not expected."""
+        self._has_hurried = False
 
     @property
     def size_bytes(self) -> int:
@@ -172,6 +178,7 @@ class RemoteFile(SeekableFile):
         if start < stop:
             the_blocks().hurry(self, ((self._of, i) for i in range(start, stop)))
             self._ahead_to = stop
+            self._has_hurried = True
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
@@ -193,6 +200,6 @@ class RemoteFile(SeekableFile):
 
     def close(self) -> None:
         """Let go of what was fetched ahead."""
-        if not self.closed and self._ahead_to:
+        if not self.closed and self._has_hurried:
             the_blocks().over(self)
         super().close()

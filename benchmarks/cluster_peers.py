@@ -4,7 +4,7 @@ usage: cluster_peers.py [--images N] [--rounds N]
 
 All run on this machine with all its cores. The peers do it as their own guides have it: Ray Data by
 `read_images`, `map` and `map_batches` with an actor class, Daft by `download`, `decode_image` and a class
-with a batch method in a process of its own. They keep features in memory; Vifex writes a store and syncs it.
+with a batch method. They keep features in memory; Vifex writes a store and syncs it.
 The peers' processes are warm. Rates of Vifex are those from the first decode to the last commit.
 
 Then, in a run of each, the process with the network gets SIGKILL after three seconds, and the record
@@ -59,7 +59,7 @@ def killed(find: Callable[[], list[psutil.Process]], run: Callable[[], Any]) -> 
         is_over.set()
         thread.join()
         if not done:
-            raise RuntimeError("no process was killed: the run was too short")
+            raise LookupError("no process was there to be killed")
 
 
 def outcome_of_peer(name: str, wanted: Wanted, folder: Path, count: int) -> str:
@@ -95,7 +95,10 @@ def outcome_of_peer(name: str, wanted: Wanted, folder: Path, count: int) -> str:
     watch = threading.Timer(GIVE_UP_S, process.kill)
     watch.start()
     try:
-        answer = killed(workers, lambda: ask(count))
+        try:
+            answer = killed(workers, lambda: ask(count))
+        except LookupError:
+            return "no process of its own has the network"
         if answer:
             return f"all {answer['count']} features, in {answer['seconds']:.0f} s"
         said = [line.strip() for line in errors if "Error" in line] or errors[-1:] or ["no answer"]

@@ -35,7 +35,7 @@ class _NewView:
 
     name: str
     recipe: Recipe
-    kept_files: Path
+    folder: Path
     _run: str
 
     @property

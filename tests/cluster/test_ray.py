@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from PIL import Image
 from servers import S3_ENVIRONMENT, fill, s3_server
 
 import vifex
+from vifex.store import open_store
+from vifex.store.commit.synced_table import SyncedTable
 
 ray_cluster = pytest.importorskip("ray.cluster_utils")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="several raylets on a machine need Linux")
@@ -162,6 +164,29 @@ def test_a_store_in_a_bucket_is_filled_by_the_command_alone(
             monkeypatch.setenv(name, value)
         ended(start(cluster, media, "s3://bucket/far.vifex"))
         assert compare_stores(local, "s3://bucket/far.vifex") == []
+
+
+def test_many_rows_are_written_by_the_machines_themselves(
+    cluster: Any, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of large layers the command is told where the rows lie: a clip has 12 MB of them."""
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    written: list[int] = []
+    adopt = SyncedTable.adopt
+
+    def counted(table: SyncedTable, sums: Mapping[str, str]) -> None:
+        written.append(len(sums))
+        adopt(table, sums)
+
+    monkeypatch.setattr(SyncedTable, "adopt", counted)
+    choices: dict[str, Any] = {"fps": 8, "precision": "fp32", "layers": ["stages.0"], "pool": "none"}
+    some = [media / name for name in ("v-00.mp4", "v-01.mp4", "i-000.jpg")]
+    vifex.extract(some, tmp_path / "local.vifex", **choices, progress=False)
+    vifex.extract(some, tmp_path / "s.vifex", on="ray", **choices, progress=False)
+    assert sum(written) >= 2
+    assert not compare_stores(tmp_path / "local.vifex", tmp_path / "s.vifex")
+    with open_store(tmp_path / "s.vifex") as store:
+        assert all(check.ok and not check.without_checksum for check in store.verify())
 
 
 def test_shards_and_machines_that_are_killed_cost_nothing_but_time(

@@ -20,7 +20,7 @@ from vifex.extraction.planning.shard_plan import ShardPlace, plan_places
 from vifex.extraction.planning.view_plan import ViewPlan
 from vifex.extraction.progress import Progress
 from vifex.extraction.renames import Renames
-from vifex.store import Place, StoreWriter, ViewWriter, place_of, row_schema
+from vifex.store import Place, RowsPlace, StoreWriter, ViewWriter, place_of, row_schema
 from vifex.store.files.inside import store_around
 from vifex.values import InputError, Limits, Outcome
 from vifex.values.run_facts import run_facts
@@ -201,9 +201,11 @@ def open_pipeline(
     from vifex.extraction.shards.coordinator import ShardedPipeline
     from vifex.extraction.shards.pipes import ShardProcess
 
+    # Between processes of one machine rows cost next to nothing; between machines they all pass one network.
+    tables = tuple(view.place() for view in views) if shares.on is not None else ()
     return ShardedPipeline(
         recipes_and_views,
-        [_shard_setup(plans, place) for place in shares.places],
+        [_shard_setup(plans, place, tables) for place in shares.places],
         retry_failed=retry_failed,
         counter=counter,
         on_progress=shares.watched(on_progress) if shares.watched is not None else on_progress,
@@ -222,7 +224,7 @@ def view_writer(writer: StoreWriter, plan: ViewPlan) -> ViewWriter:
     return writer.view(plan.name, plan.recipe, files=files)
 
 
-def _shard_setup(plans: Sequence[ViewPlan], place: ShardPlace) -> ShardSetup:
+def _shard_setup(plans: Sequence[ViewPlan], place: ShardPlace, tables: tuple[RowsPlace, ...]) -> ShardSetup:
     from vifex.extraction.shards.protocol import ShardSetup
 
     return ShardSetup(
@@ -233,6 +235,7 @@ def _shard_setup(plans: Sequence[ViewPlan], place: ShardPlace) -> ShardSetup:
         schemas=tuple(row_schema(plan.recipe) for plan in plans),
         import_paths=tuple(path for path in sys.path if path),
         gpus=place.gpus,
+        tables=tables,
     )
 
 

@@ -30,6 +30,7 @@ from vifex.store.ledger.tags import Tag, TaggedView, read_tags
 from vifex.store.merging.bringing import MergedMedia
 from vifex.store.merging.deciding import MergeConflict
 from vifex.store.merging.stores import MergedInto, compare_stores, merge_store
+from vifex.store.outside import RowsPlace, RowsThere, WrittenRows, open_rows
 from vifex.store.reading.checking import FileProblem, ViewCheck
 from vifex.store.reading.finished_view import FinishedView
 from vifex.store.reading.indexed import ViewIndex, index_name, index_of
@@ -63,6 +64,8 @@ __all__ = [
     "MovedMedium",
     "ObjectPath",
     "Place",
+    "RowsPlace",
+    "RowsThere",
     "Spilled",
     "Store",
     "StoreWriter",
@@ -73,6 +76,7 @@ __all__ = [
     "ViewIndex",
     "ViewRepair",
     "ViewWriter",
+    "WrittenRows",
     "compact_view",
     "compare_stores",
     "delete_rows",
@@ -85,6 +89,7 @@ __all__ = [
     "marks_from",
     "merge_store",
     "move_media",
+    "open_rows",
     "open_store",
     "open_writer",
     "place_of",

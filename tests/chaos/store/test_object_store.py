@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from faulty_s3 import FaultyS3, faulty_s3
 from servers import S3_ENVIRONMENT, fill, s3_server
 from store_maker import assert_whole, bits, feed, last_editions, medium, outcome, recipe, rows_of, wanted
 
-from vifex.store import CommitRule, StoreWriter, ViewWriter, open_store, open_writer
+from vifex.store import CommitRule, StoreWriter, ViewWriter, open_rows, open_store, open_writer, row_schema
 from vifex.store.commit import checkpoints
 from vifex.store.files.places import client
 from vifex.store.files.places.lease import LEASE, Lease
@@ -354,3 +355,17 @@ def test_nothing_but_what_is_known_lies_in_the_bucket(s3: FaultyS3) -> None:
     rows = ObjectPath("bucket", "known/views/main/rows.lance")
     used = view._tables.rows.table.tracked()
     assert {f"data/{p.name}" for p in (rows / "data").iterdir()} == {u for u in used if u.startswith("data/")}
+
+
+def test_rows_that_another_process_has_written_are_committed(s3: FaultyS3) -> None:
+    given = [rows_of(medium(n), 2) for n in range(4)]
+    with open_writer("s3://bucket/outside.vifex", anywhere=True) as writer:
+        view = writer.view("main", recipe())
+        there = open_rows(view.place(), row_schema(recipe()))
+        assert there is not None
+        view.add_written([outcome(medium(n), 2) for n in range(2)], there.write(given[:2]))
+        assert view.take_back(there.write(given[2:])).equals(pa.concat_batches(given[2:]))
+        there.write(given[2:])  # nobody says so
+    with open_store("s3://bucket/outside.vifex") as store:
+        assert all(check.ok and not check.without_checksum for check in store.verify())
+        assert bits(store.view("main").to_arrow()) == bits(pa.Table.from_batches(given[:2]))

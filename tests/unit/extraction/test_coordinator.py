@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from vifex.extraction.pipeline.interfaces import RowWriter
 from vifex.extraction.planning.view_plan import plan_view
 from vifex.extraction.shards import assignments, seat
 from vifex.extraction.shards.coordinator import ShardedPipeline
+from vifex.extraction.shards.ipc import to_bytes
 from vifex.extraction.shards.protocol import (
     Beat,
     Fault,
@@ -31,7 +33,7 @@ from vifex.extraction.shards.protocol import (
     ToShard,
     Want,
 )
-from vifex.store import ViewWriter, open_store, open_writer, row_schema
+from vifex.store import RowsPlace, ViewWriter, open_rows, open_store, open_writer, row_schema
 from vifex.values import EngineError, Limits, Medium, Outcome
 
 RECIPE = plan_view("main", "default", precision="fp32").recipe
@@ -136,6 +138,31 @@ def hand_over(shard: ThreadShard, given: Sequence[Medium]) -> None:
     shard.answer(HandedOver(0, OutcomeColumns.of(outcomes, [0.0] * len(outcomes)), None))
 
 
+def hand_over_rows(shard: ThreadShard, given: Sequence[Medium], place: RowsPlace | None) -> None:
+    """Hand over a row for each medium; they are written into the store where the place is known."""
+    schema = row_schema(RECIPE)
+    rows = pa.concat_batches([row_of(one, schema) for one in given])
+    there = None if place is None else open_rows(place, schema)
+    outcomes = [Outcome(one, "ok", rows=1) for one in given]
+    columns = OutcomeColumns.of(outcomes, [0.0] * len(outcomes))
+    shard.answer(HandedOver(0, columns, to_bytes(rows) if there is None else there.write([rows])))
+
+
+def row_of(one: Medium, schema: pa.Schema) -> pa.RecordBatch:
+    values = {
+        "key": f"{one.medium_id}:0",
+        "medium_id": one.medium_id,
+        "uri": one.uri,
+        "name": one.name,
+        "ordinal": 0,
+    }
+    lists = [field for field in schema if pa.types.is_fixed_size_list(field.type)]
+    values |= {field.name: [0.0] * field.type.list_size for field in lists}
+    return pa.RecordBatch.from_arrays(
+        [pa.array([values.get(field.name)], field.type) for field in schema], schema=schema
+    )
+
+
 def working(shard: ThreadShard, *, most: int = 1_000_000, counted: list[int] | None = None) -> None:
     """Hand over what comes, count it, and end by itself after `most` media."""
     shard.answer(Ready())
@@ -169,7 +196,8 @@ class Coordinated:
 
     def __init__(self, folder: Path, programs: Sequence[Sequence[Callable[[ThreadShard], None]]]) -> None:
         self._folder = folder
-        self._programs = [list(seats) for seats in programs]
+        self.programs = [list(seats) for seats in programs]
+        self.place: RowsPlace | None = None
         self.started: list[ThreadShard] = []
         self.notices: list[str] = []
         self.outcomes: list[Outcome] = []
@@ -184,10 +212,12 @@ class Coordinated:
         doubles: bool = False,
     ) -> ShardedPipeline:
         schema = row_schema(RECIPE)
-        setups = [ShardSetup((), 1, 1, Limits(), (schema,), (str(n),)) for n in range(len(self._programs))]
+        setups = [ShardSetup((), 1, 1, Limits(), (schema,), (str(n),)) for n in range(len(self.programs))]
         with open_writer(self._folder / "s.vifex") as store:
+            view = store.view("main", RECIPE)
+            self.place = view.place()
             self.pipeline = ShardedPipeline(
-                [(RECIPE, wrapped(store.view("main", RECIPE)))],
+                [(RECIPE, wrapped(view))],
                 setups,
                 on_outcome=self.outcomes.append,
                 on_notice=self.notices.append,
@@ -198,7 +228,7 @@ class Coordinated:
         return self.pipeline
 
     def _start(self, setup: ShardSetup) -> ThreadShard:
-        programs = self._programs[int(setup.import_paths[0])]
+        programs = self.programs[int(setup.import_paths[0])]
         self.started.append(ThreadShard(programs.pop(0) if len(programs) > 1 else programs[0]))
         return self.started[-1]
 
@@ -306,6 +336,47 @@ def test_the_first_answer_counts_and_the_second_is_left_out(
     assert finished == 20
     assert run.ledger() == all_of(20)
     assert len(run.outcomes) == 20
+
+
+def test_written_rows_count_once_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard writes the rows of five media into the store, and another one was faster with two of them."""
+    monkeypatch.setattr(assignments, "_PATIENCE_S", 0.3)
+    others_are_done = threading.Event()
+    run = Coordinated(tmp_path, [])
+
+    def late(shard: ThreadShard) -> None:
+        shard.answer(Ready())
+        shard.answer(Want(5, 2))
+        given = shard.inbox.get(timeout=30)
+        assert isinstance(given, Give)
+        while not others_are_done.wait(0.05):
+            shard.answer(Beat())
+        hand_over_rows(shard, [one.medium for one in given.media], run.place)
+        shard.is_killed.wait(30)
+
+    def helping(shard: ThreadShard) -> None:
+        shard.answer(Ready())
+        shard.answer(Want(5, 2))
+        doubled = 0
+        while not shard.is_killed.is_set() and doubled < 2:
+            with contextlib.suppress(queue.Empty):
+                message = shard.inbox.get(timeout=0.05)
+                assert isinstance(message, Give)
+                if message.media:
+                    hand_over_rows(shard, [one.medium for one in message.media], None)
+                doubled += len(message.media) == 1 and message.alone
+                shard.answer(Want(5, 2))
+            shard.answer(Beat())
+        others_are_done.set()
+        shard.is_killed.wait(30)
+
+    run.programs = [[late], [helping]]
+    assert run.run(20, doubles=True).tally.finished == 20
+    with open_store(tmp_path / "s.vifex") as store:
+        assert all(check.ok for check in store.verify())
+        rows = store.view("main").to_arrow()
+        assert sorted(rows.column("name").to_pylist()) == [f"{n:03d}" for n in range(20)]
+    assert len(run.outcomes) == 0
 
 
 def dying(shard: ThreadShard, *, of: Sequence[int] | None = None) -> None:

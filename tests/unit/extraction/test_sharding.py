@@ -138,7 +138,7 @@ def test_a_late_medium_is_given_a_second_time_and_ends_once() -> None:
 
 def test_rows_of_media_that_another_shard_had_first_are_left_out() -> None:
     rows = pa.record_batch({"medium_id": ["a", "a", "c", "c", "c"], "n": [0, 1, 2, 3, 4]})
-    left = from_bytes(only(to_bytes(rows), [2, 0, 3], [1, 2]))
+    left = only(rows, [2, 0, 3], [1, 2])
     assert left.to_pydict() == {"medium_id": ["c"] * 3, "n": [2, 3, 4]}
     outcomes = [
         Outcome(medium(0), "ok", rows=2),

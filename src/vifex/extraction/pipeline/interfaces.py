@@ -13,9 +13,12 @@ import pyarrow as pa
 from vifex.values import Medium, Outcome, Status
 
 if TYPE_CHECKING:
-    from vifex.store import LabelChange  # a shard does without the store, which takes long to import
+    from vifex.store import (  # a shard does without the store, which takes long to import
+        LabelChange,
+        WrittenRows,
+    )
 
-__all__ = ["FinishedBefore", "MediaQueue", "MovedMedia", "RowWriter", "SpilledPart"]
+__all__ = ["CommittingWriter", "FinishedBefore", "MediaQueue", "MovedMedia", "RowWriter", "SpilledPart"]
 
 SpilledPart: TypeAlias = Any
 """What a writer returns for spilled rows; it alone knows what that is."""
@@ -92,3 +95,16 @@ class RowWriter(Protocol):
 
     def commit(self) -> None:
         """Commit what was taken."""
+
+
+class CommittingWriter(RowWriter, Protocol):
+    """Commits what other processes have computed; `ViewWriter` is the one."""
+
+    def add_written(self, outcomes: Sequence[Outcome], written: WrittenRows) -> None:
+        """Take finished media whose rows another process has written into the table."""
+
+    def spill_written(self, spilled: SpilledPart | None, medium_id: str, written: WrittenRows) -> SpilledPart:
+        """Take rows of an unfinished medium that another process has written; return all of them so far."""
+
+    def take_back(self, written: WrittenRows) -> pa.RecordBatch:
+        """Read rows that another process has written, and remove their files."""

@@ -17,13 +17,12 @@ from vifex.extraction.decoders.events import InWork
 from vifex.extraction.decoders.poller import Poller
 from vifex.extraction.pipeline.commit_thread import CommitThread
 from vifex.extraction.pipeline.intake import Intake
-from vifex.extraction.pipeline.interfaces import MediaQueue, MovedMedia, RowWriter
+from vifex.extraction.pipeline.interfaces import CommittingWriter, MediaQueue, MovedMedia
 from vifex.extraction.pipeline.outcomes import worst
 from vifex.extraction.pipeline.repeated import RepeatedRun
 from vifex.extraction.pipeline.showing import ProgressDisplay
 from vifex.extraction.progress import Course, Progress
 from vifex.extraction.shards.assignments import MOST_LOSSES, Assigned, Assignments
-from vifex.extraction.shards.ipc import only
 from vifex.extraction.shards.pipes import ShardProcess
 from vifex.extraction.shards.protocol import (
     Beat,
@@ -44,6 +43,7 @@ from vifex.extraction.shards.protocol import (
 )
 from vifex.extraction.shards.seat import Seat
 from vifex.extraction.shards.shard_sink import ShardSink
+from vifex.store import WrittenRows
 from vifex.values import EngineError, Medium, Outcome, Recipe
 from vifex.values.reports import Tally
 from vifex.values.steps import step
@@ -85,7 +85,7 @@ class ShardedPipeline(RepeatedRun):
 
     def __init__(
         self,
-        views: Sequence[tuple[Recipe, RowWriter]],
+        views: Sequence[tuple[Recipe, CommittingWriter]],
         setups: Sequence[ShardSetup],
         *,
         retry_failed: bool = False,
@@ -297,19 +297,24 @@ class ShardedPipeline(RepeatedRun):
     def _hand_over(self, seat: Seat, message: HandedOver) -> None:
         columns, rows, sink = message.outcomes, message.rows, self._sinks[message.view]
         places = [p for p, m in enumerate(columns.medium_ids) if self._is_open(seat, m, message.view)]
-        if len(places) < len(columns.medium_ids):
-            rows = None if rows is None else only(rows, columns.rows, places)
+        counts, are_some = columns.rows, len(places) < len(columns.medium_ids)
+        if are_some:
             columns = columns.only(places)
         outcomes = [
             columns.outcome(place, self._assigned(seat, medium_id).medium)
             for place, medium_id in enumerate(columns.medium_ids)
         ]
-        if not outcomes:
-            return  # other shards were faster
+        if message.has_spilled and not outcomes:
+            return  # another shard was faster
         if message.has_spilled:
+            assert not isinstance(rows, WrittenRows), "the last rows of a medium travel"
             sink.take_spilled(seat.number, outcomes[0], rows)
+        elif are_some:  # other shards were faster with the rest
+            sink.take_some(outcomes, rows, counts, places)
         else:
             sink.take(outcomes, rows)
+        if not outcomes:
+            return
         seat.idle_deaths = 0
         self._give_up(seat)
         for place, outcome in enumerate(outcomes):

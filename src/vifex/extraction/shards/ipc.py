@@ -25,13 +25,13 @@ def from_bytes(data: bytes) -> pa.RecordBatch:
         return reader.read_next_batch()
 
 
-def only(data: bytes, counts: Sequence[int], places: Collection[int]) -> bytes:
+def only(rows: pa.RecordBatch, counts: Sequence[int], places: Collection[int]) -> pa.RecordBatch:
     """Leave rows of some media out.
 
     Args:
-        data: Rows of several media, one after the other.
+        rows: Rows of several media, one after the other.
         counts: Rows of each medium.
         places: Of the media whose rows stay.
     """
     stay = np.repeat([place in places for place in range(len(counts))], counts)
-    return to_bytes(from_bytes(data).filter(pa.array(stay)))
+    return rows.filter(pa.array(stay))

@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from vifex.extraction.planning.portable import PortablePlan
 from vifex.values import Limits, Medium, Outcome, Status, VifexError
+
+if TYPE_CHECKING:
+    from vifex.store import (  # most shards do without the store, which takes long to import
+        RowsPlace,
+        WrittenRows,
+    )
 
 __all__ = [
     "Beat",
@@ -31,6 +37,7 @@ __all__ = [
     "Noticed",
     "OutcomeColumns",
     "Ready",
+    "Rows",
     "ShardLink",
     "ShardSetup",
     "SpilledPart",
@@ -39,6 +46,9 @@ __all__ = [
     "ToShard",
     "Want",
 ]
+
+Rows: TypeAlias = "bytes | WrittenRows"
+"""An IPC stream of one record batch; or what the shard has written into the store itself."""
 
 _Item = TypeVar("_Item")
 _FIELDS: Final = attrgetter(*(f.name for f in fields(Medium) if f.init))
@@ -63,6 +73,8 @@ class ShardSetup:
     """Folders from which the coordinator imports modules, such as a user's networks."""
     gpus: int = 0
     """GPUs that a cluster reserves for it."""
+    tables: tuple[RowsPlace, ...] = ()
+    """Where it may write the rows of each view itself, if it sees them; empty where it is not to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +204,8 @@ class HandedOver:
 
     view: int
     outcomes: OutcomeColumns
-    rows: bytes | None
-    """The rows of all of them in the order of `outcomes`, as an IPC stream of one record batch."""
+    rows: Rows | None
+    """The rows of all of them in the order of `outcomes`."""
     has_spilled: bool = False
     """Whether the one medium has spilled rows as well, which come first."""
 
@@ -204,7 +216,7 @@ class SpilledPart:
 
     view: int
     medium_id: str
-    rows: bytes
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from vifex.extraction.pipeline.pipeline import Pipeline
 from vifex.extraction.pipeline.running_view import RunningView
@@ -25,6 +27,9 @@ from vifex.extraction.shards.protocol import (
     ToShard,
 )
 from vifex.values.steps import listening
+
+if TYPE_CHECKING:
+    from vifex.store import RowsThere
 
 __all__ = ["Shard"]
 
@@ -93,8 +98,16 @@ class Shard:
             cores=self._setup.cores,
         )
         stack.callback(network.close)
-        writer = HandOverWriter(number, self._coordinator, self._media, seconds)
-        return RunningView(plan, network, writer, self._setup.schemas[number])
+        schema = self._setup.schemas[number]
+        writer = HandOverWriter(number, self._coordinator, self._media, seconds, self._table(number, schema))
+        return RunningView(plan, network, writer, schema)
+
+    def _table(self, number: int, schema: pa.Schema) -> RowsThere | None:
+        if not self._setup.tables:
+            return None
+        from vifex.store import open_rows
+
+        return open_rows(self._setup.tables[number], schema)
 
     def _capacity(self) -> tuple[int, int]:
         pipeline = self._pipeline

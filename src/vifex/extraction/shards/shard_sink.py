@@ -8,9 +8,10 @@ from functools import partial
 import pyarrow as pa
 
 from vifex.extraction.pipeline.commit_thread import CommitThread
-from vifex.extraction.pipeline.interfaces import RowWriter
+from vifex.extraction.pipeline.interfaces import CommittingWriter
 from vifex.extraction.pipeline.view_sink import SpilledRows, ViewSink
-from vifex.extraction.shards.ipc import from_bytes
+from vifex.extraction.shards.ipc import from_bytes, only
+from vifex.extraction.shards.protocol import Rows
 from vifex.values import Outcome, Recipe
 
 __all__ = ["ShardSink"]
@@ -26,14 +27,16 @@ class ShardSink(ViewSink):
         schema: Of its rows.
     """
 
+    _writer: CommittingWriter
+
     def __init__(
-        self, commit_thread: CommitThread, writer: RowWriter, recipe: Recipe, schema: pa.Schema
+        self, commit_thread: CommitThread, writer: CommittingWriter, recipe: Recipe, schema: pa.Schema
     ) -> None:
         super().__init__(commit_thread, writer, recipe, schema)
         self._spills: dict[tuple[int, str], SpilledRows] = {}
         """Shard and medium to its rows that lie on the disk."""
 
-    def take(self, outcomes: Sequence[Outcome], rows: bytes | None) -> None:
+    def take(self, outcomes: Sequence[Outcome], rows: Rows | None) -> None:
         """Take finished media with all their rows; blocks while many commits wait."""
         self._commit_thread.do(partial(self._take, list(outcomes), rows))
 
@@ -42,10 +45,10 @@ class ShardSink(ViewSink):
         spill = self._spills.pop((shard, outcome.medium.medium_id))
         self._commit_thread.do(partial(self._take_spilled, outcome, rows, spill))
 
-    def spill_part(self, shard: int, medium_id: str, rows: bytes) -> None:
+    def spill_part(self, shard: int, medium_id: str, rows: Rows) -> None:
         """Take some rows of a shard's unfinished medium to the disk."""
         spill = self._spills.setdefault((shard, medium_id), SpilledRows())
-        self._commit_thread.do(partial(self._spill_part, spill, rows))
+        self._commit_thread.do(partial(self._spill_part, spill, medium_id, rows))
 
     def discard_medium(self, shard: int, medium_id: str) -> None:
         """Take the rows of a medium that a shard will not finish from the disk, if there are any."""
@@ -59,13 +62,42 @@ class ShardSink(ViewSink):
             for shard in [shard for shard, spilled in self._spills if spilled == medium_id]:
                 self.discard_medium(shard, medium_id)
 
+    def take_some(
+        self, outcomes: Sequence[Outcome], rows: Rows | None, counts: Sequence[int], places: Sequence[int]
+    ) -> None:
+        """Take some of the media that a shard has handed over together.
+
+        Args:
+            outcomes: Of the media that are taken.
+            rows: Of all that the shard has handed over, one medium after the other.
+            counts: Rows of each of those.
+            places: Of the media that are taken, among those.
+        """
+        self._commit_thread.do(partial(self._take_some, list(outcomes), rows, list(counts), list(places)))
+
     # -- in the commit thread ----------------------------------------------------------------------------
 
-    def _take(self, outcomes: list[Outcome], rows: bytes | None) -> None:
-        self._writer.add_many(outcomes, None if rows is None else from_bytes(rows))
+    def _take(self, outcomes: list[Outcome], rows: Rows | None) -> None:
+        if rows is None or isinstance(rows, bytes):
+            self._writer.add_many(outcomes, None if rows is None else from_bytes(rows))
+        else:
+            self._writer.add_written(outcomes, rows)
+
+    def _take_some(
+        self, outcomes: list[Outcome], rows: Rows | None, counts: list[int], places: list[int]
+    ) -> None:
+        batch = None
+        if rows is not None:
+            every = from_bytes(rows) if isinstance(rows, bytes) else self._writer.take_back(rows)
+            batch = only(every, counts, places)
+        if outcomes:
+            self._writer.add_many(outcomes, batch)
 
     def _take_spilled(self, outcome: Outcome, rows: bytes | None, spill: SpilledRows) -> None:
         self._writer.add(outcome, None if rows is None else from_bytes(rows), spill.there)
 
-    def _spill_part(self, spill: SpilledRows, rows: bytes) -> None:
-        spill.there = self._writer.spill(spill.there, from_bytes(rows))
+    def _spill_part(self, spill: SpilledRows, medium_id: str, rows: Rows) -> None:
+        if isinstance(rows, bytes):
+            spill.there = self._writer.spill(spill.there, from_bytes(rows))
+        else:
+            spill.there = self._writer.spill_written(spill.there, medium_id, rows)

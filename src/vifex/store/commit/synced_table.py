@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,15 +46,27 @@ class SyncedTable:
         self.sync_files(name for f in fragments for name in f.files)
 
     def sync_files(self, names: Iterable[str]) -> None:
-        """Sync data files by name, new deletion files, and their folders."""
+        """Sync data files by name, new deletion files, and their folders.
+
+        Files whose checksum is known were synced when it was taken.
+        """
+        names = [name for name in dict.fromkeys(names) if f"data/{name}" not in self._sums]
         folders = [self.table.data] if self._synced and self.table.data.is_dir() else []
         deletions = self._new("_deletions")
         if deletions:
             folders.append(self.table.path / "_deletions")
-        files = [*(self.table.data / name for name in dict.fromkeys(names)), *deletions]
+        files = [*(self.table.data / name for name in names), *deletions]
         sync_all(files, [*folders, self.table.path])
         for file in files:
             self._sums[file.relative_to(self.table.path).as_posix()] = file_sum(file)
+
+    def adopt(self, sums: Mapping[str, str]) -> None:
+        """Take note of data files that another process has written and synced.
+
+        Args:
+            sums: Their checksums, by path.
+        """
+        self._sums |= sums
 
     def commit(
         self, step: str, new: Sequence[Fragment], changed: Sequence[Fragment] = (), gone: Sequence[int] = ()

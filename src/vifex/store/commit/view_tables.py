@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ from vifex.store.files.sums import LEDGER
 from vifex.store.ledger.entries import commits_since_maintenance, file_sums, runs_of
 from vifex.store.ledger.finished import FinishedMedia
 from vifex.store.ledger.sealing import seal
+from vifex.store.outside import RowsPlace
 from vifex.store.schema import EXTRA_FIELD, LEDGER_SCHEMA, Entries, has_extra, maintenance_entry, row_schema
 from vifex.values import Recipe, StoreError
 
@@ -58,6 +60,11 @@ class ViewTables:
             self._since_maintenance = commits_since_maintenance(self.ledger.table, self.seal)
         self.places = RowPlaces()
         self._run_text = run
+
+    def place(self) -> RowsPlace:
+        """Return where the rows lie, for other processes."""
+        path = self._info.path
+        return RowsPlace(str(path.absolute() if isinstance(path, Path) else path), self._info.id, self.name)
 
     @property
     def schema(self) -> pa.Schema:

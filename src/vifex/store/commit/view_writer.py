@@ -31,6 +31,7 @@ from vifex.store.files.layout import StoreInfo, ViewPaths
 from vifex.store.ledger.contents import KnownContents
 from vifex.store.ledger.entries import take_entries
 from vifex.store.ledger.finished import FinishedMedia
+from vifex.store.outside import RowsPlace, WrittenRows
 from vifex.store.schema import LedgerEntry, has_extra, media_entries, row_schema
 from vifex.values import Outcome, Recipe
 from vifex.values.machines import Machines
@@ -96,6 +97,7 @@ class ViewWriter:
         self._tables = ViewTables(info, paths, recipe, run)
         self._gathered: dict[str, _Finished] = {}
         self._gathered_rows: list[pa.RecordBatch] = []
+        self._gathered_fragments: list[Fragment] = []
         self._gathered_bytes = 0
         self._gathered_since = 0.0
         self._open_spills: dict[str, Spilled] = {}
@@ -169,8 +171,51 @@ class ViewWriter:
             raise ValueError(f"{len(outcomes)} media: {announced} rows announced, {given} given")
         self._gather([(o, o.rows) for o in outcomes], rows, None)
 
+    def place(self) -> RowsPlace:
+        """Return where other processes may write rows of this view, for `add_written`."""
+        return self._tables.place()
+
+    @_in_turn
+    def add_written(self, outcomes: Sequence[Outcome], written: WrittenRows) -> None:
+        """Add finished media whose rows another process has written into the table.
+
+        Args:
+            outcomes: One for each medium, no medium twice.
+            written: The rows of all of them, in the order of `outcomes`, each with `outcome.rows` rows.
+
+        Raises:
+            StoreError: As `add`.
+            ValueError: As `add`.
+        """
+        announced = sum(o.rows for o in outcomes)
+        if written.rows != announced:
+            raise ValueError(f"{len(outcomes)} media: {announced} rows announced, {written.rows} written")
+        self._tables.must_be_open()
+        self._tables.rows.adopt(written.sums)
+        self._gather([(o, o.rows) for o in outcomes], None, None, written)
+
+    @_in_turn
+    def spill_written(self, spilled: Spilled | None, medium_id: str, written: WrittenRows) -> Spilled:
+        """Take rows of an unfinished medium that another process has written; return all of them so far."""
+        self._tables.must_be_open()
+        self._check_newest(spilled, medium_id)
+        self._tables.rows.adopt(written.sums)
+        return self._spilled(spilled, medium_id, written.rows, written.fragments)
+
+    @_in_turn
+    def take_back(self, written: WrittenRows) -> pa.RecordBatch:
+        """Read rows that another process has written, and remove their files."""
+        with self._tables.failing():
+            rows = self._tables.rows.table.read_uncommitted(written.fragments)
+            self._tables.remove(written.fragments)
+        return rows
+
     def _gather(
-        self, media: Sequence[tuple[Outcome, int]], rows: pa.RecordBatch | None, spilled: Spilled | None
+        self,
+        media: Sequence[tuple[Outcome, int]],
+        rows: pa.RecordBatch | None,
+        spilled: Spilled | None,
+        written: WrittenRows | None = None,
     ) -> None:
         self._tables.must_be_open()
         ids = [outcome.medium.medium_id for outcome, _ in media]
@@ -187,6 +232,9 @@ class ViewWriter:
         if rows is not None and rows.num_rows:
             self._gathered_rows.append(rows)
             self._gathered_bytes += rows.nbytes
+        if written is not None:
+            self._gathered_fragments += written.fragments
+            self._gathered_bytes += written.size_bytes
         if len(self._gathered) >= self._rule.media or self._gathered_bytes >= self._rule.size_bytes:
             self.commit()
         else:
@@ -198,15 +246,23 @@ class ViewWriter:
         self._tables.must_be_open()
         medium_id = spilled.medium_id if spilled else str(rows.column("medium_id")[0])
         rows = self._checked([(medium_id, rows.num_rows)], rows)
-        if self._open_spills.get(medium_id) != spilled:
-            raise ValueError(f"{medium_id}: these are not its newest spilled rows")
+        self._check_newest(spilled, medium_id)
         with self._tables.failing():
             fragments = self._tables.write([rows], extra=has_extra(rows.schema))
             self._tables.rows.sync_data(fragments)
+        return self._spilled(spilled, medium_id, rows.num_rows, fragments)
+
+    def _spilled(
+        self, spilled: Spilled | None, medium_id: str, rows: int, fragments: Iterable[Fragment]
+    ) -> Spilled:
         before = spilled or Spilled(medium_id, 0, ())
-        spilled = replace(before, rows=before.rows + rows.num_rows, fragments=(*before.fragments, *fragments))
-        self._open_spills[medium_id] = spilled
-        return spilled
+        now = replace(before, rows=before.rows + rows, fragments=(*before.fragments, *fragments))
+        self._open_spills[medium_id] = now
+        return now
+
+    def _check_newest(self, spilled: Spilled | None, medium_id: str) -> None:
+        if self._open_spills.get(medium_id) != spilled:
+            raise ValueError(f"{medium_id}: these are not its newest spilled rows")
 
     @_in_turn
     def discard(self, spilled: Spilled) -> None:
@@ -358,7 +414,7 @@ class ViewWriter:
             batch = list(self._gathered.values())
             self._commit_rows(batch)
             self._tables.enter(media_entries([f.outcome for f in batch], self._tables.recipe_hash))
-        self._gathered, self._gathered_rows = {}, []
+        self._gathered, self._gathered_rows, self._gathered_fragments = {}, [], []
         self._gathered_bytes = 0
         self._tables.maintain(at_end=False)
 
@@ -379,6 +435,7 @@ class ViewWriter:
         """Commit the rows, steps one and two: old ones out and new ones in, as one version of their table."""
         replaced = self._tables.with_rows(self._gathered)
         new = [f for b in batch if b.spilled for f in b.spilled.fragments]
+        new += self._gathered_fragments
         if self._gathered_rows:
             extra = any(has_extra(rows.schema) for rows in self._gathered_rows)
             new += self._tables.write(self._gathered_rows, extra=extra)

@@ -307,6 +307,16 @@ class Table:
         self._see_that_all_was_kept(metas)
         return [_fragment(m) for m in metas]
 
+    def read_uncommitted(self, fragments: Sequence[Fragment]) -> pa.RecordBatch:
+        """Read all rows of fragments that lie in the table's folder and are no part of it."""
+        tables = []
+        for fragment in fragments:
+            for name in fragment.files:
+                with self._reading():
+                    reader = LanceFileReader(_uri(self.data / name), _options(self.path))
+                    tables.append(reader.read_all().to_table())
+        return pa.concat_tables(tables).combine_chunks().to_batches()[0]
+
     def delete_rows(
         self, addresses: np.ndarray[Any, np.dtype[np.uint64]]
     ) -> tuple[list[Fragment], list[int]]:

@@ -35,7 +35,7 @@ class _NewView:
 
     name: str
     recipe: Recipe
-    folder: Path
+    kept_files: Path
     _run: str
 
     @property

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vifex.analysis.copies.background import Background, make_background
 from vifex.analysis.copies.edits import EDITS, edited
-from vifex.analysis.copies.pixels import Grey, grey_image, shows_same
+from vifex.analysis.copies.pixels import SmallImage, shows_same, small_image
 from vifex.analysis.copies.threshold import (
     FALSE_ALARMS,
     CopyThreshold,
@@ -223,8 +223,8 @@ class _Judge:
         self, collection: Collection, images: list[Image], image_of: ImageOf, looked_at: float
     ) -> None:
         self._collection, self._image_of, self._looked_at = collection, image_of, looked_at
-        self._images = [grey_image(image) for image in images]
-        self._seen: dict[int, Grey | None] = {}
+        self._images = [small_image(image) for image in images]
+        self._seen: dict[int, SmallImage | None] = {}
 
     def others(self, rows: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the best scores with other images, `[images, edits, 5]`, of `[images, edits, 20]`."""
@@ -250,10 +250,10 @@ class _Judge:
             patterns.extend(grey for _, grey in same[: _PATTERNS - len(patterns)])
         return found
 
-    def _grey(self, row: int) -> Grey | None:
+    def _grey(self, row: int) -> SmallImage | None:
         if row not in self._seen:
             image = self._image_of(row if self._collection.other is None else -1 - row)
-            self._seen[row] = None if image is None else grey_image(image)
+            self._seen[row] = None if image is None else small_image(image)
         return self._seen[row]
 
 

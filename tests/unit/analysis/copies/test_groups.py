@@ -10,7 +10,7 @@ from vifex.analysis.copies.background import Background, make_background
 from vifex.analysis.copies.edits import EDITS, edited
 from vifex.analysis.copies.groups import stars, stars_of_two
 from vifex.analysis.copies.pairs import Pairs
-from vifex.analysis.copies.pixels import grey_image, shows_same
+from vifex.analysis.copies.pixels import shows_same, small_image
 from vifex.analysis.copies.threshold import best_threshold, chance_threshold, measured
 from vifex.analysis.rows import unit_vectors
 
@@ -94,10 +94,10 @@ def images() -> list[Image.Image]:
 
 
 def test_pixels_tell_edited_copies_from_other_images(images: list[Image.Image]) -> None:
-    greys = [grey_image(image) for image in images]
+    greys = [small_image(image) for image in images]
     for i, image in enumerate(images):
         for name in EDITS:
             copy = edited(image, name, i)
-            assert shows_same(greys[i], grey_image(copy)), name
+            assert shows_same(greys[i], small_image(copy)), name
             assert np.array_equal(np.asarray(copy), np.asarray(edited(image, name, i)))
         assert not any(shows_same(greys[i], other) for other in greys[:i])

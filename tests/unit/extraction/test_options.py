@@ -65,3 +65,24 @@ def test_options_become_a_sampling(options: dict[str, Any], wanted: Sampling) ->
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_sampling(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fps": 2, "start_s": 1, "end_s": 9, "assume_fps": 25},
+        {"clip": "8x1", "fps": 4},
+        {"times_s": [1, 2]},
+        {"changed_only": 0},
+    ],
+)
+def test_whole_numbers_make_the_recipe_that_others_make(options: dict[str, Any]) -> None:
+    """Recipes are compared by their text, in which 2 is not 2.0."""
+
+    def real(value: Any) -> Any:
+        if isinstance(value, list):
+            return [float(one) for one in value]
+        return float(value) if isinstance(value, int) else value
+
+    others = {name: real(value) for name, value in options.items()}
+    assert repr(make_sampling(**options)) == repr(make_sampling(**others))

@@ -39,7 +39,7 @@ def fit_sound(
     if own is None:
         return model, None
     choice = choice or SoundChoice()
-    window_s = own.window_s if choice.window_s is None else choice.window_s
+    window_s = float(own.window_s if choice.window_s is None else choice.window_s)
     if own.max_window_s is not None and window_s > own.max_window_s:
         raise InputError(
             f"the model {model.card.name!r} takes at most {own.max_window_s:g} s of sound at once.",
@@ -50,7 +50,7 @@ def fit_sound(
         spec = AudioSpec(
             sample_rate_hz=own.sample_rate_hz,
             window_s=window_s,
-            hop_s=window_s if choice.hop_s is None else choice.hop_s,
+            hop_s=window_s if choice.hop_s is None else float(choice.hop_s),
             tail=choice.tail or own.tail,
             t_start_s=sampling.t_start_s if sampling else None,
             t_end_s=sampling.t_end_s if sampling else None,

@@ -63,6 +63,8 @@ def make_sampling(
     """
     numbers = {"fps": fps, "start_s": start_s, "end_s": end_s, "assume_fps": assume_fps}
     _check_numbers({**numbers, "changed_only": changed_only})
+    # `fps=2` and `fps=2.0` are one recipe.
+    fps, start_s, end_s, assume_fps = (None if one is None else float(one) for one in numbers.values())
     _check_change(changed_only, clip)
     if end_s is not None and end_s <= (start_s or 0.0):
         raise InputError(
@@ -111,7 +113,7 @@ def make_sampling(
             assume_fps=assume_fps,
             clip_fps=fps if sampler == "clip" else None,
             centre=centre,
-            times_s=tuple(times_s or ()),
+            times_s=tuple(map(float, times_s or ())),
             frames=tuple(frames or ()),
             per_shot=per_shot,
             shot_rule=None if per_shot is None else SHOT_RULE,

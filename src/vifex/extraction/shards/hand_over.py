@@ -34,8 +34,8 @@ _WORTH_BYTES: Final = 8 << 20
 """Fewer rows travel to the coordinator, which puts those of several shards into one fragment."""
 _PART_BYTES: Final = 16 << 20
 """Rows of an unfinished medium that a shard gathers for a fragment; several media may be open."""
-_GATHERED_S: Final = 4.0
-"""How long finished media wait for others; the coordinator commits about as often."""
+_GATHERED_S: Final = 1.0
+"""How long finished media wait for others."""
 
 
 class MediaSeconds(Course):

@@ -17,7 +17,7 @@ def test_every_column_has_its_field() -> None:
     assert {*OF_SAMPLE} <= {f.name for f in fields(Sample)}
     assert {*BOX_SIDES} <= {f.name for f in fields(Box)}
     assert {*FACT_DTYPE.names} == {*OF_SAMPLE, *BOX_SIDES, BOX_NUMBER}
-    assert {*ROW_NAMES} - {*BOX_SIDES} | {"rank", "score", "box"} == {f.name for f in fields(Hit)}
+    assert {*ROW_NAMES} - {*BOX_SIDES} | {"rank", "score", "box", "extra"} == {f.name for f in fields(Hit)}
     assert [f.name for f in ROW_FIELDS] == [c.name for c in ROW_COLUMNS] == list(ROW_NAMES)
     assert {f.name for f in ROW_FIELDS if not f.nullable} == {c.name for c in ROW_COLUMNS if c.required}
 

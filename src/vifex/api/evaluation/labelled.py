@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Labelled", "LabelledMedia", "labelled_media"]
 
 _MANIFESTS: Final = {".csv": table_rows, ".tsv": table_rows, ".jsonl": json_rows}
-_NOT_READ: Final = re.compile(r": the fields? .* not read\.")
+_KEPT: Final = re.compile(r": the fields? .* kept as (an )?extra columns?\.")
 _SIDE_PX: Final = 240
 _ROWS: Final = 256
 _IMAGES: Final = ("image", "bytes", "jpg", "png")
@@ -59,8 +59,8 @@ class LabelledMedia:
         is_folder = Path(self.source).is_dir()
 
         def notice(text: str) -> None:
-            # Columns that extraction does not read are groups here.
-            if not (columns and _NOT_READ.search(text)):
+            # Fields that extraction keeps as extra columns are groups here.
+            if not (columns and _KEPT.search(text)):
                 on_notice(text)
 
         for found in find(self.source, on_notice=notice):
@@ -222,6 +222,6 @@ def _manifest_columns(source: str) -> dict[tuple[str, Span | None], dict[str, st
     for row in rows(source):
         entry = entry_of(row, folder)
         if entry.uri:
-            more = {name: str(row.fields[name]) for name in row.ignored if name}
+            more = {name: str(value) for name, value in row.extra.items() if name}
             found.setdefault(entry.key, more)
     return found

@@ -163,6 +163,32 @@ def _ledger(size: str, named: str) -> list[Figure]:
     ]
 
 
+def _cluster() -> list[Figure]:
+    sleeping = "32 shards that sleep for {} with each medium: share of 32 times one that never waits"
+    return [
+        Figure(
+            "21 kills on a Ray cluster: media that differ", "cluster_kills", ("media_that_differ",), most=0
+        ),
+        Figure(
+            "the same: committed media that were done again",
+            "cluster_kills",
+            ("committed_read_again",),
+            most=0,
+        ),
+        Figure(sleeping.format("50 ms"), "cluster_scaling", ("50 ms", "32", "of_linear"), least=0.9),
+        Figure(sleeping.format("2 ms"), "cluster_scaling", ("2 ms", "32", "of_linear"), least=0.8),
+        Figure(
+            "small media that one coordinator takes a second",
+            "cluster_scaling",
+            ("without work", "media_per_s", "median"),
+            least=20_000,
+        ),
+        Figure(
+            "one shard by `--on ray` over none", "cluster_price", ("on_ray_over_one_process",), least=0.95
+        ),
+    ]
+
+
 def _jpegs(network: str, named: str, over_loop: float) -> list[Figure]:
     record = f"jpegs.{network}"
     aims = {("auto", _LOOPS[0]): over_loop}
@@ -260,6 +286,16 @@ FIGURES = (
         "shots",
         ("made_with_peers", "scenedetect, content", "f1"),
     ),
+    Figure("images in tar shards over loose files", "archives", ("tar", "of_loose"), least=0.9),
+    Figure("images in a Parquet file over loose files", "archives", ("parquet", "of_loose"), least=0.9),
+    Figure(
+        "photographs in a bucket that answers after 50 ms, its server on the same cores, over local files",
+        "remote",
+        ("of_local", "slow bucket"),
+    ),
+    Figure("the same without anything read ahead", "remote", ("of_local", "slow server, one connection")),
+    Figure("10,000 renamed files are recognised", "renames", ("renamed_s", "median"), unit="s"),
+    *_cluster(),
     Figure("peak memory, 10,000 images over 1,000", "memory_images", ("many_over_few",), most=1.1),
     Figure("size after 1,000 commits over the raw vectors", "commits", ("size_over_raw",), most=1.1),
     Figure("opening after 1,000 commits over after one", "commits", ("opening_many_over_one",), most=1.5),

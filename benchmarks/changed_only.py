@@ -6,7 +6,8 @@ Clips are extracted with all frames that are sampled and, from the same decoding
 frame that a bound leaves out is compared with the frame whose row stands for it: the cosine of their features
 by the first extraction. Three layers of the built-in model are read: the embedding, the pooled last features,
 and the mean of the fifth stage. "best" is what a bound that knew the cosines could reach: a frame is computed
-only if its own embedding is below 0.98 from the last computed one.
+only if its own embedding is below 0.98 from the last computed one. "least" says for each layer how many times
+fewer frames are the most that any rule could reach.
 
 Clips: all videos and animations of `media/good`, clips of street cameras (`data/fights`), and made ones: a
 still photograph, one with sensor noise, a slow fade, a dark image that gets light, and a small object
@@ -104,6 +105,22 @@ def _best(features: Floats) -> int:
     return count
 
 
+def _least(features: Floats) -> int:
+    """Count the fewest frames that stand for all within the goal, each for some that follow it.
+
+    `_best` computes a frame as late as it can; one that is computed earlier may stand for more.
+    """
+    near = features @ features.T >= GOAL
+    least = [0] * (len(features) + 1)
+    for i in range(len(features) - 1, -1, -1):
+        end = i + 1
+        least[i] = 1 + least[end]
+        while end < len(features) and near[i, end]:
+            end += 1
+            least[i] = min(least[i], 1 + least[end])
+    return least[0]
+
+
 def _audit(whole: dict[str, Any], kept: dict[str, Any]) -> dict[str, Floats]:
     """Return for each layer the cosines between left out frames and the frames that stand for them."""
     at = np.searchsorted(whole["frames"], kept["frames"])
@@ -143,6 +160,11 @@ def _of_set(paths: list[Path], folder: Path, fps: float, *, each: bool) -> dict[
     found: dict[str, Any] = {
         "clips": len(rows["all"]),
         "best": {"computed": sum(best.values()), "fewer": _ratio(rows["all"], best)},
+        "least": {
+            layer: _ratio(rows["all"], {name: _least(one[layer]) for name, one in rows["all"].items()})
+            for layer in next(iter(rows["all"].values()))
+            if layer != "frames"
+        },
         "bounds": {f"{b:g}": _figures(rows["all"], rows[f"b{b:g}"]) for b in BOUNDS},
     }
     still = {name: one for name, one in rows["all"].items() if len(one["frames"]) >= 2 * best[name]}

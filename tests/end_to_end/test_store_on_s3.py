@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import obstore
 import pytest
-from faulty_s3 import FaultyS3, faulty_s3
+from faulty_s3 import FaultyS3, s3_for_this_process
 from obstore.store import S3Store
-from servers import S3_ENVIRONMENT, fill, s3_server
 
 import vifex
 from vifex import StoreError
@@ -25,13 +23,7 @@ SIZES = {"fps": 2, "workers": 1, "precision": "fp32"}
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[FaultyS3]:
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        url = stack.enter_context(s3_server())
-        fill(url, "bucket", {})
-        proxy = stack.enter_context(faulty_s3(url))
-        for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": proxy.url}.items():
-            patch.setenv(name, value)
+    with s3_for_this_process() as proxy:
         yield proxy
 
 

@@ -9,14 +9,12 @@ import os
 import random
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from faulty_s3 import Fault, FaultyS3, faulty_s3
+from faulty_s3 import Fault, FaultyS3, s3_for_this_process
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, run_state_machine_as_test
-from servers import S3_ENVIRONMENT, fill, s3_server
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -56,13 +54,7 @@ class StoreOnS3IsADictionary(StoreIsADictionary):
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[FaultyS3]:
-    with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        url = stack.enter_context(s3_server())
-        fill(url, "bucket", {})
-        proxy = stack.enter_context(faulty_s3(url))
-        for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": proxy.url}.items():
-            patch.setenv(name, value)
+    with s3_for_this_process() as proxy:
         yield proxy
 
 

@@ -16,7 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
-__all__ = ["Fault", "FaultyS3", "faulty_s3"]
+import pytest
+from servers import S3_ENVIRONMENT, fill, s3_server
+
+__all__ = ["Fault", "FaultyS3", "faulty_s3", "s3_for_this_process"]
 
 Fault = Literal["busy", "lost", "cut", "slow", None]
 """503 and not done; done and the answer lost; cut and not done; done and answered too late."""
@@ -125,3 +128,14 @@ def faulty_s3(upstream: str) -> Iterator[FaultyS3]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def s3_for_this_process() -> Iterator[FaultyS3]:
+    """Run a server with an empty bucket `bucket` behind the proxy; the environment leads to it meanwhile."""
+    with pytest.MonkeyPatch.context() as patch, s3_server() as url:
+        fill(url, "bucket", {})
+        with faulty_s3(url) as proxy:
+            for name, value in {**S3_ENVIRONMENT, "AWS_ENDPOINT_URL": proxy.url}.items():
+                patch.setenv(name, value)
+            yield proxy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import io
 import os
 
@@ -13,9 +14,9 @@ class SeekableFile(io.RawIOBase):
 
     _at = 0
 
+    @abc.abstractmethod
     def _end(self) -> int:
         """Return the size in bytes."""
-        raise NotImplementedError
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         """Move, as files do.

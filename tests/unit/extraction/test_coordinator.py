@@ -298,21 +298,23 @@ def test_media_of_a_slow_machine_are_given_to_another_at_the_end(
     assert len(run.started) == 2
 
 
-def test_the_first_answer_counts_and_the_second_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assignments, "_PATIENCE_S", 0.3)
+HandOver = Callable[["ThreadShard", Sequence[Medium]], None]
+
+
+def late_and_helping(
+    late_hands_over: HandOver, helping_hands_over: HandOver
+) -> list[list[Callable[[ThreadShard], None]]]:
+    """Give two shards: one hands over five media at once when the other has done two of them."""
     others_are_done = threading.Event()
 
     def late(shard: ThreadShard) -> None:
-        """Hand over five media at once when another shard has done two of them."""
         shard.answer(Ready())
         shard.answer(Want(5, 2))
         given = shard.inbox.get(timeout=30)
         assert isinstance(given, Give)
         while not others_are_done.wait(0.05):
             shard.answer(Beat())
-        hand_over(shard, [one.medium for one in given.media])
+        late_hands_over(shard, [one.medium for one in given.media])
         shard.is_killed.wait(30)
 
     def helping(shard: ThreadShard) -> None:
@@ -324,16 +326,23 @@ def test_the_first_answer_counts_and_the_second_is_left_out(
             with contextlib.suppress(queue.Empty):
                 message = shard.inbox.get(timeout=0.05)
                 assert isinstance(message, Give)
-                hand_over(shard, [one.medium for one in message.media])
+                if message.media:
+                    helping_hands_over(shard, [one.medium for one in message.media])
                 doubled += len(message.media) == 1 and message.alone
                 shard.answer(Want(5, 2))
             shard.answer(Beat())
         others_are_done.set()
         shard.is_killed.wait(30)
 
-    run = Coordinated(tmp_path, [[late], [helping]])
-    finished = run.run(20, doubles=True).tally.finished
-    assert finished == 20
+    return [[late], [helping]]
+
+
+def test_the_first_answer_counts_and_the_second_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assignments, "_PATIENCE_S", 0.3)
+    run = Coordinated(tmp_path, late_and_helping(hand_over, hand_over))
+    assert run.run(20, doubles=True).tally.finished == 20
     assert run.ledger() == all_of(20)
     assert len(run.outcomes) == 20
 
@@ -341,36 +350,11 @@ def test_the_first_answer_counts_and_the_second_is_left_out(
 def test_written_rows_count_once_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shard writes the rows of five media into the store, and another one was faster with two of them."""
     monkeypatch.setattr(assignments, "_PATIENCE_S", 0.3)
-    others_are_done = threading.Event()
     run = Coordinated(tmp_path, [])
-
-    def late(shard: ThreadShard) -> None:
-        shard.answer(Ready())
-        shard.answer(Want(5, 2))
-        given = shard.inbox.get(timeout=30)
-        assert isinstance(given, Give)
-        while not others_are_done.wait(0.05):
-            shard.answer(Beat())
-        hand_over_rows(shard, [one.medium for one in given.media], run.place)
-        shard.is_killed.wait(30)
-
-    def helping(shard: ThreadShard) -> None:
-        shard.answer(Ready())
-        shard.answer(Want(5, 2))
-        doubled = 0
-        while not shard.is_killed.is_set() and doubled < 2:
-            with contextlib.suppress(queue.Empty):
-                message = shard.inbox.get(timeout=0.05)
-                assert isinstance(message, Give)
-                if message.media:
-                    hand_over_rows(shard, [one.medium for one in message.media], None)
-                doubled += len(message.media) == 1 and message.alone
-                shard.answer(Want(5, 2))
-            shard.answer(Beat())
-        others_are_done.set()
-        shard.is_killed.wait(30)
-
-    run.programs = [[late], [helping]]
+    run.programs = late_and_helping(
+        lambda shard, media: hand_over_rows(shard, media, run.place),
+        lambda shard, media: hand_over_rows(shard, media, None),
+    )
     assert run.run(20, doubles=True).tally.finished == 20
     with open_store(tmp_path / "s.vifex") as store:
         assert all(check.ok for check in store.verify())

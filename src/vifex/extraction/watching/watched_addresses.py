@@ -8,17 +8,16 @@ must be the same in two listings.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from vifex.extraction.listing import Listing
 from vifex.extraction.watching.arrivals import is_unfinished_name
+from vifex.extraction.watching.batches import LOOK_S, READY, Found, WatchedBatches, medium_in
 from vifex.media.remote.addresses import BUCKETS, WEB, public
 from vifex.media.remote.errors import TransferError
 from vifex.media.sources.folders import HIDDEN
-from vifex.media.sources.id_set import IdSet
 from vifex.media.sources.remote import read_address
 from vifex.media.sources.source import NothingHere, why
 from vifex.values import InputError, Medium, Outcome
@@ -27,15 +26,10 @@ __all__ = ["POLL_S", "WatchedAddresses"]
 
 POLL_S: Final = 60.0
 """Seconds between two listings, by default: each costs requests."""
-_AT_ONCE: Final = 32
-_READY: Final = 256
-_LOOK_S: Final = 0.05
-
-Found = Medium | Outcome
 
 
-class WatchedAddresses:
-    """What arrives below addresses; a `MediaQueue` that ends with each batch.
+class WatchedAddresses(WatchedBatches):
+    """What arrives below addresses.
 
     Args:
         addresses: As they are read, each with `/` at its end.
@@ -55,6 +49,7 @@ class WatchedAddresses:
         on_notice: Callable[[str], None],
         stop: Callable[[], bool],
     ) -> None:
+        super().__init__(stop)
         for address in addresses:
             if urlsplit(address).scheme in WEB:
                 raise InputError(
@@ -64,25 +59,20 @@ class WatchedAddresses:
                 )
         self._addresses = list(addresses)
         self._grows = any(urlsplit(address).scheme not in BUCKETS for address in addresses)
-        self._poll_s, self._on_notice, self._stop = poll_s, on_notice, stop
-        self._ready: deque[Found] = deque()
+        self._poll_s, self._on_notice = poll_s, on_notice
         self._given: dict[str, tuple[int, int]] = {}
         """Size and time of change of what was given, by address."""
         self._before: dict[str, tuple[int, int]] = {}
         self._seen: dict[str, tuple[int, int]] = {}
         """The same of all that the listing before, and the one that goes on, have."""
         self._names: dict[str, str] = {}
-        self._removed: dict[str, None] = {}
-        self._in_batch = IdSet()
         self._problems: dict[str, str] = {}
         """Why addresses could not be listed in the listing that goes on."""
         self._away: dict[str, str] = {}
         """Why addresses could not be listed in the one before."""
-        self._batch_over = True
         self._is_first = True
         self.retries_failed = False
         """Whether a server answers again, and the batch with its listing is not over."""
-        self._listing: Listing | None = None
         self._list_again_s = self._looked_s = 0.0
         self._list()
 
@@ -96,17 +86,11 @@ class WatchedAddresses:
         self._take_in(now_s)
         return bool(self._ready)
 
-    def begin_batch(self) -> None:
-        """Begin another batch."""
-        self._batch_over = False
-
     def end_batch(self) -> None:
         """Take note that all media of the batch are committed."""
         if self._listing is None:
             self.retries_failed = False
-        self._in_batch = IdSet()
-        for found in self._ready:
-            self._in_batch.add(_medium(found).medium_id)
+        super().end_batch()
 
     def take_removed(self) -> tuple[str, ...]:
         """Return the names of objects that were deleted since the last call, sorted."""
@@ -135,50 +119,24 @@ class WatchedAddresses:
         if self._listing is not None:
             self._listing.close()
 
-    # -- a batch, as the pipeline takes it -----------------------------------------------------------------
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the batch is over."""
-        if not self._batch_over:
-            self._take_in(time.monotonic())
-            self._batch_over = self._stop() or not (self._ready or self._listing)
-        return self._batch_over
-
-    @property
-    def is_resting(self) -> bool:
-        """Whether nothing is ready: batches of the network are not to wait to be full."""
-        return not self._ready and self._listing is None
-
-    def take(self, most: int, *, wait: bool = False) -> list[Found]:
-        """Take media that are ready, maybe none; with `wait`, wait for one or the end of the batch."""
-        while wait and not self._ready and not self.is_over:
-            time.sleep(_LOOK_S)
-        if self.is_over:
-            return []
-        taken = [self._ready.popleft() for _ in range(min(most, _AT_ONCE, len(self._ready)))]
-        for found in taken:
-            medium = _medium(found)
-            self._given[medium.uri] = _state(medium)
-            self._names[medium.uri] = medium.name
-        return taken
-
-    def wake_with(self, wake: Callable[[], None]) -> None:
-        """Take no note: a pipeline looks ten times a second."""
-
     # -- listings ------------------------------------------------------------------------------------------
 
     def _list(self) -> None:
         self._seen, self._problems = {}, {}
         self._listing = Listing(lambda on_notice: self.everything(), self._on_notice)
 
+    def _remember(self, found: Found) -> None:
+        medium = medium_in(found)
+        self._given[medium.uri] = _state(medium)
+        self._names[medium.uri] = medium.name
+
     def _take_in(self, now_s: float) -> None:
         listing = self._listing
-        if listing is None or now_s - self._looked_s < _LOOK_S:
+        if listing is None or now_s - self._looked_s < LOOK_S:
             return
         self._looked_s = now_s
-        while len(self._ready) < _READY and time.monotonic() - now_s < 2 * _LOOK_S:
-            found = listing.take(_READY)
+        while len(self._ready) < READY and time.monotonic() - now_s < 2 * LOOK_S:
+            found = listing.take(READY)
             for one in found:
                 self._sort(one)
             if not found:
@@ -188,7 +146,7 @@ class WatchedAddresses:
 
     def _sort(self, found: Found) -> None:
         """Decide whether an object is given now, waits for the next listing, or was given as it is."""
-        medium = _medium(found)
+        medium = medium_in(found)
         uri, state = medium.uri, _state(medium)
         self._seen[uri] = state
         if self._given.get(uri) == state or medium.medium_id in self._in_batch:
@@ -230,10 +188,6 @@ class WatchedAddresses:
         self._away = self._problems
 
 
-def _medium(found: Found) -> Medium:
-    return found.medium if isinstance(found, Outcome) else found
-
-
 def _state(medium: Medium) -> tuple[int, int]:
     return medium.size_bytes, medium.mtime_ns
 
@@ -241,4 +195,4 @@ def _state(medium: Medium) -> tuple[int, int]:
 def _is_passed_over(found: Found) -> bool:
     if isinstance(found, Outcome) and found.reason == HIDDEN:
         return True
-    return is_unfinished_name(_medium(found).name)
+    return is_unfinished_name(medium_in(found).name)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from vifex.extraction.listing import Listing
 from vifex.extraction.watching.arrivals import Arrivals, is_unfinished_name
+from vifex.extraction.watching.batches import LOOK_S, READY, Found, WatchedBatches, medium_in
 from vifex.extraction.watching.file_systems import network_file_system
 from vifex.extraction.watching.notifications import Notifications
 from vifex.media.sources.folders import HIDDEN, VANISHED, is_store, look_at, walk
@@ -25,11 +26,6 @@ from vifex.values.media import uri_to_path
 
 __all__ = ["WatchedMedia"]
 
-_AT_ONCE: Final = 32
-"""Media that are given at once: what was given is finished after a stop."""
-_READY: Final = 256
-"""Media that a listing gives ahead."""
-_LOOK_S: Final = 0.05
 _FOLDERS_S: Final = 1.0
 """Between two looks whether the folders are there."""
 _LIST_AGAIN_S: Final = 600.0
@@ -39,11 +35,9 @@ _LINGER_S: Final = 1.0
 _REMEMBERED: Final = 100_000
 """Files that are remembered as given, where notifications tell of changes."""
 
-Found = Medium | Outcome
 
-
-class WatchedMedia:
-    """What arrives in folders; a `MediaQueue` that ends with each batch.
+class WatchedMedia(WatchedBatches):
+    """What arrives in folders.
 
     Args:
         folders: Absolute paths.
@@ -62,20 +56,17 @@ class WatchedMedia:
         on_notice: Callable[[str], None],
         stop: Callable[[], bool],
     ) -> None:
+        super().__init__(stop)
         self._folders = dict.fromkeys(folders, True)
         """Whether each is there."""
         self._ids: dict[str, tuple[int, int]] = {}
         self._settle_s, self._poll_s = settle_s, poll_s
-        self._on_notice, self._stop = on_notice, stop
+        self._on_notice = on_notice
         self._arrivals = Arrivals(settle_s)
-        self._ready: deque[Found] = deque()
         self._held: dict[str, None] = {}
         """Files that changed after this batch had begun with them: they wait for its end."""
-        self._in_batch = IdSet()
-        """Media that are ready or were given, until their batch is over."""
         self._given: OrderedDict[str, tuple[int, int]] = OrderedDict()
         """Size and time of change of files that were given, by path."""
-        self._removed: dict[str, None] = {}
         self._has_gone = False
         self.retries_failed = False
         """Whether a folder has come back, and the batch with its listing is not over."""
@@ -83,9 +74,7 @@ class WatchedMedia:
         """Paths of the listing that goes on, where listings tell which files are gone."""
         self._was_away = False
         """Whether a folder was not there at some time of that listing."""
-        self._batch_over = True
         self._ready_s = self._looked_s = self._folders_s = 0.0
-        self._listing: Listing | None = None
         self._list_s = self._list_again_s = 0.0
         self._notifications = None if poll_s is not None else Notifications()
         try:
@@ -117,16 +106,14 @@ class WatchedMedia:
 
     def begin_batch(self) -> None:
         """Begin another batch."""
-        self._batch_over = False
+        super().begin_batch()
         self._ready_s = time.monotonic()
 
     def end_batch(self) -> None:
         """Take note that all media of the batch are committed."""
         if self._listing is None and self._list_again_s > 0:
             self.retries_failed = False
-        self._in_batch = IdSet()
-        for found in self._ready:
-            self._in_batch.add(_medium(found).medium_id)
+        super().end_batch()
         held, self._held = self._held, {}
         now_s = time.monotonic()
         for path in held:
@@ -150,7 +137,7 @@ class WatchedMedia:
         seen, folders = IdSet(), list(self._folders)
         for folder in folders:
             for found in walk(folder) if os.path.isdir(folder) else ():  # noqa: PTH112
-                if not _is_passed_over(found) and (len(folders) == 1 or seen.add(_medium(found).medium_id)):
+                if not _is_passed_over(found) and (len(folders) == 1 or seen.add(medium_in(found).medium_id)):
                     yield found
 
     def close(self) -> None:
@@ -160,42 +147,12 @@ class WatchedMedia:
         if self._notifications is not None:
             self._notifications.close()
 
-    # -- a batch, as the pipeline takes it -----------------------------------------------------------------
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the batch is over."""
-        if not self._batch_over:
-            now_s = time.monotonic()
-            self._take_in(now_s)
-            self._batch_over = self._stop() or not (self._ready or self._listing or self._comes_soon(now_s))
-        return self._batch_over
-
-    @property
-    def is_resting(self) -> bool:
-        """Whether nothing is ready: batches of the network are not to wait to be full."""
-        return not self._ready and self._listing is None
-
-    def take(self, most: int, *, wait: bool = False) -> list[Found]:
-        """Take media that are ready, maybe none; with `wait`, wait for one or the end of the batch."""
-        while wait and not self._ready and not self.is_over:
-            time.sleep(_LOOK_S)
-        if self.is_over:
-            return []
-        taken = [self._ready.popleft() for _ in range(min(most, _AT_ONCE, len(self._ready)))]
-        for found in taken:
-            self._remember(found)
-        return taken
-
-    def wake_with(self, wake: Callable[[], None]) -> None:
-        """Take no note: a pipeline looks ten times a second."""
-
     def _comes_soon(self, now_s: float) -> bool:
         due_s = self._arrivals.next_due_s()
         return due_s is not None and due_s <= now_s + _LINGER_S and now_s - self._ready_s < _LINGER_S
 
     def _remember(self, found: Found) -> None:
-        medium = _medium(found)
+        medium = medium_in(found)
         path = uri_to_path(medium.uri)
         self._given[path] = (medium.size_bytes, medium.mtime_ns)
         self._given.move_to_end(path)
@@ -205,7 +162,7 @@ class WatchedMedia:
     # -- what happened -------------------------------------------------------------------------------------
 
     def _take_in(self, now_s: float) -> None:
-        if now_s - self._looked_s < _LOOK_S:
+        if now_s - self._looked_s < LOOK_S:
             return
         self._looked_s = now_s
         if now_s - self._folders_s >= _FOLDERS_S:
@@ -262,8 +219,8 @@ class WatchedMedia:
                 self._sort(found, now_s, is_whole=True)
 
     def _read(self, listing: Listing, now_s: float) -> None:
-        while len(self._ready) < _READY and time.monotonic() - now_s < 2 * _LOOK_S:
-            found = listing.take(_READY)
+        while len(self._ready) < READY and time.monotonic() - now_s < 2 * LOOK_S:
+            found = listing.take(READY)
             for one in found:
                 self._sort(one, now_s)
             if not found:
@@ -275,7 +232,7 @@ class WatchedMedia:
         """Decide whether a file is given now, waits, or was given as it is."""
         if _is_passed_over(found):
             return
-        medium = _medium(found)
+        medium = medium_in(found)
         path, state = uri_to_path(medium.uri), (medium.size_bytes, medium.mtime_ns)
         if self._poll_s is not None and not is_whole:
             self._listed.add(path)
@@ -342,14 +299,10 @@ class WatchedMedia:
         self._ids[folder] = (stat.st_dev, stat.st_ino)
 
 
-def _medium(found: Found) -> Medium:
-    return found.medium if isinstance(found, Outcome) else found
-
-
 def _is_passed_over(found: Found) -> bool:
     if isinstance(found, Outcome) and found.reason in (HIDDEN, VANISHED):
         return True
-    return is_unfinished_name(uri_to_path(_medium(found).uri))
+    return is_unfinished_name(uri_to_path(medium_in(found).uri))
 
 
 def _any_below(folder: str, files: Sequence[str]) -> bool:

@@ -39,20 +39,11 @@ BUCKETS: Final = ("s3", "s3a", "gs", "az", "abfs", "abfss")
 OTHERS: Final = ("ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs", "github", "hf")
 """Schemes that are read by fsspec; it may know more."""
 
-_NO_FILES: Final = (
-    *(
-        "arrow_hdfs",
-        "async_wrapper",
-        "asynclocal",
-        "asyncwrapper",
-        "blockcache",
-        "cached",
-        "dask",
-        "data",
-        "dir",
-    ),
-    *("file", "filecache", "generic", "git", "jlab", "jupyter", "libarchive", "local", "memory", "pyscript"),
-    *("reference", "simplecache", "tar", "zip"),
+_NO_FILES: Final = frozenset(
+    """
+    arrow_hdfs async_wrapper asynclocal asyncwrapper blockcache cached dask data dir file filecache
+    generic git jlab jupyter libarchive local memory pyscript reference simplecache tar zip
+    """.split()
 )
 """What fsspec knows too: files of this machine, and layers above other file systems."""
 

@@ -39,12 +39,11 @@ BUCKETS: Final = ("s3", "s3a", "gs", "az", "abfs", "abfss")
 OTHERS: Final = ("ftp", "sftp", "ssh", "smb", "hdfs", "webhdfs", "github", "hf")
 """Schemes that are read by fsspec; it may know more."""
 
-_NO_FILES: Final = frozenset(
-    """
-    arrow_hdfs async_wrapper asynclocal asyncwrapper blockcache cached dask data dir file filecache
-    generic git jlab jupyter libarchive local memory pyscript reference simplecache tar zip
-    """.split()
-)
+_NO_FILES: Final = frozenset({
+    "arrow_hdfs", "async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dask", "data",
+    "dir", "file", "filecache", "generic", "git", "jlab", "jupyter", "libarchive", "local", "memory",
+    "pyscript", "reference", "simplecache", "tar", "zip",
+})  # fmt: skip
 """What fsspec knows too: files of this machine, and layers above other file systems."""
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://")
